@@ -1,0 +1,28 @@
+//! Hints: «something changed there, look again». Losing one costs latency, never work.
+
+use crate::{NodeId, RunId};
+use serde::{Deserialize, Serialize};
+
+/// What changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "id", rename_all = "snake_case")]
+pub enum Hint {
+    /// A run's state or output.
+    Run(RunId),
+    /// A node's record, catalogue or state.
+    Node(NodeId),
+    /// Something may be waiting for this node to take.
+    Queue(NodeId),
+    /// A person wants this run, which this node holds, to stop.
+    Cancel(NodeId),
+    /// A node was disabled or removed: its connection must go at once.
+    Sever(NodeId),
+    /// New audit records.
+    Audit,
+}
+
+/// Where the store tells of what it has committed.
+pub trait HintSink: Send + Sync + 'static {
+    /// Takes one hint; must not block.
+    fn publish(&self, hint: Hint);
+}

@@ -1,0 +1,27 @@
+//! The domain of Wardroom: identifiers, types, pure state machines, ports and Merkle arithmetic.
+//!
+//! Everything here is a pure function of its arguments. This crate must never do IO, read a clock or
+//! a random source by itself, or name tokio, sqlx or axum: time and randomness come in through
+//! [`Clock`] and [`Rng`], and storage through the traits of [`store`].
+
+pub mod action;
+pub mod audit;
+pub mod change;
+pub mod command;
+pub mod digest;
+pub mod hint;
+pub mod id;
+pub mod identity;
+pub mod node;
+pub mod page;
+pub mod principal;
+pub mod rng;
+pub mod run;
+pub mod store;
+pub mod time;
+
+pub use action::Action;
+pub use id::{ApiTokenId, IdError, JoinTokenId, NodeId, RequestId, RunId, SessionId, UserId};
+pub use principal::{Door, Origin, Principal, Role};
+pub use rng::Rng;
+pub use time::{Clock, Timestamp};

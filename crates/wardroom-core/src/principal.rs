@@ -1,0 +1,151 @@
+//! Who acts, and from where.
+
+use crate::{ApiTokenId, NodeId, SessionId, UserId};
+use serde::{Deserialize, Serialize};
+use std::{fmt, net::IpAddr, str::FromStr};
+
+/// A default role. What each may do is Cedar policy, not code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Runs the installation.
+    Admin,
+    /// Oversees operators' work.
+    Manager,
+    /// Works with nodes and runs.
+    Operator,
+    /// An outside party that sees only its own.
+    Customer,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 4] = [Self::Admin, Self::Manager, Self::Operator, Self::Customer];
+
+    /// The name on the wire and in policies.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Manager => "manager",
+            Self::Operator => "operator",
+            Self::Customer => "customer",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that names no role.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected one of admin, manager, operator, customer")]
+pub struct RoleError;
+
+impl FromStr for Role {
+    type Err = RoleError;
+    fn from_str(text: &str) -> Result<Self, RoleError> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or(RoleError)
+    }
+}
+
+/// What proved who a user is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credential {
+    /// A browser session's cookie.
+    Session(SessionId),
+    /// An API token.
+    ApiToken(ApiTokenId),
+}
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Principal {
+    /// Nobody proved anything yet.
+    Anonymous,
+    /// A person.
+    User {
+        /// The account.
+        id: UserId,
+        /// The name to sign in with.
+        name: String,
+        /// The account's role.
+        role: Role,
+        /// What proved it.
+        credential: Credential,
+    },
+    /// An enrolled machine.
+    Node(NodeId),
+    /// The orchestrator itself: deadlines, leases, first start.
+    System,
+}
+
+impl Principal {
+    /// The user's id, when a user acts.
+    pub const fn user(&self) -> Option<UserId> {
+        match self {
+            Self::User { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str("anonymous"),
+            Self::User { id, .. } => id.fmt(f),
+            Self::Node(id) => id.fmt(f),
+            Self::System => f.write_str("system"),
+        }
+    }
+}
+
+/// The way in that a request took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Door {
+    /// The REST API.
+    Api,
+    /// The dashboard.
+    Dashboard,
+    /// The node link.
+    NodeLink,
+    /// The machine's own console: `wardroom` run with access to the data folder.
+    Console,
+    /// The orchestrator's own timers.
+    Internal,
+}
+
+impl Door {
+    /// The name in audit records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Dashboard => "dashboard",
+            Self::NodeLink => "node_link",
+            Self::Console => "console",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The way in.
+    pub door: Door,
+    /// The peer's address, where there is one.
+    pub address: Option<IpAddr>,
+    /// The request, as logs name it.
+    pub request: Option<crate::RequestId>,
+}
+
+impl Origin {
+    /// The orchestrator's own timers.
+    pub const INTERNAL: Self = Self { door: Door::Internal, address: None, request: None };
+    /// The machine's own console.
+    pub const CONSOLE: Self = Self { door: Door::Console, address: None, request: None };
+}

@@ -1,0 +1,345 @@
+//! The state machine of a run: `apply(run, event, now)` gives the next run and what must follow.
+
+use super::{End, Outcome, Run, RunState};
+use crate::{NodeId, RunId, Timestamp};
+
+/// Something that happens to a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// It is given to a node.
+    Lease {
+        /// The node.
+        node: NodeId,
+        /// Until when the claim holds unless it is renewed.
+        until: Timestamp,
+    },
+    /// The node was heard of: its claim holds longer.
+    Renew {
+        /// The lease.
+        fence: i64,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The node started the program.
+    Started {
+        /// The lease.
+        fence: i64,
+        /// When.
+        at: Timestamp,
+    },
+    /// The node reports the end of the attempt.
+    Ended {
+        /// The lease.
+        fence: i64,
+        /// When the program started, if it did.
+        started_at: Option<Timestamp>,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// The holder was not heard of until its lease lapsed.
+    LeaseLapsed {
+        /// The lease.
+        fence: i64,
+    },
+    /// Its node is gone for good: it was removed.
+    NodeGone,
+    /// A person asks for it to stop.
+    Cancel,
+    /// The deadline has come.
+    DeadlinePassed,
+    /// The pause before the next attempt is over.
+    RetryDue,
+    /// A parent: all children are over.
+    ChildrenDone {
+        /// Children that succeeded.
+        succeeded: u32,
+        /// Children that did not.
+        failed: u32,
+        /// Whether all that failed were cancelled.
+        cancelled: bool,
+    },
+}
+
+impl Event {
+    /// The name in audit records.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Lease { .. } => "run.leased",
+            Self::Renew { .. } => "run.lease_renewed",
+            Self::Started { .. } => "run.started",
+            Self::Ended { .. } => "run.ended",
+            Self::LeaseLapsed { .. } => "run.lease_lapsed",
+            Self::NodeGone => "run.node_gone",
+            Self::Cancel => "run.cancel",
+            Self::DeadlinePassed => "run.deadline_passed",
+            Self::RetryDue => "run.retry_due",
+            Self::ChildrenDone { .. } => "run.children_done",
+        }
+    }
+}
+
+/// What must follow once the new state is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Offer it to its node under the new lease.
+    Offer(NodeId),
+    /// Tell the node to stop it.
+    Stop(NodeId),
+    /// Somebody may take it.
+    Queue,
+    /// The parent may be done.
+    SettleParent(RunId),
+    /// Its children must stop as well.
+    StopChildren,
+}
+
+/// The next run and what must follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transition {
+    /// The run with its new state and version.
+    pub run: Run,
+    /// What must follow.
+    pub effects: Vec<Effect>,
+}
+
+/// Why an event does not apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The run is over.
+    #[error("the run is over")]
+    Over,
+    /// The writer's lease is not the current one.
+    #[error("the lease is not the current one")]
+    StaleFence,
+    /// The event makes no sense in this state.
+    #[error("the run's state does not allow this")]
+    State,
+    /// A stop was already asked for.
+    #[error("the run was already asked to stop")]
+    AlreadyAsked,
+    /// Its time has not come.
+    #[error("it is too early")]
+    TooEarly,
+}
+
+/// Applies `event` to `run` at `now`. Pure: the caller makes the result durable, then follows the effects.
+pub fn apply(run: &Run, event: &Event, now: Timestamp) -> Result<Transition, Refusal> {
+    if run.state.is_terminal() {
+        return Err(Refusal::Over);
+    }
+    let mut next = run.clone();
+    next.version += 1;
+    let effects = match event {
+        Event::Lease { node, until } => lease(&mut next, *node, *until, now)?,
+        Event::Renew { fence, until } => {
+            held(run, *fence)?;
+            next.lease_until = Some(*until);
+            vec![]
+        }
+        Event::Started { fence, at } => {
+            held(run, *fence)?;
+            if run.state != RunState::Leased {
+                return Err(Refusal::State);
+            }
+            next.state = RunState::Running;
+            next.started_at = run.started_at.or(Some(*at));
+            vec![]
+        }
+        Event::Ended { fence, started_at, outcome } => {
+            held(run, *fence)?;
+            next.started_at = run.started_at.or(*started_at);
+            ended(&mut next, outcome.clone(), now)
+        }
+        Event::LeaseLapsed { fence } => {
+            held(run, *fence)?;
+            if run.lease_until.is_some_and(|until| now < until) {
+                return Err(Refusal::TooEarly);
+            }
+            ended(&mut next, lost("the node was not heard of until the run's lease lapsed"), now)
+        }
+        Event::NodeGone => node_gone(&mut next, now),
+        Event::Cancel => cancel(&mut next, now)?,
+        Event::DeadlinePassed => {
+            if run.deadline.is_none_or(|deadline| now < deadline) {
+                return Err(Refusal::TooEarly);
+            }
+            deadline_passed(&mut next, now)
+        }
+        Event::RetryDue => {
+            if run.state != RunState::Retrying {
+                return Err(Refusal::State);
+            }
+            if run.not_before.is_some_and(|at| now < at) {
+                return Err(Refusal::TooEarly);
+            }
+            next.state = RunState::Queued;
+            next.not_before = None;
+            vec![Effect::Queue]
+        }
+        Event::ChildrenDone { succeeded, failed, cancelled } => {
+            children_done(&mut next, *succeeded, *failed, *cancelled, now)?
+        }
+    };
+    Ok(Transition { run: next, effects })
+}
+
+fn lost(message: &str) -> Outcome {
+    Outcome::without_process(End::Interrupted, message)
+}
+
+/// Whether the writer with `fence` holds the run.
+fn held(run: &Run, fence: i64) -> Result<(), Refusal> {
+    match run.state {
+        RunState::Leased | RunState::Running if run.node.is_some() => {
+            if run.fence == fence { Ok(()) } else { Err(Refusal::StaleFence) }
+        }
+        // A parent has no holder, and a queued run's former holder has lost it.
+        _ => Err(Refusal::StaleFence),
+    }
+}
+
+fn lease(next: &mut Run, node: NodeId, until: Timestamp, now: Timestamp) -> Result<Vec<Effect>, Refusal> {
+    if next.state != RunState::Queued {
+        return Err(Refusal::State);
+    }
+    if next.not_before.is_some_and(|at| now < at) {
+        return Err(Refusal::TooEarly);
+    }
+    next.state = RunState::Leased;
+    next.node = Some(node);
+    next.fence += 1;
+    next.attempt += 1;
+    next.lease_until = Some(until);
+    Ok(vec![Effect::Offer(node)])
+}
+
+/// Takes the run to `state` for good.
+fn finish(next: &mut Run, state: RunState, outcome: Outcome, dead: bool, now: Timestamp) -> Vec<Effect> {
+    next.state = state;
+    next.outcome = Some(outcome);
+    next.dead_letter = dead;
+    next.lease_until = None;
+    next.not_before = None;
+    next.finished_at = Some(now);
+    next.parent.map(Effect::SettleParent).into_iter().collect()
+}
+
+/// Whether another attempt may be made after `end`.
+fn may_retry(run: &Run, end: &End) -> bool {
+    if run.cancel_requested_at.is_some() || run.attempt >= run.retry.attempts_max {
+        return false;
+    }
+    match end {
+        // SECURITY: what it did is unknown, so only a declared-harmless command is ever repeated.
+        End::Interrupted => run.idempotent,
+        End::Exited { .. } | End::Signalled { .. } | End::Limit { .. } | End::NotStarted => true,
+        End::Refused { code } => code == "busy",
+        End::Cancelled | End::DeadlinePassed | End::Children { .. } => false,
+    }
+}
+
+fn ended(next: &mut Run, outcome: Outcome, now: Timestamp) -> Vec<Effect> {
+    let cancelling = next.cancel_requested_at.is_some();
+    if outcome.end == (End::Exited { code: 0 }) {
+        return finish(next, RunState::Succeeded, outcome, false, now);
+    }
+    // A node that was full has not begun the attempt: it does not count.
+    if matches!(&outcome.end, End::Refused { code } if code == "busy") && !cancelling {
+        next.attempt = next.attempt.saturating_sub(1);
+        return retry(next, outcome, now);
+    }
+    if may_retry(next, &outcome.end) {
+        return retry(next, outcome, now);
+    }
+    let past_deadline = next.deadline.is_some_and(|deadline| now >= deadline);
+    let (state, dead) = match &outcome.end {
+        End::Cancelled if cancelling => (RunState::Cancelled, false),
+        End::Cancelled if past_deadline => (RunState::TimedOut, true),
+        End::Interrupted => (RunState::Interrupted, true),
+        End::Limit { limit } if limit == "wall" => (RunState::TimedOut, true),
+        End::Exited { .. } | End::Signalled { .. } if next.retry.attempts_max == 1 => {
+            (RunState::Failed, false)
+        }
+        _ => (RunState::Failed, true),
+    };
+    finish(next, state, outcome, dead, now)
+}
+
+fn retry(next: &mut Run, outcome: Outcome, now: Timestamp) -> Vec<Effect> {
+    next.state = RunState::Retrying;
+    next.not_before = Some(now.plus(next.retry.backoff(next.attempt.max(1))));
+    next.outcome = Some(outcome);
+    next.lease_until = None;
+    vec![]
+}
+
+fn node_gone(next: &mut Run, now: Timestamp) -> Vec<Effect> {
+    match next.state {
+        RunState::Leased | RunState::Running => {
+            ended(next, lost("the node was removed while it held the run"), now)
+        }
+        _ => {
+            let outcome =
+                Outcome::without_process(End::NotStarted, "the node was removed before the run began");
+            finish(next, RunState::Failed, outcome, true, now)
+        }
+    }
+}
+
+fn cancel(next: &mut Run, now: Timestamp) -> Result<Vec<Effect>, Refusal> {
+    if next.cancel_requested_at.is_some() {
+        return Err(Refusal::AlreadyAsked);
+    }
+    next.cancel_requested_at = Some(now);
+    if matches!(next.target, super::Target::AllOf { .. }) {
+        return Ok(vec![Effect::StopChildren]);
+    }
+    Ok(match (next.state, next.node) {
+        (RunState::Leased | RunState::Running, Some(node)) => vec![Effect::Stop(node)],
+        _ => {
+            let outcome = Outcome::without_process(End::Cancelled, "cancelled before it began");
+            finish(next, RunState::Cancelled, outcome, false, now)
+        }
+    })
+}
+
+fn deadline_passed(next: &mut Run, now: Timestamp) -> Vec<Effect> {
+    if matches!(next.target, super::Target::AllOf { .. }) {
+        next.deadline = None;
+        return vec![Effect::StopChildren];
+    }
+    let held_by = match next.state {
+        RunState::Leased | RunState::Running => next.node,
+        _ => None,
+    };
+    let message = if held_by.is_some() {
+        "the deadline passed while the node held the run; the node was told to stop it"
+    } else {
+        "the deadline passed before a node could take the run"
+    };
+    // The node may be away and must not keep the run open: its later report meets a closed run.
+    let outcome = Outcome::without_process(End::DeadlinePassed, message);
+    let mut effects = finish(next, RunState::TimedOut, outcome, true, now);
+    effects.extend(held_by.map(Effect::Stop));
+    effects
+}
+
+fn children_done(
+    next: &mut Run,
+    succeeded: u32,
+    failed: u32,
+    cancelled: bool,
+    now: Timestamp,
+) -> Result<Vec<Effect>, Refusal> {
+    if !matches!(next.target, super::Target::AllOf { .. }) {
+        return Err(Refusal::State);
+    }
+    let end = End::Children { succeeded, failed };
+    let outcome = Outcome { end, message: None, cpu_ms: 0, memory_peak_bytes: 0, output_bytes: 0 };
+    let state = match (failed, cancelled) {
+        (0, _) => RunState::Succeeded,
+        (_, true) => RunState::Cancelled,
+        (_, false) => RunState::Failed,
+    };
+    Ok(finish(next, state, outcome, false, now))
+}

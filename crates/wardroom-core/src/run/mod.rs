@@ -1,0 +1,273 @@
+//! Runs: one durable execution of a command for one principal, as a pure state machine.
+
+mod machine;
+pub use machine::{Effect, Event, Refusal, Transition, apply};
+
+use crate::{NodeId, RunId, Timestamp, UserId, node::Selector};
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr, time::Duration};
+
+/// The most attempts that a retry policy may ask for.
+pub const ATTEMPTS_MAX: u32 = 10;
+/// The longest pause between attempts.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(3600);
+/// Priorities go from 0 to this; a higher one goes first.
+pub const PRIORITY_MAX: u8 = 9;
+/// The priority where none is asked for.
+pub const PRIORITY_DEFAULT: u8 = 4;
+/// The longest idempotency key, in bytes.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
+/// How long a node that holds a run may be away before the run's outcome counts as unknown.
+pub const LEASE: Duration = Duration::from_secs(120);
+
+/// One execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// The run.
+    pub id: RunId,
+    /// Counts changes; an update names the version that it was made from.
+    pub version: i64,
+    /// For whom it runs.
+    pub submitted_by: UserId,
+    /// The command's name.
+    pub command: String,
+    /// Digest of the command's definition that the submitter saw; empty for a parent.
+    pub command_digest: String,
+    /// The values, sealed; opened only to hand them to the node or to somebody who may read the run.
+    pub parameters_sealed: Vec<u8>,
+    /// SHA-256 over the canonical JSON of the values, hexadecimal.
+    pub parameters_digest: String,
+    /// Where it should run.
+    pub target: Target,
+    /// The node that has it or had it last.
+    pub node: Option<NodeId>,
+    /// The run that this one is a part of.
+    pub parent: Option<RunId>,
+    /// The dead run that this one repeats.
+    pub replay_of: Option<RunId>,
+    /// Where it stands.
+    pub state: RunState,
+    /// Counts leases; every write of a holder names the one that it was given.
+    pub fence: i64,
+    /// Attempts begun.
+    pub attempt: u32,
+    /// How often to try.
+    pub retry: RetryPolicy,
+    /// 0 to [`PRIORITY_MAX`].
+    pub priority: u8,
+    /// Whether the command may be repeated without harm, as its node declares.
+    pub idempotent: bool,
+    /// The submitter's own name for this request.
+    pub idempotency_key: Option<String>,
+    /// SHA-256 over the request that carried the key, hexadecimal.
+    pub request_digest: String,
+    /// When it must be over.
+    pub deadline: Option<Timestamp>,
+    /// Not to be leased before.
+    pub not_before: Option<Timestamp>,
+    /// When the holder's claim lapses if it is not heard of.
+    pub lease_until: Option<Timestamp>,
+    /// When somebody asked for it to stop.
+    pub cancel_requested_at: Option<Timestamp>,
+    /// When it was submitted.
+    pub queued_at: Timestamp,
+    /// When its program first started.
+    pub started_at: Option<Timestamp>,
+    /// When it reached its terminal state.
+    pub finished_at: Option<Timestamp>,
+    /// How its last attempt ended.
+    pub outcome: Option<Outcome>,
+    /// It ended without success in a way that somebody should look at.
+    pub dead_letter: bool,
+}
+
+/// Where a run should go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "to", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Target {
+    /// This node and no other.
+    Node {
+        /// The node.
+        node: NodeId,
+    },
+    /// Any one node that the selector matches.
+    OneOf {
+        /// The selector.
+        labels: Selector,
+    },
+    /// Every node that the selector matches now: a parent run with a child per node.
+    AllOf {
+        /// The selector.
+        labels: Selector,
+    },
+}
+
+/// How often to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryPolicy {
+    /// Attempts in all, 1 to [`ATTEMPTS_MAX`].
+    pub attempts_max: u32,
+    /// Pause before the second attempt, in milliseconds; doubles with each further one.
+    pub backoff_ms: u64,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self { attempts_max: 1, backoff_ms: 1000 }
+    }
+}
+
+impl RetryPolicy {
+    /// The pause after `attempt` attempts.
+    pub fn backoff(&self, attempt: u32) -> Duration {
+        let factor = 1_u64 << attempt.saturating_sub(1).min(20);
+        Duration::from_millis(self.backoff_ms.saturating_mul(factor)).min(BACKOFF_MAX)
+    }
+}
+
+macro_rules! states {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal),+ $(,)?) => {
+        /// Where a run stands.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum RunState { $($(#[$doc])* $variant),+ }
+
+        impl RunState {
+            /// Every state.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            /// The name in the store and on the wire.
+            pub const fn as_str(self) -> &'static str { match self { $(Self::$variant => $text),+ } }
+        }
+    };
+}
+
+states! {
+    /// Waits for a node.
+    Queued = "queued",
+    /// Given to a node, which has not said yet that the program started.
+    Leased = "leased",
+    /// The program runs; for a parent, children are not all over.
+    Running = "running",
+    /// Waits for its next attempt.
+    Retrying = "retrying",
+    /// Ended with exit code 0; for a parent, all children did.
+    Succeeded = "succeeded",
+    /// Ended otherwise by itself, or was refused.
+    Failed = "failed",
+    /// Stopped because somebody asked.
+    Cancelled = "cancelled",
+    /// Stopped at its deadline or time limit.
+    TimedOut = "timed_out",
+    /// Its node was lost and what the command did is unknown.
+    Interrupted = "interrupted",
+}
+
+impl RunState {
+    /// Whether nothing more can happen to the run.
+    pub const fn is_terminal(self) -> bool {
+        matches!(
+            self,
+            Self::Succeeded | Self::Failed | Self::Cancelled | Self::TimedOut | Self::Interrupted
+        )
+    }
+}
+
+impl fmt::Display for RunState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that names no state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no run state has the name {0:?}")]
+pub struct RunStateError(pub String);
+
+impl FromStr for RunState {
+    type Err = RunStateError;
+    fn from_str(text: &str) -> Result<Self, RunStateError> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| RunStateError(text.to_owned()))
+    }
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outcome {
+    /// How.
+    pub end: End,
+    /// For people.
+    pub message: Option<String>,
+    /// Processor time used, in milliseconds.
+    pub cpu_ms: u64,
+    /// Most memory that was resident, in bytes.
+    pub memory_peak_bytes: u64,
+    /// Output bytes.
+    pub output_bytes: u64,
+}
+
+impl Outcome {
+    /// An outcome that no process took part in.
+    pub fn without_process(end: End, message: impl Into<String>) -> Self {
+        Self { end, message: Some(message.into()), cpu_ms: 0, memory_peak_bytes: 0, output_bytes: 0 }
+    }
+}
+
+/// The ways an attempt ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum End {
+    /// The program ended by itself.
+    Exited {
+        /// Its exit code.
+        code: i32,
+    },
+    /// A signal ended the program.
+    Signalled {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// A limit ended it.
+    Limit {
+        /// Which: `wall`, `cpu`, `memory`, `output`.
+        limit: String,
+    },
+    /// Somebody stopped it.
+    Cancelled,
+    /// It could not be started.
+    NotStarted,
+    /// The node refused it.
+    Refused {
+        /// The node's code.
+        code: String,
+    },
+    /// What it did is unknown.
+    Interrupted,
+    /// The deadline passed.
+    DeadlinePassed,
+    /// A parent: how its children ended.
+    Children {
+        /// Children that succeeded.
+        succeeded: u32,
+        /// Children that did not.
+        failed: u32,
+    },
+}
+
+/// A piece of output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputChunk {
+    /// The attempt that printed it.
+    pub fence: i64,
+    /// Counts from 0 within an attempt, over both streams.
+    pub seq: u32,
+    /// Standard error rather than standard output.
+    pub stderr: bool,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}

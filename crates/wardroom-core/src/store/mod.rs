@@ -1,0 +1,215 @@
+//! The storage ports. A store keeps what a [`Change`] says and answers questions; it decides nothing.
+
+use crate::{
+    ApiTokenId, JoinTokenId, NodeId, RunId, Timestamp, UserId,
+    audit::{AuditCheckpoint, AuditEntry, AuditOutcome, merkle::Hash},
+    change::Change,
+    identity::{ApiToken, JoinToken, SealedKey, SecretHash, Session, User},
+    node::Node,
+    page::{Page, PageRequest},
+    run::{OutputChunk, Run, RunState},
+};
+use async_trait::async_trait;
+use std::ops::Range;
+
+/// Why a store could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The thing changed since it was read, or is not in the state that the write needs.
+    #[error("{0} changed since it was read")]
+    Conflict(&'static str),
+    /// Something unique is there already.
+    #[error("{0} is taken")]
+    Duplicate(&'static str),
+    /// The database can't be used now; the text says why and what to do.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The database is full; the text says what to do.
+    #[error("{0}")]
+    Full(String),
+    /// What is stored makes no sense: it was altered from outside or is damaged.
+    #[error("the stored {what} can't be read: {reason}")]
+    Corrupt {
+        /// What.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// Anything else, with the driver's words.
+    #[error("the database answered: {0}")]
+    Other(String),
+}
+
+/// What a store gives.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// Commits changes.
+#[async_trait]
+pub trait Commit: Send + Sync {
+    /// Commits `change`; when this returns `Ok`, it survives a crash.
+    async fn commit(&self, change: Change) -> StoreResult<()>;
+}
+
+/// Reads accounts and what proves them.
+#[async_trait]
+pub trait Identities: Send + Sync {
+    /// An account by its id.
+    async fn lookup_user(&self, id: UserId) -> StoreResult<Option<User>>;
+    /// An account by its name.
+    async fn lookup_user_by_name(&self, name: &str) -> StoreResult<Option<User>>;
+    /// Accounts by name.
+    async fn list_users(&self, page: PageRequest<String>) -> StoreResult<Page<User, String>>;
+    /// A session, with its user, by its secret's hash. Ended ones are found as well.
+    async fn lookup_session(&self, hash: SecretHash) -> StoreResult<Option<(Session, User)>>;
+    /// A token, with its user, by its secret's hash. Ended ones are found as well.
+    async fn lookup_api_token(&self, hash: SecretHash) -> StoreResult<Option<(ApiToken, User)>>;
+    /// A user's tokens, newest first.
+    async fn list_api_tokens(&self, user: UserId, page: PageRequest<ApiTokenId>) -> StoreResult<Page<ApiToken, ApiTokenId>>;
+    /// A sealed key by its name.
+    async fn lookup_sealed_key(&self, name: &str) -> StoreResult<Option<SealedKey>>;
+}
+
+/// Reads nodes and join tokens.
+#[async_trait]
+pub trait Nodes: Send + Sync {
+    /// A node by its id.
+    async fn lookup_node(&self, id: NodeId) -> StoreResult<Option<Node>>;
+    /// A node by its name.
+    async fn lookup_node_by_name(&self, name: &str) -> StoreResult<Option<Node>>;
+    /// Nodes by name.
+    async fn list_nodes(&self, page: PageRequest<String>) -> StoreResult<Page<Node, String>>;
+    /// A join token by its id.
+    async fn lookup_join_token(&self, id: JoinTokenId) -> StoreResult<Option<JoinToken>>;
+    /// Join tokens, newest first.
+    async fn list_join_tokens(&self, page: PageRequest<JoinTokenId>) -> StoreResult<Page<JoinToken, JoinTokenId>>;
+}
+
+/// Which runs are wanted. An empty filter wants all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// In this state.
+    pub state: Option<RunState>,
+    /// On this node.
+    pub node: Option<NodeId>,
+    /// Of this command.
+    pub command: Option<String>,
+    /// Of this submitter.
+    pub submitted_by: Option<UserId>,
+    /// Children of this run.
+    pub parent: Option<RunId>,
+    /// Dead letters only.
+    pub dead_letter: bool,
+    /// No children.
+    pub top_level: bool,
+}
+
+/// Runs of one hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HourCount {
+    /// The hour's begin.
+    pub hour: Timestamp,
+    /// Runs submitted in it.
+    pub runs: u64,
+    /// Of these, ended other than in success or by cancellation.
+    pub failed: u64,
+}
+
+/// Reads runs.
+#[async_trait]
+pub trait Runs: Send + Sync {
+    /// A run by its id.
+    async fn lookup_run(&self, id: RunId) -> StoreResult<Option<Run>>;
+    /// A run by its submitter's own name for the request.
+    async fn lookup_run_by_key(&self, user: UserId, key: &str) -> StoreResult<Option<Run>>;
+    /// Runs, newest first.
+    async fn list_runs(&self, filter: &RunFilter, page: PageRequest<RunId>) -> StoreResult<Page<Run, RunId>>;
+    /// Queued runs that `node` may take now, by priority, then age: its own, and those for any
+    /// node (of which the caller checks the selector).
+    async fn list_queued(&self, node: NodeId, now: Timestamp, limit: u32) -> StoreResult<Vec<Run>>;
+    /// Runs that `node` holds.
+    async fn list_held(&self, node: NodeId) -> StoreResult<Vec<Run>>;
+    /// Runs on which time has something to say at `now`: lease lapsed, deadline passed, retry due;
+    /// and parents whose children are all over.
+    async fn list_due(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Run>>;
+    /// Not yet ended runs that target exactly `node`.
+    async fn list_open_for_node(&self, node: NodeId, limit: u32) -> StoreResult<Vec<Run>>;
+    /// How many children of `parent` are in each state.
+    async fn count_children(&self, parent: RunId) -> StoreResult<Vec<(RunState, u32)>>;
+    /// Runs per hour since `since`, oldest hour first; hours without runs are left out.
+    async fn count_runs_by_hour(&self, since: Timestamp) -> StoreResult<Vec<HourCount>>;
+    /// How many runs are in each state; terminal ones only since `since`.
+    async fn count_runs_by_state(&self, since: Timestamp) -> StoreResult<Vec<(RunState, u64)>>;
+    /// Output of a run from position `(fence, seq)` on, in order, at most `bytes_max` (but at least
+    /// one chunk when there is one).
+    async fn list_output(&self, run: RunId, from: (i64, u32), bytes_max: u64) -> StoreResult<Vec<OutputChunk>>;
+    /// The number behind the last stored chunk of an attempt; 0 when there is none.
+    async fn next_output_seq(&self, run: RunId, fence: i64) -> StoreResult<u32>;
+}
+
+/// Which audit records are wanted. An empty filter wants all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// This action, or with a `.` at the end all actions that begin so.
+    pub action: Option<String>,
+    /// By this actor.
+    pub actor: Option<String>,
+    /// On this target.
+    pub target: Option<String>,
+    /// With this outcome.
+    pub outcome: Option<AuditOutcome>,
+    /// Not before.
+    pub from: Option<Timestamp>,
+    /// Before.
+    pub to: Option<Timestamp>,
+    /// With this text somewhere in the record.
+    pub text: Option<String>,
+}
+
+/// Reads the audit log. Records that are committed but not sequenced yet are not seen.
+#[async_trait]
+pub trait AuditLog: Send + Sync {
+    /// How many records are sequenced, and their root.
+    async fn audit_head(&self) -> StoreResult<(u64, Hash)>;
+    /// Records, newest first.
+    async fn list_audit(&self, filter: &AuditFilter, page: PageRequest<u64>) -> StoreResult<Page<AuditEntry, u64>>;
+    /// Records of a stretch, oldest first; at most 10,000.
+    async fn read_audit(&self, range: Range<u64>) -> StoreResult<Vec<AuditEntry>>;
+    /// The root over a stretch that is a subtree of the log.
+    async fn audit_subtree(&self, range: Range<u64>) -> StoreResult<Hash>;
+    /// The smallest checkpoint that covers at least `size` records.
+    async fn lookup_checkpoint(&self, size: u64) -> StoreResult<Option<AuditCheckpoint>>;
+    /// The largest checkpoint.
+    async fn last_checkpoint(&self) -> StoreResult<Option<AuditCheckpoint>>;
+    /// Checkpoints by size, from `size` on.
+    async fn list_checkpoints(&self, size: u64, limit: u32) -> StoreResult<Vec<AuditCheckpoint>>;
+    /// Gives committed records their place, if this process leads; how many it placed. On an engine
+    /// that sequences at commit there is nothing to do.
+    async fn sequence_audit(&self) -> StoreResult<u64>;
+}
+
+/// How the database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreHealth {
+    /// `sqlite` or `postgres`.
+    pub engine: &'static str,
+    /// The engine's version.
+    pub version: String,
+    /// The schema's version.
+    pub schema: i64,
+    /// Bytes on disk, where known.
+    pub size_bytes: Option<u64>,
+    /// Records that wait for their place in the audit log.
+    pub audit_pending: u64,
+}
+
+/// Tells how the database is.
+#[async_trait]
+pub trait Health: Send + Sync {
+    /// Asks the database; an error means that it can't be used.
+    async fn health(&self) -> StoreResult<StoreHealth>;
+}
+
+/// All of it.
+pub trait Store: Commit + Identities + Nodes + Runs + AuditLog + Health + 'static {}
+
+impl<T: Commit + Identities + Nodes + Runs + AuditLog + Health + 'static> Store for T {}

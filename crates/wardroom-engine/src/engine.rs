@@ -1,0 +1,150 @@
+//! The engine's parts and what all of it shares.
+
+use crate::{EngineError, hub::Hub, link::Links};
+use serde::{Deserialize, Serialize};
+use std::{sync::Arc, time::Duration};
+use wardroom_core::{
+    Clock, Origin, Principal, Rng, Timestamp,
+    audit::AuditDraft,
+    change::Change,
+    command::Parameters,
+    run::Run,
+    store::{Store, StoreError},
+};
+use wardroom_trust::{checkpoint::CheckpointSigner, seal::Sealer};
+
+/// How often a change is tried again when what it is based on changed meanwhile.
+pub(crate) const CONFLICT_TRIES_MAX: u32 = 8;
+
+/// What an engine is made of.
+pub struct Parts {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// Where hints go; the store publishes into the same.
+    pub hub: Arc<Hub>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub rng: Arc<dyn Rng>,
+    /// Seals what is secret at rest.
+    pub sealer: Arc<Sealer>,
+    /// Signs audit checkpoints.
+    pub signer: Arc<CheckpointSigner>,
+}
+
+/// Takes runs in and brings them to their end.
+pub struct Engine {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rng: Arc<dyn Rng>,
+    pub(crate) sealer: Arc<Sealer>,
+    pub(crate) signer: Arc<CheckpointSigner>,
+    pub(crate) links: Links,
+    pub(crate) started_at: Timestamp,
+}
+
+impl Engine {
+    /// An engine that has not begun to work; see [`Engine::work`].
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let started_at = parts.clock.now();
+        Arc::new(Self {
+            store: parts.store,
+            hub: parts.hub,
+            clock: parts.clock,
+            rng: parts.rng,
+            sealer: parts.sealer,
+            signer: parts.signer,
+            links: Links::default(),
+            started_at,
+        })
+    }
+
+    /// Where everything is kept.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Where hints go.
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The random source.
+    pub fn rng(&self) -> &dyn Rng {
+        &*self.rng
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// How long the engine has been up.
+    pub fn uptime(&self) -> Duration {
+        self.now().since(self.started_at)
+    }
+
+    /// How many node links are open here.
+    pub fn links_open(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Writes a record of something that changed nothing.
+    pub async fn record(&self, draft: AuditDraft) -> Result<(), StoreError> {
+        self.store.commit(Change::recorded(draft)).await
+    }
+
+    /// The values of a run, as its submitter gave them and defaults filled them up.
+    pub fn open_parameters(&self, run: &Run) -> Result<Values, EngineError> {
+        let plain = self
+            .sealer
+            .open(SEAL_PARAMETERS, &run.parameters_sealed)
+            .map_err(|error| EngineError::Seal(error.to_string()))?;
+        serde_json::from_slice(&plain).map_err(|error| EngineError::Seal(error.to_string()))
+    }
+
+    /// Seals values for a run.
+    pub(crate) fn seal_parameters(&self, values: &Values) -> Result<Vec<u8>, EngineError> {
+        let plain = serde_json::to_vec(values).map_err(|error| EngineError::Seal(error.to_string()))?;
+        self.sealer
+            .seal(SEAL_PARAMETERS, &plain, &*self.rng)
+            .map_err(|error| EngineError::Seal(error.to_string()))
+    }
+
+    /// A record of something that the orchestrator itself did.
+    pub(crate) fn own_record(&self, name: &str) -> AuditDraft {
+        AuditDraft::event(name, &Principal::System, &Origin::INTERNAL, self.now())
+    }
+}
+
+/// What a sealed run's values are bound to.
+const SEAL_PARAMETERS: &str = "run.parameters";
+
+/// A run's values.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Values {
+    /// Those that whoever may read the run may see.
+    pub shown: Parameters,
+    /// Those that nobody sees after submission.
+    pub secret: Parameters,
+}
+
+impl Values {
+    /// Parts values by whether their parameter is secret.
+    pub(crate) fn part(values: Parameters, is_secret: impl Fn(&str) -> bool) -> Self {
+        let (secret, shown) = values.into_iter().partition(|(name, _)| is_secret(name));
+        Self { shown, secret }
+    }
+
+    /// All of them, for the node.
+    pub(crate) fn all(&self) -> Parameters {
+        self.shown.iter().chain(&self.secret).map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}

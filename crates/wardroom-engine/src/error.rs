@@ -1,0 +1,69 @@
+//! What can go wrong in the engine.
+
+use wardroom_core::{command::ParameterError, node::LabelError, run::Refusal, store::StoreError};
+
+/// Why the engine did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// No such thing.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The run's state does not allow it.
+    #[error("{0}")]
+    RunState(Refusal),
+    /// The command's parameters were refused.
+    #[error("the parameters were refused")]
+    Parameters(Vec<ParameterError>),
+    /// The node offers no such command.
+    #[error("the node offers no command {0:?}")]
+    UnknownCommand(String),
+    /// No node matches.
+    #[error("no node that offers the command {0:?} matches the selector")]
+    NoNode(String),
+    /// More nodes match than one request may reach.
+    #[error("{found} nodes match; one request reaches at most {most}")]
+    TooManyNodes {
+        /// How many match.
+        found: usize,
+        /// The bound.
+        most: usize,
+    },
+    /// The node was turned away.
+    #[error("the node is disabled; enable it first")]
+    NodeDisabled,
+    /// A field is out of bounds.
+    #[error("{field}: {reason}")]
+    Field {
+        /// The field.
+        field: &'static str,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+    /// The idempotency key was used with another request.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyMismatch,
+    /// The join token is not acceptable; the text says why.
+    #[error("the join token was refused: {0}")]
+    JoinToken(&'static str),
+    /// A node's proof is not acceptable.
+    #[error("the node was refused: {0}")]
+    NodeProof(&'static str),
+    /// A name is taken.
+    #[error("the name is taken")]
+    NameTaken,
+    /// The thing changed since it was read.
+    #[error("it changed since it was read")]
+    Conflict,
+    /// The store can't do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A value can't be sealed or opened.
+    #[error("sealed data can't be used: {0}")]
+    Seal(String),
+}
+
+impl From<LabelError> for EngineError {
+    fn from(error: LabelError) -> Self {
+        Self::Field { field: "labels", reason: error.to_string() }
+    }
+}

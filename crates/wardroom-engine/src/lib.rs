@@ -1,0 +1,17 @@
+//! The engine: takes runs in, gives them to nodes, and brings every one of them to one end.
+//!
+//! The database is the queue and the truth; everything held in memory here is a cache of it or a
+//! hint about it. This crate must never know HTTP: a door hands it domain values and gets them back.
+
+pub mod audit;
+mod engine;
+mod error;
+pub mod hub;
+pub mod link;
+pub mod nodes;
+pub mod runs;
+mod ticker;
+
+pub use engine::{Engine, Parts, Values};
+pub use error::EngineError;
+pub use ticker::TICK;

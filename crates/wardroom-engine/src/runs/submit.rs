@@ -1,0 +1,323 @@
+//! Submission: typed input in, a durable run out.
+
+use crate::{Engine, EngineError, Values, link::Link};
+use std::{sync::Arc, time::Duration};
+use wardroom_core::{
+    Origin, Principal, RunId, Timestamp, UserId,
+    audit::AuditDraft,
+    change::{Change, Write},
+    command::{Parameters, check_parameters},
+    digest::{parameters_digest, sha256_hex},
+    hint::Hint,
+    node::{Node, Selector},
+    run::{self, Event, RetryPolicy, Run, RunState, Target},
+    store::StoreError,
+};
+
+/// The most nodes that one submission reaches.
+pub const FANOUT_MAX: usize = 1000;
+/// The furthest deadline.
+const DEADLINE_MAX: Duration = Duration::from_secs(604_800);
+
+/// Where the submitter wants it.
+#[derive(Debug, Clone)]
+pub enum Asked {
+    /// On this node.
+    Node(Node),
+    /// On one of these, which all match the selector.
+    OneOf(Selector, Vec<Node>),
+    /// On all of these, which all match the selector.
+    AllOf(Selector, Vec<Node>),
+}
+
+/// A submission whose principal may run the command on every node it names.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// For whom.
+    pub user: UserId,
+    /// The command's name.
+    pub command: String,
+    /// Where.
+    pub asked: Asked,
+    /// The values.
+    pub parameters: Parameters,
+    /// Must be over within.
+    pub deadline: Option<Duration>,
+    /// How often to try.
+    pub retry: RetryPolicy,
+    /// 0 to 9.
+    pub priority: u8,
+    /// The submitter's own name for this request.
+    pub idempotency_key: Option<String>,
+    /// The dead run that this one repeats.
+    pub replay_of: Option<RunId>,
+}
+
+impl Engine {
+    /// Takes a run in. When this returns, the run survives a crash and will reach its end. `audit`
+    /// is the record of the request, without target.
+    pub async fn submit(&self, submission: Submission, audit: AuditDraft) -> Result<Run, EngineError> {
+        check_bounds(&submission)?;
+        let request_digest = request_digest(&submission);
+        if let Some(run) = self.earlier(&submission, &request_digest).await? {
+            return Ok(run);
+        }
+        let planned = self.plan(&submission, &request_digest)?;
+        let run = planned.head.clone();
+        let audit = audit
+            .on(run.id)
+            .detail("command", &run.command)
+            .detail("parameters_digest", &run.parameters_digest);
+        let audit = match run.node {
+            Some(node) => audit.detail("node", node),
+            None => audit,
+        };
+        match self.store.commit(planned.change(audit)).await {
+            Ok(()) => {
+                for (link, run) in planned.leased {
+                    link.offer(run, &planned.values).await;
+                }
+                Ok(run)
+            }
+            // The same request raced itself: both get the one run.
+            Err(StoreError::Duplicate(_)) => {
+                planned.give_back();
+                self.earlier(&submission, &request_digest).await?.ok_or(EngineError::Conflict)
+            }
+            Err(error) => {
+                planned.give_back();
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The run of an earlier request with the same key.
+    async fn earlier(&self, submission: &Submission, digest: &str) -> Result<Option<Run>, EngineError> {
+        let Some(key) = &submission.idempotency_key else { return Ok(None) };
+        match self.store.lookup_run_by_key(submission.user, key).await? {
+            Some(run) if run.request_digest == digest => Ok(Some(run)),
+            Some(_) => Err(EngineError::IdempotencyMismatch),
+            None => Ok(None),
+        }
+    }
+
+    /// Makes the runs of a submission, giving each at once to its node where that has room.
+    fn plan(&self, submission: &Submission, request_digest: &str) -> Result<Planned, EngineError> {
+        let now = self.now();
+        let (target, nodes) = match &submission.asked {
+            Asked::Node(node) => (Target::Node { node: node.id }, std::slice::from_ref(node)),
+            Asked::OneOf(labels, nodes) => (Target::OneOf { labels: labels.clone() }, &nodes[..]),
+            Asked::AllOf(labels, nodes) => (Target::AllOf { labels: labels.clone() }, &nodes[..]),
+        };
+        if nodes.len() > FANOUT_MAX {
+            return Err(EngineError::TooManyNodes { found: nodes.len(), most: FANOUT_MAX });
+        }
+        let first = nodes.first().ok_or_else(|| EngineError::NoNode(submission.command.clone()))?;
+        // On several nodes one name may stand for several definitions; each is checked against its own.
+        let values = check_for(first, submission)?;
+        let is_secret = |name: &str| {
+            let marks = |node: &Node| {
+                let command = node.catalogue.command(&submission.command);
+                command.is_some_and(|c| c.parameters.iter().any(|p| p.secret && p.name == name))
+            };
+            nodes.iter().any(marks)
+        };
+        let sealed = self.seal_parameters(&Values::part(values.clone(), is_secret))?;
+        let mut head = self.new_run(submission, &target, sealed, &values, request_digest, now);
+        let mut planned =
+            Planned { head: head.clone(), rows: vec![], leased: vec![], hints: vec![], values };
+        if let Target::AllOf { .. } = target {
+            head.state = RunState::Running;
+            head.command_digest = String::new();
+            head.idempotent = true;
+            planned.rows.push(head.clone());
+            for node in nodes {
+                check_for(node, submission)?;
+                let mut child = head.clone();
+                child.id = RunId::new(now, &*self.rng);
+                child.parent = Some(head.id);
+                child.idempotency_key = None;
+                child.state = RunState::Queued;
+                child.target = Target::Node { node: node.id };
+                self.place(&mut planned, child, std::slice::from_ref(node), now);
+            }
+            planned.head = head;
+        } else {
+            for node in nodes {
+                check_for(node, submission)?;
+            }
+            planned.head = self.place(&mut planned, head, nodes, now);
+        }
+        Ok(planned)
+    }
+
+    /// Puts a run into the plan: leased to the first of `nodes` that is linked here and has room,
+    /// else queued.
+    fn place(&self, planned: &mut Planned, run: Run, nodes: &[Node], now: Timestamp) -> Run {
+        for node in nodes {
+            let Some(link) = self.links.get(node.id) else { continue };
+            if !link.take_slot() {
+                continue;
+            }
+            let mut candidate = run.clone();
+            declare(&mut candidate, node);
+            let until = now.plus(run::LEASE);
+            match run::apply(&candidate, &Event::Lease { node: node.id, until }, now) {
+                Ok(transition) => {
+                    let mut leased = transition.run;
+                    leased.version = run.version;
+                    planned.rows.push(leased.clone());
+                    planned.leased.push((link, leased.clone()));
+                    return leased;
+                }
+                Err(_) => link.give_slot_back(),
+            }
+        }
+        let mut queued = run;
+        if let (Target::Node { .. }, Some(node)) = (&queued.target, nodes.first()) {
+            declare(&mut queued, node);
+        }
+        planned.hints.extend(nodes.iter().map(|node| Hint::Queue(node.id)));
+        planned.rows.push(queued.clone());
+        queued
+    }
+
+    fn new_run(
+        &self,
+        submission: &Submission,
+        target: &Target,
+        sealed: Vec<u8>,
+        values: &Parameters,
+        request_digest: &str,
+        now: Timestamp,
+    ) -> Run {
+        Run {
+            id: RunId::new(now, &*self.rng),
+            version: 1,
+            submitted_by: submission.user,
+            command: submission.command.clone(),
+            command_digest: String::new(),
+            parameters_sealed: sealed,
+            parameters_digest: parameters_digest(values),
+            target: target.clone(),
+            node: None,
+            parent: None,
+            replay_of: submission.replay_of,
+            state: RunState::Queued,
+            fence: 0,
+            attempt: 0,
+            retry: submission.retry,
+            priority: submission.priority,
+            idempotent: false,
+            idempotency_key: submission.idempotency_key.clone(),
+            request_digest: request_digest.to_owned(),
+            deadline: submission.deadline.map(|after| now.plus(after)),
+            not_before: None,
+            lease_until: None,
+            cancel_requested_at: None,
+            queued_at: now,
+            started_at: None,
+            finished_at: None,
+            outcome: None,
+            dead_letter: false,
+        }
+    }
+}
+
+/// Runs that are about to be committed.
+struct Planned {
+    head: Run,
+    rows: Vec<Run>,
+    leased: Vec<(Arc<Link>, Run)>,
+    hints: Vec<Hint>,
+    values: Parameters,
+}
+
+impl Planned {
+    /// The one change that makes them durable, with the request's record and one per lease.
+    fn change(&self, audit: AuditDraft) -> Change {
+        let at = audit.0.at;
+        let mut change = Change::recorded(audit);
+        change.writes = self.rows.iter().map(|run| Write::AddRun(Box::new(run.clone()))).collect();
+        change.audit.extend(self.leased.iter().map(|(_, run)| lease_record(run, at)));
+        change.hints.clone_from(&self.hints);
+        change.hints.push(Hint::Run(self.head.id));
+        change
+    }
+
+    /// Nothing was committed: the nodes' slots are free again.
+    fn give_back(&self) {
+        for (link, _) in &self.leased {
+            link.give_slot_back();
+        }
+    }
+}
+
+/// The record of a lease.
+pub(crate) fn lease_record(run: &Run, at: Timestamp) -> AuditDraft {
+    let draft = AuditDraft::event("run.leased", &Principal::System, &Origin::INTERNAL, at);
+    super::describe(draft, run)
+}
+
+/// Takes over what the node says of the command.
+pub(crate) fn declare(run: &mut Run, node: &Node) {
+    if let Some(command) = node.catalogue.command(&run.command) {
+        run.command_digest.clone_from(&command.digest);
+        run.idempotent = command.idempotent;
+    }
+}
+
+/// Checks the values against the command as `node` defines it.
+fn check_for(node: &Node, submission: &Submission) -> Result<Parameters, EngineError> {
+    if node.disabled {
+        return Err(EngineError::NodeDisabled);
+    }
+    let command = node
+        .catalogue
+        .command(&submission.command)
+        .ok_or_else(|| EngineError::UnknownCommand(submission.command.clone()))?;
+    check_parameters(command, &submission.parameters).map_err(EngineError::Parameters)
+}
+
+fn check_bounds(submission: &Submission) -> Result<(), EngineError> {
+    let field = |field, reason: &str| Err(EngineError::Field { field, reason: reason.to_owned() });
+    if !(1..=run::ATTEMPTS_MAX).contains(&submission.retry.attempts_max) {
+        return field("attempts_max", "must be 1 to 10");
+    }
+    if Duration::from_millis(submission.retry.backoff_ms) > run::BACKOFF_MAX {
+        return field("backoff_ms", "must be at most 3,600,000");
+    }
+    if submission.priority > run::PRIORITY_MAX {
+        return field("priority", "must be 0 to 9");
+    }
+    if submission.deadline.is_some_and(|after| after.is_zero() || after > DEADLINE_MAX) {
+        return field("deadline_seconds", "must be 1 to 604,800");
+    }
+    if let Some(key) = &submission.idempotency_key {
+        let sound = (1..=run::IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len())
+            && key.bytes().all(|b| b.is_ascii_graphic());
+        if !sound {
+            return field("Idempotency-Key", "must be 1 to 128 visible ASCII characters");
+        }
+    }
+    Ok(())
+}
+
+/// What makes two requests with one key the same request.
+fn request_digest(submission: &Submission) -> String {
+    let place = match &submission.asked {
+        Asked::Node(node) => format!("node {}", node.id),
+        Asked::OneOf(labels, _) => format!("one of {labels}"),
+        Asked::AllOf(labels, _) => format!("all of {labels}"),
+    };
+    let text = format!(
+        "{}\n{place}\n{}\n{:?}\n{:?}\n{}\n{:?}",
+        submission.command,
+        parameters_digest(&submission.parameters),
+        submission.deadline,
+        submission.retry,
+        submission.priority,
+        submission.replay_of,
+    );
+    sha256_hex(text.as_bytes())
+}

@@ -1,0 +1,87 @@
+//! Typed input: what can't be parsed is refused in our own words.
+
+use crate::error::ApiError;
+use axum::{
+    extract::{FromRequest, FromRequestParts, Query, Request, rejection::JsonRejection},
+    http::request::Parts,
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use std::str::FromStr;
+use wardroom_core::page::{PAGE_ITEMS_DEFAULT, PageRequest};
+use wardroom_wire::error::ErrorCode;
+
+/// A JSON body of exactly this type.
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        match axum::Json::<T>::from_request(request, state).await {
+            Ok(axum::Json(value)) => Ok(Self(value)),
+            Err(JsonRejection::MissingJsonContentType(_)) => Err(ApiError::say(
+                ErrorCode::UnsupportedMediaType,
+                "Send the body as `Content-Type: application/json`.",
+            )),
+            Err(JsonRejection::JsonDataError(error)) => {
+                Err(ApiError::say(ErrorCode::InvalidField, error.body_text()))
+            }
+            Err(JsonRejection::JsonSyntaxError(error)) => {
+                Err(ApiError::say(ErrorCode::BadRequest, error.body_text()))
+            }
+            Err(error) => {
+                let code = if error.status().as_u16() == 413 { ErrorCode::TooLarge } else { ErrorCode::BadRequest };
+                Err(ApiError::new(code))
+            }
+        }
+    }
+}
+
+/// A query string of exactly this type.
+pub(crate) struct QueryOf<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryOf<T> {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(value)) => Ok(Self(value)),
+            Err(error) => Err(ApiError::say(ErrorCode::BadRequest, error.body_text())),
+        }
+    }
+}
+
+/// The parameters of a list without filters.
+#[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageQuery {
+    /// Continue behind this, as `next` of the page before said.
+    pub(crate) after: Option<String>,
+    /// At most so many items, 1 to 200.
+    pub(crate) limit: Option<u32>,
+}
+
+/// The wanted page.
+pub(crate) fn page<K: FromStr>(after: Option<&str>, limit: Option<u32>) -> Result<PageRequest<K>, ApiError> {
+    let after = after
+        .map(|text| text.parse().map_err(|_| ApiError::field("after", "must be what `next` of the page before said")))
+        .transpose()?;
+    Ok(PageRequest::new(after, limit.unwrap_or(PAGE_ITEMS_DEFAULT)))
+}
+
+/// An id out of a path: what is not one names nothing.
+pub(crate) fn id<T: FromStr>(text: &str) -> Result<T, ApiError> {
+    text.parse().map_err(|_| ApiError::not_found())
+}
+
+/// A filter's value.
+pub(crate) fn filter<T>(name: &str, text: Option<&str>) -> Result<Option<T>, ApiError>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    // An empty field of a form filters nothing.
+    match text.filter(|text| !text.is_empty()) {
+        Some(text) => text.parse().map(Some).map_err(|error| ApiError::field(name, format!("{error}"))),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,4 @@
+//! The REST API.
+
+pub(crate) mod input;
+pub(crate) mod v1;

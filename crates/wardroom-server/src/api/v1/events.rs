@@ -1,0 +1,60 @@
+//! `GET /api/v1/events`
+
+use crate::{context::Ctx, error::ApiError};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::Stream;
+use std::{convert::Infallible, sync::Arc, time::Duration};
+use tokio::sync::broadcast::error::RecvError;
+use wardroom_core::{Action, action::Resource, hint::Hint};
+use wardroom_wire::error::{ErrorCode, Problem};
+
+/// How often a comment keeps a quiet stream open.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Live hints as Server-Sent Events: `{"kind":"run","id":"run_…"}`. A hint says only that something
+/// changed; what changed is read where reading it is authorised.
+#[utoipa::path(
+    get, path = "/api/v1/events", tag = "overview",
+    responses((status = 200, content_type = "text/event-stream", body = String), (status = 503, body = Problem))
+)]
+pub(crate) async fn handler(
+    ctx: Ctx,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
+    let busy = || ApiError::say(ErrorCode::Busy, "Too many live views are open: close some.");
+    let place = Arc::clone(&ctx.app.streams).try_acquire_owned().map_err(|_| busy())?;
+    let hints = ctx.app.engine.hub().listen();
+    let sees_all = ctx.may(Action::NodeList);
+    let stop = ctx.app.stop.clone();
+    let state = (hints, place, ctx, stop);
+    let stream = futures_util::stream::unfold(state, move |(mut hints, place, ctx, stop)| async move {
+        loop {
+            let hint = tokio::select! {
+                () = stop.cancelled() => return None,
+                hint = hints.recv() => hint,
+            };
+            let data = match hint {
+                Ok(hint) if visible(&ctx, sees_all, hint).await => serde_json::to_string(&hint).ok(),
+                Ok(_) => None,
+                Err(RecvError::Lagged(_)) => Some("{\"kind\":\"all\"}".to_owned()),
+                Err(RecvError::Closed) => return None,
+            };
+            if let Some(data) = data {
+                return Some((Ok(Event::default().data(data)), (hints, place, ctx, stop)));
+            }
+        }
+    });
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+/// Whether the caller may know that this changed.
+async fn visible(ctx: &Ctx, sees_nodes: bool, hint: Hint) -> bool {
+    match hint {
+        Hint::Node(_) => sees_nodes,
+        Hint::Audit => ctx.may(Action::AuditRead),
+        Hint::Run(id) => match ctx.app.engine.store().lookup_run(id).await {
+            Ok(Some(run)) => ctx.decide(Action::RunRead, &Resource::run(&run)).allowed,
+            _ => false,
+        },
+        Hint::Queue(_) | Hint::Cancel(_) | Hint::Sever(_) => false,
+    }
+}

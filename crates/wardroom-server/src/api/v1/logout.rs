@@ -1,0 +1,16 @@
+//! `POST /api/v1/logout`
+
+use super::super::input::Json;
+use crate::{context::Ctx, error::ApiError};
+use axum::http::StatusCode;
+use wardroom_wire::{api::LogoutRequest, error::Problem};
+
+/// End this session or token, or all of the account's.
+#[utoipa::path(
+    post, path = "/api/v1/logout", tag = "account", request_body = LogoutRequest,
+    responses((status = 204), (status = 401, body = Problem))
+)]
+pub(crate) async fn handler(ctx: Ctx, Json(body): Json<LogoutRequest>) -> Result<StatusCode, ApiError> {
+    super::session::end(&ctx, body.everywhere).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,40 @@
+//! `GET /api/v1/nodes/{id}`
+
+use crate::{context::Ctx, error::ApiError, view};
+use axum::{
+    Json,
+    extract::Path,
+    http::{HeaderMap, HeaderValue, header},
+};
+use wardroom_core::{Action, action::Resource, digest::sha256_hex};
+use wardroom_wire::{api::NodeDetail, error::Problem};
+
+/// A node, by id or name, with the commands that the caller may run on it.
+#[utoipa::path(
+    get, path = "/api/v1/nodes/{id}", tag = "nodes", params(("id" = String, Path, description = "id or name")),
+    responses((status = 200, body = NodeDetail), (status = 404, body = Problem))
+)]
+pub(crate) async fn handler(
+    ctx: Ctx,
+    Path(id): Path<String>,
+) -> Result<(HeaderMap, Json<NodeDetail>), ApiError> {
+    let detail = load(&ctx, &id).await?;
+    Ok((etag(detail.node.version)?, Json(detail)))
+}
+
+/// The entity tag of a version (RFC 9110 §8.8.3).
+pub(super) fn etag(version: i64) -> Result<HeaderMap, ApiError> {
+    let value = HeaderValue::from_str(&format!("\"{version}\"")).map_err(ApiError::internal)?;
+    Ok(HeaderMap::from_iter([(header::ETAG, value)]))
+}
+
+/// A node with its commands.
+pub(crate) async fn load(ctx: &Ctx, text: &str) -> Result<NodeDetail, ApiError> {
+    let node = super::find(ctx, text).await?;
+    ctx.authorise(Action::NodeRead, &Resource::node(&node)).await?;
+    Ok(NodeDetail {
+        node: view::node(&node, ctx.now())?,
+        key_fingerprint: sha256_hex(&node.public_key),
+        catalogue: view::catalogue(ctx, &node)?,
+    })
+}

@@ -1,0 +1,41 @@
+//! `POST /api/v1/policy/explain`
+
+use super::super::super::input::Json;
+use crate::{context::Ctx, error::ApiError};
+use wardroom_core::{Action, Principal, action::Resource};
+use wardroom_wire::{
+    api::{ExplainRequest, Explanation},
+    error::{ErrorCode, Problem},
+};
+
+/// Which policies allow or deny something, for the caller's role or another one.
+#[utoipa::path(
+    post, path = "/api/v1/policy/explain", tag = "policy", request_body = ExplainRequest,
+    responses((status = 200, body = Explanation), (status = 422, body = Problem))
+)]
+pub(crate) async fn handler(
+    ctx: Ctx,
+    Json(body): Json<ExplainRequest>,
+) -> Result<axum::Json<Explanation>, ApiError> {
+    ctx.authorise(Action::PolicyRead, &Resource::system()).await?;
+    let action: Action =
+        body.action.parse().map_err(|error| ApiError::field("action", format!("{error}")))?;
+    let Principal::User { id, name, role, credential } = &ctx.principal else {
+        return Err(ApiError::new(ErrorCode::Unauthenticated));
+    };
+    let role = match &body.role {
+        Some(text) => text.parse().map_err(|error| ApiError::field("role", format!("{error}")))?,
+        None => *role,
+    };
+    let principal = Principal::User { id: *id, name: name.clone(), role, credential: *credential };
+    let mut resource =
+        Resource::new(action.resource_kind(), body.resource.as_deref().unwrap_or("wardroom"));
+    resource.owner = body.own.then_some(*id);
+    let explained = ctx.app.policy.explain(&principal, action, &resource);
+    Ok(axum::Json(Explanation {
+        allowed: explained.decision.allowed,
+        policies: explained.decision.policies,
+        near: explained.near,
+        version: explained.decision.version,
+    }))
+}

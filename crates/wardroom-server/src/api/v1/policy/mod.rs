@@ -1,0 +1,4 @@
+//! The policy in force.
+
+pub(crate) mod explain;
+pub(crate) mod get;

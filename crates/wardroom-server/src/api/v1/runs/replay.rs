@@ -1,0 +1,34 @@
+//! `POST /api/v1/runs/{id}/replay`
+
+use super::submit::{by_labels, one_node};
+use crate::{context::Ctx, error::ApiError, view};
+use axum::{Json, extract::Path, http::StatusCode};
+use wardroom_core::{Action, action::Resource, run::Target};
+use wardroom_wire::{api::RunView, error::Problem};
+
+/// Submit a run that ended without success anew, with the same values. The caller must be allowed to
+/// run the command there now.
+#[utoipa::path(
+    post, path = "/api/v1/runs/{id}/replay", tag = "runs", params(("id" = String, Path)),
+    responses((status = 202, body = RunView), (status = 404, body = Problem), (status = 409, body = Problem))
+)]
+pub(crate) async fn handler(
+    ctx: Ctx,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<RunView>), ApiError> {
+    Ok((StatusCode::ACCEPTED, Json(act(&ctx, &id).await?)))
+}
+
+/// Submits a run anew.
+pub(crate) async fn act(ctx: &Ctx, text: &str) -> Result<RunView, ApiError> {
+    let run = super::find(ctx, text).await?;
+    let allowed = ctx.authorise(Action::RunReplay, &Resource::run(&run)).await?;
+    // SECURITY: replaying asks for the right to submit as well, as it is today.
+    let (asked, _) = match &run.target {
+        Target::Node { node } => one_node(ctx, &node.to_string(), &run.command).await?,
+        Target::OneOf { labels } => by_labels(ctx, labels.clone(), &run.command, false).await?,
+        Target::AllOf { labels } => by_labels(ctx, labels.clone(), &run.command, true).await?,
+    };
+    let replayed = ctx.app.engine.replay(&run, asked, ctx.user()?, allowed.draft(ctx)).await?;
+    view::run(ctx, &replayed)
+}

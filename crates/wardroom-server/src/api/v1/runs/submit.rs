@@ -1,0 +1,155 @@
+//! `POST /api/v1/runs`
+
+use super::super::super::input::Json;
+use crate::{context::Ctx, error::ApiError, view};
+use axum::http::{HeaderMap, StatusCode};
+use std::{collections::BTreeMap, time::Duration};
+use wardroom_core::{
+    Action,
+    action::Resource,
+    audit::AuditDraft,
+    command::{ParameterValue, Parameters},
+    node::{Node, Selector},
+    page::{PAGE_ITEMS_MAX, PageRequest},
+    run::{PRIORITY_DEFAULT, RetryPolicy},
+};
+use wardroom_engine::{
+    EngineError,
+    runs::{Asked, FANOUT_MAX, Submission},
+};
+use wardroom_wire::{
+    api::{RunSubmit, RunView},
+    error::Problem,
+};
+
+/// The header with the caller's own name for the request.
+const KEY: &str = "idempotency-key";
+
+/// Run a command on a node, on one of the nodes that a selector matches, or on all of them.
+#[utoipa::path(
+    post, path = "/api/v1/runs", tag = "runs", request_body = RunSubmit,
+    params(("Idempotency-Key" = Option<String>, Header, description = "makes a repeated request answer with the first one's run")),
+    responses(
+        (status = 202, body = RunView), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 422, body = Problem)
+    )
+)]
+pub(crate) async fn handler(
+    ctx: Ctx,
+    headers: HeaderMap,
+    Json(body): Json<RunSubmit>,
+) -> Result<(StatusCode, axum::Json<RunView>), ApiError> {
+    let key = match headers.get(KEY) {
+        Some(value) => Some(
+            value
+                .to_str()
+                .map_err(|_| ApiError::field("Idempotency-Key", "must be visible ASCII"))?
+                .to_owned(),
+        ),
+        None => None,
+    };
+    Ok((StatusCode::ACCEPTED, axum::Json(act(&ctx, body, key).await?)))
+}
+
+/// Submits a run.
+pub(crate) async fn act(ctx: &Ctx, body: RunSubmit, key: Option<String>) -> Result<RunView, ApiError> {
+    let user = ctx.user()?;
+    let (asked, audit) = place(ctx, &body).await?;
+    let default = RetryPolicy::default();
+    let submission = Submission {
+        user,
+        command: body.command,
+        asked,
+        parameters: values(body.parameters)?,
+        deadline: body.deadline_seconds.map(Duration::from_secs),
+        retry: RetryPolicy {
+            attempts_max: body.attempts_max.unwrap_or(default.attempts_max),
+            backoff_ms: body.backoff_ms.unwrap_or(default.backoff_ms),
+        },
+        priority: body.priority.unwrap_or(PRIORITY_DEFAULT),
+        idempotency_key: key,
+        replay_of: None,
+    };
+    let run = ctx.app.engine.submit(submission, audit).await?;
+    view::run(ctx, &run)
+}
+
+/// Where the run may go: policy is asked for every node that it names.
+async fn place(ctx: &Ctx, body: &RunSubmit) -> Result<(Asked, AuditDraft), ApiError> {
+    match (&body.node, &body.labels) {
+        (Some(node), None) if !body.all => one_node(ctx, node, &body.command).await,
+        (None, Some(labels)) => {
+            let labels: Selector =
+                labels.parse().map_err(|error| ApiError::field("labels", format!("{error}")))?;
+            by_labels(ctx, labels, &body.command, body.all).await
+        }
+        _ => Err(ApiError::field("node", "give exactly one of node and labels; all goes with labels")),
+    }
+}
+
+/// One node, by id or name.
+pub(super) async fn one_node(ctx: &Ctx, node: &str, command: &str) -> Result<(Asked, AuditDraft), ApiError> {
+    let node = super::super::nodes::find(ctx, node).await?;
+    let allowed = ctx.authorise(Action::RunSubmit, &Resource::command(&node, command)).await?;
+    Ok((Asked::Node(node), allowed.draft(ctx)))
+}
+
+/// The nodes that match, offer the command and on which the caller may run it.
+pub(super) async fn by_labels(
+    ctx: &Ctx,
+    labels: Selector,
+    command: &str,
+    all: bool,
+) -> Result<(Asked, AuditDraft), ApiError> {
+    let mut nodes: Vec<Node> = Vec::new();
+    let mut matched = false;
+    let mut page = PageRequest::new(None, PAGE_ITEMS_MAX);
+    loop {
+        let found = ctx.app.engine.store().list_nodes(page).await?;
+        for node in found.items {
+            let offers = node.catalogue.command(command).is_some();
+            if node.disabled || !offers || !labels.matches(&node.labels) {
+                continue;
+            }
+            matched = true;
+            if ctx.decide(Action::RunSubmit, &Resource::command(&node, command)).allowed {
+                nodes.push(node);
+            }
+        }
+        match found.next {
+            Some(after) if nodes.len() <= FANOUT_MAX => page = PageRequest::new(Some(after), PAGE_ITEMS_MAX),
+            _ => break,
+        }
+    }
+    let Some(first) = nodes.first() else {
+        // Without any node to ask about, policy is asked about a command on no node.
+        let nowhere = Resource::new(wardroom_core::action::ResourceKind::Command, command);
+        ctx.authorise(Action::RunSubmit, &nowhere).await?;
+        if matched {
+            return Err(ApiError::not_found());
+        }
+        return Err(EngineError::NoNode(command.to_owned()).into());
+    };
+    let allowed = ctx.authorise(Action::RunSubmit, &Resource::command(first, command)).await?;
+    // Nodes that are there now go first, so that «one of» does not wait for one that is not.
+    let now = ctx.now();
+    nodes.sort_by_key(|node| node.state(now));
+    let audit = allowed.draft(ctx).detail("labels", &labels).detail("nodes", nodes.len());
+    Ok((if all { Asked::AllOf(labels, nodes) } else { Asked::OneOf(labels, nodes) }, audit))
+}
+
+/// JSON values as a command takes them: texts, whole numbers, booleans.
+fn values(given: BTreeMap<String, serde_json::Value>) -> Result<Parameters, ApiError> {
+    given
+        .into_iter()
+        .map(|(name, value)| match value {
+            serde_json::Value::Bool(flag) => Ok((name, ParameterValue::Flag(flag))),
+            serde_json::Value::String(text) => Ok((name, ParameterValue::Text(text))),
+            serde_json::Value::Number(number) => match number.as_i64() {
+                Some(number) => Ok((name, ParameterValue::Integer(number))),
+                None => Err(ApiError::field(&format!("parameters.{name}"), "must be a whole number")),
+            },
+            _ => Err(ApiError::field(&format!("parameters.{name}"), "must be a text, a whole number or a boolean")),
+        })
+        .collect()
+}

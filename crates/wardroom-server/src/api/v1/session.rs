@@ -1,0 +1,32 @@
+//! Ending what proves an account.
+
+use crate::{context::Ctx, error::ApiError};
+use wardroom_core::{
+    Action, Principal,
+    action::Resource,
+    change::{Change, Write},
+    principal::Credential,
+    store::StoreError,
+};
+
+/// Ends the caller's session or token, or all of the account's.
+pub(crate) async fn end(ctx: &Ctx, everywhere: bool) -> Result<(), ApiError> {
+    let user = ctx.user()?;
+    let allowed = ctx.authorise(Action::SessionEnd, &Resource::user(user)).await?;
+    let audit = allowed.draft(ctx).on(user).detail("everywhere", everywhere);
+    let mut change = Change::recorded(audit);
+    if everywhere {
+        change.writes.push(Write::RemoveSessionsOf(user));
+        change.writes.push(Write::RemoveApiTokensOf(user));
+    } else if let Principal::User { credential, .. } = &ctx.principal {
+        change.writes.push(match credential {
+            Credential::Session(id) => Write::RemoveSession(*id),
+            Credential::ApiToken(id) => Write::RemoveApiToken(*id),
+        });
+    }
+    match ctx.app.engine.store().commit(change).await {
+        // It was ended by another request in the same moment.
+        Ok(()) | Err(StoreError::Conflict(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,126 @@
+//! What every handler shares.
+
+use crate::{identity::PasswordPool, metrics::Metrics, middleware::RefusalLog};
+use axum::http::HeaderValue;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use wardroom_engine::Engine;
+use wardroom_trust::{node_token::{Challenges, NodeTokens, SpentChallenges}, policy::Policy, password::PasswordHasher};
+
+/// Bounds of the doors.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Open connections, all together.
+    pub connections_max: usize,
+    /// Open connections from one address.
+    pub connections_per_address_max: usize,
+    /// A request's body, in bytes, before anything of it is parsed.
+    pub body_bytes_max: usize,
+    /// A request's whole time, streams excepted.
+    pub request_timeout: Duration,
+    /// Live event streams open at the same time.
+    pub streams_max: usize,
+    /// Passwords hashed at the same time.
+    pub password_hashes_max: usize,
+    /// Sign-ins that wait for their turn.
+    pub password_waiting_max: usize,
+    /// How long a browser session lasts.
+    pub session_ttl: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 20_000,
+            connections_per_address_max: 512,
+            body_bytes_max: 256 * 1024,
+            request_timeout: Duration::from_secs(30),
+            streams_max: 512,
+            password_hashes_max: 2,
+            password_waiting_max: 32,
+            session_ttl: Duration::from_secs(12 * 3600),
+        }
+    }
+}
+
+/// What an application is made of.
+pub struct AppParts {
+    /// The engine.
+    pub engine: Arc<Engine>,
+    /// The policy in force.
+    pub policy: Arc<Policy>,
+    /// Hashes passwords.
+    pub passwords: PasswordHasher,
+    /// Signs and checks nodes' access tokens.
+    pub node_tokens: NodeTokens,
+    /// Makes and checks nodes' challenges.
+    pub challenges: Challenges,
+    /// The authority's certificate, PEM.
+    pub authority_pem: String,
+    /// SHA-256 of the authority's certificate.
+    pub authority_fingerprint: [u8; 32],
+    /// Where people and nodes reach this server, e.g. `https://localhost:4000`.
+    pub public_url: String,
+    /// Host names and addresses that requests may name, without port.
+    pub hosts: BTreeSet<String>,
+    /// Origins of other sites whose scripts may call the API with a token.
+    pub cors_origins: Vec<HeaderValue>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Goes off when the server shuts down.
+    pub stop: CancellationToken,
+}
+
+/// What every handler shares.
+pub struct App {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) passwords: PasswordPool,
+    pub(crate) node_tokens: NodeTokens,
+    pub(crate) challenges: Challenges,
+    pub(crate) spent: std::sync::Mutex<SpentChallenges>,
+    pub(crate) authority_pem: String,
+    pub(crate) authority_fingerprint: [u8; 32],
+    pub(crate) public_url: String,
+    pub(crate) hosts: BTreeSet<String>,
+    pub(crate) cors_origins: Vec<HeaderValue>,
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
+    pub(crate) refusals: RefusalLog,
+    pub(crate) streams: Arc<tokio::sync::Semaphore>,
+    /// One verification of the audit log at a time, and what the last one found.
+    pub(crate) verification: Mutex<Option<wardroom_wire::api::AuditVerification>>,
+    pub(crate) stop: CancellationToken,
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(parts: AppParts) -> Arc<Self> {
+        let limits = parts.limits;
+        Arc::new(Self {
+            passwords: PasswordPool::new(parts.passwords, &limits),
+            engine: parts.engine,
+            policy: parts.policy,
+            node_tokens: parts.node_tokens,
+            challenges: parts.challenges,
+            spent: std::sync::Mutex::default(),
+            authority_pem: parts.authority_pem,
+            authority_fingerprint: parts.authority_fingerprint,
+            public_url: parts.public_url,
+            hosts: parts.hosts,
+            cors_origins: parts.cors_origins,
+            metrics: Metrics::new(),
+            refusals: RefusalLog::default(),
+            streams: Arc::new(tokio::sync::Semaphore::new(limits.streams_max)),
+            verification: Mutex::new(None),
+            stop: parts.stop,
+            limits,
+        })
+    }
+
+    /// What is counted and measured.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+}

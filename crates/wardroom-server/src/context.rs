@@ -1,0 +1,148 @@
+//! What a secured handler knows of its request.
+
+use crate::{App, error::ApiError};
+use axum::{extract::FromRequestParts, http::request::Parts};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+use wardroom_core::{
+    Action, Origin, Principal, Timestamp, UserId,
+    action::{Resource, ResourceKind},
+    audit::{AuditDraft, AuditOutcome},
+};
+use wardroom_trust::policy::Decision;
+use wardroom_wire::error::ErrorCode;
+
+/// A request that was authenticated and whose route named its action.
+#[derive(Clone)]
+pub(crate) struct Ctx {
+    /// What every handler shares.
+    pub(crate) app: Arc<App>,
+    /// Who asks.
+    pub(crate) principal: Principal,
+    /// From where.
+    pub(crate) origin: Origin,
+    /// What the route is for.
+    pub(crate) action: Action,
+    csrf: Arc<str>,
+    authorised: Arc<AtomicBool>,
+}
+
+impl Ctx {
+    pub(crate) fn new(
+        app: Arc<App>,
+        principal: Principal,
+        origin: Origin,
+        action: Action,
+        csrf: &str,
+    ) -> Self {
+        Self { app, principal, origin, action, csrf: csrf.into(), authorised: Arc::default() }
+    }
+
+    /// The time now.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.app.engine.now()
+    }
+
+    /// The token that forms of this session carry; empty where there is no session.
+    pub(crate) fn csrf(&self) -> &str {
+        &self.csrf
+    }
+
+    /// The account that asks.
+    pub(crate) fn user(&self) -> Result<UserId, ApiError> {
+        self.principal.user().ok_or_else(|| ApiError::new(ErrorCode::Unauthenticated))
+    }
+
+    /// Whether policy lets the caller do `action` to something of its own kind: for showing and
+    /// hiding controls only.
+    pub(crate) fn may(&self, action: Action) -> bool {
+        let mut resource = Resource::new(action.resource_kind(), "any");
+        resource.owner = self.principal.user();
+        if action.resource_kind() == ResourceKind::System {
+            resource = Resource::system();
+        }
+        self.decide(action, &resource).allowed
+    }
+
+    /// What policy says.
+    pub(crate) fn decide(&self, action: Action, resource: &Resource) -> Decision {
+        self.app.policy.decide(&self.principal, action, resource)
+    }
+
+    /// Asks policy for `action` on `resource`. A denial is recorded. What the caller may not see
+    /// answers as if it were not there.
+    pub(crate) async fn authorise(
+        &self,
+        action: Action,
+        resource: &Resource,
+    ) -> Result<Authorised, ApiError> {
+        let decision = self.decide(action, resource);
+        if action == self.action {
+            self.authorised.store(true, Ordering::Release);
+        }
+        if decision.allowed {
+            return Ok(Authorised { action, decision });
+        }
+        let audit = self
+            .draft(action)
+            .on(&resource.id)
+            .policy(&decision.policies, &decision.version)
+            .outcome(AuditOutcome::Refused, "policy does not allow it");
+        self.app.engine.record(audit).await?;
+        if self.hides(resource) {
+            return Err(ApiError::not_found());
+        }
+        Err(ApiError::say(
+            ErrorCode::Forbidden,
+            format!("Your role does not allow {action} here. Ask an administrator if you need it."),
+        ))
+    }
+
+    /// Whether the caller may not even know of `resource`.
+    fn hides(&self, resource: &Resource) -> bool {
+        let read = match resource.kind {
+            ResourceKind::System => return false,
+            ResourceKind::User => Action::UserRead,
+            ResourceKind::Node | ResourceKind::Command => Action::NodeRead,
+            ResourceKind::Run => Action::RunRead,
+            ResourceKind::JoinToken => Action::JoinTokenList,
+        };
+        let mut seen = resource.clone();
+        seen.kind = read.resource_kind();
+        !self.decide(read, &seen).allowed
+    }
+
+    /// Whether policy was asked for the route's own action.
+    pub(crate) fn was_authorised(&self) -> bool {
+        self.authorised.load(Ordering::Acquire)
+    }
+
+    /// A record of what the caller does.
+    pub(crate) fn draft(&self, action: Action) -> AuditDraft {
+        AuditDraft::action(action, &self.principal, &self.origin, self.now())
+    }
+}
+
+/// Proof that policy allowed an action.
+#[derive(Debug)]
+pub(crate) struct Authorised {
+    action: Action,
+    decision: Decision,
+}
+
+impl Authorised {
+    /// The record of the allowed action, naming the policies that allowed it.
+    pub(crate) fn draft(&self, ctx: &Ctx) -> AuditDraft {
+        ctx.draft(self.action).policy(&self.decision.policies, &self.decision.version)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Ctx {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        // SECURITY: only the secured() wrapper puts one there; a public route can't have it.
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::new(ErrorCode::Internal))
+    }
+}

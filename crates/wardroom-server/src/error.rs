@@ -1,0 +1,126 @@
+//! The one error of all handlers, and how it leaves as a problem document (RFC 9457).
+
+use axum::response::{IntoResponse, Response};
+use std::{error::Error, sync::Arc};
+use wardroom_core::store::StoreError;
+use wardroom_engine::EngineError;
+use wardroom_wire::error::{ErrorCode, FieldProblem};
+
+/// What went wrong, for the caller and for the log.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiError {
+    /// The stable code.
+    pub(crate) code: ErrorCode,
+    /// For the caller; absent where the title says it all.
+    pub(crate) detail: Option<String>,
+    /// Single fields.
+    pub(crate) fields: Vec<FieldProblem>,
+    /// For the log only.
+    pub(crate) source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl ApiError {
+    pub(crate) fn new(code: ErrorCode) -> Self {
+        Self { code, detail: None, fields: vec![], source: None }
+    }
+
+    pub(crate) fn say(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..Self::new(code) }
+    }
+
+    pub(crate) fn field(field: &str, reason: impl Into<String>) -> Self {
+        let fields = vec![FieldProblem { field: field.to_owned(), reason: reason.into() }];
+        Self { fields, ..Self::new(ErrorCode::InvalidField) }
+    }
+
+    pub(crate) fn internal(source: impl Error + Send + Sync + 'static) -> Self {
+        Self { source: Some(Arc::new(source)), ..Self::new(ErrorCode::Internal) }
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::say(ErrorCode::NotFound, "There is no such thing, or none that you may see.")
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// The status and the error itself as an extension; the outermost middleware, which knows the
+    /// request's id and whether a browser page or a program asked, writes the body and the log.
+    fn into_response(self) -> Response {
+        let status = axum::http::StatusCode::from_u16(self.code.status())
+            .unwrap_or(axum::http::StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Conflict(_) => {
+                Self::say(ErrorCode::Conflict, "It changed meanwhile: read it again, then repeat.")
+            }
+            StoreError::Duplicate(what) => {
+                Self::say(ErrorCode::NameTaken, format!("The {what} is taken: choose another."))
+            }
+            StoreError::Unavailable(_) | StoreError::Full(_) => Self {
+                detail: Some("Nothing was done. Try again; operators find the cause in the log.".into()),
+                source: Some(Arc::new(error)),
+                ..Self::new(ErrorCode::StoreUnavailable)
+            },
+            StoreError::Corrupt { .. } | StoreError::Other(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<EngineError> for ApiError {
+    fn from(error: EngineError) -> Self {
+        let text = error.to_string();
+        match error {
+            EngineError::NotFound(_) => Self::not_found(),
+            EngineError::RunState(_) => Self::say(ErrorCode::RunState, capital(&text)),
+            EngineError::Parameters(errors) => Self {
+                fields: errors
+                    .into_iter()
+                    .map(|error| FieldProblem { field: error.parameter, reason: error.reason })
+                    .collect(),
+                ..Self::say(ErrorCode::InvalidParameter, "The command was not submitted.")
+            },
+            EngineError::UnknownCommand(_) => Self::say(
+                ErrorCode::UnknownCommand,
+                format!("{} Its catalogue lists what it offers.", capital(&text)),
+            ),
+            EngineError::NoNode(_) => Self::say(ErrorCode::NoNode, capital(&text)),
+            EngineError::TooManyNodes { .. } => Self::field("labels", text),
+            EngineError::NodeDisabled => Self::say(ErrorCode::Conflict, capital(&text)),
+            EngineError::Field { field, reason } => Self::field(field, reason),
+            EngineError::IdempotencyMismatch => Self::say(
+                ErrorCode::IdempotencyMismatch,
+                "This key stood on another request: use a new key for a new request.",
+            ),
+            EngineError::JoinToken(_) => Self::say(
+                ErrorCode::JoinTokenRefused,
+                "The join token is not known, was used, was revoked or has expired: make a new one.",
+            ),
+            EngineError::NodeProof(_) => Self::say(
+                ErrorCode::NodeRefused,
+                "The node is not known here, is disabled, or did not prove that it holds its key.",
+            ),
+            EngineError::NameTaken => {
+                Self::say(ErrorCode::NameTaken, "A node has this name: choose another with --name.")
+            }
+            EngineError::Conflict => {
+                Self::say(ErrorCode::Conflict, "It changed meanwhile: read it again, then repeat.")
+            }
+            EngineError::Store(error) => error.into(),
+            EngineError::Seal(_) => Self::internal(error),
+        }
+    }
+}
+
+/// A sentence from an error's text.
+pub(crate) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
+    first.chain(letters).chain(Some('.').filter(|_| !text.ends_with('.'))).collect()
+}

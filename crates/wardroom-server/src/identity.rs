@@ -1,0 +1,164 @@
+//! Proving who somebody is: passwords on a bounded pool, sessions, API tokens.
+
+use crate::{App, Limits, error::ApiError, middleware::RequestInfo};
+use secrecy::SecretString;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
+use wardroom_core::{
+    ApiTokenId, Principal, SessionId,
+    audit::{AuditDraft, AuditOutcome},
+    change::{Change, Write},
+    identity::{ApiToken, Session, User},
+};
+use wardroom_trust::{
+    password::{PasswordHasher, Verdict},
+    secret::{ApiSecret, SessionSecret},
+};
+use wardroom_wire::error::ErrorCode;
+
+/// The longest password that is looked at, in bytes.
+const PASSWORD_BYTES_MAX: usize = 1024;
+/// The longest description of a browser that is kept.
+const USER_AGENT_CHARS_MAX: usize = 200;
+/// The shortest life of an API token.
+const TOKEN_TTL_MIN: Duration = Duration::from_secs(60);
+/// The longest.
+const TOKEN_TTL_MAX: Duration = Duration::from_secs(90 * 86_400);
+/// Where nobody says.
+const TOKEN_TTL_DEFAULT: Duration = Duration::from_secs(12 * 3600);
+
+/// Hashes passwords, a few at a time.
+pub(crate) struct PasswordPool {
+    hasher: Arc<PasswordHasher>,
+    working: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
+
+impl PasswordPool {
+    pub(crate) fn new(hasher: PasswordHasher, limits: &Limits) -> Self {
+        let all = limits.password_hashes_max + limits.password_waiting_max;
+        Self {
+            hasher: Arc::new(hasher),
+            working: Arc::new(Semaphore::new(limits.password_hashes_max)),
+            waiting: Arc::new(Semaphore::new(all)),
+        }
+    }
+
+    /// Runs `work` when its turn comes; at once [`ErrorCode::Busy`] when too many wait already.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&PasswordHasher) -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let busy = || ApiError::say(ErrorCode::Busy, "Too many sign-ins at once: try again in a few seconds.");
+        let _waiting = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| busy())?;
+        let _working = Arc::clone(&self.working).acquire_owned().await.map_err(|_| busy())?;
+        let hasher = Arc::clone(&self.hasher);
+        tokio::task::spawn_blocking(move || work(&hasher)).await.map_err(ApiError::internal)
+    }
+}
+
+/// Checks a name and a password. The same answer and the same work whether the name is wrong, the
+/// password is wrong or the account is disabled.
+pub(crate) async fn check_password(
+    app: &App,
+    info: &RequestInfo,
+    name: &str,
+    password: SecretString,
+) -> Result<User, ApiError> {
+    use secrecy::ExposeSecret;
+    let found = if name.len() <= 64 { app.engine.store().lookup_user_by_name(name).await? } else { None };
+    let too_long = password.expose_secret().len() > PASSWORD_BYTES_MAX;
+    let phc = found.as_ref().map(|user| user.password_hash.clone());
+    let verdict = app
+        .passwords
+        .run(move |hasher| match phc {
+            Some(phc) if !too_long => hasher.verify(&password, &phc),
+            _ => hasher.verify_nobody(&password),
+        })
+        .await?;
+    match (found, verdict) {
+        (Some(user), Verdict::Accepted { rehash_needed }) if !user.disabled => {
+            if rehash_needed {
+                tracing::info!(user = %user.id, "the password's hash has old parameters; it is renewed when the password is next set");
+            }
+            Ok(user)
+        }
+        _ => {
+            let audit = AuditDraft::event("auth.sign_in", &Principal::Anonymous, &info.origin(), app.engine.now())
+                .on(account_label(name))
+                .outcome(AuditOutcome::Refused, "name or password is wrong, or the account is disabled");
+            app.refusals.record(app, audit).await?;
+            Err(ApiError::say(ErrorCode::SignInFailed, "The name or the password is wrong."))
+        }
+    }
+}
+
+/// What a failed sign-in is recorded on. SECURITY: people type passwords into the name field, so only
+/// what has a name's form is kept.
+fn account_label(name: &str) -> String {
+    let sound = (1..=64).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b));
+    if sound { format!("account:{name}") } else { "account:(not a name)".to_owned() }
+}
+
+/// Opens a browser session; gives the cookie's secret.
+pub(crate) async fn open_session(
+    app: &App,
+    info: &RequestInfo,
+    user: &User,
+    user_agent: &str,
+) -> Result<SessionSecret, ApiError> {
+    let now = app.engine.now();
+    let secret = SessionSecret::generate(app.engine.rng());
+    let session = Session {
+        id: SessionId::new(now, app.engine.rng()),
+        secret_hash: secret.hash(),
+        user: user.id,
+        created_at: now,
+        expires_at: now.plus(app.limits.session_ttl),
+        address: info.peer.ip().to_canonical().to_string(),
+        user_agent: user_agent.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS_MAX).collect(),
+    };
+    let audit = signed_in(app, info, user).detail("session", session.id);
+    app.engine.store().commit(Change::recorded(audit).write(Write::AddSession(session))).await?;
+    Ok(secret)
+}
+
+/// The record of a successful sign-in, without what came of it.
+pub(crate) fn signed_in(app: &App, info: &RequestInfo, user: &User) -> AuditDraft {
+    let mut audit =
+        AuditDraft::event("auth.sign_in", &Principal::System, &info.origin(), app.engine.now()).on(user.id);
+    audit.0.actor = user.id.to_string();
+    audit
+}
+
+/// Makes an API token for `user`; `audit` is the record of it, without target.
+pub(crate) async fn issue_token(
+    app: &App,
+    user: wardroom_core::UserId,
+    name: &str,
+    expires_in: Option<u64>,
+    audit: AuditDraft,
+) -> Result<(ApiToken, ApiSecret), ApiError> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control) {
+        return Err(ApiError::field("name", "must be 1 to 64 characters"));
+    }
+    let ttl = expires_in.map_or(TOKEN_TTL_DEFAULT, Duration::from_secs);
+    if !(TOKEN_TTL_MIN..=TOKEN_TTL_MAX).contains(&ttl) {
+        return Err(ApiError::field("expires_in", "must be 60 to 7,776,000 seconds"));
+    }
+    let now = app.engine.now();
+    let secret = ApiSecret::generate(app.engine.rng());
+    let token = ApiToken {
+        id: ApiTokenId::new(now, app.engine.rng()),
+        secret_hash: secret.hash(),
+        user,
+        name: name.to_owned(),
+        created_at: now,
+        expires_at: now.plus(ttl),
+    };
+    let audit = audit.on(token.id).detail("expires_at", token.expires_at);
+    app.engine.store().commit(Change::recorded(audit).write(Write::AddApiToken(token.clone()))).await?;
+    Ok((token, secret))
+}

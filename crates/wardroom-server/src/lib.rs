@@ -1,0 +1,25 @@
+//! The doors: REST API, dashboard, node link, health and metrics.
+//!
+//! Every request takes the one road: principal, limits, typed input, policy, then the engine. This
+//! crate must never contain SQL and never decides what a role may do; it asks policy.
+
+mod api;
+mod app;
+mod context;
+mod error;
+mod health;
+mod identity;
+mod listen;
+mod metrics;
+mod middleware;
+mod node;
+mod openapi;
+mod routes;
+mod ui;
+mod view;
+
+pub use app::{App, AppParts, Limits};
+pub use listen::{ListenError, Listener};
+pub use metrics::serve_metrics;
+pub use openapi::openapi_json;
+pub use routes::{RouteInfo, route_table};

@@ -1,0 +1,211 @@
+//! TLS listeners with bounds: connections in all and per address, handshake and header time.
+
+use crate::{App, middleware::{self, Peer}, routes};
+use axum::{Router, extract::Request};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+/// The time in which a client must finish its TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time in which a client must send a request's head.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most header bytes, before anything of them is parsed into a request.
+const HEADER_BYTES_MAX: usize = 32 * 1024;
+/// Requests at the same time on one HTTP/2 connection.
+const STREAMS_PER_CONNECTION_MAX: u32 = 64;
+/// The time that open requests get at shutdown.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a listener could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("can't listen on {address}: {source}; choose another address with --listen, or stop what has it")]
+pub struct ListenError {
+    /// The address.
+    address: SocketAddr,
+    /// The system's answer.
+    source: std::io::Error,
+}
+
+/// Which routes a listener serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Serves {
+    People,
+    Nodes,
+    All,
+}
+
+/// An open listener.
+pub struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+    serves: Serves,
+}
+
+impl Listener {
+    /// Listens for people and nodes.
+    pub async fn all(address: SocketAddr) -> Result<Self, ListenError> {
+        Self::open(address, Serves::All).await
+    }
+
+    /// Listens for people only.
+    pub async fn people(address: SocketAddr) -> Result<Self, ListenError> {
+        Self::open(address, Serves::People).await
+    }
+
+    /// Listens for nodes only.
+    pub async fn nodes(address: SocketAddr) -> Result<Self, ListenError> {
+        Self::open(address, Serves::Nodes).await
+    }
+
+    async fn open(address: SocketAddr, serves: Serves) -> Result<Self, ListenError> {
+        let error = |source| ListenError { address, source };
+        let socket = TcpListener::bind(address).await.map_err(error)?;
+        let address = socket.local_addr().map_err(error)?;
+        Ok(Self { socket, address, serves })
+    }
+
+    /// The address, with the port that the system chose where 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until the application stops.
+    pub async fn serve(self, app: Arc<App>, tls: Arc<rustls::ServerConfig>) {
+        let table = match self.serves {
+            Serves::People => routes::people(&app),
+            Serves::Nodes => routes::nodes(&app),
+            Serves::All => routes::people(&app).merge(routes::nodes(&app)),
+        };
+        let router = middleware::wrap(&app, table);
+        let door = Arc::new(DoorState {
+            router,
+            acceptor: TlsAcceptor::from(tls),
+            all: Arc::new(Semaphore::new(app.limits.connections_max)),
+            by_address: Arc::default(),
+            per_address_max: app.limits.connections_per_address_max,
+            stop: app.stop.clone(),
+            app,
+        });
+        let graceful = GracefulShutdown::new();
+        loop {
+            let accepted = tokio::select! {
+                () = door.stop.cancelled() => break,
+                accepted = self.socket.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => door.take(stream, peer, &graceful),
+                Err(error) => {
+                    // Out of file descriptors, mostly: wait for some to come back.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, graceful.shutdown()).await;
+    }
+}
+
+struct DoorState {
+    router: Router,
+    acceptor: TlsAcceptor,
+    all: Arc<Semaphore>,
+    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    per_address_max: usize,
+    stop: CancellationToken,
+    app: Arc<App>,
+}
+
+/// A connection's place within the bounds; given back when it is dropped.
+struct Place {
+    _all: OwnedSemaphorePermit,
+    address: IpAddr,
+    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
+    }
+}
+
+impl DoorState {
+    fn place(&self, address: IpAddr) -> Option<Place> {
+        let all = Arc::clone(&self.all).try_acquire_owned().ok()?;
+        let mut counts = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(address).or_insert(0);
+        if *count >= self.per_address_max {
+            return None;
+        }
+        *count += 1;
+        drop(counts);
+        Some(Place { _all: all, address, by_address: Arc::clone(&self.by_address) })
+    }
+
+    fn take(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, graceful: &GracefulShutdown) {
+        let Some(place) = self.place(peer.ip().to_canonical()) else {
+            self.app.metrics().connection_refused();
+            return;
+        };
+        let watcher = graceful.watcher();
+        let door = Arc::clone(self);
+        tokio::spawn(async move {
+            let _ = stream.set_nodelay(true);
+            let handshake = door.acceptor.accept(stream);
+            let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await else {
+                door.app.metrics().handshake_failed();
+                return;
+            };
+            let place = Arc::new(place);
+            let router = door.router.clone();
+            let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+                let mut request = request.map(axum::body::Body::new);
+                request.extensions_mut().insert(Peer(peer));
+                // An upgraded connection outlives this one's task and must keep its place.
+                request.extensions_mut().insert(KeptPlace(Arc::clone(&place)));
+                router.clone().oneshot(request as Request)
+            });
+            let mut builder = auto::Builder::new(TokioExecutor::new());
+            builder
+                .http1()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADER_TIMEOUT)
+                .max_buf_size(HEADER_BYTES_MAX);
+            builder
+                .http2()
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
+                .max_header_list_size(HEADER_BYTES_MAX as u32)
+                .keep_alive_interval(Duration::from_secs(30));
+            let connection =
+                builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+            if let Err(error) = watcher.watch(connection).await {
+                tracing::debug!(%error, "a connection ended badly");
+            }
+        });
+    }
+}
+
+/// Keeps a connection's place while it lives.
+#[derive(Clone)]
+pub(crate) struct KeptPlace(#[expect(dead_code, reason = "held for its drop")] Arc<Place>);

@@ -1,0 +1,12 @@
+//! What stands between a connection and a handler.
+
+mod authenticate;
+mod csrf;
+mod edge;
+mod guard;
+mod refusals;
+
+pub(crate) use authenticate::SESSION_COOKIE;
+pub(crate) use edge::{Peer, RequestInfo, wrap};
+pub(crate) use guard::guard;
+pub(crate) use refusals::RefusalLog;

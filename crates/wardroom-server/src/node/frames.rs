@@ -1,0 +1,166 @@
+//! Frames of the node link as the engine's values, and back.
+
+use crate::view::twin;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use std::collections::BTreeMap;
+use wardroom_core::{
+    RunId, Timestamp,
+    command::{COMMANDS_MAX, ParameterValue, check_spec},
+    node::{Catalogue, NodeReport},
+    run::{End, Outcome, OutputChunk},
+};
+use wardroom_engine::link::{Goodbye, Held, Report, ToNode, What};
+use wardroom_wire::link::{
+    self as wire, CHUNK_BYTES_MAX, EndShape, NodeFrame, OrchestratorFrame, ResultShape, Stream,
+};
+
+/// The longest text that a node may say about a run, in bytes.
+const MESSAGE_BYTES_MAX: usize = 1024;
+/// The most alerts in a report, and the longest.
+const ALERTS_MAX: usize = 16;
+
+/// Why a frame makes no sense.
+pub(super) type Nonsense = &'static str;
+
+/// What a frame says about a run; `None` when it is about something else.
+pub(super) fn report(frame: NodeFrame) -> Result<Option<Report>, Nonsense> {
+    let (run, fence, what) = match frame {
+        NodeFrame::Accepted { run, fence } => (run, fence, What::Accepted),
+        NodeFrame::Refused { run, fence, code, message } => {
+            if code.len() > 64 || !code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
+                return Err("a refusal's code is out of form");
+            }
+            (run, fence, What::Refused { code, message: plain(message) })
+        }
+        NodeFrame::Started { run, fence, at } => (run, fence, What::Started(time(&at)?)),
+        NodeFrame::Output { run, fence, seq, stream, data } => {
+            let bytes = STANDARD.decode(data).map_err(|_| "output is not base64")?;
+            if bytes.len() > CHUNK_BYTES_MAX {
+                return Err("a piece of output is too large");
+            }
+            let chunk = OutputChunk { fence, seq, stderr: stream == Stream::Stderr, bytes };
+            (run, fence, What::Output(chunk))
+        }
+        NodeFrame::Finished { run, fence, chunks, result } => {
+            let started_at = result.started_at.as_deref().map(time).transpose()?;
+            (run, fence, What::Finished { chunks, started_at, outcome: outcome(result)? })
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(Report { run: run_id(&run)?, fence, what }))
+}
+
+fn outcome(result: ResultShape) -> Result<Outcome, Nonsense> {
+    let end = match result.end {
+        EndShape::Exited { code } => End::Exited { code },
+        EndShape::Signalled { signal } => End::Signalled { signal },
+        EndShape::Limit { limit } if matches!(limit.as_str(), "wall" | "cpu" | "memory" | "output") => {
+            End::Limit { limit }
+        }
+        EndShape::Limit { .. } => return Err("a run ended by an unknown limit"),
+        EndShape::Cancelled => End::Cancelled,
+        EndShape::NotStarted => End::NotStarted,
+        EndShape::Interrupted => End::Interrupted,
+    };
+    Ok(Outcome {
+        end,
+        message: result.message.map(plain),
+        cpu_ms: result.cpu_ms,
+        memory_peak_bytes: result.memory_peak_bytes,
+        output_bytes: result.output_bytes,
+    })
+}
+
+/// The runs that a node says it holds.
+pub(super) fn holding(held: &[wire::Held]) -> Result<Vec<Held>, Nonsense> {
+    held.iter().map(|held| Ok(Held { run: run_id(&held.run)?, fence: held.fence })).collect()
+}
+
+/// A catalogue, checked against the bounds.
+pub(super) fn catalogue(shape: wire::CatalogueShape) -> Result<Catalogue, String> {
+    if shape.commands.len() > COMMANDS_MAX {
+        return Err(format!("it has more than {COMMANDS_MAX} commands"));
+    }
+    let catalogue: Catalogue = twin(shape).map_err(|_| "it does not have the form of a catalogue".to_owned())?;
+    let mut names = std::collections::BTreeSet::new();
+    for command in &catalogue.commands {
+        check_spec(command).map_err(|error| format!("command {:?}: {error}", command.name))?;
+        if !names.insert(&command.name) {
+            return Err(format!("it has the command {:?} twice", command.name));
+        }
+    }
+    Ok(catalogue)
+}
+
+/// What a node says of itself, cut to bounds.
+pub(super) fn node_report(shape: wire::ReportShape) -> Result<NodeReport, Nonsense> {
+    let mut report: NodeReport = twin(shape).map_err(|_| "a heartbeat is out of form")?;
+    report.alerts.truncate(ALERTS_MAX);
+    report.alerts = report.alerts.into_iter().map(plain).collect();
+    report.version = plain(report.version);
+    report.system = plain(report.system);
+    if report.sandbox.len() > 64 {
+        return Err("a heartbeat names too many sandbox abilities");
+    }
+    Ok(report)
+}
+
+/// A frame for the node.
+pub(super) fn outgoing(frame: ToNode, now: Timestamp) -> OrchestratorFrame {
+    match frame {
+        ToNode::Offer { run, fence, command, digest, parameters, deadline } => OrchestratorFrame::Offer {
+            run: run.to_string(),
+            fence,
+            command,
+            digest,
+            parameters: parameters.into_iter().map(|(name, value)| (name, json(value))).collect::<BTreeMap<_, _>>(),
+            deadline_ms: deadline
+                .map(|deadline| u64::try_from(deadline.since(now).as_millis()).unwrap_or(u64::MAX)),
+        },
+        ToNode::Cancel { run, fence } => OrchestratorFrame::Cancel { run: run.to_string(), fence },
+        ToNode::Recorded { run, fence, chunks, finished } => {
+            OrchestratorFrame::Recorded { run: run.to_string(), fence, chunks, finished }
+        }
+        ToNode::Discard { run, fence } => OrchestratorFrame::Discard { run: run.to_string(), fence },
+        ToNode::Goodbye(why) => goodbye(why),
+    }
+}
+
+/// The last frame of a connection.
+pub(super) fn goodbye(why: Goodbye) -> OrchestratorFrame {
+    let (code, message) = match why {
+        Goodbye::Disabled => ("disabled", "the node is disabled"),
+        Goodbye::Removed => ("removed", "the node was removed; join again with a new token"),
+        Goodbye::Replaced => ("replaced", "the node opened another link"),
+        Goodbye::Protocol(what) => ("protocol", what),
+        Goodbye::Store => ("shutdown", "the orchestrator can't store reports now; come back later"),
+        Goodbye::Shutdown => ("shutdown", "the orchestrator goes down"),
+    };
+    OrchestratorFrame::Goodbye { code: code.to_owned(), message: message.to_owned() }
+}
+
+fn json(value: ParameterValue) -> serde_json::Value {
+    match value {
+        ParameterValue::Flag(flag) => flag.into(),
+        ParameterValue::Integer(number) => number.into(),
+        ParameterValue::Text(text) => text.into(),
+    }
+}
+
+fn run_id(text: &str) -> Result<RunId, Nonsense> {
+    text.parse().map_err(|_| "that is not a run's id")
+}
+
+fn time(text: &str) -> Result<Timestamp, Nonsense> {
+    text.parse().map_err(|_| "that is not a time")
+}
+
+/// A text from a node, without control characters and cut.
+fn plain(text: String) -> String {
+    let mut text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.len() > MESSAGE_BYTES_MAX {
+        let end = (0..=MESSAGE_BYTES_MAX).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        text.truncate(end);
+    }
+    text
+}

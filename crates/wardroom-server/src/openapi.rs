@@ -1,0 +1,47 @@
+//! The OpenAPI 3.1 description of the REST API.
+
+use crate::api::v1;
+use axum::{http::header, response::IntoResponse};
+use utoipa::OpenApi;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Wardroom", description = "The control room's REST API. Authenticate with `Authorization: Bearer <API token>`; errors are problem documents (RFC 9457); lists page by `after` and `next`."),
+    paths(
+        v1::login::handler, v1::logout::handler, v1::whoami::handler,
+        v1::tokens::list::handler, v1::tokens::create::handler, v1::tokens::revoke::handler,
+        v1::overview::handler, v1::health::handler, v1::events::handler,
+        v1::nodes::list::handler, v1::nodes::get::handler, v1::nodes::label::handler,
+        v1::nodes::remove::handler, v1::nodes::disable::handler, v1::nodes::enable::handler,
+        v1::join_tokens::list::handler, v1::join_tokens::create::handler, v1::join_tokens::revoke::handler,
+        v1::runs::submit::handler, v1::runs::list::handler, v1::runs::get::handler,
+        v1::runs::output::handler, v1::runs::cancel::handler, v1::runs::replay::handler,
+        v1::audit::list::handler, v1::audit::get::handler, v1::audit::proof::handler,
+        v1::audit::export::handler, v1::audit::checkpoint::handler, v1::audit::verify::handler,
+        v1::policy::get::handler, v1::policy::explain::handler,
+    ),
+    modifiers(&Bearer),
+    security(("token" = []))
+)]
+struct Document;
+
+/// Tells how requests authenticate.
+struct Bearer;
+
+impl utoipa::Modify for Bearer {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+        openapi.components.get_or_insert_default().add_security_scheme("token", scheme);
+    }
+}
+
+/// The document as pretty JSON, as it is served and kept in the repository.
+pub fn openapi_json() -> String {
+    Document::openapi().to_pretty_json().unwrap_or_default() + "\n"
+}
+
+/// `GET /api/openapi.json`
+pub(crate) async fn handler() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], openapi_json())
+}

@@ -1,0 +1,152 @@
+//! The one route table. A route names its action, or says why it needs none.
+
+use crate::{App, api::v1, health, middleware, node, openapi};
+use axum::{
+    Router,
+    handler::Handler,
+    http::Method,
+    routing::{MethodFilter, on},
+};
+use std::sync::Arc;
+use wardroom_core::Action;
+
+/// A route as the table has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteInfo {
+    /// The method.
+    pub method: Method,
+    /// The path, with `{names}`.
+    pub path: &'static str,
+    /// The action, or why the route is public.
+    pub access: Access,
+}
+
+/// What a route asks of its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// An authenticated principal whom policy allows this.
+    Action(Action),
+    /// Nothing, for this reason.
+    Public(&'static str),
+}
+
+/// The table while it is being written.
+struct Routes {
+    router: Router<Arc<App>>,
+    app: Arc<App>,
+    table: Vec<RouteInfo>,
+}
+
+impl Routes {
+    /// A route that only an authenticated and authorised principal reaches.
+    fn secured<H, T>(&mut self, method: Method, path: &'static str, action: Action, handler: H)
+    where
+        H: Handler<T, Arc<App>>,
+        T: 'static,
+    {
+        let guard = middleware::guard(Arc::clone(&self.app), action);
+        let route = on(filter(&method), handler)
+            .route_layer(axum::middleware::from_fn(move |request, next| guard.clone().run(request, next)));
+        self.add(method, path, route, Access::Action(action));
+    }
+
+    /// A route that anybody reaches; `reason` says why that is safe.
+    fn public<H, T>(&mut self, method: Method, path: &'static str, handler: H, reason: &'static str)
+    where
+        H: Handler<T, Arc<App>>,
+        T: 'static,
+    {
+        let route = on(filter(&method), handler);
+        self.add(method, path, route, Access::Public(reason));
+    }
+
+    fn add(
+        &mut self,
+        method: Method,
+        path: &'static str,
+        route: axum::routing::MethodRouter<Arc<App>>,
+        access: Access,
+    ) {
+        self.router = std::mem::take(&mut self.router).route(path, route);
+        self.table.push(RouteInfo { method, path, access });
+    }
+}
+
+fn filter(method: &Method) -> MethodFilter {
+    match *method {
+        Method::POST => MethodFilter::POST,
+        Method::PATCH => MethodFilter::PATCH,
+        Method::DELETE => MethodFilter::DELETE,
+        _ => MethodFilter::GET,
+    }
+}
+
+/// The routes for people and programs.
+pub(crate) fn people(app: &Arc<App>) -> Router<Arc<App>> {
+    let mut routes = Routes { router: Router::new(), app: Arc::clone(app), table: vec![] };
+    api(&mut routes);
+
+    routes.router
+}
+
+/// The routes for nodes.
+pub(crate) fn nodes(app: &Arc<App>) -> Router<Arc<App>> {
+    let mut routes = Routes { router: Router::new(), app: Arc::clone(app), table: vec![] };
+    node_doors(&mut routes);
+    routes.router
+}
+
+/// Every route there is.
+pub fn route_table(app: &Arc<App>) -> Vec<RouteInfo> {
+    let mut routes = Routes { router: Router::new(), app: Arc::clone(app), table: vec![] };
+    api(&mut routes);
+
+    node_doors(&mut routes);
+    routes.table
+}
+
+fn node_doors(r: &mut Routes) {
+    use wardroom_wire::link::{CHALLENGE_PATH, ENROL_PATH, LINK_PATH, TOKEN_PATH};
+    r.public(Method::POST, ENROL_PATH, node::enrol::handler, "a single-use join token and a signature prove it");
+    r.public(Method::POST, CHALLENGE_PATH, node::challenge::handler, "gives a random text and tells nothing");
+    r.public(Method::POST, TOKEN_PATH, node::token::handler, "a signature by the node's key proves it");
+    r.public(Method::GET, LINK_PATH, node::link::handler, "the node's access token proves it before the upgrade");
+}
+
+fn api(r: &mut Routes) {
+    r.public(Method::GET, "/health/live", health::live, "says only that the process answers");
+    r.public(Method::GET, "/health/ready", health::ready, "says only whether requests can be served");
+    r.public(Method::GET, "/api/openapi.json", openapi::handler, "the same for everybody");
+    r.public(Method::POST, "/api/v1/login", v1::login::handler, "name and password prove it");
+    r.secured(Method::GET, "/api/v1/whoami", Action::UserRead, v1::whoami::handler);
+    r.secured(Method::POST, "/api/v1/logout", Action::SessionEnd, v1::logout::handler);
+    r.secured(Method::GET, "/api/v1/overview", Action::OverviewRead, v1::overview::handler);
+    r.secured(Method::GET, "/api/v1/health", Action::HealthRead, v1::health::handler);
+    r.secured(Method::GET, "/api/v1/events", Action::EventsRead, v1::events::handler);
+    r.secured(Method::GET, "/api/v1/tokens", Action::TokenList, v1::tokens::list::handler);
+    r.secured(Method::POST, "/api/v1/tokens", Action::TokenCreate, v1::tokens::create::handler);
+    r.secured(Method::DELETE, "/api/v1/tokens/{id}", Action::TokenRevoke, v1::tokens::revoke::handler);
+    r.secured(Method::GET, "/api/v1/nodes", Action::NodeList, v1::nodes::list::handler);
+    r.secured(Method::GET, "/api/v1/nodes/{id}", Action::NodeRead, v1::nodes::get::handler);
+    r.secured(Method::PATCH, "/api/v1/nodes/{id}", Action::NodeLabel, v1::nodes::label::handler);
+    r.secured(Method::DELETE, "/api/v1/nodes/{id}", Action::NodeRemove, v1::nodes::remove::handler);
+    r.secured(Method::POST, "/api/v1/nodes/{id}/disable", Action::NodeDisable, v1::nodes::disable::handler);
+    r.secured(Method::POST, "/api/v1/nodes/{id}/enable", Action::NodeEnable, v1::nodes::enable::handler);
+    r.secured(Method::GET, "/api/v1/join-tokens", Action::JoinTokenList, v1::join_tokens::list::handler);
+    r.secured(Method::POST, "/api/v1/join-tokens", Action::JoinTokenCreate, v1::join_tokens::create::handler);
+    r.secured(Method::DELETE, "/api/v1/join-tokens/{id}", Action::JoinTokenRevoke, v1::join_tokens::revoke::handler);
+    r.secured(Method::POST, "/api/v1/runs", Action::RunSubmit, v1::runs::submit::handler);
+    r.secured(Method::GET, "/api/v1/runs", Action::RunList, v1::runs::list::handler);
+    r.secured(Method::GET, "/api/v1/runs/{id}", Action::RunRead, v1::runs::get::handler);
+    r.secured(Method::GET, "/api/v1/runs/{id}/output", Action::RunOutput, v1::runs::output::handler);
+    r.secured(Method::POST, "/api/v1/runs/{id}/cancel", Action::RunCancel, v1::runs::cancel::handler);
+    r.secured(Method::POST, "/api/v1/runs/{id}/replay", Action::RunReplay, v1::runs::replay::handler);
+    r.secured(Method::GET, "/api/v1/audit/records", Action::AuditRead, v1::audit::list::handler);
+    r.secured(Method::GET, "/api/v1/audit/records/{index}", Action::AuditRead, v1::audit::get::handler);
+    r.secured(Method::GET, "/api/v1/audit/records/{index}/proof", Action::AuditExport, v1::audit::proof::handler);
+    r.secured(Method::GET, "/api/v1/audit/export", Action::AuditExport, v1::audit::export::handler);
+    r.secured(Method::GET, "/api/v1/audit/checkpoint", Action::AuditExport, v1::audit::checkpoint::handler);
+    r.secured(Method::POST, "/api/v1/audit/verify", Action::AuditVerify, v1::audit::verify::handler);
+    r.secured(Method::GET, "/api/v1/policy", Action::PolicyRead, v1::policy::get::handler);
+    r.secured(Method::POST, "/api/v1/policy/explain", Action::PolicyRead, v1::policy::explain::handler);
+}

@@ -1,0 +1,155 @@
+//! Domain values as the API shows them.
+
+use crate::{context::Ctx, error::ApiError};
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use wardroom_core::{
+    Action, Timestamp,
+    action::Resource,
+    audit::AuditEntry,
+    identity::{ApiToken, JoinToken},
+    node::{Catalogue, Node},
+    run::{End, Outcome, Run, RunState, Target},
+};
+use wardroom_wire::api::{AuditView, JoinTokenView, NodeView, OutcomeView, RunView, TokenView};
+
+fn text(at: Option<Timestamp>) -> Option<String> {
+    at.map(|at| at.to_string())
+}
+
+/// Turns a value of one crate into its twin of another: both have the same JSON by contract.
+pub(crate) fn twin<T: DeserializeOwned>(value: impl serde::Serialize) -> Result<T, ApiError> {
+    serde_json::to_value(value).and_then(serde_json::from_value).map_err(ApiError::internal)
+}
+
+/// A node for a list.
+pub(crate) fn node(node: &Node, now: Timestamp) -> Result<NodeView, ApiError> {
+    Ok(NodeView {
+        id: node.id.to_string(),
+        version: node.version,
+        name: node.name.clone(),
+        state: node.state(now).as_str().to_owned(),
+        labels: node.labels.clone(),
+        enrolled_at: node.enrolled_at.to_string(),
+        seen_at: text(node.seen_at),
+        report: node.report.as_ref().map(twin).transpose()?,
+        commands: node.catalogue.commands.len(),
+    })
+}
+
+/// A node's catalogue as far as the caller may run it.
+pub(crate) fn catalogue(ctx: &Ctx, node: &Node) -> Result<wardroom_wire::link::CatalogueShape, ApiError> {
+    let mut shown = Catalogue { digest: node.catalogue.digest.clone(), commands: vec![] };
+    for command in &node.catalogue.commands {
+        if ctx.decide(Action::RunSubmit, &Resource::command(node, &command.name)).allowed {
+            shown.commands.push(command.clone());
+        }
+    }
+    twin(shown)
+}
+
+/// A join token.
+pub(crate) fn join_token(token: &JoinToken, now: Timestamp) -> JoinTokenView {
+    JoinTokenView {
+        id: token.id.to_string(),
+        state: token.state(now).as_str().to_owned(),
+        labels: token.labels.clone(),
+        created_by: token.created_by.clone(),
+        created_at: token.created_at.to_string(),
+        expires_at: token.expires_at.to_string(),
+        used_by: token.used_by.map(|node| node.to_string()),
+    }
+}
+
+/// An API token.
+pub(crate) fn token(token: &ApiToken) -> TokenView {
+    TokenView {
+        id: token.id.to_string(),
+        name: token.name.clone(),
+        created_at: token.created_at.to_string(),
+        expires_at: token.expires_at.to_string(),
+    }
+}
+
+/// An audit record.
+pub(crate) fn audit(entry: &AuditEntry) -> Result<AuditView, ApiError> {
+    Ok(AuditView {
+        index: entry.index,
+        leaf: data_encoding::HEXLOWER.encode(&entry.leaf),
+        record: serde_json::from_str(&entry.body).map_err(ApiError::internal)?,
+    })
+}
+
+/// A run. Values of secret parameters are not shown to anybody.
+pub(crate) fn run(ctx: &Ctx, run: &Run) -> Result<RunView, ApiError> {
+    let values = ctx.app.engine.open_parameters(run)?;
+    let mut parameters = BTreeMap::new();
+    for (name, value) in values.shown {
+        parameters.insert(name, serde_json::to_value(value).map_err(ApiError::internal)?);
+    }
+    for name in values.secret.into_keys() {
+        parameters.insert(name, serde_json::Value::from("[secret]"));
+    }
+    let (labels, all) = match &run.target {
+        Target::Node { .. } => (None, false),
+        Target::OneOf { labels } => (Some(labels.to_string()), false),
+        Target::AllOf { labels } => (Some(labels.to_string()), true),
+    };
+    let node = match (&run.target, run.node) {
+        (_, Some(node)) => Some(node.to_string()),
+        (Target::Node { node }, None) => Some(node.to_string()),
+        _ => None,
+    };
+    Ok(RunView {
+        id: run.id.to_string(),
+        state: run.state.as_str().to_owned(),
+        terminal: run.state.is_terminal(),
+        command: run.command.clone(),
+        parameters,
+        node,
+        labels,
+        all,
+        parent: run.parent.map(|id| id.to_string()),
+        replay_of: run.replay_of.map(|id| id.to_string()),
+        submitted_by: run.submitted_by.to_string(),
+        attempt: run.attempt,
+        attempts_max: run.retry.attempts_max,
+        priority: run.priority,
+        idempotent: run.idempotent,
+        dead_letter: run.dead_letter,
+        deadline: text(run.deadline),
+        not_before: text(run.not_before),
+        cancel_requested_at: text(run.cancel_requested_at),
+        queued_at: run.queued_at.to_string(),
+        started_at: text(run.started_at),
+        finished_at: text(run.finished_at),
+        outcome: run.outcome.as_ref().map(outcome),
+    })
+}
+
+fn outcome(outcome: &Outcome) -> OutcomeView {
+    let (kind, exit_code) = match &outcome.end {
+        End::Exited { code } => ("exited", Some(*code)),
+        End::Signalled { .. } => ("signalled", None),
+        End::Limit { .. } => ("limit", None),
+        End::Cancelled => ("cancelled", None),
+        End::NotStarted => ("not_started", None),
+        End::Refused { .. } => ("refused", None),
+        End::Interrupted => ("interrupted", None),
+        End::DeadlinePassed => ("deadline_passed", None),
+        End::Children { .. } => ("children", None),
+    };
+    OutcomeView {
+        kind: kind.to_owned(),
+        exit_code,
+        message: wardroom_engine::runs::sentence(outcome),
+        cpu_ms: outcome.cpu_ms,
+        memory_peak_bytes: outcome.memory_peak_bytes,
+        output_bytes: outcome.output_bytes,
+    }
+}
+
+/// Whether a run of this state shows up among failures.
+pub(crate) const fn is_failure(state: RunState) -> bool {
+    matches!(state, RunState::Failed | RunState::TimedOut | RunState::Interrupted)
+}

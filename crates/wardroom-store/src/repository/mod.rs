@@ -1,0 +1,69 @@
+//! The repository, written once. Each macro expands to the same body for one engine's driver; `$1`
+//! placeholders work in both, and what differs between them is an argument.
+
+mod audit;
+mod identities;
+mod nodes;
+mod runs;
+mod writes;
+
+pub(crate) use audit::audit_log;
+pub(crate) use identities::identities;
+pub(crate) use nodes::nodes;
+pub(crate) use runs::runs;
+pub(crate) use writes::{statement, writes};
+
+use serde::{Serialize, de::DeserializeOwned};
+use wardroom_core::{Timestamp, store::{StoreError, StoreResult}};
+
+/// A value as JSON text.
+pub(crate) fn json<T: Serialize>(value: &T) -> StoreResult<String> {
+    serde_json::to_string(value).map_err(|error| StoreError::Other(error.to_string()))
+}
+
+/// A value out of JSON text.
+pub(crate) fn parse<T: DeserializeOwned>(what: &'static str, text: &str) -> StoreResult<T> {
+    serde_json::from_str(text).map_err(|error| StoreError::Corrupt { what, reason: error.to_string() })
+}
+
+/// A value out of its text form.
+pub(crate) fn named<T: std::str::FromStr>(what: &'static str, text: &str) -> StoreResult<T> {
+    text.parse().map_err(|_| StoreError::Corrupt { what, reason: format!("{text:?} is not known") })
+}
+
+/// Bytes of a fixed length.
+pub(crate) fn fixed<const N: usize>(what: &'static str, bytes: Vec<u8>) -> StoreResult<[u8; N]> {
+    bytes.try_into().map_err(|bytes: Vec<u8>| StoreError::Corrupt {
+        what,
+        reason: format!("{} bytes instead of {N}", bytes.len()),
+    })
+}
+
+/// An unsigned number out of a column.
+pub(crate) fn unsigned<T: TryFrom<i64>>(what: &'static str, value: i64) -> StoreResult<T> {
+    T::try_from(value).map_err(|_| StoreError::Corrupt { what, reason: format!("{value} is out of range") })
+}
+
+/// A number into a column; what does not fit is cut to the largest that does.
+pub(crate) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// The smallest UUIDv7 of a time, so that a stretch of time is a stretch of the primary key.
+pub(crate) fn first_id_at(at: Timestamp) -> uuid::Uuid {
+    let millis = u64::try_from(at.as_micros() / 1000).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
+}
+
+/// A text for LIKE in which nothing is special, `\` being the escape.
+pub(crate) fn like(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}

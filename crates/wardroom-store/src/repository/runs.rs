@@ -1,0 +1,266 @@
+//! Runs and their output.
+
+macro_rules! runs {
+    ($store:ty, $db:ty) => {
+        mod runs {
+            use super::*;
+            use crate::{error::of, repository::{first_id_at, named, parse, unsigned}};
+            use sqlx::QueryBuilder;
+            use uuid::Uuid;
+            use wardroom_core::{
+                NodeId, RunId, Timestamp, UserId,
+                page::{Page, PageRequest},
+                run::{OutputChunk, RetryPolicy, Run, RunState},
+                store::{HourCount, RunFilter, Runs, StoreResult},
+            };
+
+            type DbRow = <$db as sqlx::Database>::Row;
+
+            /// Output chunks that one answer has at most.
+            const CHUNKS_MAX: i64 = 256;
+            const HOUR_MICROS: i64 = 3_600_000_000;
+
+            fn time(row: &DbRow, column: &str) -> StoreResult<Option<Timestamp>> {
+                Ok(row.try_get::<Option<i64>, _>(column).map_err(of)?.map(Timestamp::from_micros))
+            }
+
+            fn id(row: &DbRow, column: &str) -> StoreResult<Option<Uuid>> {
+                row.try_get::<Option<Uuid>, _>(column).map_err(of)
+            }
+
+            fn number<T: TryFrom<i64>>(row: &DbRow, column: &'static str) -> StoreResult<T> {
+                unsigned(column, row.try_get::<i64, _>(column).map_err(of)?)
+            }
+
+            fn run(row: &DbRow) -> StoreResult<Run> {
+                let outcome: Option<&str> = row.try_get("outcome").map_err(of)?;
+                Ok(Run {
+                    id: RunId::from_uuid(row.try_get::<Uuid, _>("id").map_err(of)?),
+                    version: row.try_get("version").map_err(of)?,
+                    submitted_by: UserId::from_uuid(row.try_get::<Uuid, _>("submitted_by").map_err(of)?),
+                    command: row.try_get("command").map_err(of)?,
+                    command_digest: row.try_get("command_digest").map_err(of)?,
+                    parameters_sealed: row.try_get("parameters_sealed").map_err(of)?,
+                    parameters_digest: row.try_get("parameters_digest").map_err(of)?,
+                    target: parse("target", row.try_get("target").map_err(of)?)?,
+                    node: id(row, "node")?.map(NodeId::from_uuid),
+                    parent: id(row, "parent")?.map(RunId::from_uuid),
+                    replay_of: id(row, "replay_of")?.map(RunId::from_uuid),
+                    state: named("run state", row.try_get("state").map_err(of)?)?,
+                    fence: row.try_get("fence").map_err(of)?,
+                    attempt: number(row, "attempt")?,
+                    retry: RetryPolicy { attempts_max: number(row, "attempts_max")?, backoff_ms: number(row, "backoff_ms")? },
+                    priority: number(row, "priority")?,
+                    idempotent: row.try_get("idempotent").map_err(of)?,
+                    idempotency_key: row.try_get("idempotency_key").map_err(of)?,
+                    request_digest: row.try_get("request_digest").map_err(of)?,
+                    deadline: time(row, "deadline")?,
+                    not_before: time(row, "not_before")?,
+                    lease_until: time(row, "lease_until")?,
+                    cancel_requested_at: time(row, "cancel_requested_at")?,
+                    queued_at: Timestamp::from_micros(row.try_get("queued_at").map_err(of)?),
+                    started_at: time(row, "started_at")?,
+                    finished_at: time(row, "finished_at")?,
+                    outcome: outcome.map(|text| parse("outcome", text)).transpose()?,
+                    dead_letter: row.try_get("dead_letter").map_err(of)?,
+                })
+            }
+
+            fn all(rows: Vec<DbRow>) -> StoreResult<Vec<Run>> {
+                rows.iter().map(run).collect()
+            }
+
+            fn filtered(filter: &RunFilter) -> QueryBuilder<$db> {
+                let mut query = QueryBuilder::<$db>::new("SELECT * FROM runs WHERE 1 = 1");
+                if let Some(state) = filter.state {
+                    query.push(" AND state = ").push_bind(state.as_str());
+                }
+                if let Some(node) = filter.node {
+                    query.push(" AND node = ").push_bind(node.uuid());
+                }
+                if let Some(command) = &filter.command {
+                    query.push(" AND command = ").push_bind(command.clone());
+                }
+                if let Some(user) = filter.submitted_by {
+                    query.push(" AND submitted_by = ").push_bind(user.uuid());
+                }
+                if let Some(parent) = filter.parent {
+                    query.push(" AND parent = ").push_bind(parent.uuid());
+                }
+                if filter.dead_letter {
+                    query.push(" AND dead_letter");
+                }
+                if filter.top_level {
+                    query.push(" AND parent IS NULL");
+                }
+                query
+            }
+
+            #[async_trait::async_trait]
+            impl Runs for $store {
+                async fn lookup_run(&self, id: RunId) -> StoreResult<Option<Run>> {
+                    let row = sqlx::query("SELECT * FROM runs WHERE id = $1").bind(id.uuid()).fetch_optional(self.reader()).await;
+                    row.map_err(of)?.as_ref().map(run).transpose()
+                }
+
+                async fn lookup_run_by_key(&self, user: UserId, key: &str) -> StoreResult<Option<Run>> {
+                    let row = sqlx::query("SELECT * FROM runs WHERE submitted_by = $1 AND idempotency_key = $2")
+                        .bind(user.uuid())
+                        .bind(key)
+                        .fetch_optional(self.reader())
+                        .await;
+                    row.map_err(of)?.as_ref().map(run).transpose()
+                }
+
+                async fn list_runs(&self, filter: &RunFilter, page: PageRequest<RunId>) -> StoreResult<Page<Run, RunId>> {
+                    let mut query = filtered(filter);
+                    if let Some(after) = page.after {
+                        query.push(" AND id < ").push_bind(after.uuid());
+                    }
+                    query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(page.limit) + 1);
+                    let rows = query.build().fetch_all(self.reader()).await.map_err(of)?;
+                    Ok(Page::cut(all(rows)?, page.limit, |run| run.id))
+                }
+
+                async fn list_queued(&self, node: NodeId, now: Timestamp, limit: u32) -> StoreResult<Vec<Run>> {
+                    let rows = sqlx::query(
+                        "SELECT * FROM runs WHERE state = 'queued' AND (target_node = $1 OR target_node IS NULL) \
+                         AND (not_before IS NULL OR not_before <= $2) ORDER BY priority DESC, id LIMIT $3",
+                    )
+                    .bind(node.uuid())
+                    .bind(now.as_micros())
+                    .bind(i64::from(limit))
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(of)?;
+                    all(rows)
+                }
+
+                async fn list_held(&self, node: NodeId) -> StoreResult<Vec<Run>> {
+                    let rows = sqlx::query("SELECT * FROM runs WHERE node = $1 AND lease_until IS NOT NULL ORDER BY id")
+                        .bind(node.uuid())
+                        .fetch_all(self.reader())
+                        .await
+                        .map_err(of)?;
+                    all(rows)
+                }
+
+                async fn list_due(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Run>> {
+                    // One branch per partial index; a union lets each engine use them all.
+                    let rows = sqlx::query(
+                        "SELECT * FROM runs WHERE id IN ( \
+                           SELECT id FROM runs WHERE lease_until IS NOT NULL AND lease_until <= $1 \
+                           UNION SELECT id FROM runs WHERE deadline IS NOT NULL AND finished_at IS NULL AND deadline <= $1 \
+                           UNION SELECT id FROM runs WHERE not_before IS NOT NULL AND not_before <= $1 AND state = 'retrying' \
+                           UNION SELECT p.id FROM runs p WHERE p.target_kind = 'all_of' AND p.finished_at IS NULL \
+                             AND p.parent IS NULL AND NOT EXISTS (SELECT 1 FROM runs c WHERE c.parent = p.id AND c.finished_at IS NULL) \
+                         ) ORDER BY id LIMIT $2",
+                    )
+                    .bind(now.as_micros())
+                    .bind(i64::from(limit))
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(of)?;
+                    all(rows)
+                }
+
+                async fn list_open_for_node(&self, node: NodeId, limit: u32) -> StoreResult<Vec<Run>> {
+                    let rows = sqlx::query("SELECT * FROM runs WHERE target_node = $1 AND finished_at IS NULL ORDER BY id LIMIT $2")
+                        .bind(node.uuid())
+                        .bind(i64::from(limit))
+                        .fetch_all(self.reader())
+                        .await
+                        .map_err(of)?;
+                    all(rows)
+                }
+
+                async fn count_children(&self, parent: RunId) -> StoreResult<Vec<(RunState, u32)>> {
+                    let rows = sqlx::query("SELECT state, COUNT(*) AS n FROM runs WHERE parent = $1 GROUP BY state")
+                        .bind(parent.uuid())
+                        .fetch_all(self.reader())
+                        .await
+                        .map_err(of)?;
+                    rows.iter()
+                        .map(|row| Ok((named("run state", row.try_get("state").map_err(of)?)?, number(row, "n")?)))
+                        .collect()
+                }
+
+                async fn count_runs_by_hour(&self, since: Timestamp) -> StoreResult<Vec<HourCount>> {
+                    let rows = sqlx::query(
+                        "SELECT queued_at / $1 AS hour, COUNT(*) AS runs, \
+                           COUNT(CASE WHEN state IN ('failed', 'timed_out', 'interrupted') THEN 1 END) AS failed \
+                         FROM runs WHERE id >= $2 GROUP BY queued_at / $1 ORDER BY 1",
+                    )
+                    .bind(HOUR_MICROS)
+                    .bind(first_id_at(since))
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(of)?;
+                    rows.iter()
+                        .map(|row| {
+                            let hour: i64 = row.try_get("hour").map_err(of)?;
+                            Ok(HourCount {
+                                hour: Timestamp::from_micros(hour * HOUR_MICROS),
+                                runs: number(row, "runs")?,
+                                failed: number(row, "failed")?,
+                            })
+                        })
+                        .collect()
+                }
+
+                async fn count_runs_by_state(&self, since: Timestamp) -> StoreResult<Vec<(RunState, u64)>> {
+                    let rows = sqlx::query("SELECT state, COUNT(*) AS n FROM runs WHERE id >= $1 OR finished_at IS NULL GROUP BY state")
+                        .bind(first_id_at(since))
+                        .fetch_all(self.reader())
+                        .await
+                        .map_err(of)?;
+                    rows.iter()
+                        .map(|row| Ok((named("run state", row.try_get("state").map_err(of)?)?, number(row, "n")?)))
+                        .collect()
+                }
+
+                async fn list_output(&self, run: RunId, from: (i64, u32), bytes_max: u64) -> StoreResult<Vec<OutputChunk>> {
+                    let rows = sqlx::query(
+                        "SELECT fence, seq, stderr, bytes FROM run_output \
+                         WHERE run = $1 AND (fence > $2 OR (fence = $2 AND seq >= $3)) ORDER BY fence, seq LIMIT $4",
+                    )
+                    .bind(run.uuid())
+                    .bind(from.0)
+                    .bind(i64::from(from.1))
+                    .bind(CHUNKS_MAX)
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(of)?;
+                    let mut chunks: Vec<OutputChunk> = Vec::with_capacity(rows.len());
+                    let mut bytes = 0;
+                    for row in rows {
+                        let data: Vec<u8> = row.try_get("bytes").map_err(of)?;
+                        bytes += data.len() as u64;
+                        if bytes > bytes_max && !chunks.is_empty() {
+                            break;
+                        }
+                        chunks.push(OutputChunk {
+                            fence: row.try_get("fence").map_err(of)?,
+                            seq: number(&row, "seq")?,
+                            stderr: row.try_get("stderr").map_err(of)?,
+                            bytes: data,
+                        });
+                    }
+                    Ok(chunks)
+                }
+
+                async fn next_output_seq(&self, run: RunId, fence: i64) -> StoreResult<u32> {
+                    let last: Option<i64> = sqlx::query_scalar("SELECT MAX(seq) FROM run_output WHERE run = $1 AND fence = $2")
+                        .bind(run.uuid())
+                        .bind(fence)
+                        .fetch_one(self.reader())
+                        .await
+                        .map_err(of)?;
+                    unsigned("seq", last.map_or(0, |last| last + 1))
+                }
+            }
+
+        }
+    };
+}
+pub(crate) use runs;

@@ -1,0 +1,198 @@
+//! The key ring: the key-encryption keys under which everything else is sealed.
+
+use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+use wardroom_core::Rng;
+use zeroize::Zeroizing;
+
+/// The file's name within the data folder.
+pub const FILE: &str = "keyring.toml";
+
+/// Why the key ring can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyRingError {
+    /// It is not there.
+    #[error("the key ring {path} is missing: without it nothing that is stored can be read; restore it from your backup")]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// Others may read it.
+    #[error("the key ring {path} may be read by others (mode {mode:o}): run chmod 600 {path} and find out who read it")]
+    Exposed {
+        /// Where it is.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// It is there already.
+    #[error("the key ring {path} exists already")]
+    Exists {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// It can't be read or written.
+    #[error("the key ring {path} can't be used: {source}")]
+    Io {
+        /// Where it is.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// It is damaged.
+    #[error("the key ring is not acceptable: {0}")]
+    Form(String),
+}
+
+/// Key-encryption keys by id; one of them seals, all open.
+pub struct KeyRing {
+    current: u32,
+    keys: BTreeMap<u32, Zeroizing<[u8; 32]>>,
+}
+
+impl std::fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyRing").field("current", &self.current).finish_non_exhaustive()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    current: u32,
+    keys: BTreeMap<String, String>,
+}
+
+impl KeyRing {
+    /// A new ring with one key.
+    pub fn generate(rng: &dyn Rng) -> Self {
+        let mut key = Zeroizing::new([0_u8; 32]);
+        rng.fill(&mut *key);
+        Self { current: 1, keys: BTreeMap::from([(1, key)]) }
+    }
+
+    /// Makes a new ring in `folder`; refuses to replace one.
+    pub fn create(folder: &Path, rng: &dyn Rng) -> Result<Self, KeyRingError> {
+        let path = folder.join(FILE);
+        let ring = Self::generate(rng);
+        let keys = ring.keys.iter().map(|(id, key)| (id.to_string(), BASE64.encode(&**key))).collect();
+        let text = toml::to_string(&File { current: ring.current, keys })
+            .map_err(|error| KeyRingError::Form(error.to_string()))?;
+        let text = Zeroizing::new(text);
+        let written = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+        match written {
+            Ok(()) => Ok(ring),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(KeyRingError::Exists { path }),
+            Err(source) => Err(KeyRingError::Io { path, source }),
+        }
+    }
+
+    /// Reads the ring in `folder`. Never makes one.
+    pub fn load(folder: &Path) -> Result<Self, KeyRingError> {
+        let path = folder.join(FILE);
+        let metadata = match fs::symlink_metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(KeyRingError::Missing { path });
+            }
+            Err(source) => return Err(KeyRingError::Io { path, source }),
+        };
+        let mode = metadata.mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(KeyRingError::Exposed { path, mode });
+        }
+        let text = fs::read_to_string(&path)
+            .map_err(|source| KeyRingError::Io { path: path.clone(), source })?;
+        let text = Zeroizing::new(text);
+        // SECURITY: a parser's message quotes the line, and the line is the key.
+        let file: File = toml::from_str(&text)
+            .map_err(|_| KeyRingError::Form(format!("{} is not a key ring file", path.display())))?;
+        let mut keys = BTreeMap::new();
+        for (id, text) in &file.keys {
+            let id = id.parse().map_err(|_| KeyRingError::Form("a key's id is not a number".into()))?;
+            keys.insert(id, strong_key(text)?);
+        }
+        Self::checked(file.current, keys)
+    }
+
+    /// A ring of one key that comes from outside: 32 bytes in base64 or hexadecimal.
+    pub fn from_secret(secret: &SecretString) -> Result<Self, KeyRingError> {
+        Self::checked(1, BTreeMap::from([(1, strong_key(secret.expose_secret().trim())?)]))
+    }
+
+    fn checked(current: u32, keys: BTreeMap<u32, Zeroizing<[u8; 32]>>) -> Result<Self, KeyRingError> {
+        if keys.contains_key(&current) {
+            Ok(Self { current, keys })
+        } else {
+            Err(KeyRingError::Form("its current key is not among its keys".into()))
+        }
+    }
+
+    pub(crate) fn current(&self) -> u32 {
+        self.current
+    }
+
+    pub(crate) fn key(&self, id: u32) -> Option<&[u8; 32]> {
+        self.keys.get(&id).map(|key| &**key)
+    }
+}
+
+/// 32 bytes that are not obviously made up.
+fn strong_key(text: &str) -> Result<Zeroizing<[u8; 32]>, KeyRingError> {
+    let decoded = HEXLOWER_PERMISSIVE
+        .decode(text.as_bytes())
+        .or_else(|_| BASE64.decode(text.as_bytes()))
+        .map(Zeroizing::new)
+        .map_err(|_| KeyRingError::Form("a key is neither base64 nor hexadecimal".into()))?;
+    let key: [u8; 32] = decoded
+        .as_slice()
+        .try_into()
+        .map_err(|_| KeyRingError::Form("a key has exactly 32 bytes; make one with: openssl rand -base64 32".into()))?;
+    let distinct = key.iter().collect::<std::collections::BTreeSet<_>>().len();
+    if distinct < 8 {
+        return Err(KeyRingError::Form("a key is too regular to be random; make one with: openssl rand -base64 32".into()));
+    }
+    Ok(Zeroizing::new(key))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::ambient::SystemRng;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_ring_is_made_once_and_read_only_while_it_is_private() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(KeyRing::load(folder.path()), Err(KeyRingError::Missing { .. })));
+        let made = KeyRing::create(folder.path(), &SystemRng).unwrap();
+        assert!(matches!(KeyRing::create(folder.path(), &SystemRng), Err(KeyRingError::Exists { .. })));
+        assert_eq!(KeyRing::load(folder.path()).unwrap().key(1), made.key(1));
+        let path = folder.path().join(FILE);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(KeyRing::load(folder.path()), Err(KeyRingError::Exposed { .. })));
+    }
+
+    #[test]
+    fn weak_keys_are_refused_without_being_repeated() {
+        for weak in ["", "secret", &"00".repeat(32), &"ab".repeat(31)] {
+            let error = KeyRing::from_secret(&SecretString::from(weak)).unwrap_err().to_string();
+            assert!(weak.is_empty() || !error.contains(weak), "{error}");
+        }
+        assert!(KeyRing::from_secret(&SecretString::from(BASE64.encode(&(0..32).collect::<Vec<u8>>()))).is_ok());
+    }
+}

@@ -1,0 +1,14 @@
+//! Trust: passwords, tokens, policy, the key ring, sealing, checkpoint signatures, certificates.
+//!
+//! This crate must never know HTTP or SQL: doors bring it texts and keys, stores keep what it gives.
+
+pub mod ambient;
+pub mod authority;
+pub mod checkpoint;
+pub mod keyring;
+pub mod node_token;
+pub mod password;
+pub mod policy;
+pub mod seal;
+pub mod secret;
+pub mod tls;

@@ -1,0 +1,274 @@
+//! How nodes prove themselves: signed challenges, and the short-lived access tokens they earn.
+
+use aws_lc_rs::{
+    constant_time::verify_slices_are_equal,
+    hmac,
+    signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey},
+};
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::{collections::HashMap, time::Duration};
+use wardroom_core::{NodeId, Rng, Timestamp};
+
+/// How long an access token is good for where nobody says.
+pub const TOKEN_TTL_DEFAULT: Duration = Duration::from_secs(900);
+/// How long a challenge may be answered.
+pub const CHALLENGE_TTL: Duration = Duration::from_secs(60);
+/// The most challenges that are remembered as spent.
+const SPENT_MAX: usize = 100_000;
+const ISSUER: &str = "wardroom";
+const AUDIENCE: &str = "wardroom-node-link";
+
+/// Why a proof is not acceptable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NodeProofError {
+    /// The token is not one of ours, or was altered.
+    #[error("the access token is not valid")]
+    Token,
+    /// The token's time is over or has not come.
+    #[error("the access token is not valid at this time")]
+    Time,
+    /// The challenge is not one of ours, is another node's or is too old.
+    #[error("the challenge is not valid")]
+    Challenge,
+    /// The key can't be used.
+    #[error("the signing key is not usable")]
+    Key,
+}
+
+/// Whether `signature` over `message` is by the holder of `public` (Ed25519, RFC 8032).
+pub fn verify_ed25519(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+    UnparsedPublicKey::new(&ED25519, public).verify(message, signature).is_ok()
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Jwt {
+    iss: String,
+    aud: String,
+    sub: NodeId,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    jti: String,
+}
+
+/// What a valid access token says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claims {
+    /// The node.
+    pub node: NodeId,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+/// Issues and verifies nodes' access tokens: JWTs (RFC 7519) signed with EdDSA (RFC 8037).
+pub struct NodeTokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    kid: String,
+    ttl: Duration,
+}
+
+impl std::fmt::Debug for NodeTokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NodeTokens").field("kid", &self.kid).finish_non_exhaustive()
+    }
+}
+
+impl NodeTokens {
+    /// From the Ed25519 private key's 32-byte seed. `ttl` is brought within a minute and an hour.
+    pub fn new(seed: &[u8; 32], ttl: Duration) -> Result<Self, NodeProofError> {
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| NodeProofError::Key)?;
+        let pkcs8 = pair.to_pkcs8v1().map_err(|_| NodeProofError::Key)?;
+        let public = pair.public_key().as_ref().to_vec();
+        let kid = HEXLOWER.encode(Sha256::digest(&public).get(..8).unwrap_or_default());
+        Ok(Self {
+            encoding: EncodingKey::from_ed_der(pkcs8.as_ref()),
+            decoding: DecodingKey::from_ed_der(&public),
+            kid,
+            ttl: ttl.clamp(Duration::from_secs(60), Duration::from_secs(3600)),
+        })
+    }
+
+    /// How long a token is good for.
+    pub fn ttl(&self) -> Duration {
+        self.ttl
+    }
+
+    /// A token for `node`.
+    pub fn issue(&self, node: NodeId, now: Timestamp, rng: &dyn Rng) -> Result<String, NodeProofError> {
+        let mut jti = [0_u8; 16];
+        rng.fill(&mut jti);
+        let claims = Jwt {
+            iss: ISSUER.to_owned(),
+            aud: AUDIENCE.to_owned(),
+            sub: node,
+            iat: now.as_seconds(),
+            nbf: now.as_seconds(),
+            exp: now.plus(self.ttl).as_seconds(),
+            jti: BASE64URL_NOPAD.encode(&jti),
+        };
+        let header = Header { kid: Some(self.kid.clone()), ..Header::new(Algorithm::EdDSA) };
+        jsonwebtoken::encode(&header, &claims, &self.encoding).map_err(|_| NodeProofError::Key)
+    }
+
+    /// Checks a token at `now`.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, NodeProofError> {
+        // SECURITY: one algorithm, one audience, one issuer; the token has no say in any of them.
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_issuer(&[ISSUER]);
+        validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
+        // Time is checked below against the injected clock.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        let decoded = jsonwebtoken::decode::<Jwt>(token, &self.decoding, &validation)
+            .map_err(|_| NodeProofError::Token)?;
+        if decoded.header.kid.as_deref() != Some(self.kid.as_str()) {
+            return Err(NodeProofError::Token);
+        }
+        let claims = decoded.claims;
+        if now.as_seconds() >= claims.exp || now.as_seconds() < claims.nbf {
+            return Err(NodeProofError::Time);
+        }
+        let expires_at = Timestamp::from_micros(claims.exp.saturating_mul(1_000_000));
+        Ok(Claims { node: claims.sub, expires_at })
+    }
+}
+
+/// Names one challenge.
+pub type Nonce = [u8; 16];
+
+/// Makes challenges that need no place in memory: each carries its node, its end and a MAC.
+pub struct Challenges {
+    key: hmac::Key,
+}
+
+impl std::fmt::Debug for Challenges {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Challenges")
+    }
+}
+
+impl Challenges {
+    /// With a key that lives as long as the process.
+    pub fn new(rng: &dyn Rng) -> Self {
+        let mut key = zeroize::Zeroizing::new([0_u8; 32]);
+        rng.fill(&mut *key);
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, &*key) }
+    }
+
+    /// From a key that several orchestrators share.
+    pub fn shared(key: &[u8; 32]) -> Self {
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key) }
+    }
+
+    /// A challenge for `node`.
+    pub fn make(&self, node: NodeId, now: Timestamp, rng: &dyn Rng) -> String {
+        let mut nonce: Nonce = [0; 16];
+        rng.fill(&mut nonce);
+        let mut bytes = nonce.to_vec();
+        bytes.extend_from_slice(&now.plus(CHALLENGE_TTL).as_micros().to_be_bytes());
+        let mac = self.mac(&bytes, node);
+        bytes.extend_from_slice(mac.as_ref());
+        BASE64URL_NOPAD.encode(&bytes)
+    }
+
+    /// The nonce of a challenge that is ours, is `node`'s and can still be answered.
+    pub fn check(&self, text: &str, node: NodeId, now: Timestamp) -> Result<Nonce, NodeProofError> {
+        let bytes = if text.len() == 75 { BASE64URL_NOPAD.decode(text.as_bytes()).ok() } else { None };
+        let bytes = bytes.ok_or(NodeProofError::Challenge)?;
+        let (body, mac) = bytes.split_at_checked(24).ok_or(NodeProofError::Challenge)?;
+        verify_slices_are_equal(self.mac(body, node).as_ref(), mac).map_err(|_| NodeProofError::Challenge)?;
+        let (nonce, until) = body.split_first_chunk::<16>().ok_or(NodeProofError::Challenge)?;
+        let until = until.try_into().map(i64::from_be_bytes).map_err(|_| NodeProofError::Challenge)?;
+        if now.as_micros() >= until { Err(NodeProofError::Challenge) } else { Ok(*nonce) }
+    }
+
+    fn mac(&self, body: &[u8], node: NodeId) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.key);
+        context.update(body);
+        context.update(node.uuid().as_bytes());
+        context.sign()
+    }
+}
+
+/// Challenges that were answered; each is good once.
+#[derive(Debug, Default)]
+pub struct SpentChallenges(HashMap<Nonce, Timestamp>);
+
+impl SpentChallenges {
+    /// Spends one; `false` when it was spent before, or too many are remembered to be sure.
+    pub fn spend(&mut self, nonce: Nonce, now: Timestamp) -> bool {
+        if self.0.len() >= SPENT_MAX {
+            self.0.retain(|_, spent| now.since(*spent) < CHALLENGE_TTL);
+        }
+        // SECURITY: full of fresh ones, it refuses rather than forgets.
+        self.0.len() < SPENT_MAX && self.0.insert(nonce, now).is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::ambient::SystemRng;
+    use proptest::prelude::*;
+
+    fn start() -> Timestamp {
+        Timestamp::from_micros(1_800_000_000_000_000)
+    }
+
+    #[test]
+    fn tokens_end_and_are_bound_to_their_key() {
+        let tokens = NodeTokens::new(&[1; 32], TOKEN_TTL_DEFAULT).unwrap();
+        let node = NodeId::new(start(), &SystemRng);
+        let token = tokens.issue(node, start(), &SystemRng).unwrap();
+        assert_eq!(tokens.verify(&token, start()).unwrap().node, node);
+        let end = start().plus(TOKEN_TTL_DEFAULT);
+        assert_eq!(tokens.verify(&token, end), Err(NodeProofError::Time));
+        assert_eq!(tokens.verify(&token, start().minus(Duration::from_secs(1))), Err(NodeProofError::Time));
+        let other = NodeTokens::new(&[2; 32], TOKEN_TTL_DEFAULT).unwrap();
+        assert_eq!(other.verify(&token, start()), Err(NodeProofError::Token));
+        assert_eq!(tokens.verify(&format!("{token}x"), start()), Err(NodeProofError::Token));
+    }
+
+    #[test]
+    fn a_token_of_another_algorithm_or_audience_is_refused() {
+        let tokens = NodeTokens::new(&[1; 32], TOKEN_TTL_DEFAULT).unwrap();
+        let node = NodeId::new(start(), &SystemRng);
+        let token = tokens.issue(node, start(), &SystemRng).unwrap();
+        let body = token.split('.').nth(1).unwrap();
+        let none = BASE64URL_NOPAD.encode(br#"{"alg":"none","typ":"JWT"}"#);
+        assert!(tokens.verify(&format!("{none}.{body}."), start()).is_err());
+        let hs = BASE64URL_NOPAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#);
+        assert!(tokens.verify(&format!("{hs}.{body}.AAAA"), start()).is_err());
+    }
+
+    #[test]
+    fn a_challenge_is_one_nodes_ends_and_is_good_once() {
+        let challenges = Challenges::new(&SystemRng);
+        let (a, b) = (NodeId::new(start(), &SystemRng), NodeId::new(start(), &SystemRng));
+        let text = challenges.make(a, start(), &SystemRng);
+        let nonce = challenges.check(&text, a, start()).unwrap();
+        assert!(challenges.check(&text, b, start()).is_err());
+        assert!(challenges.check(&text, a, start().plus(CHALLENGE_TTL)).is_err());
+        assert!(Challenges::new(&SystemRng).check(&text, a, start()).is_err());
+        let mut spent = SpentChallenges::default();
+        assert!(spent.spend(nonce, start()));
+        assert!(!spent.spend(nonce, start()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_a_parser(text in ".{0,200}") {
+            let tokens = NodeTokens::new(&[1; 32], TOKEN_TTL_DEFAULT).unwrap();
+            prop_assert!(tokens.verify(&text, start()).is_err());
+            let node = NodeId::new(start(), &SystemRng);
+            prop_assert!(Challenges::new(&SystemRng).check(&text, node, start()).is_err());
+        }
+    }
+}

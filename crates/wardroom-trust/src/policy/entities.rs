@@ -1,0 +1,86 @@
+//! A request as Cedar sees it.
+
+use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema};
+use std::collections::{HashMap, HashSet};
+use wardroom_core::{
+    Action, Principal,
+    action::{Resource, ResourceKind},
+    node::Labels,
+};
+
+/// The request and what is known of its parts; `None` when policy has nothing to say to it.
+pub(super) fn ask(
+    schema: &Schema,
+    principal: &Principal,
+    action: Action,
+    resource: &Resource,
+) -> Option<(Request, Entities)> {
+    let Principal::User { id, name, role, .. } = principal else { return None };
+    let user = uid("User", &id.to_string())?;
+    let role = uid("Role", role.as_str())?;
+    let target = uid(entity_type(resource.kind), &resource.id)?;
+    let who = Entity::new(
+        user.clone(),
+        HashMap::from([("name".to_owned(), RestrictedExpression::new_string(name.clone()))]),
+        HashSet::from([role.clone()]),
+    )
+    .ok()?;
+    let mut all = vec![who, Entity::with_uid(role)];
+    let attributes = attributes(resource, &user, &id.to_string(), &mut all)?;
+    all.push(Entity::new(target.clone(), attributes, HashSet::new()).ok()?);
+    let entities = Entities::from_entities(all, None).ok()?;
+    let request =
+        Request::new(user, uid("Action", action.as_str())?, target, Context::empty(), Some(schema)).ok()?;
+    Some((request, entities))
+}
+
+fn entity_type(kind: ResourceKind) -> &'static str {
+    match kind {
+        // The one who asks is a User as well, with other attributes than the account that is asked about.
+        ResourceKind::User => "Account",
+        kind => kind.as_str(),
+    }
+}
+
+fn uid(kind: &str, id: &str) -> Option<EntityUid> {
+    let name: EntityTypeName = format!("Wardroom::{kind}").parse().ok()?;
+    Some(EntityUid::from_type_name_and_id(name, EntityId::new(id)))
+}
+
+fn attributes(
+    resource: &Resource,
+    user: &EntityUid,
+    user_id: &str,
+    all: &mut Vec<Entity>,
+) -> Option<HashMap<String, RestrictedExpression>> {
+    let mut attributes = HashMap::new();
+    match resource.kind {
+        ResourceKind::Node => {
+            attributes.insert("labels".to_owned(), labels(&resource.labels));
+        }
+        ResourceKind::Command => {
+            attributes.insert("labels".to_owned(), labels(&resource.labels));
+            if let Some(node) = resource.node {
+                let node = uid("Node", &node.to_string())?;
+                let of_node = HashMap::from([("labels".to_owned(), labels(&resource.labels))]);
+                all.push(Entity::new(node.clone(), of_node, HashSet::new()).ok()?);
+                attributes.insert("node".to_owned(), RestrictedExpression::new_entity_uid(node));
+            }
+        }
+        ResourceKind::Run | ResourceKind::User => {
+            if let Some(owner) = resource.owner {
+                let owner_id = owner.to_string();
+                let owner = if owner_id == user_id { user.clone() } else { uid("User", &owner_id)? };
+                attributes.insert("owner".to_owned(), RestrictedExpression::new_entity_uid(owner));
+            }
+        }
+        ResourceKind::System | ResourceKind::JoinToken => {}
+    }
+    Some(attributes)
+}
+
+fn labels(labels: &Labels) -> RestrictedExpression {
+    RestrictedExpression::new_set(
+        labels.iter().map(|(key, value)| RestrictedExpression::new_string(format!("{key}={value}"))),
+    )
+}

@@ -1,0 +1,174 @@
+//! Policy: Cedar, deny by default. What a role may do is text here, never code elsewhere.
+
+mod entities;
+
+use cedar_policy::{
+    Authorizer, Decision as Cedar, PolicySet, Schema, ValidationMode, Validator,
+};
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+use wardroom_core::{Action, Principal, action::Resource};
+
+/// The schema that every policy is checked against.
+pub const SCHEMA: &str = include_str!("schema.cedarschema");
+/// The four default roles.
+pub const DEFAULT: &str = include_str!("default.cedar");
+/// The longest policy text, in bytes.
+pub const POLICY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Why a policy text is not acceptable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// It is not Cedar, or does not fit the schema; one line per mistake.
+    #[error("the policy is not acceptable:\n{}", .0.join("\n"))]
+    Mistakes(Vec<String>),
+    /// The schema itself is broken: a defect of the program.
+    #[error("the policy schema is broken: {0}")]
+    Schema(String),
+}
+
+/// What policy says to one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Whether it is allowed.
+    pub allowed: bool,
+    /// The policies that decided, by id; none when nothing matched.
+    pub policies: Vec<String>,
+    /// The version of the policy that was asked.
+    pub version: String,
+}
+
+/// Why policy says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// What it says.
+    pub decision: Decision,
+    /// For a denial: the policies that speak of the action but whose principal or conditions did not match.
+    pub near: Vec<String>,
+}
+
+/// A policy in force.
+pub struct Policy {
+    schema: Schema,
+    policies: PolicySet,
+    authorizer: Authorizer,
+    text: String,
+    version: String,
+}
+
+impl std::fmt::Debug for Policy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Policy").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+impl Policy {
+    /// The default roles.
+    pub fn default_set() -> Result<Self, PolicyError> {
+        Self::load(DEFAULT)
+    }
+
+    /// Reads a policy and checks it strictly against the schema.
+    pub fn load(text: &str) -> Result<Self, PolicyError> {
+        if text.len() > POLICY_BYTES_MAX {
+            return Err(PolicyError::Mistakes(vec!["it is longer than 1 MiB".to_owned()]));
+        }
+        let (schema, _) = Schema::from_cedarschema_str(SCHEMA)
+            .map_err(|error| PolicyError::Schema(error.to_string()))?;
+        let parsed: PolicySet = text.parse().map_err(|error: cedar_policy::ParseErrors| {
+            PolicyError::Mistakes(error.iter().map(|error| located(text, error)).collect())
+        })?;
+        let policies = named(&parsed)?;
+        let checked = Validator::new(schema.clone()).validate(&policies, ValidationMode::Strict);
+        let mistakes: Vec<String> =
+            checked.validation_errors().map(|error| located(text, error)).collect();
+        if !mistakes.is_empty() {
+            return Err(PolicyError::Mistakes(mistakes));
+        }
+        let version: String = HEXLOWER.encode(&Sha256::digest(text.as_bytes())).chars().take(12).collect();
+        Ok(Self { schema, policies, authorizer: Authorizer::new(), text: text.to_owned(), version })
+    }
+
+    /// Its text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The first 12 hexadecimal digits of its SHA-256.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Whether `principal` may do `action` to `resource`. Whatever goes wrong is a denial.
+    pub fn decide(&self, principal: &Principal, action: Action, resource: &Resource) -> Decision {
+        let denied = Decision { allowed: false, policies: vec![], version: self.version.clone() };
+        // SECURITY: nodes and the system have fixed doors of their own; Cedar never grants them anything.
+        let Some((request, entities)) = entities::ask(&self.schema, principal, action, resource) else {
+            return denied;
+        };
+        let answer = self.authorizer.is_authorized(&request, &self.policies, &entities);
+        let mut policies: Vec<String> = answer.diagnostics().reason().map(ToString::to_string).collect();
+        policies.sort();
+        // SECURITY: a policy that could not be evaluated might have been a forbid.
+        let failed = answer.diagnostics().errors().next().is_some();
+        let allowed = answer.decision() == Cedar::Allow && !failed;
+        Decision { allowed, policies, ..denied }
+    }
+
+    /// What [`Policy::decide`] says, and which policies come near when it denies.
+    pub fn explain(&self, principal: &Principal, action: Action, resource: &Resource) -> Explanation {
+        let decision = self.decide(principal, action, resource);
+        let mut near = Vec::new();
+        if !decision.allowed {
+            near = self.policies.policies().filter(|policy| speaks_of(policy, action)).map(|policy| policy.id().to_string()).collect();
+            near.sort();
+        }
+        Explanation { decision, near }
+    }
+}
+
+/// Whether a policy's scope takes in an action.
+fn speaks_of(policy: &cedar_policy::Policy, action: Action) -> bool {
+    use cedar_policy::ActionConstraint;
+    let is = |uid: &cedar_policy::EntityUid| uid.id().unescaped() == action.as_str();
+    match policy.action_constraint() {
+        ActionConstraint::Any => true,
+        ActionConstraint::Eq(uid) => is(&uid),
+        ActionConstraint::In(uids) => uids.iter().any(is),
+    }
+}
+
+/// Gives every policy the name of its `@id`, which audit records and explanations show.
+fn named(parsed: &PolicySet) -> Result<PolicySet, PolicyError> {
+    let mut policies = PolicySet::new();
+    let mut mistakes = Vec::new();
+    for policy in parsed.policies() {
+        let Some(id) = policy.annotation("id").filter(|id| !id.is_empty()) else {
+            mistakes.push(format!("{} has no @id(\"…\") annotation", policy.id()));
+            continue;
+        };
+        if let Err(error) = policies.add(policy.new_id(cedar_policy::PolicyId::new(id))) {
+            mistakes.push(format!("the @id {id:?} is used twice: {error}"));
+        }
+    }
+    if parsed.templates().next().is_some() {
+        mistakes.push("templates are not supported".to_owned());
+    }
+    if mistakes.is_empty() { Ok(policies) } else { Err(PolicyError::Mistakes(mistakes)) }
+}
+
+/// A mistake with its line and column, counted from 1.
+fn located<E: miette::Diagnostic>(text: &str, error: &E) -> String {
+    let offset = error.labels().and_then(|mut labels| labels.next()).map(|label| label.offset());
+    match offset.and_then(|offset| text.get(..offset)) {
+        Some(before) => {
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().map_or(1, |line| line.chars().count() + 1);
+            format!("{line}:{column}: {error}")
+        }
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

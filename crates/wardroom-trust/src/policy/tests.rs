@@ -1,0 +1,103 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+use crate::ambient::SystemRng;
+use wardroom_core::{
+    ApiTokenId, Role, Timestamp, UserId,
+    action::ResourceKind,
+    principal::Credential,
+};
+
+fn user(role: Role) -> Principal {
+    Principal::User {
+        id: UserId::new(Timestamp::default(), &SystemRng),
+        name: "somebody".to_owned(),
+        role,
+        credential: Credential::ApiToken(ApiTokenId::new(Timestamp::default(), &SystemRng)),
+    }
+}
+
+fn resource(kind: ResourceKind, owner: Option<UserId>) -> Resource {
+    Resource { owner, ..Resource::new(kind, "some") }
+}
+
+/// Role × action × whose: the whole default policy at one look. A change here is a change of rights.
+#[test]
+fn the_matrix_of_rights_is_the_one_that_was_agreed() {
+    let policy = Policy::default_set().unwrap();
+    let mut matrix = String::from("action               admin manager operator customer (own/others')\n");
+    for action in Action::ALL {
+        matrix.push_str(&format!("{:<20}", action.as_str()));
+        for role in Role::ALL {
+            let who = user(role);
+            let own = policy.decide(&who, *action, &resource(action.resource_kind(), who.user())).allowed;
+            let others = UserId::new(Timestamp::default(), &SystemRng);
+            let other = policy.decide(&who, *action, &resource(action.resource_kind(), Some(others))).allowed;
+            matrix.push_str(&format!(" {:>7}", format!("{}/{}", mark(own), mark(other))));
+        }
+        matrix.push('\n');
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/policy/matrix.txt");
+    let agreed = std::fs::read_to_string(path).unwrap_or_default();
+    if agreed != matrix && std::env::var_os("WARDROOM_BLESS").is_some() {
+        std::fs::write(path, &matrix).unwrap();
+    }
+    let agreed = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(agreed, matrix, "rights changed; if on purpose: WARDROOM_BLESS=1 and review the difference");
+}
+
+fn mark(allowed: bool) -> &'static str {
+    if allowed { "yes" } else { "-" }
+}
+
+#[test]
+fn schema_and_application_name_the_same_actions() {
+    let (schema, _) = Schema::from_cedarschema_str(SCHEMA).unwrap();
+    let mut named: Vec<String> = schema.actions().map(|uid| uid.id().unescaped().to_owned()).collect();
+    named.sort();
+    let mut known: Vec<String> = Action::ALL.iter().map(ToString::to_string).collect();
+    known.sort();
+    assert_eq!(named, known);
+}
+
+#[test]
+fn an_empty_policy_denies_everything_and_so_does_anonymity() {
+    let empty = Policy::load("").unwrap();
+    let full = Policy::default_set().unwrap();
+    for action in Action::ALL {
+        let target = resource(action.resource_kind(), None);
+        assert!(!empty.decide(&user(Role::Admin), *action, &target).allowed, "{action}");
+        for nobody in [Principal::Anonymous, Principal::System] {
+            assert!(!full.decide(&nobody, *action, &target).allowed, "{nobody} {action}");
+        }
+    }
+}
+
+#[test]
+fn mistakes_are_named_with_their_place() {
+    let wrong = "@id(\"a\")\npermit (principal, action == Wardroom::Action::\"no.such\", resource);";
+    let Err(PolicyError::Mistakes(mistakes)) = Policy::load(wrong) else { unreachable!() };
+    assert!(mistakes.iter().any(|mistake| mistake.starts_with("2:")), "{mistakes:?}");
+    assert!(Policy::load("permit (principal, action, resource);").is_err(), "an @id is demanded");
+    assert!(Policy::load("permit (").is_err());
+}
+
+#[test]
+fn a_denial_names_the_policies_that_come_near() {
+    let policy = Policy::default_set().unwrap();
+    let target = resource(ResourceKind::Run, None);
+    let explained = policy.explain(&user(Role::Customer), Action::RunReplay, &target);
+    assert!(!explained.decision.allowed && explained.decision.policies.is_empty());
+    assert_eq!(explained.near, ["admin-everything", "manager-oversight", "operator-replays-own"]);
+}
+
+#[test]
+fn labels_can_be_asked_for() {
+    let text = r#"@id("north") permit (principal, action == Wardroom::Action::"run.submit", resource)
+        when { resource.labels.contains("site=north") };"#;
+    let policy = Policy::load(text).unwrap();
+    let mut command = Resource::new(ResourceKind::Command, "echo");
+    assert!(!policy.decide(&user(Role::Customer), Action::RunSubmit, &command).allowed);
+    command.labels.insert("site".into(), "north".into());
+    assert!(policy.decide(&user(Role::Customer), Action::RunSubmit, &command).allowed);
+}

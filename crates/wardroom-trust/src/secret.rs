@@ -1,0 +1,188 @@
+//! Opaque secrets: 256 random bits behind a prefix that tells what they are. Only their SHA-256 is kept.
+
+use data_encoding::BASE64URL_NOPAD;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+use wardroom_core::{JoinTokenId, Rng, identity::SecretHash};
+
+/// A text that is not a secret of the wanted kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the text does not have the form of {0}")]
+pub struct SecretError(&'static str);
+
+/// 43 characters of base64url: 32 bytes.
+const TEXT_LENGTH: usize = 43;
+
+fn random_text(rng: &dyn Rng) -> String {
+    let mut bytes = zeroize::Zeroizing::new([0_u8; 32]);
+    rng.fill(&mut *bytes);
+    BASE64URL_NOPAD.encode(&*bytes)
+}
+
+/// The 32 bytes of a text in its one canonical spelling.
+fn bytes_of(text: &str) -> Option<[u8; 32]> {
+    if text.len() != TEXT_LENGTH {
+        return None;
+    }
+    BASE64URL_NOPAD.decode(text.as_bytes()).ok()?.try_into().ok()
+}
+
+fn hash(text: &str) -> SecretHash {
+    SecretHash(Sha256::digest(text.as_bytes()).into())
+}
+
+macro_rules! opaque {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $name(SecretString);
+
+        impl $name {
+            /// A new one.
+            pub fn generate(rng: &dyn Rng) -> Self {
+                Self(SecretString::from(format!(concat!($prefix, "{}"), random_text(rng))))
+            }
+
+            /// Reads one; only the canonical spelling is accepted.
+            pub fn parse(text: &str) -> Result<Self, SecretError> {
+                text.strip_prefix($prefix)
+                    .and_then(bytes_of)
+                    .map(|_| Self(SecretString::from(text)))
+                    .ok_or(SecretError($what))
+            }
+
+            /// What the store keeps of it.
+            pub fn hash(&self) -> SecretHash {
+                hash(self.0.expose_secret())
+            }
+
+            /// The text itself, to be handed to its owner once.
+            pub fn expose(&self) -> &SecretString {
+                &self.0
+            }
+        }
+    };
+}
+
+opaque!(
+    /// A browser session's cookie value, `wrs_…`.
+    SessionSecret, "wrs_", "a session's secret");
+opaque!(
+    /// An API token, `wrt_…`.
+    ApiSecret, "wrt_", "an API token");
+
+impl SessionSecret {
+    /// What this session's forms carry: HMAC-SHA256 under the session's secret, so that it needs no
+    /// place in the store and tells nothing about the cookie.
+    pub fn csrf_token(&self) -> String {
+        let key = aws_lc_rs::hmac::Key::new(
+            aws_lc_rs::hmac::HMAC_SHA256,
+            self.0.expose_secret().as_bytes(),
+        );
+        BASE64URL_NOPAD.encode(aws_lc_rs::hmac::sign(&key, b"wardroom csrf v1").as_ref())
+    }
+}
+
+/// A join token: `wrj_<id>.<secret>.<fingerprint of the authority>`.
+#[derive(Clone, Debug)]
+pub struct JoinSecret {
+    id: JoinTokenId,
+    text: SecretString,
+    fingerprint: [u8; 32],
+}
+
+impl JoinSecret {
+    /// A new one that carries the authority's fingerprint.
+    pub fn generate(id: JoinTokenId, fingerprint: [u8; 32], rng: &dyn Rng) -> Self {
+        let text = format!(
+            "wrj_{}.{}.{}",
+            id.uuid().simple(),
+            random_text(rng),
+            BASE64URL_NOPAD.encode(&fingerprint)
+        );
+        Self { id, text: SecretString::from(text), fingerprint }
+    }
+
+    /// Reads one.
+    pub fn parse(text: &str) -> Result<Self, SecretError> {
+        let error = SecretError("a join token");
+        let mut parts = text.strip_prefix("wrj_").ok_or(error)?.split('.');
+        let (Some(id), Some(secret), Some(fingerprint), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(error);
+        };
+        let canonical = id.len() == 32 && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        if !canonical {
+            return Err(error);
+        }
+        let id = JoinTokenId::from_uuid(Uuid::try_parse(id).map_err(|_| error)?);
+        bytes_of(secret).ok_or(error)?;
+        let fingerprint = bytes_of(fingerprint).ok_or(error)?;
+        Ok(Self { id, text: SecretString::from(text), fingerprint })
+    }
+
+    /// The token's id.
+    pub fn id(&self) -> JoinTokenId {
+        self.id
+    }
+
+    /// SHA-256 of the authority's certificate.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.fingerprint
+    }
+
+    /// What the store keeps of it.
+    pub fn hash(&self) -> SecretHash {
+        hash(self.text.expose_secret())
+    }
+
+    /// The text itself, to be handed over once.
+    pub fn expose(&self) -> &SecretString {
+        &self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::ambient::SystemRng;
+    use proptest::prelude::*;
+    use wardroom_core::Timestamp;
+
+    #[test]
+    fn secrets_round_trip_and_show_in_no_debug_text() {
+        let secret = ApiSecret::generate(&SystemRng);
+        let text = secret.expose().expose_secret().to_owned();
+        assert_eq!(ApiSecret::parse(&text).unwrap().hash(), secret.hash());
+        assert!(SessionSecret::parse(&text).is_err(), "a token is not a cookie");
+        assert!(!format!("{secret:?}").contains(&text[4..]));
+        let join = JoinSecret::generate(
+            JoinTokenId::new(Timestamp::default(), &SystemRng),
+            [7; 32],
+            &SystemRng,
+        );
+        let text = join.expose().expose_secret().to_owned();
+        let parsed = JoinSecret::parse(&text).unwrap();
+        assert_eq!((parsed.id(), parsed.fingerprint(), parsed.hash()), (join.id(), [7; 32], join.hash()));
+        assert!(JoinSecret::parse(&format!("{text}.x")).is_err());
+    }
+
+    #[test]
+    fn csrf_tokens_belong_to_one_session() {
+        let (a, b) = (SessionSecret::generate(&SystemRng), SessionSecret::generate(&SystemRng));
+        assert_eq!(a.csrf_token(), a.csrf_token());
+        assert_ne!(a.csrf_token(), b.csrf_token());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_a_parser(text in ".{0,160}") {
+            let _ = ApiSecret::parse(&text);
+            let _ = SessionSecret::parse(&text);
+            let _ = JoinSecret::parse(&format!("wrj_{text}"));
+        }
+    }
+}

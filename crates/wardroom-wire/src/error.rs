@@ -1,0 +1,108 @@
+//! Error codes and their problem documents (RFC 9457).
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal, $status:literal, $title:literal);+ $(;)?) => {
+        /// A stable code. Each has a page in `docs/errors/`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ErrorCode { $($(#[$doc])* $variant),+ }
+
+        impl ErrorCode {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            /// The code as it travels.
+            pub const fn as_str(self) -> &'static str { match self { $(Self::$variant => $text),+ } }
+            /// The HTTP status that goes with it.
+            pub const fn status(self) -> u16 { match self { $(Self::$variant => $status),+ } }
+            /// A short title.
+            pub const fn title(self) -> &'static str { match self { $(Self::$variant => $title),+ } }
+        }
+    };
+}
+
+codes! {
+    /// The request is out of form.
+    BadRequest = "bad_request", 400, "The request is out of form";
+    /// A field is out of bounds or of the wrong type.
+    InvalidField = "invalid_field", 422, "A field is not acceptable";
+    /// A command's parameters were refused.
+    InvalidParameter = "invalid_parameter", 422, "A parameter is not acceptable";
+    /// No or no valid credentials.
+    Unauthenticated = "unauthenticated", 401, "Sign in first";
+    /// Name or password is wrong.
+    SignInFailed = "sign_in_failed", 401, "Sign-in failed";
+    /// Policy does not allow it.
+    Forbidden = "forbidden", 403, "Not allowed";
+    /// The browser request carries no valid CSRF token, or comes from another site.
+    CrossSite = "cross_site", 403, "Refused as a cross-site request";
+    /// The request names a host that is not this server's.
+    WrongHost = "wrong_host", 421, "Not this server";
+    /// No such thing, or none that you may see.
+    NotFound = "not_found", 404, "Not found";
+    /// The path does not take this method.
+    MethodNotAllowed = "method_not_allowed", 405, "Method not allowed";
+    /// The thing changed since it was read.
+    Conflict = "conflict", 409, "Changed meanwhile";
+    /// The idempotency key was used with another request.
+    IdempotencyMismatch = "idempotency_mismatch", 409, "Idempotency key already used";
+    /// A name is taken.
+    NameTaken = "name_taken", 409, "Name already taken";
+    /// The run's state does not allow it.
+    RunState = "run_state", 409, "The run's state does not allow this";
+    /// `If-Match` names another version.
+    PreconditionFailed = "precondition_failed", 412, "Changed meanwhile";
+    /// `If-Match` is missing.
+    PreconditionRequired = "precondition_required", 428, "If-Match is required";
+    /// The body is too large.
+    TooLarge = "too_large", 413, "Too large";
+    /// The body is of another type than the route takes.
+    UnsupportedMediaType = "unsupported_media_type", 415, "Unsupported media type";
+    /// No node matches the selector.
+    NoNode = "no_node", 422, "No node matches";
+    /// The node offers no such command.
+    UnknownCommand = "unknown_command", 422, "Unknown command";
+    /// The join token is not acceptable.
+    JoinTokenRefused = "join_token_refused", 401, "Join token refused";
+    /// The node's proof is not acceptable.
+    NodeRefused = "node_refused", 401, "Node refused";
+    /// Too many at the same time.
+    Busy = "busy", 503, "Too busy";
+    /// The request took too long.
+    TimedOut = "timed_out", 504, "Took too long";
+    /// The store can't take or answer it now.
+    StoreUnavailable = "store_unavailable", 503, "The store is unavailable";
+    /// Something is wrong inside.
+    Internal = "internal", 500, "Internal error";
+}
+
+/// A problem document (RFC 9457), `application/problem+json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Problem {
+    /// `/docs/errors/` + code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// A short title.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The stable code.
+    pub code: String,
+    /// What happened and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The request, as the server's log names it.
+    pub request_id: String,
+    /// What is wrong with single fields.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<FieldProblem>,
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct FieldProblem {
+    /// The field.
+    pub field: String,
+    /// What is wrong and what would be right.
+    pub reason: String,
+}

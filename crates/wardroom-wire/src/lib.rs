@@ -1,0 +1,8 @@
+//! The shapes of Wardroom's protocols: REST under `/api/v1`, the node link, and error codes.
+//!
+//! Types here are what travels, nothing more. This crate must never depend on the domain: a client
+//! that compiles against it sees no orchestrator's internals, and the domain may change without it.
+
+pub mod api;
+pub mod error;
+pub mod link;

@@ -1,0 +1,129 @@
+//! The commands that talk to an orchestrator, and those that look at what it gave.
+
+mod account;
+mod audit;
+mod connection;
+mod credentials;
+mod failure;
+mod follow;
+mod http;
+mod node;
+mod parameters;
+mod policy;
+mod run;
+mod runs;
+mod token;
+mod values;
+mod watch;
+
+pub(crate) use connection::{Connection, Globals};
+pub(crate) use failure::{EXIT_CODES, Exit, Failure};
+pub(crate) use http::Api;
+
+use crate::output::Output;
+use connection::Environment;
+use std::process::ExitCode;
+use wardroom_core::Clock;
+use wardroom_trust::ambient::SystemClock;
+
+/// What the client can be asked for.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum ClientCommand {
+    /// Sign in and keep an API token for the commands after this one
+    #[command(after_help = EXIT_CODES)]
+    Login(account::Login),
+    /// Revoke the kept token and forget it
+    #[command(after_help = EXIT_CODES)]
+    Logout(account::Logout),
+    /// Show who you are and what you may do
+    #[command(after_help = EXIT_CODES)]
+    Whoami,
+    /// Run a command on a node
+    #[command(after_help = EXIT_CODES)]
+    Run(run::RunArgs),
+    /// List, follow, cancel and repeat runs
+    #[command(after_help = EXIT_CODES, subcommand)]
+    Runs(runs::RunsCommand),
+    /// Enrol and manage nodes
+    #[command(after_help = EXIT_CODES, subcommand)]
+    Node(node::NodeCommand),
+    /// Manage your own API tokens
+    #[command(after_help = EXIT_CODES, subcommand)]
+    Token(token::TokenCommand),
+    /// Read, export and verify the audit log
+    #[command(after_help = EXIT_CODES, subcommand)]
+    Audit(audit::AuditCommand),
+    /// Read, check and explain policy
+    #[command(after_help = EXIT_CODES, subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Show how the orchestrator is
+    #[command(after_help = EXIT_CODES)]
+    Health,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs a command to its exit code. `Cli` is the whole command line, for completions.
+pub(crate) async fn run<Cli: clap::CommandFactory>(command: ClientCommand, globals: Globals) -> ExitCode {
+    let output = Output::detect(globals.json, SystemClock.now());
+    let session = Session { globals, output, environment: Environment::read() };
+    match dispatch::<Cli>(&session, command).await {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+/// What every command is given.
+pub(crate) struct Session {
+    globals: Globals,
+    environment: Environment,
+    /// How to print.
+    pub(crate) output: Output,
+}
+
+impl Session {
+    /// Where to connect and as whom.
+    pub(crate) fn connection(&self) -> Result<Connection, Failure> {
+        Connection::resolve(&self.globals, &self.environment)
+    }
+
+    /// A client with a token.
+    pub(crate) fn api(&self) -> Result<Api, Failure> {
+        let connection = self.connection()?;
+        if connection.token.is_none() {
+            return Err(Failure::new(Exit::Denied, format!("you are not signed in to {}", connection.server))
+                .advice("Sign in with `wardroom login`, or give --token-file or WARDROOM_TOKEN."));
+        }
+        Api::new(&connection)
+    }
+}
+
+async fn dispatch<Cli: clap::CommandFactory>(session: &Session, command: ClientCommand) -> Result<Exit, Failure> {
+    match command {
+        ClientCommand::Login(args) => account::login(session, args).await,
+        ClientCommand::Logout(args) => account::logout(session, &args).await,
+        ClientCommand::Whoami => account::whoami(session).await,
+        ClientCommand::Run(args) => run::run(session, args).await,
+        ClientCommand::Runs(command) => runs::run(session, command).await,
+        ClientCommand::Node(command) => node::run(session, command).await,
+        ClientCommand::Token(command) => token::run(session, command).await,
+        ClientCommand::Audit(command) => audit::run(session, command).await,
+        ClientCommand::Policy(command) => policy::run(session, command).await,
+        ClientCommand::Health => account::health(session).await,
+        ClientCommand::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "wardroom", &mut script);
+            session.output.write(crate::output::Sink::Out, &script)?;
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
