@@ -1,1 +1,3 @@
-fn main() {}
+fn main() {
+    wardroom_node::sandbox::launcher::run_if_requested();
+}

@@ -56,7 +56,10 @@ pub(crate) async fn login(session: &Session, args: Login) -> Result<Exit, Failur
         Failure::usage("there is no place to keep the token").advice("Set HOME or XDG_CONFIG_HOME.")
     })?;
     let ca = connection.ca.as_ref().map(std::fs::canonicalize).transpose().map_err(|error| {
-        Failure::usage(format!("the authority {} can't be used: {error}", connection.ca.as_deref().unwrap_or(&path).display()))
+        Failure::usage(format!(
+            "the authority {} can't be used: {error}",
+            connection.ca.as_deref().unwrap_or(&path).display()
+        ))
     })?;
     let name = match args.name {
         Some(name) => name,
@@ -84,7 +87,12 @@ pub(crate) async fn login(session: &Session, args: Login) -> Result<Exit, Failur
     if output.json {
         output.json(&made.token)?;
     } else {
-        output.line(&format!("Signed in to {} as {}; the token ends {}.", kept.server, kept.name, output.time(&kept.expires_at)))?;
+        output.line(&format!(
+            "Signed in to {} as {}; the token ends {}.",
+            kept.server,
+            kept.name,
+            output.time(&kept.expires_at)
+        ))?;
     }
     Ok(Exit::Ok)
 }
@@ -102,7 +110,8 @@ fn password(file: Option<PathBuf>) -> Result<SecretString, Failure> {
     io::stdin().lock().take(PASSWORD_BYTES_MAX + 2).read_to_string(&mut text).map_err(broken)?;
     let password = text.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
-        return Err(Failure::usage("no password was given").advice("Pass it on standard input, or with --password-file."));
+        return Err(Failure::usage("no password was given")
+            .advice("Pass it on standard input, or with --password-file."));
     }
     Ok(SecretString::from(password))
 }
@@ -110,7 +119,11 @@ fn password(file: Option<PathBuf>) -> Result<SecretString, Failure> {
 /// What the token is called where nobody says.
 fn token_name() -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    format!("wardroom on {host}").chars().filter(|c| !c.is_control()).take(TOKEN_NAME_CHARS_MAX).collect()
+    format!("wardroom on {host}")
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(TOKEN_NAME_CHARS_MAX)
+        .collect()
 }
 
 /// Signs out.
@@ -120,7 +133,9 @@ pub(crate) async fn logout(session: &Session, args: &Logout) -> Result<Exit, Fai
     let server = connection.server.clone();
     let output = &session.output;
     let ended = match session.api() {
-        Ok(api) => api.post_quietly("/api/v1/logout", &LogoutRequest { everywhere: args.everywhere }).await,
+        Ok(api) => {
+            api.post_quietly("/api/v1/logout", &LogoutRequest { everywhere: args.everywhere }).await
+        }
         Err(failure) => Err(failure),
     };
     match (ended, kept) {
@@ -133,7 +148,10 @@ pub(crate) async fn logout(session: &Session, args: &Logout) -> Result<Exit, Fai
         }
         (Err(failure), _) => return Err(failure),
     }
-    output.hint(&format!("Signed out of {server}{}.", if args.everywhere { " everywhere" } else { "" }));
+    output.hint(&format!(
+        "Signed out of {server}{}.",
+        if args.everywhere { " everywhere" } else { "" }
+    ));
     Ok(Exit::Ok)
 }
 

@@ -8,7 +8,10 @@ use crate::{
     offline::{self, Trusted},
     output::{Progress, Sink, Table, bytes, pairs},
 };
-use std::{fs::File, path::{Path, PathBuf}};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 use wardroom_core::Timestamp;
 use wardroom_wire::api::{AuditProof, AuditVerification, AuditView};
 
@@ -28,9 +31,7 @@ pub(crate) enum AuditCommand {
         #[arg(long, short, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Verify an export, or have the orchestrator verify its stored log
     Verify(VerifyArgs),
-    /// Get one record's receipt, or verify one
     Proof(ProofArgs),
     /// Compare a node's own log with an export: what one has and the other lacks
     Compare {
@@ -126,27 +127,38 @@ pub(crate) async fn run(session: &Session, command: AuditCommand) -> Result<Exit
     match command {
         AuditCommand::List(args) => list(session, args).await,
         AuditCommand::Show { index } => {
-            let view: AuditView = session.api()?.get(&format!("/api/v1/audit/records/{index}"), &vec![]).await?;
+            let view: AuditView =
+                session.api()?.get(&format!("/api/v1/audit/records/{index}"), &vec![]).await?;
             show(session, view)
         }
         AuditCommand::Export { out } => export(session, out.as_deref()).await,
         AuditCommand::Verify(VerifyArgs { file: None, .. }) => {
             let mut progress = Progress::new(output);
             progress.show("\u{2026} the orchestrator verifies its log");
-            let found: AuditVerification = session.api()?.act("/api/v1/audit/verify", Some(VERIFY_TIMEOUT)).await?;
+            let found: AuditVerification =
+                session.api()?.act("/api/v1/audit/verify", Some(VERIFY_TIMEOUT)).await?;
             progress.clear();
             tell(session, &found)
         }
         AuditCommand::Verify(VerifyArgs { file: Some(file), checkpoint, key }) => {
             let key = key.as_deref().map(offline::key).transpose()?;
             let mut progress = Progress::new(output);
-            let told = |records: u64| progress.show(&format!("\u{2026} {records} records verified"));
-            let found = offline::verify::file(&file, checkpoint.as_deref(), key.as_ref(), output.now, told)?;
+            let told =
+                |records: u64| progress.show(&format!("\u{2026} {records} records verified"));
+            let found = offline::verify::file(
+                &file,
+                checkpoint.as_deref(),
+                key.as_ref(),
+                output.now,
+                told,
+            )?;
             progress.clear();
             remark(session, found.trusted);
             tell(session, &found.verification)
         }
-        AuditCommand::Proof(ProofArgs { verify: Some(ProofCommand::Verify { file, key }), .. }) => {
+        AuditCommand::Proof(ProofArgs {
+            verify: Some(ProofCommand::Verify { file, key }), ..
+        }) => {
             let key = key.as_deref().map(offline::key).transpose()?;
             let proved = offline::proof::verify(&file, key.as_ref())?;
             remark(session, proved.trusted);
@@ -154,7 +166,10 @@ pub(crate) async fn run(session: &Session, command: AuditCommand) -> Result<Exit
                 output.json(&proved)?;
             } else {
                 match &proved.finding {
-                    None => output.line(&format!("record {} is in the log that {} signed at {} records", proved.index, proved.origin, proved.size))?,
+                    None => output.line(&format!(
+                        "record {} is in the log that {} signed at {} records",
+                        proved.index, proved.origin, proved.size
+                    ))?,
                     Some(finding) => output.line(&format!("the receipt is not good: {finding}"))?,
                 }
             }
@@ -162,14 +177,22 @@ pub(crate) async fn run(session: &Session, command: AuditCommand) -> Result<Exit
         }
         AuditCommand::Proof(ProofArgs { index, out, .. }) => {
             let index = index.ok_or_else(|| Failure::usage("which record? Give its index"))?;
-            let proof: AuditProof = session.api()?.get(&format!("/api/v1/audit/records/{}/proof", segment(&index.to_string())?), &vec![]).await?;
+            let proof: AuditProof = session
+                .api()?
+                .get(
+                    &format!("/api/v1/audit/records/{}/proof", segment(&index.to_string())?),
+                    &vec![],
+                )
+                .await?;
             match out {
                 None => output.json(&proof)?,
                 Some(path) => {
-                    let text = serde_json::to_string_pretty(&proof)
-                        .map_err(|error| Failure::local(format!("the receipt can't be written: {error}")))?;
+                    let text = serde_json::to_string_pretty(&proof).map_err(|error| {
+                        Failure::local(format!("the receipt can't be written: {error}"))
+                    })?;
                     super::credentials::write_private(&path, format!("{text}\n").as_bytes())?;
-                    output.hint(&format!("The receipt of record {index} is in {}.", path.display()));
+                    output
+                        .hint(&format!("The receipt of record {index} is in {}.", path.display()));
                 }
             }
             Ok(Exit::Ok)
@@ -201,13 +224,17 @@ async fn list(session: &Session, args: ListArgs) -> Result<Exit, Failure> {
         ("text", args.text),
     ];
     query.extend(texts.into_iter().filter_map(|(name, value)| Some((name, value?))));
-    let records = session.api()?.list::<AuditView>("/api/v1/audit/records", &query, args.limit, args.after).await?;
+    let records = session
+        .api()?
+        .list::<AuditView>("/api/v1/audit/records", &query, args.limit, args.after)
+        .await?;
     let output = &session.output;
     if output.json {
         output.json(&records)?;
         return Ok(Exit::Ok);
     }
-    let mut table = Table::new(&["INDEX", "WHEN", "ACTION", "OUTCOME", "ACTOR", "TARGET", "REASON"]);
+    let mut table =
+        Table::new(&["INDEX", "WHEN", "ACTION", "OUTCOME", "ACTOR", "TARGET", "REASON"]);
     for view in &records.items {
         let record = &view.record;
         table.row([
@@ -247,7 +274,12 @@ fn show(session: &Session, view: AuditView) -> Result<Exit, Failure> {
         ("target".into(), record.target),
         ("door".into(), record.door),
     ];
-    let optional = [("reason", record.reason), ("policy", record.policy), ("address", record.address), ("request", record.request)];
+    let optional = [
+        ("reason", record.reason),
+        ("policy", record.policy),
+        ("address", record.address),
+        ("request", record.request),
+    ];
     rows.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     rows.extend(record.detail.into_iter().map(|(name, value)| (format!("  {name}"), value)));
     rows.push(("leaf".into(), view.leaf));
@@ -276,11 +308,17 @@ async fn export(session: &Session, out: Option<&Path>) -> Result<Exit, Failure> 
     }
     progress.clear();
     if total == 0 || last != b'\n' {
-        return Err(Failure::local("the export broke off and was not kept").advice("Try again; the orchestrator's log tells why."));
+        return Err(Failure::local("the export broke off and was not kept")
+            .advice("Try again; the orchestrator's log tells why."));
     }
     if let (Some(file), Some(path)) = (target, out) {
         file.keep()?;
-        output.hint(&format!("{} in {}; verify it with: wardroom audit verify {}", bytes(total), path.display(), path.display()));
+        output.hint(&format!(
+            "{} in {}; verify it with: wardroom audit verify {}",
+            bytes(total),
+            path.display(),
+            path.display()
+        ));
     }
     Ok(Exit::Ok)
 }
@@ -293,14 +331,21 @@ fn tell(session: &Session, found: &AuditVerification) -> Result<Exit, Failure> {
         return Ok(exit);
     }
     match &found.finding {
-        None if found.sound => output.line(&format!("sound: {} records, {} of them under a signed checkpoint", found.records, found.signed))?,
-        finding => output.line(&format!("NOT SOUND: {}", finding.as_deref().unwrap_or("no reason was given")))?,
+        None if found.sound => output.line(&format!(
+            "sound: {} records, {} of them under a signed checkpoint",
+            found.records, found.signed
+        ))?,
+        finding => output
+            .line(&format!("NOT SOUND: {}", finding.as_deref().unwrap_or("no reason was given")))?,
     }
     Ok(exit)
 }
 
 fn compare(session: &Session, node_log: &Path, export: &Path) -> Result<Exit, Failure> {
-    let open = |path: &Path| File::open(path).map_err(|error| Failure::usage(format!("{} can't be read: {error}", path.display())));
+    let open = |path: &Path| {
+        File::open(path)
+            .map_err(|error| Failure::usage(format!("{} can't be read: {error}", path.display())))
+    };
     let compared = offline::compare::logs(open(node_log)?, open(export)?)?;
     let output = &session.output;
     let exit = if compared.differences.is_empty() { Exit::Ok } else { Exit::Found };
@@ -309,7 +354,10 @@ fn compare(session: &Session, node_log: &Path, export: &Path) -> Result<Exit, Fa
         return Ok(exit);
     }
     if compared.differences.is_empty() {
-        output.line(&format!("{}: both logs tell the same of {} attempts", compared.node, compared.attempts))?;
+        output.line(&format!(
+            "{}: both logs tell the same of {} attempts",
+            compared.node, compared.attempts
+        ))?;
         return Ok(exit);
     }
     let mut table = Table::new(&["RUN", "ATTEMPT", "DIFFERENCE"]);
@@ -317,6 +365,11 @@ fn compare(session: &Session, node_log: &Path, export: &Path) -> Result<Exit, Fa
         table.row([difference.run.clone(), difference.fence.to_string(), difference.what.clone()]);
     }
     output.table(&table)?;
-    output.line(&format!("{}: {} differences in {} attempts", compared.node, compared.differences.len(), compared.attempts))?;
+    output.line(&format!(
+        "{}: {} differences in {} attempts",
+        compared.node,
+        compared.differences.len(),
+        compared.attempts
+    ))?;
     Ok(exit)
 }

@@ -47,12 +47,16 @@ pub(crate) struct Environment {
 impl Environment {
     /// Reads the process's environment.
     pub(crate) fn read() -> Self {
-        let path = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let path =
+            |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let config = path("XDG_CONFIG_HOME")
             .filter(|path| path.is_absolute())
             .or_else(|| path("HOME").map(|home| home.join(".config")));
         Self {
-            token: std::env::var("WARDROOM_TOKEN").ok().filter(|text| !text.trim().is_empty()).map(|text| SecretString::from(text.trim())),
+            token: std::env::var("WARDROOM_TOKEN")
+                .ok()
+                .filter(|text| !text.trim().is_empty())
+                .map(|text| SecretString::from(text.trim())),
             token_file: path("WARDROOM_TOKEN_FILE"),
             credentials: config.map(|config| config.join("wardroom/credentials.toml")),
         }
@@ -98,7 +102,9 @@ impl Connection {
 
     /// Whether nothing of the kept credentials is needed.
     fn is_whole(globals: &Globals, environment: &Environment) -> bool {
-        let token = globals.token_file.is_some() || environment.token.is_some() || environment.token_file.is_some();
+        let token = globals.token_file.is_some()
+            || environment.token.is_some()
+            || environment.token_file.is_some();
         globals.server.is_some() && globals.ca.is_some() && token
     }
 
@@ -122,10 +128,14 @@ impl Connection {
 
 /// A secret from a file, without white space around it.
 pub(crate) fn read_secret(path: &Path, what: &str) -> Result<SecretString, Failure> {
-    let broken = |reason: String| Failure::usage(format!("the {what} in {} can't be read: {reason}", path.display()));
+    let broken = |reason: String| {
+        Failure::usage(format!("the {what} in {} can't be read: {reason}", path.display()))
+    };
     let file = File::open(path).map_err(|error| broken(error.to_string()))?;
     let mut text = zeroize_on_drop(String::new());
-    file.take(TOKEN_BYTES_MAX + 1).read_to_string(&mut text.0).map_err(|error| broken(error.to_string()))?;
+    file.take(TOKEN_BYTES_MAX + 1)
+        .read_to_string(&mut text.0)
+        .map_err(|error| broken(error.to_string()))?;
     if text.0.len() as u64 > TOKEN_BYTES_MAX {
         return Err(broken(format!("it is longer than {TOKEN_BYTES_MAX} bytes")));
     }
@@ -184,7 +194,15 @@ mod tests {
     fn addresses_have_one_form() {
         assert_eq!(check_server("https://LOCALHOST:4000/").unwrap(), "https://localhost:4000");
         assert_eq!(check_server(" https://[::1]:4000").unwrap(), "https://[::1]:4000");
-        for bad in ["localhost:4000", "http://localhost", "https://a:b@c", "https://a/b", "https://a?b", "", "https://"] {
+        for bad in [
+            "localhost:4000",
+            "http://localhost",
+            "https://a:b@c",
+            "https://a/b",
+            "https://a?b",
+            "",
+            "https://",
+        ] {
             assert_eq!(check_server(bad).unwrap_err().exit, super::super::Exit::Usage, "{bad:?}");
         }
     }
@@ -216,7 +234,12 @@ mod tests {
         std::fs::write(&flag, "from-flag\n").unwrap();
         std::fs::write(&variable, "from-file").unwrap();
         let token = |globals: &Globals, environment: &Environment| {
-            Connection::resolve(globals, environment).unwrap().token.unwrap().expose_secret().to_owned()
+            Connection::resolve(globals, environment)
+                .unwrap()
+                .token
+                .unwrap()
+                .expose_secret()
+                .to_owned()
         };
         let mut environment = Environment { token_file: Some(variable), ..Environment::default() };
         let mut globals = globals(Some("https://one"));
@@ -226,6 +249,9 @@ mod tests {
         globals.token_file = Some(flag);
         assert_eq!(token(&globals, &environment), "from-flag");
         globals.token_file = Some(folder.path().join("none"));
-        assert_eq!(Connection::resolve(&globals, &environment).unwrap_err().exit, super::super::Exit::Usage);
+        assert_eq!(
+            Connection::resolve(&globals, &environment).unwrap_err().exit,
+            super::super::Exit::Usage
+        );
     }
 }

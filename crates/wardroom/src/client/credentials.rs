@@ -60,13 +60,20 @@ pub(crate) fn load(path: &Path) -> Result<Option<Credentials>, Failure> {
         return Err(broken("it is not a regular file of yours".to_owned()));
     }
     if about.mode() & 0o077 != 0 {
-        return Err(broken("others may read or write it, so its token is not secret any more".to_owned())
-            .advice("Revoke the token as well: `wardroom logout --everywhere`."));
+        return Err(broken(
+            "others may read or write it, so its token is not secret any more".to_owned(),
+        )
+        .advice("Revoke the token as well: `wardroom logout --everywhere`."));
     }
     let mut text = String::new();
-    Read::by_ref(&mut file).take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(|error| broken(error.to_string()))?;
+    Read::by_ref(&mut file)
+        .take(FILE_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(|error| broken(error.to_string()))?;
     // The parser's own message would repeat the line, and with it perhaps the token.
-    toml::from_str(&text).map(Some).map_err(|_| broken("it is not of the form that `login` writes".to_owned()))
+    toml::from_str(&text)
+        .map(Some)
+        .map_err(|_| broken("it is not of the form that `login` writes".to_owned()))
 }
 
 /// Writes the file, wholly or not at all.
@@ -85,8 +92,11 @@ pub(crate) fn save(path: &Path, credentials: &Credentials) -> Result<(), Failure
 
 /// Writes a file that only its owner may read, wholly or not at all.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let broken = |error: std::io::Error| Failure::local(format!("{} can't be written: {error}", path.display()));
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let broken = |error: std::io::Error| {
+        Failure::local(format!("{} can't be written: {error}", path.display()))
+    };
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.exists() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(broken)?;
     }
@@ -141,7 +151,11 @@ mod tests {
         save(&path, &some()).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
         assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o7777, 0o700);
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
+        assert_eq!(
+            fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            1,
+            "nothing is left beside it"
+        );
         let read = load(&path).unwrap().unwrap();
         assert_eq!((read.name.as_str(), read.token.expose_secret()), ("ada", "secret-text"));
         remove(&path).unwrap();

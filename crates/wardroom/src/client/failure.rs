@@ -84,7 +84,8 @@ impl Failure {
     /// What the orchestrator refused.
     pub(crate) fn problem(problem: &Problem) -> Self {
         let exit = exit_of(problem);
-        let mut failure = Self::new(exit, problem.detail.as_ref().unwrap_or(&problem.title).clone());
+        let mut failure =
+            Self::new(exit, problem.detail.as_ref().unwrap_or(&problem.title).clone());
         for field in &problem.fields {
             failure = failure.advice(format!("{}: {}", field.field, field.reason));
         }
@@ -93,16 +94,29 @@ impl Failure {
                 failure = failure.advice("The token is missing, has expired or was revoked: `wardroom login` makes a new one.");
             }
             "wrong_host" => {
-                failure = failure.advice("Use a --server name that the orchestrator was told it has.");
+                failure =
+                    failure.advice("Use a --server name that the orchestrator was told it has.");
             }
             "internal" => {
-                failure = failure.advice("Operators find the cause in the orchestrator's log under the request's id.");
+                failure = failure.advice(
+                    "Operators find the cause in the orchestrator's log under the request's id.",
+                );
             }
             _ => {}
         }
         failure.advice(format!("({}, request {})", problem.code, problem.request_id))
     }
 }
+
+impl std::fmt::Display for Failure {
+    /// What happened, then what to do, a line each.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.what)?;
+        self.further.iter().try_for_each(|line| write!(f, "\n  {line}"))
+    }
+}
+
+impl std::error::Error for Failure {}
 
 /// The exit code of a problem.
 fn exit_of(problem: &Problem) -> Exit {
@@ -137,7 +151,9 @@ mod tests {
     fn every_error_code_has_its_exit_code() {
         let exits: Vec<String> = ErrorCode::ALL
             .iter()
-            .map(|code| format!("{} {}", code.as_str(), Failure::problem(&problem(*code)).exit as u8))
+            .map(|code| {
+                format!("{} {}", code.as_str(), Failure::problem(&problem(*code)).exit as u8)
+            })
             .collect();
         assert_eq!(
             exits,
@@ -176,6 +192,9 @@ mod tests {
     fn a_problem_tells_its_fields_and_its_request() {
         let failure = Failure::problem(&problem(ErrorCode::InvalidParameter));
         assert_eq!(failure.what, "A parameter is not acceptable");
-        assert_eq!(failure.further, ["count: must be 1 to 9", "(invalid_parameter, request req_1)"]);
+        assert_eq!(
+            failure.further,
+            ["count: must be 1 to 9", "(invalid_parameter, request req_1)"]
+        );
     }
 }

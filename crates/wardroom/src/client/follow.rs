@@ -34,7 +34,12 @@ pub(crate) struct Options {
 }
 
 /// Follows `run` to its end, printing what it prints.
-pub(crate) async fn follow(api: &Arc<Api>, output: &Output, run: RunView, options: Options) -> Result<RunView, Failure> {
+pub(crate) async fn follow(
+    api: &Arc<Api>,
+    output: &Output,
+    run: RunView,
+    options: Options,
+) -> Result<RunView, Failure> {
     let mut follower = Follower::start(api, output, &run, options).await;
     let limit = options.timeout.map(|timeout| Instant::now() + timeout);
     let id = run.id.clone();
@@ -55,7 +60,8 @@ pub(crate) fn exit_of(run: &RunView) -> Exit {
 
 /// One sentence on how a run ended.
 pub(crate) fn ending(run: &RunView) -> String {
-    let why = run.outcome.as_ref().map_or_else(String::new, |outcome| format!(": {}", outcome.message));
+    let why =
+        run.outcome.as_ref().map_or_else(String::new, |outcome| format!(": {}", outcome.message));
     format!("run {} {}{why}", run.id, run.state.replace('_', " "))
 }
 
@@ -69,7 +75,8 @@ async fn until(limit: Option<Instant>) {
 /// Waits for Ctrl-C: the first asks for the run to stop, the second leaves.
 async fn interrupted(api: &Arc<Api>, output: &Output, id: &str, cancels: bool) -> Failure {
     let leave = || Failure { silent: true, ..Failure::new(Exit::Interrupted, "left") };
-    let broken = |error: std::io::Error| Failure::local(format!("Ctrl-C can't be listened for: {error}"));
+    let broken =
+        |error: std::io::Error| Failure::local(format!("Ctrl-C can't be listened for: {error}"));
     if let Err(error) = tokio::signal::ctrl_c().await {
         return broken(error);
     }
@@ -110,12 +117,23 @@ impl<'a> Follower<'a> {
     async fn start(api: &'a Arc<Api>, output: &'a Output, run: &RunView, options: Options) -> Self {
         let mut ids = vec![run.id.clone()];
         if run.all {
-            ids.extend(children(api, &run.id).await.unwrap_or_default().into_iter().map(|child| child.id));
+            ids.extend(
+                children(api, &run.id).await.unwrap_or_default().into_iter().map(|child| child.id),
+            );
         }
         let mut progress = Progress::new(output);
         progress.show(&said(run));
         let watch = Watch::start(api, ids).await;
-        Self { api, output, options, watch, progress, out: TextStream::default(), err: TextStream::default(), failures: 0 }
+        Self {
+            api,
+            output,
+            options,
+            watch,
+            progress,
+            out: TextStream::default(),
+            err: TextStream::default(),
+            failures: 0,
+        }
     }
 
     async fn follow(&mut self, run: RunView) -> Result<RunView, Failure> {
@@ -141,7 +159,9 @@ impl<'a> Follower<'a> {
         let mut after: Option<String> = None;
         loop {
             // The state is read before the output: output that is complete then has its end as well.
-            run = self.patiently(async |api| api.get(&format!("/api/v1/runs/{id}"), &vec![]).await).await?;
+            run = self
+                .patiently(async |api| api.get(&format!("/api/v1/runs/{id}"), &vec![]).await)
+                .await?;
             let mut complete = run.terminal;
             if self.options.show && !run.all {
                 let (next, ended) = self.drain(&id, after).await?;
@@ -158,11 +178,16 @@ impl<'a> Follower<'a> {
     }
 
     /// Prints all output that is there; gives where to go on and whether that was all.
-    async fn drain(&mut self, id: &str, mut after: Option<String>) -> Result<(Option<String>, bool), Failure> {
+    async fn drain(
+        &mut self,
+        id: &str,
+        mut after: Option<String>,
+    ) -> Result<(Option<String>, bool), Failure> {
         loop {
             let query = after.clone().map(|after| ("after", after)).into_iter().collect();
-            let page: OutputPage =
-                self.patiently(async |api| api.get(&format!("/api/v1/runs/{id}/output"), &query).await).await?;
+            let page: OutputPage = self
+                .patiently(async |api| api.get(&format!("/api/v1/runs/{id}/output"), &query).await)
+                .await?;
             for chunk in &page.chunks {
                 self.show(chunk)?;
             }
@@ -192,7 +217,10 @@ impl<'a> Follower<'a> {
     }
 
     /// Asks until there is an answer: a restart of the orchestrator does not end the run either.
-    async fn patiently<T>(&mut self, ask: impl AsyncFn(&Arc<Api>) -> Result<T, Failure>) -> Result<T, Failure> {
+    async fn patiently<T>(
+        &mut self,
+        ask: impl AsyncFn(&Arc<Api>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let mut pause = FAILURE_PAUSE_MIN;
         loop {
             match ask(self.api).await {
@@ -200,7 +228,9 @@ impl<'a> Follower<'a> {
                     self.failures = 0;
                     return Ok(answer);
                 }
-                Err(failure) if failure.exit == Exit::Unreachable && self.failures < FAILURES_MAX => {
+                Err(failure)
+                    if failure.exit == Exit::Unreachable && self.failures < FAILURES_MAX =>
+                {
                     self.failures += 1;
                     self.progress.show(&format!("\u{2026} {}; trying again", failure.what));
                     sleep(pause).await;
@@ -220,9 +250,11 @@ pub(crate) fn print(
     out: &mut TextStream,
     err: &mut TextStream,
 ) -> Result<(), Failure> {
-    let bytes = BASE64
-        .decode(chunk.data.as_bytes())
-        .map_err(|_| Failure::local("a piece of output is not base64; is something in front of the orchestrator?"))?;
+    let bytes = BASE64.decode(chunk.data.as_bytes()).map_err(|_| {
+        Failure::local(
+            "a piece of output is not base64; is something in front of the orchestrator?",
+        )
+    })?;
     let (sink, text) = match chunk.stream {
         Stream::Stdout => (Sink::Out, out),
         Stream::Stderr => (Sink::Err, err),
@@ -242,7 +274,11 @@ async fn children(api: &Api, parent: &str) -> Result<Vec<RunView>, Failure> {
 
 /// Where a run stands, for somebody who waits.
 fn said(run: &RunView) -> String {
-    let attempt = if run.attempts_max > 1 { format!(", attempt {} of {}", run.attempt.max(1), run.attempts_max) } else { String::new() };
+    let attempt = if run.attempts_max > 1 {
+        format!(", attempt {} of {}", run.attempt.max(1), run.attempts_max)
+    } else {
+        String::new()
+    };
     let what = match run.state.as_str() {
         _ if run.cancel_requested_at.is_some() => "is being cancelled",
         "queued" => "waits for a node",

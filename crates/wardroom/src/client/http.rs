@@ -56,8 +56,15 @@ impl Api {
         if is_loopback(&connection.server) {
             builder = builder.no_proxy();
         }
-        let http = builder.build().map_err(|error| Failure::local(format!("TLS can't be set up: {}", chain(&error))))?;
-        Ok(Self { http, server: connection.server.clone(), token: connection.token.clone(), own_ca })
+        let http = builder
+            .build()
+            .map_err(|error| Failure::local(format!("TLS can't be set up: {}", chain(&error))))?;
+        Ok(Self {
+            http,
+            server: connection.server.clone(),
+            token: connection.token.clone(),
+            own_ca,
+        })
     }
 
     /// A client over plain HTTP, for tests against a server in the same process.
@@ -65,7 +72,12 @@ impl Api {
     pub(crate) fn plain(server: &str) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let http = Client::builder().no_proxy().build().unwrap_or_default();
-        Self { http, server: server.to_owned(), token: Some(SecretString::from("test-token")), own_ca: true }
+        Self {
+            http,
+            server: server.to_owned(),
+            token: Some(SecretString::from("test-token")),
+            own_ca: true,
+        }
     }
 
     /// The orchestrator's address.
@@ -74,22 +86,35 @@ impl Api {
     }
 
     /// Reads something.
-    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, query: &Query) -> Result<T, Failure> {
+    pub(crate) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &Query,
+    ) -> Result<T, Failure> {
         let request = self.request(Method::GET, &with_query(path, query)).timeout(ANSWER_TIMEOUT);
         decode(&self.bytes(request).await?)
     }
 
     /// Reads something with its entity tag.
-    pub(crate) async fn get_tagged<T: DeserializeOwned>(&self, path: &str) -> Result<(T, String), Failure> {
+    pub(crate) async fn get_tagged<T: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> Result<(T, String), Failure> {
         let response = self.send(self.request(Method::GET, path).timeout(ANSWER_TIMEOUT)).await?;
-        let tag = response.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok()).unwrap_or_default().to_owned();
+        let tag = response
+            .headers()
+            .get(header::ETAG)
+            .and_then(|tag| tag.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
         Ok((decode(&self.read(response, BODY_BYTES_MAX).await?)?, tag))
     }
 
     /// Reads a text.
     pub(crate) async fn text(&self, path: &str) -> Result<String, Failure> {
         let bytes = self.bytes(self.request(Method::GET, path).timeout(ANSWER_TIMEOUT)).await?;
-        String::from_utf8(bytes).map_err(|_| Failure::local("the orchestrator's answer is not UTF-8"))
+        String::from_utf8(bytes)
+            .map_err(|_| Failure::local("the orchestrator's answer is not UTF-8"))
     }
 
     /// Opens a stream without an end in time.
@@ -98,7 +123,11 @@ impl Api {
     }
 
     /// Sends a body and reads the answer.
-    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
         let request = self.request(Method::POST, path).timeout(ANSWER_TIMEOUT).json(body);
         decode(&self.bytes(request).await?)
     }
@@ -110,26 +139,44 @@ impl Api {
         body: &impl Serialize,
         key: &str,
     ) -> Result<T, Failure> {
-        let key = header::HeaderValue::from_str(key)
-            .map_err(|_| Failure::usage("an idempotency key is 1 to 128 visible ASCII characters"))?;
-        let request = self.request(Method::POST, path).timeout(ANSWER_TIMEOUT).header("idempotency-key", key);
+        let key = header::HeaderValue::from_str(key).map_err(|_| {
+            Failure::usage("an idempotency key is 1 to 128 visible ASCII characters")
+        })?;
+        let request =
+            self.request(Method::POST, path).timeout(ANSWER_TIMEOUT).header("idempotency-key", key);
         decode(&self.bytes(request.json(body)).await?)
     }
 
     /// Asks for something that needs no body and reads the answer.
-    pub(crate) async fn act<T: DeserializeOwned>(&self, path: &str, timeout: Option<Duration>) -> Result<T, Failure> {
+    pub(crate) async fn act<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        timeout: Option<Duration>,
+    ) -> Result<T, Failure> {
         let request = self.request(Method::POST, path).timeout(timeout.unwrap_or(ANSWER_TIMEOUT));
         decode(&self.bytes(request).await?)
     }
 
     /// Sends a body; there is no answer but that it was done.
-    pub(crate) async fn post_quietly(&self, path: &str, body: &impl Serialize) -> Result<(), Failure> {
-        self.bytes(self.request(Method::POST, path).timeout(ANSWER_TIMEOUT).json(body)).await.map(drop)
+    pub(crate) async fn post_quietly(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<(), Failure> {
+        self.bytes(self.request(Method::POST, path).timeout(ANSWER_TIMEOUT).json(body))
+            .await
+            .map(drop)
     }
 
     /// Changes the version of something that `tag` names.
-    pub(crate) async fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize, tag: &str) -> Result<T, Failure> {
-        let request = self.request(Method::PATCH, path).timeout(ANSWER_TIMEOUT).header(header::IF_MATCH, tag);
+    pub(crate) async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        tag: &str,
+    ) -> Result<T, Failure> {
+        let request =
+            self.request(Method::PATCH, path).timeout(ANSWER_TIMEOUT).header(header::IF_MATCH, tag);
         decode(&self.bytes(request.json(body)).await?)
     }
 
@@ -164,7 +211,8 @@ impl Api {
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let mut request = self.http.request(method, format!("{}{path}", self.server));
         if let Some(token) = &self.token
-            && let Ok(mut value) = header::HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
+            && let Ok(mut value) =
+                header::HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
         {
             value.set_sensitive(true);
             request = request.header(header::AUTHORIZATION, value);
@@ -194,7 +242,9 @@ impl Api {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
             if body.len() + chunk.len() > bytes_max {
-                return Err(Failure::local(format!("the answer is longer than {bytes_max} bytes and was not read")));
+                return Err(Failure::local(format!(
+                    "the answer is longer than {bytes_max} bytes and was not read"
+                )));
             }
             body.extend_from_slice(&chunk);
         }
@@ -209,15 +259,17 @@ impl Api {
             return self.untrusted(why);
         }
         if error.is_timeout() {
-            return fail(format!("{server} did not answer in time"))
-                .advice("What was asked for may have been done all the same: look before you repeat it.");
+            return fail(format!("{server} did not answer in time")).advice(
+                "What was asked for may have been done all the same: look before you repeat it.",
+            );
         }
         if error.is_connect() {
             return fail(format!("{server} can't be reached: {}", chain(error)))
                 .advice("Is the orchestrator running, and are host and port right?");
         }
-        fail(format!("the connection to {server} broke: {}", chain(error)))
-            .advice("What was asked for may have been done all the same: look before you repeat it.")
+        fail(format!("the connection to {server} broke: {}", chain(error))).advice(
+            "What was asked for may have been done all the same: look before you repeat it.",
+        )
     }
 
     fn untrusted(&self, why: &rustls::CertificateError) -> Failure {
@@ -291,13 +343,16 @@ fn unknown_answer(status: StatusCode) -> Failure {
 }
 
 fn read_ca(path: &Path) -> Result<Vec<reqwest::Certificate>, Failure> {
-    let broken = |reason: String| Failure::usage(format!("the authority {} can't be used: {reason}", path.display()));
+    let broken = |reason: String| {
+        Failure::usage(format!("the authority {} can't be used: {reason}", path.display()))
+    };
     let size = std::fs::metadata(path).map_err(|error| broken(error.to_string()))?.len();
     if size > CA_BYTES_MAX {
         return Err(broken(format!("it is longer than {CA_BYTES_MAX} bytes")));
     }
     let pem = std::fs::read(path).map_err(|error| broken(error.to_string()))?;
-    let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| broken(chain(&error)))?;
+    let certificates =
+        reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| broken(chain(&error)))?;
     if certificates.is_empty() {
         return Err(broken("there is no certificate in PEM form in it".to_owned()));
     }
@@ -307,7 +362,8 @@ fn read_ca(path: &Path) -> Result<Vec<reqwest::Certificate>, Failure> {
 fn is_loopback(server: &str) -> bool {
     let Ok(url) = reqwest::Url::parse(server) else { return false };
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The TLS error behind a request's, if it is one.
@@ -350,7 +406,10 @@ mod tests {
         assert_eq!(segment("web-1.north_2").unwrap(), "web-1.north_2");
         assert_eq!(segment("a/../b?c#d é").unwrap(), "a%2F..%2Fb%3Fc%23d%20%C3%A9");
         assert!(segment("..").is_err() && segment("").is_err());
-        assert_eq!(with_query("/x", &vec![("a", "b&c".into()), ("d", "=".into())]), "/x?a=b%26c&d=%3D");
+        assert_eq!(
+            with_query("/x", &vec![("a", "b&c".into()), ("d", "=".into())]),
+            "/x?a=b%26c&d=%3D"
+        );
     }
 
     #[test]

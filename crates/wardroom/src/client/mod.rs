@@ -29,16 +29,13 @@ use wardroom_trust::ambient::SystemClock;
 /// What the client can be asked for.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum ClientCommand {
-    /// Sign in and keep an API token for the commands after this one
     #[command(after_help = EXIT_CODES)]
     Login(account::Login),
-    /// Revoke the kept token and forget it
     #[command(after_help = EXIT_CODES)]
     Logout(account::Logout),
     /// Show who you are and what you may do
     #[command(after_help = EXIT_CODES)]
     Whoami,
-    /// Run a command on a node
     #[command(after_help = EXIT_CODES)]
     Run(run::RunArgs),
     /// List, follow, cancel and repeat runs
@@ -67,7 +64,10 @@ pub(crate) enum ClientCommand {
 }
 
 /// Runs a command to its exit code. `Cli` is the whole command line, for completions.
-pub(crate) async fn run<Cli: clap::CommandFactory>(command: ClientCommand, globals: Globals) -> ExitCode {
+pub(crate) async fn run<Cli: clap::CommandFactory>(
+    command: ClientCommand,
+    globals: Globals,
+) -> ExitCode {
     let output = Output::detect(globals.json, SystemClock.now());
     let session = Session { globals, output, environment: Environment::read() };
     match dispatch::<Cli>(&session, command).await {
@@ -97,14 +97,20 @@ impl Session {
     pub(crate) fn api(&self) -> Result<Api, Failure> {
         let connection = self.connection()?;
         if connection.token.is_none() {
-            return Err(Failure::new(Exit::Denied, format!("you are not signed in to {}", connection.server))
-                .advice("Sign in with `wardroom login`, or give --token-file or WARDROOM_TOKEN."));
+            return Err(Failure::new(
+                Exit::Denied,
+                format!("you are not signed in to {}", connection.server),
+            )
+            .advice("Sign in with `wardroom login`, or give --token-file or WARDROOM_TOKEN."));
         }
         Api::new(&connection)
     }
 }
 
-async fn dispatch<Cli: clap::CommandFactory>(session: &Session, command: ClientCommand) -> Result<Exit, Failure> {
+async fn dispatch<Cli: clap::CommandFactory>(
+    session: &Session,
+    command: ClientCommand,
+) -> Result<Exit, Failure> {
     match command {
         ClientCommand::Login(args) => account::login(session, args).await,
         ClientCommand::Logout(args) => account::logout(session, &args).await,

@@ -106,13 +106,19 @@ pub(crate) async fn run(session: &Session, command: NodeCommand) -> Result<Exit,
                 show(output, &detail)?;
             }
         }
-        NodeCommand::Disable { node } => acted(session, &act(session, &node, "/disable").await?, "is disabled")?,
-        NodeCommand::Enable { node } => acted(session, &act(session, &node, "/enable").await?, "is enabled")?,
+        NodeCommand::Disable { node } => {
+            acted(session, &act(session, &node, "/disable").await?, "is disabled")?
+        }
+        NodeCommand::Enable { node } => {
+            acted(session, &act(session, &node, "/enable").await?, "is enabled")?
+        }
         NodeCommand::Remove { node, yes } => {
             let path = path(&node, "")?;
             let api = session.api()?;
             if !yes && !confirmed(&format!("Forget node {node} for good?"))? {
-                return Err(Failure::usage("nothing was removed").advice("Confirm with y, or pass --yes."));
+                return Err(
+                    Failure::usage("nothing was removed").advice("Confirm with y, or pass --yes.")
+                );
             }
             api.delete(&path).await?;
             output.hint(&format!("{node} is removed"));
@@ -132,7 +138,12 @@ async fn act(session: &Session, node: &str, what: &str) -> Result<NodeView, Fail
     session.api()?.act(&path(node, what)?, None).await
 }
 
-async fn label(session: &Session, node: &str, changes: Vec<LabelChange>, replace: bool) -> Result<NodeView, Failure> {
+async fn label(
+    session: &Session,
+    node: &str,
+    changes: Vec<LabelChange>,
+    replace: bool,
+) -> Result<NodeView, Failure> {
     let api = session.api()?;
     let (detail, tag) = api.get_tagged::<NodeDetail>(&path(node, "")?).await?;
     let mut labels = if replace { Default::default() } else { detail.node.labels };
@@ -159,17 +170,26 @@ async fn list(session: &Session, limit: u32, after: Option<String>) -> Result<Ex
         output.json(&nodes)?;
         return Ok(Exit::Ok);
     }
-    let mut table = Table::new(&["NAME", "STATE", "SEEN", "CPU", "MEMORY", "DISK", "RUNS", "COMMANDS", "LABELS", "ID"]);
+    let mut table = Table::new(&[
+        "NAME", "STATE", "SEEN", "CPU", "MEMORY", "DISK", "RUNS", "COMMANDS", "LABELS", "ID",
+    ]);
     for node in &nodes.items {
         let report = node.report.as_ref();
-        let share = |used: u64, all: u64| if all == 0 { String::new() } else { format!("{}%", used.saturating_mul(100) / all) };
+        let share = |used: u64, all: u64| {
+            let percent = used.saturating_mul(100).checked_div(all);
+            percent.map_or_else(String::new, |percent| format!("{percent}%"))
+        };
         table.row([
             node.name.clone(),
             node.state.clone(),
             output.time_or(node.seen_at.as_ref()),
             report.map_or_else(String::new, |report| format!("{}%", report.cpu_permille / 10)),
-            report.map_or_else(String::new, |report| share(report.memory_used_bytes, report.memory_bytes)),
-            report.map_or_else(String::new, |report| share(report.disk_used_bytes, report.disk_bytes)),
+            report.map_or_else(String::new, |report| {
+                share(report.memory_used_bytes, report.memory_bytes)
+            }),
+            report.map_or_else(String::new, |report| {
+                share(report.disk_used_bytes, report.disk_bytes)
+            }),
             report.map_or_else(String::new, |report| report.runs_active.to_string()),
             node.commands.to_string(),
             shown(&node.labels),
@@ -200,11 +220,22 @@ fn show(output: &Output, detail: &NodeDetail) -> Result<(), Failure> {
     ];
     if let Some(report) = &node.report {
         let of = |used, all| format!("{} of {}", bytes(used), bytes(all));
-        let abilities = report.sandbox.iter().map(|(name, on)| if *on { name.clone() } else { format!("no {name}") });
+        let abilities = report
+            .sandbox
+            .iter()
+            .map(|(name, on)| if *on { name.clone() } else { format!("no {name}") });
         rows.extend([
             ("version".into(), report.version.clone()),
             ("system".into(), report.system.clone()),
-            ("processors".into(), format!("{}, {}% busy, load {}", report.cpus, report.cpu_permille / 10, thousandths(report.load_permille))),
+            (
+                "processors".into(),
+                format!(
+                    "{}, {}% busy, load {}",
+                    report.cpus,
+                    report.cpu_permille / 10,
+                    thousandths(report.load_permille)
+                ),
+            ),
             ("memory".into(), of(report.memory_used_bytes, report.memory_bytes)),
             ("disk".into(), of(report.disk_used_bytes, report.disk_bytes)),
             ("runs".into(), report.runs_active.to_string()),
@@ -272,7 +303,11 @@ async fn join_token(session: &Session, command: JoinTokenCommand) -> Result<Exit
             if output.json {
                 output.json(&made)?;
             } else if output.out_terminal {
-                output.line(&format!("Join token {}, good once and until {}.", made.token.id, output.time(&made.token.expires_at)))?;
+                output.line(&format!(
+                    "Join token {}, good once and until {}.",
+                    made.token.id,
+                    output.time(&made.token.expires_at)
+                ))?;
                 output.line("It is not shown again. On the machine, run:")?;
                 output.line("")?;
                 output.line(&made.command)?;
@@ -281,12 +316,21 @@ async fn join_token(session: &Session, command: JoinTokenCommand) -> Result<Exit
             }
         }
         JoinTokenCommand::List { limit, after } => {
-            let tokens = api.list::<JoinTokenView>("/api/v1/join-tokens", &vec![], limit, after).await?;
+            let tokens =
+                api.list::<JoinTokenView>("/api/v1/join-tokens", &vec![], limit, after).await?;
             if output.json {
                 output.json(&tokens)?;
                 return Ok(Exit::Ok);
             }
-            let mut table = Table::new(&["ID", "STATE", "CREATED", "EXPIRES", "LABELS", "USED BY", "CREATED BY"]);
+            let mut table = Table::new(&[
+                "ID",
+                "STATE",
+                "CREATED",
+                "EXPIRES",
+                "LABELS",
+                "USED BY",
+                "CREATED BY",
+            ]);
             for token in &tokens.items {
                 table.row([
                     token.id.clone(),

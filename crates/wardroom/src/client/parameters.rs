@@ -72,18 +72,31 @@ pub(crate) async fn typed(
 
 async fn on_node(api: &Api, node: &str, command: &str) -> Result<CommandShape, Failure> {
     let detail: NodeDetail = api.get(&format!("/api/v1/nodes/{}", segment(node)?), &vec![]).await?;
-    let offered: Vec<String> = detail.catalogue.commands.iter().map(|offer| offer.name.clone()).collect();
+    let offered: Vec<String> =
+        detail.catalogue.commands.iter().map(|offer| offer.name.clone()).collect();
     detail.catalogue.commands.into_iter().find(|offer| offer.name == command).ok_or_else(|| {
-        Failure::new(Exit::NotFound, format!("node {} offers you no command {command}", detail.node.name))
-            .advice(if offered.is_empty() { "It offers you none.".to_owned() } else { format!("It offers: {}", offered.join(", ")) })
+        Failure::new(
+            Exit::NotFound,
+            format!("node {} offers you no command {command}", detail.node.name),
+        )
+        .advice(if offered.is_empty() {
+            "It offers you none.".to_owned()
+        } else {
+            format!("It offers: {}", offered.join(", "))
+        })
     })
 }
 
 /// The declaration on any node that the selector matches; `None` when none is found and the
 /// orchestrator shall say what is wrong.
-async fn on_labelled(api: &Api, labels: &Selector, command: &str) -> Result<Option<CommandShape>, Failure> {
+async fn on_labelled(
+    api: &Api,
+    labels: &Selector,
+    command: &str,
+) -> Result<Option<CommandShape>, Failure> {
     let nodes = api.list::<NodeView>("/api/v1/nodes", &vec![], u32::MAX, None).await?;
-    let matching = nodes.items.iter().filter(|node| node.commands > 0 && labels.matches(&node.labels));
+    let matching =
+        nodes.items.iter().filter(|node| node.commands > 0 && labels.matches(&node.labels));
     for node in matching.take(NODES_ASKED_MAX) {
         match on_node(api, &node.id, command).await {
             Ok(shape) => return Ok(Some(shape)),
@@ -94,7 +107,11 @@ async fn on_labelled(api: &Api, labels: &Selector, command: &str) -> Result<Opti
     Ok(None)
 }
 
-fn convert(command: &str, shape: Option<&CommandShape>, given: &[Given]) -> Result<BTreeMap<String, Value>, Failure> {
+fn convert(
+    command: &str,
+    shape: Option<&CommandShape>,
+    given: &[Given],
+) -> Result<BTreeMap<String, Value>, Failure> {
     let mut values = BTreeMap::new();
     for given in given {
         let kind = match shape {
@@ -113,8 +130,13 @@ fn convert(command: &str, shape: Option<&CommandShape>, given: &[Given]) -> Resu
 }
 
 fn unknown(command: &str, shape: &CommandShape, name: &str) -> Failure {
-    let names: Vec<&str> = shape.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
-    let known = if names.is_empty() { "It takes none.".to_owned() } else { format!("It takes: {}", names.join(", ")) };
+    let names: Vec<&str> =
+        shape.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+    let known = if names.is_empty() {
+        "It takes none.".to_owned()
+    } else {
+        format!("It takes: {}", names.join(", "))
+    };
     Failure::usage(format!("command {command} has no parameter {name}")).advice(known)
 }
 
@@ -122,17 +144,23 @@ fn unknown(command: &str, shape: &CommandShape, name: &str) -> Failure {
 fn value(given: &Given, kind: Option<&KindShape>) -> Result<Value, Failure> {
     let name = &given.name;
     let text = match &given.value {
-        Source::Set if matches!(kind, None | Some(KindShape::Flag)) => return Ok(Value::Bool(true)),
-        Source::Set => return Err(Failure::usage(format!("parameter {name} needs a value: {name}=…"))),
+        Source::Set if matches!(kind, None | Some(KindShape::Flag)) => {
+            return Ok(Value::Bool(true));
+        }
+        Source::Set => {
+            return Err(Failure::usage(format!("parameter {name} needs a value: {name}=…")));
+        }
         Source::Text(text) => text.clone(),
         Source::File(path) => from_file(name, path)?,
     };
     match kind {
-        Some(KindShape::Integer { .. } | KindShape::Port { .. }) => match text.trim().parse::<i64>() {
-            Ok(number) => Ok(Value::from(number)),
-            // SECURITY: the value may be a secret; it is not repeated.
-            Err(_) => Err(Failure::usage(format!("parameter {name} must be a whole number"))),
-        },
+        Some(KindShape::Integer { .. } | KindShape::Port { .. }) => {
+            match text.trim().parse::<i64>() {
+                Ok(number) => Ok(Value::from(number)),
+                // SECURITY: the value may be a secret; it is not repeated.
+                Err(_) => Err(Failure::usage(format!("parameter {name} must be a whole number"))),
+            }
+        }
         Some(KindShape::Flag) => match text.trim() {
             "true" | "yes" | "on" | "1" => Ok(Value::Bool(true)),
             "false" | "no" | "off" | "0" => Ok(Value::Bool(false)),
@@ -151,7 +179,9 @@ fn from_file(name: &str, path: &str) -> Result<String, Failure> {
     let file = File::open(path).map_err(|error| broken(error.to_string()))?;
     let bytes_max = u64::from(VALUE_BYTES_MAX);
     let mut text = String::new();
-    file.take(bytes_max + 2).read_to_string(&mut text).map_err(|error| broken(error.to_string()))?;
+    file.take(bytes_max + 2)
+        .read_to_string(&mut text)
+        .map_err(|error| broken(error.to_string()))?;
     if text.ends_with('\n') {
         text.pop();
     }
@@ -162,7 +192,7 @@ fn from_file(name: &str, path: &str) -> Result<String, Failure> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
     use serde_json::json;

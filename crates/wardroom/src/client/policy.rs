@@ -58,7 +58,11 @@ pub(crate) async fn run(session: &Session, command: PolicyCommand) -> Result<Exi
             if output.json {
                 output.json(&checked)?;
             } else if checked.mistakes.is_empty() {
-                output.line(&format!("{} is a policy; version {}", file.display(), checked.version.as_deref().unwrap_or("-")))?;
+                output.line(&format!(
+                    "{} is a policy; version {}",
+                    file.display(),
+                    checked.version.as_deref().unwrap_or("-")
+                ))?;
             } else {
                 for mistake in &checked.mistakes {
                     output.line(&format!("{}:{mistake}", file.display()))?;
@@ -70,7 +74,13 @@ pub(crate) async fn run(session: &Session, command: PolicyCommand) -> Result<Exi
             let explained = match &args.policy {
                 Some(file) => {
                     let role = args.role.ok_or_else(|| Failure::usage("--policy needs --role"))?;
-                    offline::policy::explain(file, role, args.action, args.resource.as_deref(), args.own)?
+                    offline::policy::explain(
+                        file,
+                        role,
+                        args.action,
+                        args.resource.as_deref(),
+                        args.own,
+                    )?
                 }
                 None => ask(session, &args).await?,
             };
@@ -98,7 +108,8 @@ fn tell(session: &Session, args: &Explain, explained: Explanation) -> Result<Exi
     let who = args.role.map_or_else(|| "your role".to_owned(), |role| role.to_string());
     let verdict = if explained.allowed { "allowed" } else { "denied" };
     output.line(&format!("{} for {who}: {verdict}", args.action))?;
-    let near = if explained.near.is_empty() { "none".to_owned() } else { explained.near.join(", ") };
+    let near =
+        if explained.near.is_empty() { "none".to_owned() } else { explained.near.join(", ") };
     let decided = if explained.policies.is_empty() {
         "no policy; what none permits is denied".to_owned()
     } else {

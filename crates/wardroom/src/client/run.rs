@@ -76,7 +76,9 @@ pub(crate) async fn run(session: &Session, args: RunArgs) -> Result<Exit, Failur
         parameters,
         deadline_seconds: args.deadline.map(values::seconds),
         attempts_max: args.attempts,
-        backoff_ms: args.backoff.map(|backoff| u64::try_from(backoff.as_millis()).unwrap_or(u64::MAX)),
+        backoff_ms: args
+            .backoff
+            .map(|backoff| u64::try_from(backoff.as_millis()).unwrap_or(u64::MAX)),
         priority: args.priority,
     };
     let key = args.idempotency_key.unwrap_or_else(fresh_key);
@@ -113,7 +115,12 @@ pub(crate) fn finish(session: &Session, run: &RunView) -> Result<Exit, Failure> 
     Ok(exit)
 }
 
-async fn submit(session: &Session, api: &Api, body: &RunSubmit, key: &str) -> Result<RunView, Failure> {
+async fn submit(
+    session: &Session,
+    api: &Api,
+    body: &RunSubmit,
+    key: &str,
+) -> Result<RunView, Failure> {
     let mut progress = Progress::new(&session.output);
     let mut tries = 1;
     loop {
@@ -125,8 +132,9 @@ async fn submit(session: &Session, api: &Api, body: &RunSubmit, key: &str) -> Re
             }
             Err(failure) if failure.exit == Exit::Unreachable => {
                 // The advice of a single request, to look first, does not hold where a key makes it safe.
-                return Err(Failure::new(failure.exit, failure.what)
-                    .advice(format!("It may run all the same. Repeating is safe with --idempotency-key {key}")));
+                return Err(Failure::new(failure.exit, failure.what).advice(format!(
+                    "It may run all the same. Repeating is safe with --idempotency-key {key}"
+                )));
             }
             other => return other,
         }

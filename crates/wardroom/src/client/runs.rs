@@ -1,6 +1,11 @@
 //! `wardroom runs …`
 
-use super::{Api, Exit, Failure, Session, follow, http::{Query, segment}, run::finish, values};
+use super::{
+    Api, Exit, Failure, Session, follow,
+    http::{Query, segment},
+    run::finish,
+    values,
+};
 use crate::output::{Table, TextStream, bytes, duration, pairs};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use wardroom_core::{Timestamp, run::RunState};
@@ -85,7 +90,9 @@ pub(crate) async fn run(session: &Session, command: RunsCommand) -> Result<Exit,
             let run: RunView = api.get(&path(&id, "")?, &vec![]).await?;
             show(session, &api, &run).await
         }
-        RunsCommand::Output { id, follow: false, raw } => print_output(session, &api, &id, raw).await,
+        RunsCommand::Output { id, follow: false, raw } => {
+            print_output(session, &api, &id, raw).await
+        }
         RunsCommand::Output { id, follow: true, raw } => {
             let run: RunView = api.get(&path(&id, "")?, &vec![]).await?;
             let options = follow::Options { raw, show: true, cancels: false, timeout: None };
@@ -138,7 +145,8 @@ async fn list(session: &Session, api: &Api, args: ListArgs) -> Result<Exit, Fail
         return Ok(Exit::Ok);
     }
     let nodes = node_names(api).await;
-    let mut table = Table::new(&["RUN", "STATE", "COMMAND", "NODE", "SUBMITTED", "TOOK", "OUTCOME"]);
+    let mut table =
+        Table::new(&["RUN", "STATE", "COMMAND", "NODE", "SUBMITTED", "TOOK", "OUTCOME"]);
     for run in &runs.items {
         table.row([
             run.id.clone(),
@@ -164,7 +172,9 @@ async fn list(session: &Session, api: &Api, args: ListArgs) -> Result<Exit, Fail
 /// Nodes' names by id, for those who may list them.
 async fn node_names(api: &Api) -> BTreeMap<String, String> {
     let nodes = api.list::<NodeView>("/api/v1/nodes", &vec![], 200, None).await;
-    nodes.map(|nodes| nodes.items.into_iter().map(|node| (node.id, node.name)).collect()).unwrap_or_default()
+    nodes
+        .map(|nodes| nodes.items.into_iter().map(|node| (node.id, node.name)).collect())
+        .unwrap_or_default()
 }
 
 fn place(run: &RunView, nodes: &BTreeMap<String, String>) -> String {
@@ -189,7 +199,14 @@ async fn show(session: &Session, api: &Api, run: &RunView) -> Result<Exit, Failu
     let nodes = node_names(api).await;
     let mut rows = vec![
         ("run".to_owned(), run.id.clone()),
-        ("state".into(), if run.dead_letter { format!("{} (dead letter)", run.state) } else { run.state.clone() }),
+        (
+            "state".into(),
+            if run.dead_letter {
+                format!("{} (dead letter)", run.state)
+            } else {
+                run.state.clone()
+            },
+        ),
         ("command".into(), run.command.clone()),
     ];
     for (name, value) in &run.parameters {
@@ -208,7 +225,10 @@ async fn show(session: &Session, api: &Api, run: &RunView) -> Result<Exit, Failu
     ]);
     let optional = [
         ("deadline", run.deadline.as_ref().map(|at| output.time(at))),
-        ("next attempt", run.not_before.as_ref().filter(|_| !run.terminal).map(|at| output.time(at))),
+        (
+            "next attempt",
+            run.not_before.as_ref().filter(|_| !run.terminal).map(|at| output.time(at)),
+        ),
         ("cancel asked for", run.cancel_requested_at.as_ref().map(|at| output.time(at))),
         ("part of", run.parent.clone()),
         ("repeats", run.replay_of.clone()),

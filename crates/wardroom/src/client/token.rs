@@ -53,7 +53,10 @@ pub(crate) async fn run(session: &Session, command: TokenCommand) -> Result<Exit
                 }
                 (None, true) => output.json(&made)?,
                 (None, false) => {
-                    output.hint(&format!("Token {}, good until {}; it is not shown again:", made.token.id, made.token.expires_at));
+                    output.hint(&format!(
+                        "Token {}, good until {}; it is not shown again:",
+                        made.token.id, made.token.expires_at
+                    ));
                     output.line(&made.secret)?;
                 }
             }

@@ -8,7 +8,8 @@ const DURATION_MAX: Duration = Duration::from_secs(366 * 86_400);
 
 /// A duration: `500ms`, `90s`, `10m`, `1h30m`, `7d`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "a duration is a number and a unit, such as 500ms, 90s, 10m, 1h30m or 7d".to_owned();
+    let wrong =
+        || "a duration is a number and a unit, such as 500ms, 90s, 10m, 1h30m or 7d".to_owned();
     let mut rest = text.trim();
     let mut total = Duration::ZERO;
     if rest.is_empty() {
@@ -103,7 +104,18 @@ mod tests {
         assert_eq!(read("10m"), Ok(600_000));
         assert_eq!(read("1h30m"), Ok(5_400_000));
         assert_eq!(read("7d"), Ok(604_800_000));
-        for bad in ["", "10", "m", "1.5h", "-1s", "10 m x", "99999999999999999999s", "18446744073709551615d", "367d", "1é"] {
+        for bad in [
+            "",
+            "10",
+            "m",
+            "1.5h",
+            "-1s",
+            "10 m x",
+            "99999999999999999999s",
+            "18446744073709551615d",
+            "367d",
+            "1é",
+        ] {
             assert!(read(bad).is_err(), "{bad:?}");
         }
         assert_eq!(seconds(Duration::from_millis(1)), 1);

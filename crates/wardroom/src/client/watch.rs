@@ -69,7 +69,10 @@ fn is_about(line: &str, ids: &[String]) -> bool {
     let Ok(hint) = serde_json::from_str::<serde_json::Value>(data) else { return false };
     match hint.get("kind").and_then(|kind| kind.as_str()) {
         Some("all") => true,
-        Some("run") => hint.get("id").and_then(|id| id.as_str()).is_some_and(|id| ids.iter().any(|own| own == id)),
+        Some("run") => hint
+            .get("id")
+            .and_then(|id| id.as_str())
+            .is_some_and(|id| ids.iter().any(|own| own == id)),
         _ => false,
     }
 }

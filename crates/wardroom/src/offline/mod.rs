@@ -50,7 +50,8 @@ fn signed_root(note: &str, key: &VerifierKey) -> Result<SignedRoot, String> {
 
 /// A small text file.
 fn read_bounded(path: &Path, bytes_max: u64) -> Result<String, Failure> {
-    let broken = |reason: String| Failure::usage(format!("{} can't be read: {reason}", path.display()));
+    let broken =
+        |reason: String| Failure::usage(format!("{} can't be read: {reason}", path.display()));
     let size = fs::metadata(path).map_err(|error| broken(error.to_string()))?.len();
     if size > bytes_max {
         return Err(broken(format!("it is longer than {bytes_max} bytes")));

@@ -39,7 +39,8 @@ pub(crate) fn file(
     if path == Path::new("-") {
         return export(io::stdin().lock(), note.as_deref(), key, now, told);
     }
-    let file = File::open(path).map_err(|error| Failure::usage(format!("{} can't be read: {error}", path.display())))?;
+    let file = File::open(path)
+        .map_err(|error| Failure::usage(format!("{} can't be read: {error}", path.display())))?;
     export(file, note.as_deref(), key, now, told)
 }
 
@@ -56,26 +57,40 @@ pub(crate) fn export(
         Some(first) => first.map_err(|reason| not_an_export(&reason))?,
         None => return Err(not_an_export("it is empty")),
     };
-    let header: Header = serde_json::from_str(first).map_err(|error| not_an_export(&error.to_string()))?;
+    let header: Header =
+        serde_json::from_str(first).map_err(|error| not_an_export(&error.to_string()))?;
     if header.format != FORMAT {
-        return Err(not_an_export(&format!("its format is {:?}; this program reads {FORMAT:?}", header.format)));
+        return Err(not_an_export(&format!(
+            "its format is {:?}; this program reads {FORMAT:?}",
+            header.format
+        )));
     }
     let trusted = if key.is_some() { Trusted::Given } else { Trusted::Itself };
     let key = match key {
         Some(key) => key.clone(),
-        None => header.verifier_key.parse().map_err(|error| not_an_export(&format!("its verifier key: {error}")))?,
+        None => header
+            .verifier_key
+            .parse()
+            .map_err(|error| not_an_export(&format!("its verifier key: {error}")))?,
     };
-    let later = note.map(|note| signed_root(note, &key)).transpose().map_err(|reason| {
+    let kept = note.map(|note| signed_root(note, &key).map(|root| Kept { note, root })).transpose();
+    let kept = kept.map_err(|reason| {
         Failure::usage(format!("the given checkpoint is not acceptable: {reason}"))
             .advice("It must be a note of this log, signed by the same key.")
     })?;
-    let taken = verify(&mut lines, &header, later.as_ref(), key, told)?;
+    let taken = verify(&mut lines, &header, kept.as_ref(), key, told)?;
     Ok(Found { verification: verdict(taken, note, now), trusted })
 }
 
 fn not_an_export(reason: &str) -> Failure {
     Failure::usage(format!("this is not an audit export: {reason}"))
         .advice("`wardroom audit export --out FILE` makes one.")
+}
+
+/// A checkpoint that was kept elsewhere: its text, and what it says.
+struct Kept<'a> {
+    note: &'a str,
+    root: SignedRoot,
 }
 
 /// Records that were taken before the end or the first finding, and which of the two.
@@ -87,40 +102,38 @@ struct Taken {
 fn verify<R: Read>(
     lines: &mut Lines<R>,
     header: &Header,
-    later: Option<&SignedRoot>,
+    kept: Option<&Kept<'_>>,
     key: VerifierKey,
     mut told: impl FnMut(u64),
 ) -> Result<Taken, Failure> {
-    let mut kept = later.cloned();
     let mut verifier = Verifier::new(Box::new(move |note: &str| signed_root(note, &key)));
+    let mut open = kept;
     let mut records = 0;
     loop {
-        let line = lines.next()?;
-        let Some(line) = line else { break };
-        let found = match line {
-            Ok(text) => {
-                let is_record = !text.starts_with("{\"checkpoint\"");
-                // A checkpoint that was kept from the middle of the log is held against it there.
-                let fitting = kept.take_if(|kept| kept.size == records);
-                let found = fitting.map_or(Ok(()), |kept| fits(&verifier, &kept)).and_then(|()| verifier.line(text));
-                records += u64::from(is_record && found.is_ok());
-                found
-            }
-            Err(reason) => Err(Finding::Form { line: lines.count(), reason }),
-        };
-        if let Err(finding) = found {
+        // SECURITY: a note from the middle of the log is held against the records before it. Whoever has
+        // the key could sign another history, but not one that fits what was kept outside.
+        let held = open.take_if(|kept| kept.root.size == records);
+        if let Some(Err(finding)) = held.map(|kept| verifier.checkpoint(kept.note)) {
             return Ok(Taken { records, found: Err(finding) });
+        }
+        let count = lines.count() + 1;
+        let found = match lines.next()? {
+            None => break,
+            Some(Err(reason)) => Err(Finding::Form { line: count, reason }),
+            Some(Ok(text)) => {
+                let is_record = !text.starts_with("{\"checkpoint\"");
+                verifier.line(text).map(|()| is_record)
+            }
+        };
+        match found {
+            Ok(is_record) => records += u64::from(is_record),
+            Err(finding) => return Ok(Taken { records, found: Err(finding) }),
         }
         if records.is_multiple_of(TELL_EVERY) {
             told(records);
         }
     }
-    Ok(Taken { records, found: verifier.finish(header.size, later) })
-}
-
-/// Placeholder until the verifier can be asked for its root; see `finish` for the end of the log.
-fn fits(_verifier: &Verifier, _kept: &SignedRoot) -> Result<(), Finding> {
-    Ok(())
+    Ok(Taken { records, found: verifier.finish(header.size, kept.map(|kept| &kept.root)) })
 }
 
 fn verdict(taken: Taken, checkpoint: Option<&str>, now: Timestamp) -> AuditVerification {

@@ -59,8 +59,14 @@ impl Output {
 
     /// A value as JSON: indented on a terminal, on one line otherwise.
     pub(crate) fn json(&self, value: &impl Serialize) -> Result<(), Failure> {
-        let text = if self.out_terminal { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
-        let text = text.map_err(|error| Failure::local(format!("the answer can't be written as JSON: {error}")))?;
+        let text = if self.out_terminal {
+            serde_json::to_string_pretty(value)
+        } else {
+            serde_json::to_string(value)
+        };
+        let text = text.map_err(|error| {
+            Failure::local(format!("the answer can't be written as JSON: {error}"))
+        })?;
         // JSON escapes the C0 controls by itself; what else a terminal might obey is taken out here.
         let text = if self.out_terminal { safe::printable_lines(&text) } else { text };
         self.write(Sink::Out, format!("{text}\n").as_bytes())
@@ -68,8 +74,9 @@ impl Output {
 
     /// A value as one line of JSON, for streams of values.
     pub(crate) fn json_line(&self, value: &impl Serialize) -> Result<(), Failure> {
-        let text = serde_json::to_string(value)
-            .map_err(|error| Failure::local(format!("the answer can't be written as JSON: {error}")))?;
+        let text = serde_json::to_string(value).map_err(|error| {
+            Failure::local(format!("the answer can't be written as JSON: {error}"))
+        })?;
         self.write(Sink::Out, format!("{}\n", printable(&text)).as_bytes())
     }
 

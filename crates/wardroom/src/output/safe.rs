@@ -11,7 +11,7 @@ use std::borrow::Cow;
 const INSTEAD: char = '\u{fffd}';
 
 /// Whether a character steers rather than shows.
-const fn steers(c: char) -> bool {
+fn steers(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}'

@@ -18,7 +18,10 @@ pub(crate) struct Table {
 impl Table {
     /// A table with these column heads.
     pub(crate) fn new(heads: &[&str]) -> Self {
-        Self { rows: vec![heads.iter().map(|head| (*head).to_owned()).collect()], columns: heads.len() }
+        Self {
+            rows: vec![heads.iter().map(|head| (*head).to_owned()).collect()],
+            columns: heads.len(),
+        }
     }
 
     /// A table without heads.
@@ -31,7 +34,11 @@ impl Table {
         let mut row: Vec<String> = cells
             .into_iter()
             .take(self.columns)
-            .map(|cell| if cell.is_empty() { EMPTY.to_owned() } else { printable(&cell).into_owned() })
+            .map(
+                |cell| {
+                    if cell.is_empty() { EMPTY.to_owned() } else { printable(&cell).into_owned() }
+                },
+            )
             .collect();
         row.resize(self.columns, EMPTY.to_owned());
         self.rows.push(row);

@@ -1,0 +1,296 @@
+//! The launcher: this program's other life. Single-threaded; builds the sandbox around itself, then
+//! becomes the program. Talks to the daemon over the socket that it has as standard input.
+
+use super::{
+    confine,
+    spec::{Ability, FailCode, Said, Spec},
+    sys::{self, Fork},
+};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::BTreeSet,
+    ffi::CString,
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
+    os::{fd::AsFd as _, unix::ffi::OsStrExt as _},
+    process::exit,
+};
+
+/// The argument that turns the program into the launcher.
+pub const ARGUMENT: &str = "sandbox-launch";
+/// The largest specification, in bytes.
+const SPEC_BYTES_MAX: u32 = 1024 * 1024;
+/// Where the socket is moved to.
+const SOCKET: i32 = 3;
+
+/// Becomes the launcher, and never returns, if the command line asks for it. Call first in `main`.
+pub fn run_if_requested() {
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == ARGUMENT) {
+        exit(launch());
+    }
+}
+
+/// Why the program was not executed.
+struct Failed(FailCode, String);
+
+fn failed(code: FailCode, what: &str, error: impl std::fmt::Display) -> Failed {
+    Failed(code, format!("{what}: {error}"))
+}
+
+fn launch() -> i32 {
+    let Ok(spec) = prepare() else { return 125 };
+    let mut socket = sys::own(SOCKET);
+    match build(&spec, &mut socket) {
+        Ok(code) => code,
+        Err(Failed(code, message)) => {
+            say(&mut socket, &Said::Failed { code, message });
+            125
+        }
+    }
+}
+
+fn say(socket: &mut File, said: &Said) {
+    let mut line = serde_json::to_vec(said).unwrap_or_default();
+    line.push(b'\n');
+    // A daemon that is gone hears nothing more; the namespace dies with its launcher.
+    let _ = socket.write_all(&line);
+}
+
+/// Reads the specification and puts the descriptors in order: nothing of the daemon's stays open.
+fn prepare() -> io::Result<Spec> {
+    sys::die_with_parent()?;
+    sys::dup_onto(0, SOCKET, true)?;
+    sys::close_from(4)?;
+    let null = File::open("/dev/null")?;
+    {
+        use std::os::fd::AsRawFd as _;
+        sys::dup_onto(null.as_raw_fd(), 0, false)?;
+    }
+    drop(null);
+    let mut socket = std::mem::ManuallyDrop::new(sys::own(SOCKET));
+    let mut length = [0; 4];
+    socket.read_exact(&mut length)?;
+    let length = u32::from_le_bytes(length);
+    if length > SPEC_BYTES_MAX {
+        return Err(io::Error::other("the specification is too large"));
+    }
+    let mut bytes = vec![0; length as usize];
+    socket.read_exact(&mut bytes)?;
+    serde_json::from_slice(&bytes).map_err(io::Error::other)
+}
+
+/// Builds the namespaces and forks the sandbox's first process.
+fn build(spec: &Spec, socket: &mut File) -> Result<i32, Failed> {
+    let mut enforced = BTreeSet::new();
+    let sandbox = |what: &'static str| move |error: io::Error| failed(FailCode::Sandbox, what, error);
+    rustix::process::setsid().map_err(|error| failed(FailCode::Sandbox, "a new session", error))?;
+    if rustix::process::geteuid().is_root() {
+        if spec.run_as.uid == 0 || spec.run_as.gid == 0 {
+            return Err(Failed(FailCode::Sandbox, "a command must not run as root".into()));
+        }
+        // SECURITY: before the user namespace; a sandbox that maps to the host's root is none.
+        sys::become_user(spec.run_as.uid, spec.run_as.gid).map_err(sandbox("an own user"))?;
+        enforced.insert(Ability::OwnUser);
+    }
+    sys::die_with_parent().map_err(sandbox("the death signal"))?;
+    namespaces(spec, &mut enforced);
+    demand(spec, &enforced, &[Ability::OwnUser, Ability::UserNamespace, Ability::PidNamespace, Ability::MountNamespace])?;
+    if !spec.access.network {
+        demand(spec, &enforced, &[Ability::NetworkNamespace])?;
+    }
+    match sys::fork().map_err(sandbox("a first process"))? {
+        Fork::Child => {
+            let code = first_process(spec, socket, enforced);
+            exit(code)
+        }
+        Fork::Parent(pid) => {
+            // The pipes' other ends must see their end when the sandbox does, not when this does.
+            let _ = sys::close_from(0);
+            loop {
+                match sys::wait_any() {
+                    Ok(reaped) if reaped.pid == pid => return Ok(reaped.code.unwrap_or(124)),
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(_) => return Ok(124),
+                }
+            }
+        }
+    }
+}
+
+/// Leaves the host's namespaces, as many as the kernel lets us leave.
+fn namespaces(spec: &Spec, enforced: &mut BTreeSet<Ability>) {
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    if sys::unshare(libc::CLONE_NEWUSER).is_err() {
+        return;
+    }
+    let mapped = fs::write("/proc/self/setgroups", "deny")
+        .and_then(|()| fs::write("/proc/self/uid_map", format!("{uid} {uid} 1")))
+        .and_then(|()| fs::write("/proc/self/gid_map", format!("{gid} {gid} 1")));
+    if mapped.is_err() {
+        return;
+    }
+    enforced.insert(Ability::UserNamespace);
+    let _ = sys::unshare(libc::CLONE_NEWIPC);
+    if sys::unshare(libc::CLONE_NEWUTS).is_ok() {
+        let _ = rustix::system::sethostname(b"sandbox");
+    }
+    if sys::unshare(libc::CLONE_NEWNS).is_ok()
+        && sys::mount("none", "/", "", libc::MS_REC | libc::MS_PRIVATE).is_ok()
+    {
+        enforced.insert(Ability::MountNamespace);
+    }
+    if !spec.access.network && sys::unshare(libc::CLONE_NEWNET).is_ok() {
+        enforced.insert(Ability::NetworkNamespace);
+    }
+    if sys::unshare(libc::CLONE_NEWPID).is_ok() {
+        enforced.insert(Ability::PidNamespace);
+    }
+}
+
+fn demand(spec: &Spec, enforced: &BTreeSet<Ability>, among: &[Ability]) -> Result<(), Failed> {
+    match among.iter().find(|ability| spec.requires.contains(ability) && !enforced.contains(ability)) {
+        Some(missing) => Err(Failed(
+            FailCode::Ability,
+            format!("the command demands {}, which this machine does not enforce", missing.as_str()),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The namespace's first process: starts the program, reaps, reports. When it ends, all others do.
+fn first_process(spec: &Spec, socket: &mut File, mut enforced: BTreeSet<Ability>) -> i32 {
+    let begun = begin(spec, &enforced);
+    let (program, mut errors) = match begun {
+        Ok(begun) => begun,
+        Err(Failed(code, message)) => {
+            say(socket, &Said::Failed { code, message });
+            return 125;
+        }
+    };
+    // The streams belong to the program alone.
+    let _ = File::open("/dev/null").and_then(|null| {
+        use std::os::fd::AsRawFd as _;
+        sys::dup_onto(null.as_raw_fd(), 1, false)?;
+        sys::dup_onto(null.as_raw_fd(), 2, false)
+    });
+    let mut text = Vec::new();
+    // Closed without a word when the program is executed.
+    let read = errors.read_to_end(&mut text).is_ok();
+    // First what is enforced, then, only if the execution failed, why.
+    let last = serde_json::Deserializer::from_slice(&text).into_iter::<Said>().flatten().last();
+    match last {
+        Some(Said::Started { enforced: now }) if read => enforced = now,
+        Some(said @ Said::Failed { .. }) => {
+            say(socket, &said);
+            return 125;
+        }
+        _ => {
+            let message = "the sandbox could not be built".to_owned();
+            say(socket, &Said::Failed { code: FailCode::Sandbox, message });
+            return 125;
+        }
+    }
+    say(socket, &Said::Started { enforced });
+    loop {
+        match sys::wait_any() {
+            Ok(reaped) if reaped.pid == program => {
+                let (code, signal) = (reaped.code, reaped.signal);
+                let (cpu_ms, memory_peak_bytes) = (reaped.cpu_ms, reaped.memory_peak_bytes);
+                say(socket, &Said::Ended { code, signal, cpu_ms, memory_peak_bytes });
+                return 0;
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return 124,
+        }
+    }
+}
+
+/// Forks the program. Gives its process and where it says what went wrong before it was executed.
+fn begin(spec: &Spec, enforced: &BTreeSet<Ability>) -> Result<(i32, File), Failed> {
+    let sandbox = |what: &'static str| move |error: io::Error| failed(FailCode::Sandbox, what, error);
+    sys::die_with_parent().map_err(sandbox("the death signal"))?;
+    let (errors, mut report) = io::pipe().map_err(sandbox("a pipe"))?;
+    match sys::fork().map_err(sandbox("the program's process"))? {
+        Fork::Parent(pid) => {
+            drop(report);
+            Ok((pid, File::from(std::os::fd::OwnedFd::from(errors))))
+        }
+        Fork::Child => {
+            drop(errors);
+            let Failed(code, message) = match become_program(spec, enforced, &mut report) {
+                Err(failed) => failed,
+                Ok(never) => match never {},
+            };
+            let said = serde_json::to_vec(&Said::Failed { code, message }).unwrap_or_default();
+            let _ = report.write_all(&said);
+            exit(125)
+        }
+    }
+}
+
+/// Confines itself and executes the program.
+fn become_program(
+    spec: &Spec,
+    enforced: &BTreeSet<Ability>,
+    report: &mut io::PipeWriter,
+) -> Result<std::convert::Infallible, Failed> {
+    let sandbox = |what: &'static str| move |error: io::Error| failed(FailCode::Sandbox, what, error);
+    sys::reset_signals();
+    let own_proc = enforced.contains(&Ability::PidNamespace)
+        && enforced.contains(&Ability::MountNamespace)
+        && sys::mount("proc", "/proc", "proc", libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC).is_ok();
+    std::env::set_current_dir(&spec.scratch).map_err(sandbox("the run's folder"))?;
+    let text = |bytes: &[u8]| CString::new(bytes).map_err(|error| failed(FailCode::Program, "an argument", error));
+    let path = text(spec.program.as_os_str().as_bytes())?;
+    let mut args = vec![path.clone()];
+    for arg in &spec.args {
+        args.push(text(arg.as_bytes())?);
+    }
+    let mut env = Vec::with_capacity(spec.env.len());
+    for (name, value) in &spec.env {
+        env.push(text(format!("{name}={value}").as_bytes())?);
+    }
+    let pinned = pin(spec)?;
+    let filters = confine::filters(&spec.access).map_err(|error| failed(FailCode::Sandbox, "seccomp", error))?;
+    let _ = sys::drop_bounding_set();
+    rustix::thread::set_no_new_privs(true).map_err(|error| failed(FailCode::Sandbox, "no_new_privs", error))?;
+    let landlocked = confine::files(spec, own_proc).map_err(|error| failed(FailCode::Sandbox, "landlock", error))?;
+    let mut now = enforced.clone();
+    now.extend([Ability::NoNewPrivs, Ability::Rlimits, Ability::Seccomp]);
+    if landlocked {
+        now.insert(Ability::Landlock);
+    }
+    demand(spec, &now, &[Ability::Landlock])?;
+    confine::resources(&spec.limits).map_err(sandbox("resource limits"))?;
+    for filter in &filters {
+        seccompiler::apply_filter(filter).map_err(|error| failed(FailCode::Sandbox, "seccomp", error))?;
+    }
+    // What is enforced travels before the execution, which then closes the pipe.
+    let said = serde_json::to_vec(&Said::Started { enforced: now }).unwrap_or_default();
+    let _ = report.write_all(&said);
+    let error = sys::execute(pinned.as_ref().map(|file| file.as_fd()), &path, &args, &env);
+    Err(failed(FailCode::Program, &format!("{} can't be executed", spec.program.display()), error))
+}
+
+/// Opens a pinned program and checks its hash: what is checked is what is executed, whatever happens
+/// to its name meanwhile.
+fn pin(spec: &Spec) -> Result<Option<File>, Failed> {
+    let Some(wanted) = spec.program_sha256 else { return Ok(None) };
+    let program = |error: io::Error| failed(FailCode::Program, &spec.program.display().to_string(), error);
+    let mut file = File::open(&spec.program).map_err(program)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut buffer).map_err(program)? {
+            0 => break,
+            count => hasher.update(buffer.get(..count).unwrap_or_default()),
+        }
+    }
+    if <[u8; 32]>::from(hasher.finalize()) == wanted {
+        Ok(Some(file))
+    } else {
+        Err(Failed(FailCode::Pin, format!("{} does not have the SHA-256 that the allow-list pins", spec.program.display())))
+    }
+}

@@ -1,0 +1,31 @@
+//! One's own account.
+
+use super::{format as f, shell::Shell};
+use askama::Template;
+use wardroom_wire::api::{List, NewToken, TokenView, Whoami};
+
+/// Who one is, and one's API tokens.
+#[derive(Template)]
+#[template(path = "account.html")]
+pub(crate) struct AccountPage {
+    /// The frame.
+    pub(crate) shell: Shell,
+    /// The account.
+    pub(crate) me: Whoami,
+    /// Its API tokens.
+    pub(crate) tokens: List<TokenView>,
+    /// The name typed for a new token.
+    pub(crate) name: String,
+    /// How long the token lasts, in seconds, as it was chosen.
+    pub(crate) expires_in: String,
+    /// What was wrong.
+    pub(crate) problem: Option<String>,
+    /// The new token: shown this once.
+    pub(crate) made: Option<NewToken>,
+}
+
+impl AccountPage {
+    fn lifetimes(&self) -> [(&'static str, &'static str); 4] {
+        [("43200", "12 hours"), ("604800", "7 days"), ("2592000", "30 days"), ("7776000", "90 days")]
+    }
+}

@@ -1,0 +1,47 @@
+//! Pages without navigation: signing in, and errors.
+
+use askama::Template;
+
+/// The sign-in page.
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+pub(crate) struct SignInPage {
+    /// Where the assets are.
+    pub(crate) assets: &'static str,
+    /// Where to go on after signing in: a path of this site, or empty.
+    pub(crate) next: String,
+    /// Whether the last try failed.
+    pub(crate) failed: bool,
+    /// Whether the person was sent here because a session had ended.
+    pub(crate) ended: bool,
+}
+
+/// An error.
+#[derive(Template)]
+#[template(path = "error.html")]
+pub(crate) struct ErrorPage {
+    /// Where the assets are.
+    pub(crate) assets: &'static str,
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// In a few words.
+    pub(crate) title: String,
+    /// What happened and what to do.
+    pub(crate) detail: String,
+    /// What is wrong with single fields.
+    pub(crate) fields: Vec<(String, String)>,
+    /// The stable code.
+    pub(crate) code: &'static str,
+    /// The request, as the log names it.
+    pub(crate) request: String,
+    /// The way out.
+    pub(crate) back: Back,
+}
+
+/// A link out of an error.
+pub(crate) struct Back {
+    /// Where it leads.
+    pub(crate) path: String,
+    /// What it says.
+    pub(crate) label: &'static str,
+}

@@ -1,0 +1,221 @@
+//! How values read on a page.
+
+use std::time::Duration;
+use wardroom_core::Timestamp;
+
+/// The characters of an id that are enough to tell it from its neighbours on a page.
+const SHORT_CHARS: usize = 8;
+
+/// `2026-01-31 09:30:05 UTC` from an RFC 3339 text; another text as it is.
+pub(crate) fn stamp(text: &str) -> String {
+    match (text.get(..10), text.get(11..19)) {
+        (Some(day), Some(time)) if text.parse::<Timestamp>().is_ok() => format!("{day} {time} UTC"),
+        _ => text.to_owned(),
+    }
+}
+
+/// `14:00` from an RFC 3339 text.
+pub(crate) fn clock(text: &str) -> &str {
+    text.get(11..16).unwrap_or(text)
+}
+
+/// How long before or after `now` the time is: `3 min ago`, `in 2 h`.
+pub(crate) fn ago(text: &str, now: &Timestamp) -> String {
+    let Ok(at) = text.parse::<Timestamp>() else { return text.to_owned() };
+    if at > *now { format!("in {}", rough(at.since(*now))) } else { past(now.since(at)) }
+}
+
+fn past(span: Duration) -> String {
+    if span < Duration::from_secs(5) { "just now".to_owned() } else { format!("{} ago", rough(span)) }
+}
+
+/// A span in its largest unit.
+fn rough(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86_400 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// A span in its two largest units: `850 ms`, `4.2 s`, `2 min 5 s`, `3 h 4 min`, `2 d 3 h`.
+pub(crate) fn span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match seconds {
+        0 => format!("{} ms", span.as_millis()),
+        1..60 => format!("{}.{} s", seconds, span.subsec_millis() / 100),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
+}
+
+/// The span between two RFC 3339 texts.
+pub(crate) fn between(from: &str, to: &str) -> String {
+    match (from.parse::<Timestamp>(), to.parse::<Timestamp>()) {
+        (Ok(from), Ok(to)) => span(to.since(from)),
+        _ => String::new(),
+    }
+}
+
+/// Milliseconds as a span.
+pub(crate) fn millis(ms: &u64) -> String {
+    span(Duration::from_millis(*ms))
+}
+
+/// Bytes with a binary unit: `512 B`, `1.5 MiB`.
+pub(crate) fn bytes(count: &u64) -> String {
+    let mut unit = "B";
+    let mut tenths = u128::from(*count) * 10;
+    for larger in ["KiB", "MiB", "GiB", "TiB", "PiB"] {
+        if tenths < 10_240 {
+            break;
+        }
+        tenths /= 1024;
+        unit = larger;
+    }
+    match (unit, tenths) {
+        ("B", _) => format!("{count} B"),
+        (_, 0..1000) => format!("{}.{} {unit}", tenths / 10, tenths % 10),
+        _ => format!("{} {unit}", tenths / 10),
+    }
+}
+
+/// A count with thin spaces between thousands.
+pub(crate) fn count(number: &u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + 6);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `part` of `whole` in thousandths, at most 1000.
+pub(crate) fn permille(part: &u64, whole: &u64) -> u32 {
+    let share = u128::from(*part) * 1000 / u128::from((*whole).max(1));
+    u32::try_from(share.min(1000)).unwrap_or(1000)
+}
+
+/// Thousandths as whole per cent.
+pub(crate) fn percent(permille: &u32) -> u32 {
+    (permille + 5) / 10
+}
+
+/// Thousandths as a number with two digits behind the point.
+pub(crate) fn thousandths(number: &u32) -> String {
+    format!("{}.{:02}", number / 1000, number % 1000 / 10)
+}
+
+/// How alarming a fill level is.
+pub(crate) fn level(permille: &u32) -> &'static str {
+    match permille {
+        0..800 => "calm",
+        800..920 => "warn",
+        _ => "bad",
+    }
+}
+
+/// An id's kind and its last characters: `run_…89abcdef`; a shorter text as it is.
+pub(crate) fn short(id: &str) -> String {
+    match id.split_once('_') {
+        Some((kind, hex)) if hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            format!("{kind}_…{}", hex.get(hex.len() - SHORT_CHARS..).unwrap_or(hex))
+        }
+        _ => id.to_owned(),
+    }
+}
+
+/// A hash's beginning.
+pub(crate) fn head(hash: &str) -> &str {
+    hash.get(..16).unwrap_or(hash)
+}
+
+/// A name of the wire as words: `timed_out` reads `timed out`.
+pub(crate) fn words(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+/// What a state means at a glance: the colour of its badge.
+pub(crate) fn tone(state: &str) -> &'static str {
+    match state {
+        "online" | "succeeded" | "done" | "open" | "sound" => "ok",
+        "running" | "leased" => "live",
+        "stale" | "retrying" | "interrupted" | "refused" => "warn",
+        "failed" | "timed_out" | "unsound" => "bad",
+        _ => "idle",
+    }
+}
+
+/// The page of what an id names, if it has one.
+pub(crate) fn page_of(id: &str) -> Option<String> {
+    match id.split_once('_')? {
+        ("run", _) => Some(format!("/runs/{id}")),
+        ("node", _) => Some(format!("/nodes/{id}")),
+        _ => None,
+    }
+}
+
+/// A parameter's value as text.
+pub(crate) fn value(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// The query of a link, without what is empty; begins with `?`.
+pub(crate) fn query(pairs: &[(&str, &str)]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+        query.append_pair(name, value);
+    }
+    format!("?{}", query.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_as_people_say_them() {
+        let now = Timestamp::from_micros(1_767_225_600_000_000);
+        assert_eq!(stamp("2026-01-01T00:00:00.000001Z"), "2026-01-01 00:00:00 UTC");
+        assert_eq!(stamp("soon"), "soon");
+        assert_eq!(ago("2025-12-31T23:57:00Z", &now), "3 min ago");
+        assert_eq!(ago("2025-12-31T23:59:58Z", &now), "just now");
+        assert_eq!(ago("2026-01-01T02:00:00Z", &now), "in 2 h");
+        assert_eq!(between("2026-01-01T00:00:00Z", "2026-01-01T00:02:05Z"), "2 min 5 s");
+        assert_eq!(span(Duration::from_millis(4250)), "4.2 s");
+        assert_eq!(span(Duration::from_secs(90_000)), "1 d 1 h");
+    }
+
+    #[test]
+    fn sizes_and_counts_keep_their_magnitude() {
+        assert_eq!(bytes(&1023), "1023 B");
+        assert_eq!(bytes(&1536), "1.5 KiB");
+        assert_eq!(bytes(&(200 << 30)), "200 GiB");
+        assert_eq!(bytes(&u64::MAX), "16384 PiB");
+        assert_eq!(count(&1_234_567), "1\u{202f}234\u{202f}567");
+        assert_eq!(permille(&u64::MAX, &1), 1000);
+        assert_eq!(permille(&0, &0), 0);
+    }
+
+    #[test]
+    fn ids_are_shortened_and_other_texts_are_not() {
+        assert_eq!(short("run_0123456789ab7def8123456789abcdef"), "run_…89abcdef");
+        assert_eq!(short("join_token"), "join_token");
+        assert_eq!(page_of("join_1"), None);
+        assert_eq!(page_of("node_1").as_deref(), Some("/nodes/node_1"));
+    }
+
+    #[test]
+    fn a_query_is_encoded() {
+        assert_eq!(query(&[("text", "a&b=c"), ("action", ""), ("after", "7")]), "?text=a%26b%3Dc&after=7");
+    }
+}

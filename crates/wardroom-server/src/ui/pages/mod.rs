@@ -1,0 +1,20 @@
+//! What the pages show: view structs over the wire types, and their templates. Nothing here knows
+//! HTTP, the store or policy; the handlers beside this folder bring what is shown.
+
+pub(crate) mod account;
+pub(crate) mod audit;
+pub(crate) mod bare;
+pub(crate) mod chart;
+pub(crate) mod command;
+pub(crate) mod format;
+pub(crate) mod join_tokens;
+pub(crate) mod node;
+pub(crate) mod nodes;
+pub(crate) mod output;
+pub(crate) mod overview;
+pub(crate) mod pattern;
+pub(crate) mod record;
+pub(crate) mod run;
+pub(crate) mod runs;
+pub(crate) mod shell;
+pub(crate) mod timeline;

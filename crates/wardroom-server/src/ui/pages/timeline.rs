@@ -1,0 +1,108 @@
+//! A run's way from its submission to its end.
+
+use super::format;
+use wardroom_core::Timestamp;
+use wardroom_wire::api::RunView;
+
+/// How far a stage is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Behind it.
+    Past,
+    /// In it.
+    Now,
+    /// Before it.
+    Ahead,
+    /// Passed over: the run ended before it came to this.
+    Skipped,
+}
+
+/// One stage.
+#[derive(Debug, Clone)]
+pub(crate) struct Stage {
+    /// What it is called.
+    pub(crate) label: String,
+    /// When it began, where that is known.
+    pub(crate) at: Option<String>,
+    /// How far it is.
+    pub(crate) progress: Progress,
+    /// How long it took or has taken so far, or what comes.
+    pub(crate) note: String,
+    /// The colour.
+    pub(crate) tone: &'static str,
+}
+
+impl Stage {
+    /// The class of its mark.
+    pub(crate) fn class(&self) -> &'static str {
+        match self.progress {
+            Progress::Past => "past",
+            Progress::Now => "now",
+            Progress::Ahead => "ahead",
+            Progress::Skipped => "skipped",
+        }
+    }
+}
+
+/// The stages of `run` as they are at `now`.
+pub(crate) fn stages(run: &RunView, now: Timestamp) -> Vec<Stage> {
+    let now = now.to_string();
+    let end = run.finished_at.as_deref();
+    let left_queue = run.started_at.as_deref().or(end);
+    let waited = format::between(&run.queued_at, left_queue.unwrap_or(&now));
+    let reached = |started: bool, current: bool| match (started, current, run.terminal) {
+        (_, true, _) => Progress::Now,
+        (true, ..) => Progress::Past,
+        (false, _, true) => Progress::Skipped,
+        _ => Progress::Ahead,
+    };
+    let started = run.started_at.is_some();
+    let waiting = run.state == "queued" || run.state == "retrying";
+    let queued = Stage {
+        label: if run.state == "retrying" { "Waits for its next attempt" } else { "Queued" }.to_owned(),
+        at: Some(run.queued_at.clone()),
+        progress: reached(true, waiting),
+        note: format!("waited {waited}"),
+        tone: "idle",
+    };
+    let leased = Stage {
+        label: if run.all { "Given to nodes" } else { "Given to a node" }.to_owned(),
+        at: None,
+        progress: reached(started, run.state == "leased"),
+        note: if run.attempts_max > 1 { format!("attempt {} of {}", run.attempt, run.attempts_max) } else { String::new() },
+        tone: "live",
+    };
+    let running = Stage {
+        label: "Running".to_owned(),
+        at: run.started_at.clone(),
+        progress: reached(started, run.state == "running"),
+        note: match &run.started_at {
+            Some(at) => format!("ran {}", format::between(at, end.unwrap_or(&now))),
+            None if run.terminal => "never started".to_owned(),
+            None => String::new(),
+        },
+        tone: "live",
+    };
+    vec![queued, leased, running, ending(run)]
+}
+
+fn ending(run: &RunView) -> Stage {
+    let label = if run.terminal { capital(&format::words(&run.state)) } else { "End".to_owned() };
+    let note = match (&run.finished_at, &run.deadline) {
+        (Some(end), _) => format!("{} in all", format::between(&run.queued_at, end)),
+        (None, Some(deadline)) => format!("at the latest {}", format::stamp(deadline)),
+        (None, None) => String::new(),
+    };
+    Stage {
+        label,
+        at: run.finished_at.clone(),
+        progress: if run.terminal { Progress::Past } else { Progress::Ahead },
+        note,
+        tone: if run.terminal { format::tone(&run.state) } else { "idle" },
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(char::to_uppercase).into_iter().flatten().chain(letters).collect()
+}

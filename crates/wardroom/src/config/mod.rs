@@ -1,0 +1,207 @@
+//! Settings: TOML file < environment < flags. One table names them all and makes their reference.
+
+mod table;
+pub(crate) use table::{SETTINGS, Setting};
+
+use anyhow::{Context as _, bail};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+use wardroom_server::Limits;
+use wardroom_store::{Options, TlsMode};
+
+/// The settings in force, by name.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    values: BTreeMap<&'static str, String>,
+    data: PathBuf,
+}
+
+impl Config {
+    /// Reads the settings. `flags` are those that the command line gave.
+    pub(crate) fn load(
+        data: &Path,
+        file: Option<&Path>,
+        flags: &[(&'static str, Option<String>)],
+    ) -> anyhow::Result<Self> {
+        let mut values: BTreeMap<&'static str, String> = BTreeMap::new();
+        let implied = data.join("wardroom.toml");
+        let file = file.or_else(|| implied.exists().then_some(implied.as_path()));
+        if let Some(file) = file {
+            read_file(file, &mut values)?;
+        }
+        for setting in SETTINGS {
+            if let Some(value) = std::env::var_os(setting.environment()) {
+                let value = value.into_string().map_err(|_| {
+                    anyhow::anyhow!("{} is not UTF-8 text", setting.environment())
+                })?;
+                values.insert(setting.name, value);
+            }
+        }
+        for (name, value) in flags {
+            if let Some(value) = value {
+                values.insert(name, value.clone());
+            }
+        }
+        let config = Self { values, data: data.to_owned() };
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Reads every setting once, so that a mistake shows at the start and not in the night.
+    fn check(&self) -> anyhow::Result<()> {
+        self.limits()?;
+        self.store()?;
+        self.address("listen")?;
+        self.address("listen_nodes")?;
+        self.address("listen_metrics")?;
+        self.token_ttl()?;
+        self.flag("tls12")?;
+        let metrics = self.address("listen_metrics")?;
+        if metrics.is_some_and(|address| !address.ip().is_loopback()) && !self.flag("metrics_off_loopback")? {
+            bail!("listen_metrics is not a loopback address: metrics have neither TLS nor sign-in. Set metrics_off_loopback = true if a firewall protects it");
+        }
+        if self.text("tls_certificate_file").is_some() != self.text("tls_key_file").is_some() {
+            bail!("tls_certificate_file and tls_key_file go together");
+        }
+        Ok(())
+    }
+
+    /// A setting's text, if it has one.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        let set = self.values.get(name).map(String::as_str);
+        let default = || SETTINGS.iter().find(|setting| setting.name == name).and_then(|setting| setting.default);
+        set.or_else(default).filter(|text| !text.is_empty())
+    }
+
+    fn parsed<T: FromStr>(&self, name: &str) -> anyhow::Result<Option<T>>
+    where
+        T::Err: std::fmt::Display,
+    {
+        self.text(name)
+            .map(|text| text.parse().map_err(|error| anyhow::anyhow!("the setting {name} is not acceptable: {error}")))
+            .transpose()
+    }
+
+    fn required<T: FromStr>(&self, name: &str) -> anyhow::Result<T>
+    where
+        T::Err: std::fmt::Display,
+    {
+        self.parsed(name)?.with_context(|| format!("the setting {name} is missing"))
+    }
+
+    pub(crate) fn address(&self, name: &str) -> anyhow::Result<Option<SocketAddr>> {
+        self.parsed(name)
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> anyhow::Result<bool> {
+        Ok(self.parsed(name)?.unwrap_or(false))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> Option<PathBuf> {
+        self.text(name).map(PathBuf::from)
+    }
+
+    /// A list, comma-separated.
+    pub(crate) fn list(&self, name: &str) -> Vec<String> {
+        let text = self.text(name).unwrap_or_default();
+        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// How long nodes' access tokens are good for.
+    pub(crate) fn token_ttl(&self) -> anyhow::Result<Duration> {
+        let minutes: u64 = self.required("access_token_expire_minutes")?;
+        if !(1..=60).contains(&minutes) {
+            bail!("access_token_expire_minutes must be 1 to 60");
+        }
+        Ok(Duration::from_secs(minutes * 60))
+    }
+
+    /// The bounds of the doors.
+    pub(crate) fn limits(&self) -> anyhow::Result<Limits> {
+        Ok(Limits {
+            connections_max: self.required("connections_max")?,
+            connections_per_address_max: self.required("connections_per_address_max")?,
+            body_bytes_max: self.required("body_bytes_max")?,
+            request_timeout: Duration::from_secs(self.required("request_timeout_seconds")?),
+            session_ttl: Duration::from_secs(self.required::<u64>("session_minutes")? * 60),
+            ..Limits::default()
+        })
+    }
+
+    /// What the store is opened with.
+    pub(crate) fn store(&self) -> anyhow::Result<Options> {
+        let url = match self.path("database_url_file") {
+            Some(file) => fs::read_to_string(&file)
+                .with_context(|| format!("database_url_file {} can't be read", file.display()))?
+                .trim()
+                .to_owned(),
+            None => match self.text("database_url") {
+                Some(url) => url.to_owned(),
+                None => format!("sqlite://{}", self.data.join("wardroom.db").display()),
+            },
+        };
+        let mut options = Options::new(url);
+        options.postgres.tls_mode = self.parsed::<TlsMode>("postgres_tls_mode")?;
+        options.postgres.tls_ca_file = self.path("postgres_tls_ca_file");
+        options.postgres.statement_timeout =
+            Duration::from_secs(self.required("postgres_statement_timeout_seconds")?);
+        options.postgres.connections_max = self.required("postgres_connections_max")?;
+        Ok(options)
+    }
+}
+
+fn read_file(file: &Path, values: &mut BTreeMap<&'static str, String>) -> anyhow::Result<()> {
+    let text = fs::read_to_string(file).with_context(|| format!("the settings file {} can't be read", file.display()))?;
+    let table: toml::Table =
+        text.parse().with_context(|| format!("the settings file {} is not TOML", file.display()))?;
+    for (key, value) in table {
+        let Some(setting) = SETTINGS.iter().find(|setting| setting.name == key) else {
+            bail!("{}: there is no setting {key:?}; `wardroom docs` lists them", file.display());
+        };
+        let value = match value {
+            toml::Value::String(text) => text,
+            toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Boolean(flag) => flag.to_string(),
+            toml::Value::Array(items) => items
+                .iter()
+                .map(|item| item.as_str().map(str::to_owned))
+                .collect::<Option<Vec<_>>>()
+                .with_context(|| format!("{}: {key} must be a list of texts", file.display()))?
+                .join(","),
+            _ => bail!("{}: {key} has the wrong type", file.display()),
+        };
+        values.insert(setting.name, value);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn flags_go_before_the_file_and_unknown_settings_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("wardroom.toml");
+        fs::write(&file, "listen = \"127.0.0.1:1\"\nnames = [\"a\", \"b\"]\n").unwrap();
+        let config = Config::load(folder.path(), None, &[("listen", Some("127.0.0.1:2".into()))]).unwrap();
+        assert_eq!(config.address("listen").unwrap().unwrap().port(), 2);
+        assert_eq!(config.list("names"), ["a", "b"]);
+        fs::write(&file, "lisen = \"127.0.0.1:1\"\n").unwrap();
+        assert!(Config::load(folder.path(), None, &[]).unwrap_err().to_string().contains("lisen"));
+    }
+
+    #[test]
+    fn metrics_stay_on_loopback_unless_asked_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = [("listen_metrics", Some("0.0.0.0:9464".to_owned()))];
+        assert!(Config::load(folder.path(), None, &open).is_err());
+    }
+}

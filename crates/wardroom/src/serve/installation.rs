@@ -1,0 +1,199 @@
+//! An installation: its folder, its key ring, its database and the keys that are sealed in it.
+
+use crate::config::Config;
+use anyhow::{Context as _, bail};
+use secrecy::SecretString;
+use std::{
+    fs,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use wardroom_core::{
+    Clock as _, Origin, Principal, Rng as _, Role, UserId,
+    audit::AuditDraft,
+    change::{Change, Write},
+    hint::HintSink,
+    identity::{SealedKey, User},
+    store::{Store, StoreError},
+};
+use wardroom_engine::hub::Hub;
+use wardroom_trust::{
+    ambient::{SystemClock, SystemRng},
+    authority::Authority,
+    checkpoint::CheckpointSigner,
+    keyring::{self, KeyRing},
+    password::{self, Cost, PasswordHasher},
+    seal::Sealer,
+};
+use zeroize::Zeroizing;
+
+/// The first administrator's name.
+pub(crate) const ADMIN: &str = "admin";
+/// Where the first administrator's password is kept until somebody takes it away.
+pub(crate) const PASSWORD_FILE: &str = "admin-password";
+/// Where clients find the authority's certificate.
+pub(crate) const AUTHORITY_FILE: &str = "authority.pem";
+
+/// An installation that was opened.
+pub(crate) struct Installation {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) sealer: Arc<Sealer>,
+    pub(crate) signer: Arc<CheckpointSigner>,
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) node_token_seed: Zeroizing<[u8; 32]>,
+    pub(crate) challenge_key: Zeroizing<[u8; 32]>,
+}
+
+/// Whether an installation was begun in this folder.
+pub(crate) fn exists(data: &Path, config: &Config) -> bool {
+    data.join(keyring::FILE).exists() || (config.path("encryption_key_file").is_some() && data.join(AUTHORITY_FILE).exists())
+}
+
+/// Makes the folder, only for its owner, or checks that it is so.
+pub(crate) fn private_folder(data: &Path) -> anyhow::Result<()> {
+    if !data.exists() {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(data)
+            .with_context(|| format!("the data folder {} can't be made", data.display()))?;
+    }
+    let metadata = fs::metadata(data).with_context(|| format!("the data folder {} can't be looked at", data.display()))?;
+    if metadata.mode() & 0o077 != 0 {
+        bail!("others may enter the data folder {0} (mode {1:o}): run chmod 700 {0}", data.display(), metadata.mode() & 0o777);
+    }
+    Ok(())
+}
+
+/// Makes a new installation: key ring, database, keys, the first administrator. Gives the file with
+/// the administrator's password.
+pub(crate) async fn create(data: &Path, config: &Config) -> anyhow::Result<PathBuf> {
+    private_folder(data)?;
+    let ring = match config.path("encryption_key_file") {
+        Some(file) => ring_from(&file)?,
+        None => KeyRing::create(data, &SystemRng)?,
+    };
+    let sealer = Sealer::new(ring);
+    let options = config.store()?;
+    wardroom_store::migrate(&options).await?;
+    let store = wardroom_store::open(&options, Arc::new(Hub::default())).await?;
+    let now = SystemClock.now();
+    let mut tag = [0_u8; 4];
+    SystemRng.fill(&mut tag);
+    let tag = u32::from_be_bytes(tag);
+    let authority = Authority::generate(&format!("Wardroom authority {tag:08x}"), now)?;
+    let keys = [
+        ("authority_certificate", authority.certificate().to_vec()),
+        ("authority_key", authority.key_pkcs8().to_vec()),
+        ("audit_origin", format!("wardroom/{tag:08x}").into_bytes()),
+        ("audit_seed", random().to_vec()),
+        ("node_token_seed", random().to_vec()),
+        ("challenge_key", random().to_vec()),
+    ];
+    let password = password::generate(&SystemRng);
+    let hasher = PasswordHasher::new(Cost::default(), &SystemRng)?;
+    let admin = User {
+        id: UserId::new(now, &SystemRng),
+        version: 1,
+        name: ADMIN.to_owned(),
+        role: Role::Admin,
+        password_hash: hasher.hash(&password, &SystemRng)?,
+        disabled: false,
+        created_at: now,
+        password_changed_at: now,
+    };
+    let audit = AuditDraft::event("installation.created", &Principal::System, &Origin::CONSOLE, now)
+        .detail("administrator", admin.id);
+    let mut change = Change::recorded(audit).write(Write::AddUser(admin));
+    for (name, plain) in keys {
+        let sealed = sealer.seal(&purpose(name), &Zeroizing::new(plain), &SystemRng)?;
+        change.writes.push(Write::AddSealedKey(SealedKey { name: name.to_owned(), sealed, created_at: now }));
+    }
+    match store.commit(change).await {
+        Ok(()) => {}
+        Err(StoreError::Duplicate(_)) => {
+            bail!("the database already belongs to an installation whose key ring is not here: restore {} from your backup", keyring::FILE)
+        }
+        Err(error) => return Err(error.into()),
+    }
+    write_private(&data.join(AUTHORITY_FILE), authority.certificate_pem().as_bytes(), 0o644)?;
+    let file = data.join(PASSWORD_FILE);
+    use secrecy::ExposeSecret as _;
+    write_private(&file, format!("{}\n", password.expose_secret()).as_bytes(), 0o600)?;
+    Ok(file)
+}
+
+fn random() -> Zeroizing<[u8; 32]> {
+    let mut bytes = Zeroizing::new([0_u8; 32]);
+    SystemRng.fill(&mut *bytes);
+    bytes
+}
+
+fn purpose(name: &str) -> String {
+    format!("key.{name}")
+}
+
+/// Writes a file whole or not at all.
+pub(crate) fn write_private(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let beside = path.with_extension("new");
+    let _ = fs::remove_file(&beside);
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(&beside)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&beside, path));
+    written.with_context(|| format!("{} can't be written", path.display()))
+}
+
+fn ring_from(file: &Path) -> anyhow::Result<KeyRing> {
+    let text = fs::read_to_string(file).with_context(|| format!("encryption_key_file {} can't be read", file.display()))?;
+    Ok(KeyRing::from_secret(&SecretString::from(text))?)
+}
+
+impl Installation {
+    /// Opens an installation. Makes nothing: a missing key is an error, never a new key.
+    pub(crate) async fn open(data: &Path, config: &Config, hub: Arc<Hub>) -> anyhow::Result<Self> {
+        private_folder(data)?;
+        let ring = match config.path("encryption_key_file") {
+            Some(file) => ring_from(&file)?,
+            None => KeyRing::load(data)?,
+        };
+        let sealer = Sealer::new(ring);
+        let hints: Arc<dyn HintSink> = hub;
+        let store = wardroom_store::open(&config.store()?, hints).await?;
+        let certificate = key(&*store, &sealer, "authority_certificate").await?;
+        let authority_key = key(&*store, &sealer, "authority_key").await?;
+        let origin = key(&*store, &sealer, "audit_origin").await?;
+        let origin = String::from_utf8(origin.to_vec()).context("the audit log's name is damaged")?;
+        let audit_seed = seed(&*store, &sealer, "audit_seed").await?;
+        Ok(Self {
+            signer: Arc::new(CheckpointSigner::new(&origin, &audit_seed)?),
+            authority: Arc::new(Authority::load(certificate.to_vec(), &authority_key)?),
+            node_token_seed: seed(&*store, &sealer, "node_token_seed").await?,
+            challenge_key: seed(&*store, &sealer, "challenge_key").await?,
+            sealer: Arc::new(sealer),
+            store,
+        })
+    }
+}
+
+async fn key(store: &dyn Store, sealer: &Sealer, name: &str) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    let sealed = store
+        .lookup_sealed_key(name)
+        .await?
+        .with_context(|| format!("the database has no key {name:?}: it was never set up; run `wardroom up` or `wardroom init`"))?;
+    sealer
+        .open(&purpose(name), &sealed.sealed)
+        .with_context(|| format!("the key {name:?} can't be opened: the key ring is not this database's"))
+}
+
+async fn seed(store: &dyn Store, sealer: &Sealer, name: &str) -> anyhow::Result<Zeroizing<[u8; 32]>> {
+    let bytes = key(store, sealer, name).await?;
+    let seed: [u8; 32] =
+        bytes.as_slice().try_into().ok().with_context(|| format!("the key {name:?} has the wrong length"))?;
+    Ok(Zeroizing::new(seed))
+}

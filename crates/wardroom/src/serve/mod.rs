@@ -1,0 +1,172 @@
+//! Running the orchestrator: puts the parts together, serves until it is told to stop.
+
+pub(crate) mod certificate;
+pub(crate) mod installation;
+
+use crate::config::Config;
+use anyhow::Context as _;
+use installation::Installation;
+use std::{collections::BTreeSet, net::SocketAddr, path::Path, sync::Arc};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use wardroom_core::{Clock, Rng, change::{Change, Write}};
+use wardroom_engine::{Engine, Parts, hub::Hub};
+use wardroom_server::{App, AppParts, Listener, serve_metrics};
+use wardroom_trust::{
+    ambient::{SystemClock, SystemRng},
+    node_token::{Challenges, NodeTokens},
+    password::{Cost, PasswordHasher},
+    policy::Policy,
+    tls::server_config,
+};
+
+/// A running orchestrator.
+pub(crate) struct Running {
+    /// The engine.
+    pub(crate) engine: Arc<Engine>,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// Where people reach it.
+    pub(crate) url: String,
+    /// Where nodes reach it.
+    pub(crate) nodes_url: String,
+    /// SHA-256 of the authority's certificate.
+    pub(crate) fingerprint: [u8; 32],
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Running {
+    /// Stops: links are told, open requests end, the last audit records are signed.
+    pub(crate) async fn stop(mut self) {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Starts serving an installation.
+pub(crate) async fn start(data: &Path, config: &Config) -> anyhow::Result<Running> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let rng: Arc<dyn Rng> = Arc::new(SystemRng);
+    let hub = Arc::new(Hub::default());
+    let listener = bind(config).await?;
+    let installation = Installation::open(data, config, hub.clone()).await?;
+    let stop = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    let engine = Engine::new(Parts {
+        store: installation.store.clone(),
+        hub,
+        clock,
+        rng,
+        sealer: installation.sealer.clone(),
+        signer: installation.signer.clone(),
+    });
+    if installation.store.health().await?.engine == "sqlite" {
+        // No other process can have links open on this database.
+        installation.store.commit(Change::default().write(Write::DisconnectAllNodes)).await?;
+    }
+    let address = listener.address();
+    let names = names(config, address);
+    let url = config.text("public_url").map_or_else(|| url_of(address), str::to_owned);
+    let certificate = certificate::obtain(config, &installation.authority, &names)?;
+    tasks.spawn(certificate::keep_fresh(
+        certificate.clone(),
+        config.clone(),
+        installation.authority.clone(),
+        names.iter().cloned().collect(),
+        stop.clone(),
+    ));
+    let fingerprint = installation.authority.fingerprint();
+    let app = App::new(AppParts {
+        engine: engine.clone(),
+        policy: Arc::new(policy(config)?),
+        passwords: PasswordHasher::new(Cost::default(), &SystemRng)?,
+        node_tokens: NodeTokens::new(&installation.node_token_seed, config.token_ttl()?)?,
+        challenges: Challenges::shared(&installation.challenge_key),
+        authority_pem: installation.authority.certificate_pem(),
+        authority_fingerprint: fingerprint,
+        public_url: url.clone(),
+        hosts: names.into_iter().map(|name| name.to_ascii_lowercase()).collect(),
+        cors_origins: config
+            .list("cors_origins")
+            .iter()
+            .map(|origin| origin.parse().with_context(|| format!("cors_origins: {origin:?} is not an origin")))
+            .collect::<anyhow::Result<_>>()?,
+        limits: config.limits()?,
+        stop: stop.clone(),
+    });
+    let tls = Arc::new(server_config(certificate, config.flag("tls12")?)?);
+    let mut nodes_url = url.clone();
+    if let Some(nodes_address) = config.address("listen_nodes")? {
+        let nodes = Listener::nodes(nodes_address).await?;
+        nodes_url = url_of(nodes.address());
+        tasks.spawn(nodes.serve(app.clone(), tls.clone()));
+    }
+    if let Some(metrics) = config.address("listen_metrics")? {
+        let socket = TcpListener::bind(metrics)
+            .await
+            .with_context(|| format!("can't listen on {metrics} for metrics"))?;
+        let app = app.clone();
+        tasks.spawn(async move {
+            if let Err(error) = serve_metrics(app, socket).await {
+                tracing::error!(%error, "metrics are not served any more");
+            }
+        });
+    }
+    tasks.spawn(engine.clone().work(stop.clone()));
+    tasks.spawn(listener.serve(app, tls));
+    Ok(Running { engine, address, url, nodes_url, fingerprint, stop, tasks })
+}
+
+async fn bind(config: &Config) -> anyhow::Result<Listener> {
+    let address = config.address("listen")?.context("the setting listen is missing")?;
+    let own_door = config.address("listen_nodes")?.is_some();
+    Ok(if own_door { Listener::people(address).await? } else { Listener::all(address).await? })
+}
+
+/// `https://` and the address, by name where it is loopback.
+fn url_of(address: SocketAddr) -> String {
+    if address.ip().is_loopback() || address.ip().is_unspecified() {
+        format!("https://localhost:{}", address.port())
+    } else {
+        format!("https://{address}")
+    }
+}
+
+/// The names that this server answers to.
+fn names(config: &Config, address: SocketAddr) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> =
+        ["localhost", "127.0.0.1", "::1"].into_iter().map(str::to_owned).collect();
+    names.extend(config.list("names"));
+    if !address.ip().is_unspecified() {
+        names.insert(address.ip().to_string());
+    }
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if !host.is_empty() {
+        names.insert(host);
+    }
+    if let Some(host) = config.text("public_url").and_then(host_of) {
+        names.insert(host.to_owned());
+    }
+    names
+}
+
+/// The host in a URL.
+fn host_of(url: &str) -> Option<&str> {
+    let authority = url.split("://").nth(1)?.split('/').next()?;
+    match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => authority.split(':').next(),
+    }
+}
+
+fn policy(config: &Config) -> anyhow::Result<Policy> {
+    match config.path("policy_file") {
+        Some(file) => {
+            let text = std::fs::read_to_string(&file)
+                .with_context(|| format!("policy_file {} can't be read", file.display()))?;
+            Policy::load(&text).with_context(|| format!("policy_file {}", file.display()))
+        }
+        None => Ok(Policy::default_set()?),
+    }
+}
