@@ -35,9 +35,12 @@ pub(crate) enum AuditCommand {
     Proof(ProofArgs),
     /// Compare a node's own log with an export: what one has and the other lacks
     Compare {
-        /// The node's own log
+        /// The node's own log: `journal.jsonl` in its data folder
         #[arg(long, value_name = "FILE")]
         node_log: PathBuf,
+        /// The node's id; found out where not given
+        #[arg(long, value_name = "ID")]
+        node: Option<String>,
         /// The orchestrator's export
         export: PathBuf,
     },
@@ -197,7 +200,9 @@ pub(crate) async fn run(session: &Session, command: AuditCommand) -> Result<Exit
             }
             Ok(Exit::Ok)
         }
-        AuditCommand::Compare { node_log, export } => compare(session, &node_log, &export),
+        AuditCommand::Compare { node_log, node, export } => {
+            compare(session, &node_log, node.as_deref(), &export)
+        }
         AuditCommand::Checkpoint => {
             let note = session.api()?.text("/api/v1/audit/checkpoint").await?;
             output.text(&note)?;
@@ -341,32 +346,40 @@ fn tell(session: &Session, found: &AuditVerification) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn compare(session: &Session, node_log: &Path, export: &Path) -> Result<Exit, Failure> {
+fn compare(
+    session: &Session,
+    node_log: &Path,
+    node: Option<&str>,
+    export: &Path,
+) -> Result<Exit, Failure> {
     let open = |path: &Path| {
         File::open(path)
             .map_err(|error| Failure::usage(format!("{} can't be read: {error}", path.display())))
     };
-    let compared = offline::compare::logs(open(node_log)?, open(export)?)?;
+    let compared = offline::compare::logs(open(node_log)?, open(export)?, node)?;
     let output = &session.output;
-    let exit = if compared.differences.is_empty() { Exit::Ok } else { Exit::Found };
+    let same = compared.differences.is_empty();
+    let exit = if same && compared.fault.is_none() { Exit::Ok } else { Exit::Found };
     if output.json {
         output.json(&compared)?;
         return Ok(exit);
     }
-    if compared.differences.is_empty() {
-        output.line(&format!(
-            "{}: both logs tell the same of {} attempts",
-            compared.node, compared.attempts
-        ))?;
-        return Ok(exit);
+    if let Some(fault) = &compared.fault {
+        output.line(fault)?;
     }
-    let mut table = Table::new(&["RUN", "ATTEMPT", "DIFFERENCE"]);
-    for difference in &compared.differences {
-        table.row([difference.run.clone(), difference.fence.to_string(), difference.what.clone()]);
+    if !same {
+        let mut table = Table::new(&["RUN", "ATTEMPT", "DIFFERENCE"]);
+        for difference in &compared.differences {
+            table.row([
+                difference.run.clone(),
+                difference.fence.to_string(),
+                difference.what.clone(),
+            ]);
+        }
+        output.table(&table)?;
     }
-    output.table(&table)?;
     output.line(&format!(
-        "{}: {} differences in {} attempts",
+        "{}: {} differences; {} attempts are in both logs",
         compared.node,
         compared.differences.len(),
         compared.attempts

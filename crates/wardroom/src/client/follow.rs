@@ -110,6 +110,8 @@ struct Follower<'a> {
     progress: Progress,
     out: TextStream,
     err: TextStream,
+    /// The terminal's line was begun and not ended: progress drawn over it would take output away.
+    line_open: bool,
     failures: u32,
 }
 
@@ -132,6 +134,7 @@ impl<'a> Follower<'a> {
             progress,
             out: TextStream::default(),
             err: TextStream::default(),
+            line_open: false,
             failures: 0,
         }
     }
@@ -172,7 +175,9 @@ impl<'a> Follower<'a> {
                 self.progress.clear();
                 return Ok(run);
             }
-            self.progress.show(&said(&run));
+            if !self.line_open {
+                self.progress.show(&said(&run));
+            }
             self.watch.wait().await;
         }
     }
@@ -206,14 +211,20 @@ impl<'a> Follower<'a> {
         if self.output.json {
             return self.output.json_line(chunk);
         }
-        print(self.output, chunk, self.options.raw, &mut self.out, &mut self.err)
+        self.line_open = print(self.output, chunk, self.options.raw, &mut self.out, &mut self.err)?
+            .unwrap_or(self.line_open);
+        Ok(())
     }
 
     /// Ends what was begun on the terminal.
     fn finish(&mut self) -> Result<(), Failure> {
         self.progress.clear();
         self.output.write(Sink::Out, self.out.finish().as_bytes())?;
-        self.output.write(Sink::Err, self.err.finish().as_bytes())
+        self.output.write(Sink::Err, self.err.finish().as_bytes())?;
+        if self.line_open && self.output.err_terminal {
+            self.output.write(Sink::Err, b"\n")?;
+        }
+        Ok(())
     }
 
     /// Asks until there is an answer: a restart of the orchestrator does not end the run either.
@@ -232,7 +243,9 @@ impl<'a> Follower<'a> {
                     if failure.exit == Exit::Unreachable && self.failures < FAILURES_MAX =>
                 {
                     self.failures += 1;
-                    self.progress.show(&format!("\u{2026} {}; trying again", failure.what));
+                    if !self.line_open {
+                        self.progress.show(&format!("\u{2026} {}; trying again", failure.what));
+                    }
                     sleep(pause).await;
                     pause = (pause * 2).min(FAILURE_PAUSE_MAX);
                 }
@@ -242,14 +255,15 @@ impl<'a> Follower<'a> {
     }
 }
 
-/// Prints a piece of output on the stream that it was printed on.
+/// Prints a piece of output on the stream that it was printed on. Tells whether it left a terminal's
+/// line open; nothing when it went elsewhere.
 pub(crate) fn print(
     output: &Output,
     chunk: &OutputView,
     raw: bool,
     out: &mut TextStream,
     err: &mut TextStream,
-) -> Result<(), Failure> {
+) -> Result<Option<bool>, Failure> {
     let bytes = BASE64.decode(chunk.data.as_bytes()).map_err(|_| {
         Failure::local(
             "a piece of output is not base64; is something in front of the orchestrator?",
@@ -259,10 +273,13 @@ pub(crate) fn print(
         Stream::Stdout => (Sink::Out, out),
         Stream::Stderr => (Sink::Err, err),
     };
-    if raw || !output.is_terminal(sink) {
-        return output.write(sink, &bytes);
+    let terminal = output.is_terminal(sink);
+    if raw || !terminal {
+        output.write(sink, &bytes)?;
+    } else {
+        output.write(sink, text.push(&bytes).as_bytes())?;
     }
-    output.write(sink, text.push(&bytes).as_bytes())
+    Ok(bytes.last().filter(|_| terminal).map(|last| *last != b'\n'))
 }
 
 async fn children(api: &Api, parent: &str) -> Result<Vec<RunView>, Failure> {

@@ -5,10 +5,10 @@ use super::lines::Lines;
 use crate::client::Failure;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, io::Read};
-use wardroom_core::audit::export::LINE_BYTES_MAX;
+use wardroom_core::{Timestamp, audit::export::LINE_BYTES_MAX, digest::sha256_hex};
 
-/// The first line's `format` in a node's own log.
-pub(crate) const NODE_LOG_FORMAT: &str = "wardroom-node-log/1";
+/// The longest line of a node's log, in bytes; short output stands in it.
+const NODE_LINE_BYTES_MAX: usize = 1024 * 1024;
 /// The most attempts that are held in memory.
 const ATTEMPTS_MAX: usize = 5_000_000;
 
@@ -17,8 +17,10 @@ const ATTEMPTS_MAX: usize = 5_000_000;
 pub(crate) struct Compared {
     /// The node.
     pub(crate) node: String,
-    /// Attempts that either log tells of.
+    /// Attempts that both logs tell of.
     pub(crate) attempts: usize,
+    /// Where the node's log does not continue itself.
+    pub(crate) fault: Option<String>,
     /// What one has and the other lacks, or tells otherwise.
     pub(crate) differences: Vec<Difference>,
 }
@@ -34,30 +36,28 @@ pub(crate) struct Difference {
     pub(crate) what: String,
 }
 
-/// The first line of a node's log.
-#[derive(Debug, Deserialize)]
-struct NodeHeader {
-    format: String,
-    node: String,
-}
-
-/// A line of a node's log. Further fields may stand in it; they are the node's own.
+/// A line of a node's log, as far as it matters here.
 #[derive(Debug, Deserialize)]
 struct NodeLine {
-    run: String,
-    fence: i64,
-    /// `started`, `finished` or `refused`; others don't matter here.
+    seq: u64,
+    prev: String,
+    at: Timestamp,
     event: String,
-    #[serde(default)]
+    run: Option<String>,
+    fence: Option<i64>,
     command: Option<String>,
-    #[serde(default)]
-    end: Option<NodeEnd>,
+    result: Option<NodeResult>,
+}
+
+#[derive(Debug, Deserialize)]
+struct NodeResult {
+    end: NodeEnd,
+    started_at: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 struct NodeEnd {
     kind: String,
-    #[serde(default)]
     code: Option<i64>,
 }
 
@@ -70,18 +70,12 @@ struct ExportLine {
 #[derive(Debug, Deserialize)]
 struct Record {
     action: String,
+    actor: String,
+    at: Timestamp,
     outcome: String,
     target: String,
     #[serde(default)]
     detail: BTreeMap<String, String>,
-}
-
-/// What a log says of one attempt.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Attempt {
-    command: Option<String>,
-    started: bool,
-    ended: Option<End>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,67 +90,119 @@ enum End {
     Somehow,
 }
 
-type Attempts = BTreeMap<(String, i64), Attempt>;
-
-/// Compares the two logs.
-pub(crate) fn logs(node_log: impl Read, export: impl Read) -> Result<Compared, Failure> {
-    let (node, ours) = read_node(node_log)?;
-    let theirs = read_export(export, &node)?;
-    let mut differences = Vec::new();
-    let mut attempts = theirs.len();
-    for (key, attempt) in &ours {
-        match theirs.get(key) {
-            Some(other) => tell(key, attempt, other, &mut differences),
-            None => {
-                attempts += 1;
-                let what = "the node's log has it and the orchestrator's has not".to_owned();
-                differences.push(Difference { run: key.0.clone(), fence: key.1, what });
-            }
-        }
-    }
-    for (key, attempt) in &theirs {
-        // Whether an attempt that the orchestrator closed alone ever reached the node, only the node knows.
-        if !ours.contains_key(key) && (attempt.started || attempt.ended.is_some()) {
-            let what = "the orchestrator's log has it and the node's has not".to_owned();
-            differences.push(Difference { run: key.0.clone(), fence: key.1, what });
-        }
-    }
-    differences.sort_by(|a, b| (&a.run, a.fence).cmp(&(&b.run, b.fence)));
-    Ok(Compared { node, attempts, differences })
+/// What a log says of one attempt.
+#[derive(Debug, Clone, Default)]
+struct Attempt {
+    /// On which node; the orchestrator's log tells.
+    node: Option<String>,
+    command: Option<String>,
+    /// Whether its program was started, where the log tells.
+    started: Option<bool>,
+    /// Whether the node told the orchestrator something of it.
+    reported: bool,
+    ended: Option<End>,
+    /// When it was last spoken of.
+    at: Timestamp,
 }
 
-fn tell(
-    key: &(String, i64),
-    node: &Attempt,
-    orchestrator: &Attempt,
-    differences: &mut Vec<Difference>,
-) {
-    let mut differ =
-        |what: String| differences.push(Difference { run: key.0.clone(), fence: key.1, what });
-    if let (Some(one), Some(other)) = (&node.command, &orchestrator.command)
-        && one != other
-    {
-        differ(format!("the node ran {one}, the orchestrator recorded {other}"));
-    }
-    if node.started && !orchestrator.started && orchestrator.ended.is_none() {
-        differ("the node started it, the orchestrator recorded no start".to_owned());
-    }
-    if orchestrator.started && !node.started {
-        differ("the orchestrator recorded a start, the node started nothing".to_owned());
-    }
-    match (node.ended, orchestrator.ended) {
-        (None, Some(end)) if end != End::Somehow => {
-            differ(format!("the orchestrator recorded {}, the node recorded no end", end.said()));
+/// A run and its fencing token: together they name one attempt on one node.
+type Key = (String, i64);
+type Attempts = BTreeMap<Key, Attempt>;
+
+/// One side of the comparison.
+#[derive(Default)]
+struct Log {
+    attempts: Attempts,
+    /// What stands before this was set aside.
+    begin: Option<Timestamp>,
+    /// The last time in it.
+    end: Timestamp,
+    fault: Option<String>,
+}
+
+/// Compares the two logs. `node` is the node's id; without it, it is the one on which the export has
+/// most of the attempts that the node's log tells of.
+pub(crate) fn logs(
+    node_log: impl Read,
+    export: impl Read,
+    node: Option<&str>,
+) -> Result<Compared, Failure> {
+    let (ours, theirs) = (read_node(node_log)?, read_export(export)?);
+    let node = match node {
+        Some(node) => node.to_owned(),
+        None => guess(&ours.attempts, &theirs.attempts)?,
+    };
+    let mut found = Compared { node, attempts: 0, fault: ours.fault, differences: vec![] };
+    for (key, attempt) in &ours.attempts {
+        match theirs.attempts.get(key) {
+            Some(other) => {
+                found.attempts += 1;
+                found.hold(key, attempt, other);
+            }
+            // What happened after the export was made can't stand in it.
+            None if attempt.at > theirs.end => {}
+            None => found.differ(key, "the node's log has it and the orchestrator's has not"),
         }
-        (Some(end), None) => {
-            differ(format!("the node recorded {}, the orchestrator recorded no end", end.said()))
+    }
+    for (key, attempt) in &theirs.attempts {
+        let known = ours.attempts.contains_key(key) || attempt.node.as_ref() != Some(&found.node);
+        // A lease that ended before the node took it is not in its log, and need not be.
+        let before = ours.begin.is_some_and(|begin| attempt.at < begin);
+        if !known && attempt.reported && !before {
+            found.differ(key, "the orchestrator's log has it and the node's has not");
         }
-        (Some(one), Some(other))
-            if one != other && one != End::Somehow && other != End::Somehow =>
+    }
+    found.differences.sort_by(|a, b| (&a.run, a.fence).cmp(&(&b.run, b.fence)));
+    Ok(found)
+}
+
+fn guess(ours: &Attempts, theirs: &Attempts) -> Result<String, Failure> {
+    let mut nodes: BTreeMap<&str, usize> = BTreeMap::new();
+    for node in ours.keys().filter_map(|key| theirs.get(key)?.node.as_deref()) {
+        *nodes.entry(node).or_default() += 1;
+    }
+    let most = nodes.into_iter().max_by_key(|(_, count)| *count);
+    most.map(|(node, _)| node.to_owned()).ok_or_else(|| {
+        Failure::usage(
+            "the two logs have no attempt in common, so they don't tell which node this is",
+        )
+        .advice("Give the node's id with --node.")
+    })
+}
+
+impl Compared {
+    fn differ(&mut self, key: &Key, what: impl Into<String>) {
+        self.differences.push(Difference { run: key.0.clone(), fence: key.1, what: what.into() });
+    }
+
+    /// Holds what the two logs say of one attempt against each other.
+    fn hold(&mut self, key: &Key, node: &Attempt, orchestrator: &Attempt) {
+        if let Some(other) = orchestrator.node.as_ref().filter(|other| **other != self.node) {
+            self.differ(key, format!("the node has it, the orchestrator gave it to {other}"));
+        }
+        if let (Some(one), Some(other)) = (&node.command, &orchestrator.command)
+            && one != other
         {
-            differ(format!("the node recorded {}, the orchestrator {}", one.said(), other.said()));
+            self.differ(key, format!("the node took {one}, the orchestrator recorded {other}"));
         }
-        _ => {}
+        if orchestrator.started == Some(true) && node.started == Some(false) {
+            self.differ(key, "the orchestrator recorded a start, the node started nothing");
+        }
+        match (node.ended, orchestrator.ended) {
+            (None, Some(end)) if orchestrator.reported && end != End::Somehow => {
+                self.differ(
+                    key,
+                    format!("the orchestrator recorded {}, the node recorded no end", end.said()),
+                );
+            }
+            (Some(one), Some(other)) if one != other && other != End::Somehow => {
+                self.differ(
+                    key,
+                    format!("the node recorded {}, the orchestrator {}", one.said(), other.said()),
+                );
+            }
+            _ => {}
+        }
     }
 }
 
@@ -171,102 +217,117 @@ impl End {
     }
 }
 
-fn read_node(reader: impl Read) -> Result<(String, Attempts), Failure> {
-    let mut lines = Lines::new(reader, LINE_BYTES_MAX);
-    let wrong = |line: u64, reason: &str| {
-        Failure::usage(format!("line {line} of the node's log is not acceptable: {reason}"))
-            .advice("`wardroom-node log --data DIR` writes it.")
-    };
-    let first = lines
-        .next()?
-        .ok_or_else(|| wrong(1, "it is empty"))?
-        .map_err(|reason| wrong(1, &reason))?;
-    let header: NodeHeader =
-        serde_json::from_str(first).map_err(|error| wrong(1, &error.to_string()))?;
-    if header.format != NODE_LOG_FORMAT {
-        return Err(wrong(
-            1,
-            &format!("its format is {:?}; this program reads {NODE_LOG_FORMAT:?}", header.format),
-        ));
-    }
-    let mut attempts = Attempts::new();
+fn read_node(reader: impl Read) -> Result<Log, Failure> {
+    let mut lines = Lines::new(reader, NODE_LINE_BYTES_MAX);
+    let mut log = Log::default();
+    let mut before: Option<(String, u64)> = None;
     loop {
         let count = lines.count() + 1;
-        let Some(line) = lines.next()? else { return Ok((header.node, attempts)) };
-        let text = line.map_err(|reason| wrong(count, &reason))?;
+        let wrong = |reason: &str| {
+            Failure::usage(format!("line {count} of the node's log is not acceptable: {reason}"))
+                .advice("It is `journal.jsonl` in the node's data folder; older files may stand before it.")
+        };
+        let Some(line) = lines.next()? else { return Ok(log) };
+        let text = line.map_err(|reason| wrong(&reason))?;
         let line: NodeLine =
-            serde_json::from_str(text).map_err(|error| wrong(count, &error.to_string()))?;
-        if attempts.len() >= ATTEMPTS_MAX {
-            return Err(wrong(count, "it tells of too many attempts to compare at once"));
-        }
-        let attempt = attempts.entry((line.run, line.fence)).or_default();
-        attempt.command = line.command.or(attempt.command.take());
-        match line.event.as_str() {
-            "started" => attempt.started = true,
-            "refused" => attempt.ended = Some(End::Refused),
-            "finished" => {
-                attempt.ended = Some(match line.end {
-                    None => End::Somehow,
-                    Some(end) if end.kind == "exited" && end.code == Some(0) => End::Well,
-                    Some(_) => End::Badly,
-                });
+            serde_json::from_str(text).map_err(|error| wrong(&error.to_string()))?;
+        match &before {
+            None => log.begin = Some(line.at).filter(|_| line.seq > 0),
+            Some((hash, seq))
+                if log.fault.is_none() && (line.prev != *hash || line.seq != seq + 1) =>
+            {
+                log.fault = Some(format!(
+                    "line {count} of the node's log does not continue the line before it: \
+                     a line was altered, removed or moved here"
+                ));
             }
-            _ => {}
+            Some(_) => {}
         }
+        before = Some((sha256_hex(text.as_bytes()), line.seq));
+        if log.attempts.len() >= ATTEMPTS_MAX {
+            return Err(wrong("it tells of too many attempts to compare at once"));
+        }
+        take_line(line, &mut log);
     }
 }
 
-fn read_export(reader: impl Read, node: &str) -> Result<Attempts, Failure> {
+fn take_line(line: NodeLine, log: &mut Log) {
+    log.end = log.end.max(line.at);
+    let (Some(run), Some(fence)) = (line.run, line.fence) else { return };
+    let (started, ended) = match (line.event.as_str(), line.result) {
+        ("accepted", _) => (None, None),
+        ("refused", _) => (Some(false), Some(End::Refused)),
+        ("finished", Some(result)) => {
+            let well = result.end.kind == "exited" && result.end.code == Some(0);
+            (Some(result.started_at.is_some()), Some(if well { End::Well } else { End::Badly }))
+        }
+        // That something was recorded or discarded tells nothing of what ran.
+        _ => return,
+    };
+    let attempt = log.attempts.entry((run, fence)).or_default();
+    attempt.at = line.at;
+    attempt.command = line.command.or(attempt.command.take());
+    attempt.started = started.or(attempt.started);
+    attempt.ended = ended.or(attempt.ended);
+}
+
+fn read_export(reader: impl Read) -> Result<Log, Failure> {
     let mut lines = Lines::new(reader, LINE_BYTES_MAX);
-    let mut attempts = Attempts::new();
+    let mut log = Log::default();
     loop {
         let count = lines.count() + 1;
-        let Some(line) = lines.next()? else { return Ok(attempts) };
         let wrong = |reason: &str| {
             Failure::usage(format!("line {count} of the export is not acceptable: {reason}"))
                 .advice("`wardroom audit verify FILE` tells more.")
         };
+        let Some(line) = lines.next()? else { return Ok(log) };
         let text = line.map_err(|reason| wrong(&reason))?;
-        if !text.contains("\"run.") {
+        if !text.starts_with("{\"index\"") {
             continue;
         }
         let parsed: ExportLine =
             serde_json::from_str(text).map_err(|error| wrong(&error.to_string()))?;
-        take(parsed.record, node, &mut attempts);
-        if attempts.len() > ATTEMPTS_MAX {
+        log.end = log.end.max(parsed.record.at);
+        take_record(parsed.record, &mut log.attempts);
+        if log.attempts.len() > ATTEMPTS_MAX {
             return Err(wrong("it tells of too many attempts to compare at once"));
         }
     }
 }
 
-/// Takes what a record says of an attempt on this node.
-fn take(record: Record, node: &str, attempts: &mut Attempts) {
+/// Takes what a record says of an attempt.
+fn take_record(record: Record, attempts: &mut Attempts) {
     let Some(fence) = record.detail.get("fence").and_then(|fence| fence.parse::<i64>().ok()) else {
         return;
     };
-    if record.detail.get("node").is_none_or(|on| on != node) {
-        return;
-    }
+    // What the node reported, it recorded as actor; that is the only end of which its log must tell.
+    let by_node = record.actor.starts_with("node_");
     let (started, ended) = match record.action.as_str() {
-        "run.started" => (true, None),
-        // What the node reported: the only end of which its own log must tell as well.
-        "run.ended" => (false, Some(end_of(&record))),
-        // The orchestrator closed it: what the node knows of it is open.
-        "run.lease_lapsed" | "run.node_gone" | "run.deadline_passed" => (false, Some(End::Somehow)),
+        "run.leased" => (None, None),
+        "run.started" => (Some(true), None),
+        "run.ended" if by_node => (None, Some(end_of(&record))),
+        "run.ended" | "run.lease_lapsed" | "run.node_gone" | "run.deadline_passed" => {
+            (None, Some(End::Somehow))
+        }
         _ => return,
     };
+    let node = if by_node { Some(record.actor) } else { record.detail.get("node").cloned() };
     let attempt = attempts.entry((record.target, fence)).or_default();
-    attempt.started |= started;
+    attempt.node = node.or(attempt.node.take());
+    attempt.started = started.or(attempt.started);
     attempt.ended = ended.or(attempt.ended);
+    attempt.reported |= by_node;
     attempt.command = record.detail.get("command").cloned().or(attempt.command.take());
+    attempt.at = record.at;
 }
 
 fn end_of(record: &Record) -> End {
     match (record.detail.get("state").map(String::as_str), record.outcome.as_str()) {
         (_, "refused") => End::Refused,
         (Some("succeeded"), _) => End::Well,
-        (Some("failed" | "retrying" | "timed_out" | "interrupted"), _) => End::Badly,
-        // A run may be cancelled and its command have ended well just before.
+        (Some("failed" | "timed_out" | "interrupted"), _) => End::Badly,
+        // Before its next attempt a run does not tell whether this one failed or was refused, and one that
+        // was cancelled may have ended well just before.
         _ => End::Somehow,
     }
 }

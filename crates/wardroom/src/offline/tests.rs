@@ -3,7 +3,7 @@
 use super::*;
 use crate::client::Exit;
 use data_encoding::HEXLOWER;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::PathBuf;
 use wardroom_core::{
     Action, Role, Timestamp,
@@ -255,60 +255,81 @@ fn a_private_file_appears_whole_or_not_at_all() {
     );
 }
 
-fn node_line(run: &str, event: &str, end: Option<Value>) -> String {
-    json!({"at": "2026-01-01T00:00:00Z", "event": event, "run": run, "fence": 1, "command": "echo", "end": end}).to_string()
+/// A node's log with its chain: run, event and, for an end, whether it was started and its exit code.
+fn node_log(events: &[(&str, &str, Option<i64>)]) -> Vec<String> {
+    let mut lines: Vec<String> = vec![];
+    for (seq, (run, event, code)) in events.iter().enumerate() {
+        let prev = wardroom_core::digest::sha256_hex(
+            lines.last().map_or(&b""[..], |line| line.as_bytes()),
+        );
+        let result = code.map(|code| {
+            json!({"end": {"kind": "exited", "code": code}, "message": null, "started_at": "2026-01-01T00:00:01Z",
+                   "finished_at": "2026-01-01T00:00:02Z", "cpu_ms": 0, "memory_peak_bytes": 0, "output_bytes": 0})
+        });
+        let mut line = json!({"seq": seq, "prev": prev, "at": "2026-01-01T00:00:00Z", "event": event, "run": run, "fence": 1});
+        match result {
+            Some(result) => line["result"] = result,
+            None => line["command"] = json!("echo"),
+        }
+        lines.push(line.to_string());
+    }
+    lines
 }
 
 fn export_line(run: &str, action: &str, state: &str, node: &str) -> String {
     let outcome = if state == "refused" { "refused" } else { "done" };
-    json!({"index": 0, "leaf": "", "record": {
-        "action": action, "actor": node, "outcome": outcome, "target": run,
-        "detail": {"fence": "1", "node": node, "state": state, "command": "echo"}}})
-    .to_string()
+    let body = json!({
+        "action": action, "actor": if action == "run.leased" { "system" } else { node }, "outcome": outcome, "target": run,
+        "at": "2026-01-01T00:00:05Z", "detail": {"fence": "1", "node": node, "state": state, "command": "echo"}});
+    record_line(&AuditEntry { index: 0, body: body.to_string(), leaf: [0; 32] })
 }
 
 fn compared(node: &[String], export: &[String]) -> compare::Compared {
-    let header = json!({"format": compare::NODE_LOG_FORMAT, "node": "node_1"}).to_string();
-    let node =
-        std::iter::once(&header).chain(node).map(|line| format!("{line}\n")).collect::<String>();
-    compare::logs(node.as_bytes(), export.join("\n").as_bytes()).unwrap()
+    compare::logs(node.join("\n").as_bytes(), export.join("\n").as_bytes(), None).unwrap()
 }
 
 #[test]
 fn two_logs_that_tell_the_same_do_not_differ() {
-    let exited = |code: i64| Some(json!({"kind": "exited", "code": code}));
-    let node = [
-        node_line("run_1", "started", None),
-        node_line("run_1", "finished", exited(0)),
-        node_line("run_2", "refused", None),
-        node_line("run_3", "started", None),
-        node_line("run_3", "finished", exited(3)),
-    ];
+    let node = node_log(&[
+        ("run_1", "accepted", None),
+        ("run_1", "finished", Some(0)),
+        ("run_1", "recorded", None),
+        ("run_2", "refused", None),
+        ("run_3", "accepted", None),
+        ("run_3", "finished", Some(3)),
+        ("run_4", "accepted", None),
+    ]);
     let export = [
+        export_line("run_1", "run.leased", "leased", "node_1"),
         export_line("run_1", "run.started", "running", "node_1"),
         export_line("run_1", "run.ended", "succeeded", "node_1"),
         export_line("run_2", "run.ended", "refused", "node_1"),
         export_line("run_3", "run.started", "running", "node_1"),
         export_line("run_3", "run.ended", "retrying", "node_1"),
+        export_line("run_4", "run.started", "running", "node_1"),
+        // Leased, but lost on the way to the node.
+        export_line("run_5", "run.leased", "leased", "node_1"),
         export_line("run_9", "run.ended", "succeeded", "node_2"),
     ];
     let found = compared(&node, &export);
-    assert_eq!((found.attempts, found.differences), (3, vec![]));
+    assert_eq!((found.node.as_str(), found.attempts), ("node_1", 4));
+    assert_eq!((found.fault, found.differences), (None, vec![]));
 }
 
 #[test]
 fn what_one_log_lacks_or_tells_otherwise_is_listed() {
-    let exited = |code: i64| Some(json!({"kind": "exited", "code": code}));
-    let node = [
-        node_line("run_1", "started", None),
-        node_line("run_1", "finished", exited(1)),
-        node_line("run_2", "started", None),
-        node_line("run_2", "finished", exited(0)),
-    ];
+    let node = node_log(&[
+        ("run_1", "accepted", None),
+        ("run_1", "finished", Some(1)),
+        ("run_2", "accepted", None),
+        ("run_2", "finished", Some(0)),
+        ("run_4", "refused", None),
+    ]);
     let export = [
         export_line("run_1", "run.started", "running", "node_1"),
         export_line("run_1", "run.ended", "succeeded", "node_1"),
         export_line("run_3", "run.started", "running", "node_1"),
+        export_line("run_4", "run.started", "running", "node_1"),
     ];
     let found = compared(&node, &export);
     let told: Vec<String> =
@@ -319,31 +340,30 @@ fn what_one_log_lacks_or_tells_otherwise_is_listed() {
             "run_1: the node recorded an end without success, the orchestrator success",
             "run_2: the node's log has it and the orchestrator's has not",
             "run_3: the orchestrator's log has it and the node's has not",
+            "run_4: the orchestrator recorded a start, the node started nothing",
         ]
     );
-    let failure = compare::logs(&b"{}"[..], &b""[..]).unwrap_err();
-    assert_eq!(failure.exit, Exit::Usage);
+    let failure = compare::logs(node.join("\n").as_bytes(), &b""[..], None).unwrap_err();
+    assert!(failure.exit == Exit::Usage && failure.further.concat().contains("--node"));
+    assert_eq!(compare::logs(&b"{}"[..], &b""[..], None).unwrap_err().exit, Exit::Usage);
 }
 
 #[test]
-fn zz_scratch_speed() {
-    use wardroom_core::audit::merkle::node_hash;
-    let body = body(1).repeat(3);
-    let body = &body.as_bytes()[..300];
-    let start = std::time::Instant::now();
-    let mut hash = leaf_hash(body);
-    for _ in 0..500_000 {
-        hash = node_hash(&leaf_hash(body), &hash);
-    }
-    eprintln!("hashes: {:?} {hash:?}", start.elapsed());
-    let line = record_line(&AuditEntry { index: 1, body: String::from_utf8(body.to_vec()).unwrap().replace('}', " ").replace('{', " "), leaf: hash });
-    let _ = line;
-    let text = std::fs::read_to_string("/tmp/wrc-export.jsonl").unwrap();
-    let start = std::time::Instant::now();
-    let mut n = 0;
-    for line in text.lines().skip(1) {
-        let v: &serde_json::value::RawValue = serde_json::from_str(line).unwrap();
-        n += v.get().len();
-    }
-    eprintln!("raw parse: {:?} {n}", start.elapsed());
+fn a_node_log_that_was_changed_does_not_continue_itself() {
+    let whole = node_log(&[
+        ("run_1", "accepted", None),
+        ("run_1", "finished", Some(0)),
+        ("run_2", "accepted", None),
+    ]);
+    let export = [
+        export_line("run_1", "run.ended", "succeeded", "node_1"),
+        export_line("run_2", "run.leased", "leased", "node_1"),
+    ];
+    assert_eq!(compared(&whole, &export).fault, None);
+    let mut altered = whole.clone();
+    altered[1] = altered[1].replace("\"code\":0", "\"code\":1");
+    assert!(compared(&altered, &export).fault.unwrap().starts_with("line 3 of the node's log"));
+    let mut removed = whole;
+    removed.remove(1);
+    assert!(compared(&removed, &export).fault.unwrap().starts_with("line 2 of the node's log"));
 }

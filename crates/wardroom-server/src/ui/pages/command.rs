@@ -94,6 +94,8 @@ pub(crate) struct Field {
     pub(crate) kind: &'static str,
     /// Whether a value must be given.
     pub(crate) required: bool,
+    /// Whether its value is given back to nobody.
+    pub(crate) secret: bool,
     /// How it is entered.
     pub(crate) control: Control,
     /// What stands in it; never a secret.
@@ -141,6 +143,7 @@ impl Field {
             description: parameter.description.clone(),
             kind: kind_name(&parameter.kind),
             required: parameter.required && parameter.default.is_none(),
+            secret: parameter.secret,
             control: control(parameter),
             value,
             hint: hint(parameter),
@@ -198,7 +201,7 @@ impl CommandForm {
         for field in &mut self.fields {
             let value = typed.get(&format!("{PREFIX}{}", field.name));
             match field.control {
-                Control::Secret(_) => {}
+                _ if field.secret => {}
                 Control::Flag => field.value = value.is_some().to_string(),
                 _ => field.value = value.cloned().unwrap_or_default(),
             }

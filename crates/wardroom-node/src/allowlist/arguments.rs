@@ -1,0 +1,106 @@
+//! From checked values to a program's arguments. Nothing is ever split, joined or interpreted.
+
+use super::{Argument, Command, Does};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
+use std::{collections::BTreeMap, path::{Path, PathBuf}};
+use wardroom_core::command::{ParameterKind, ParameterValue, Parameters, PathEntry};
+
+/// A value that does not hold at the moment of use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("parameter {parameter}: {reason}")]
+pub struct Refused {
+    /// The parameter.
+    pub parameter: String,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// The arguments for these values, and the paths among them, which the sandbox must let through.
+pub fn resolve(command: &Command, values: &Parameters) -> Result<(Vec<String>, Vec<PathBuf>), Refused> {
+    let Does::Program { arguments, flags, .. } = &command.does else { return Ok((vec![], vec![])) };
+    let mut paths = Vec::new();
+    for parameter in &command.spec.parameters {
+        let ParameterKind::Path { roots, entry } = &parameter.kind else { continue };
+        let Some(ParameterValue::Text(path)) = values.get(&parameter.name) else { continue };
+        beneath(path, roots, *entry)
+            .map_err(|reason| Refused { parameter: parameter.name.clone(), reason })?;
+        paths.push(PathBuf::from(path));
+    }
+    let mut resolved = Vec::with_capacity(arguments.len());
+    for argument in arguments {
+        match argument {
+            Argument::Fixed(text) => resolved.push(text.clone()),
+            Argument::Value { prefix, parameter } => fill(prefix, parameter, values, flags, &mut resolved),
+        }
+    }
+    Ok((resolved, paths))
+}
+
+fn fill(
+    prefix: &str,
+    parameter: &str,
+    values: &Parameters,
+    flags: &BTreeMap<String, Vec<String>>,
+    resolved: &mut Vec<String>,
+) {
+    match values.get(parameter) {
+        Some(ParameterValue::Text(text)) => resolved.push(format!("{prefix}{text}")),
+        Some(ParameterValue::Integer(number)) => resolved.push(format!("{prefix}{number}")),
+        Some(ParameterValue::Flag(true)) => resolved.extend(flags.get(parameter).into_iter().flatten().cloned()),
+        Some(ParameterValue::Flag(false)) | None => {}
+    }
+}
+
+/// Resolves a path beneath its root without following a single symbolic link. What the program opens
+/// later is resolved again by the kernel, inside the sandbox, which lets nothing through but the
+/// places that the list names: a link planted in between leads nowhere.
+fn beneath(path: &str, roots: &[String], entry: PathEntry) -> Result<(), String> {
+    let root = roots
+        .iter()
+        .filter(|root| Path::new(path).starts_with(root))
+        .max_by_key(|root| root.len())
+        .ok_or("it is beneath none of its roots")?;
+    let rest = Path::new(path).strip_prefix(root).map_err(|error| error.to_string())?;
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let folder = rustix::fs::open(root.as_str(), flags | OFlags::DIRECTORY, Mode::empty())
+        .map_err(|error| format!("its root {root} can't be opened: {error}"))?;
+    let rest = if rest.as_os_str().is_empty() { Path::new(".") } else { rest };
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let found = openat2(&folder, rest, flags, Mode::empty(), resolve).map_err(|error| match error {
+        rustix::io::Errno::LOOP => "a symbolic link stands in the path".to_owned(),
+        rustix::io::Errno::XDEV => "it leads out of its root".to_owned(),
+        error => error.to_string(),
+    })?;
+    let kind = FileType::from_raw_mode(fstat(&found).map_err(|error| error.to_string())?.st_mode);
+    match (entry, kind) {
+        (PathEntry::File, FileType::RegularFile)
+        | (PathEntry::Directory, FileType::Directory)
+        | (PathEntry::Any, FileType::RegularFile | FileType::Directory) => Ok(()),
+        (PathEntry::File, _) => Err("it is not a regular file".into()),
+        (PathEntry::Directory, _) => Err("it is not a folder".into()),
+        (PathEntry::Any, _) => Err("it is neither a regular file nor a folder".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn symbolic_links_and_escapes_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        std::fs::create_dir(&root).unwrap();
+        std::fs::write(root.join("good"), "x").unwrap();
+        std::fs::write(folder.path().join("secret"), "x").unwrap();
+        std::os::unix::fs::symlink("../secret", root.join("link")).unwrap();
+        let roots = vec![root.display().to_string()];
+        let check = |name: &str, entry| beneath(&format!("{}/{name}", root.display()), &roots, entry);
+        assert_eq!(check("good", PathEntry::File), Ok(()));
+        assert!(check("good", PathEntry::Directory).is_err());
+        assert!(check("link", PathEntry::Any).unwrap_err().contains("symbolic link"));
+        assert!(check("missing", PathEntry::Any).is_err());
+        assert!(check("../secret", PathEntry::Any).is_err());
+    }
+}
