@@ -82,7 +82,8 @@ impl Engine {
         self: Arc<Self>,
     ) -> Result<impl Stream<Item = Result<String, EngineError>> + Send + use<>, EngineError> {
         let walk = self.walk_audit().await?;
-        let header = Header { format: FORMAT.to_owned(), verifier_key: self.audit_key(), size: walk.size };
+        let header =
+            Header { format: FORMAT.to_owned(), verifier_key: self.audit_key(), size: walk.size };
         let first = serde_json::to_string(&header).unwrap_or_default() + "\n";
         let rest = futures_util::stream::try_unfold(walk, |mut walk| async move {
             let Some(steps) = walk.next().await? else { return Ok(None) };

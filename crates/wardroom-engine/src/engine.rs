@@ -111,7 +111,8 @@ impl Engine {
 
     /// Seals values for a run.
     pub(crate) fn seal_parameters(&self, values: &Values) -> Result<Vec<u8>, EngineError> {
-        let plain = serde_json::to_vec(values).map_err(|error| EngineError::Seal(error.to_string()))?;
+        let plain =
+            serde_json::to_vec(values).map_err(|error| EngineError::Seal(error.to_string()))?;
         self.sealer
             .seal(SEAL_PARAMETERS, &plain, &*self.rng)
             .map_err(|error| EngineError::Seal(error.to_string()))
@@ -145,6 +146,10 @@ impl Values {
 
     /// All of them, for the node.
     pub(crate) fn all(&self) -> Parameters {
-        self.shown.iter().chain(&self.secret).map(|(name, value)| (name.clone(), value.clone())).collect()
+        self.shown
+            .iter()
+            .chain(&self.secret)
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     }
 }

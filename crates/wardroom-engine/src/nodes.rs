@@ -69,7 +69,11 @@ impl Engine {
     }
 
     /// Withdraws a join token that was not used.
-    pub async fn revoke_join_token(&self, id: JoinTokenId, audit: AuditDraft) -> Result<(), EngineError> {
+    pub async fn revoke_join_token(
+        &self,
+        id: JoinTokenId,
+        audit: AuditDraft,
+    ) -> Result<(), EngineError> {
         self.store.lookup_join_token(id).await?.ok_or(EngineError::NotFound("join token"))?;
         let change =
             Change::recorded(audit.on(id)).write(Write::RevokeJoinToken { id, at: self.now() });
@@ -80,9 +84,10 @@ impl Engine {
     pub async fn enrol(&self, enrolment: Enrolment, origin: &Origin) -> Result<Node, EngineError> {
         match self.try_enrol(&enrolment, origin).await {
             Err(EngineError::JoinToken(why)) => {
-                let audit = AuditDraft::event("node.enrol", &Principal::Anonymous, origin, self.now())
-                    .on(enrolment.token)
-                    .outcome(AuditOutcome::Refused, why);
+                let audit =
+                    AuditDraft::event("node.enrol", &Principal::Anonymous, origin, self.now())
+                        .on(enrolment.token)
+                        .outcome(AuditOutcome::Refused, why);
                 self.record(audit).await?;
                 Err(EngineError::JoinToken(why))
             }

@@ -53,7 +53,8 @@ impl Engine {
 
     /// Takes up what an earlier process left half done.
     async fn take_up(&self) -> Result<(), EngineError> {
-        let filter = RunFilter { state: Some(RunState::Running), top_level: true, ..RunFilter::default() };
+        let filter =
+            RunFilter { state: Some(RunState::Running), top_level: true, ..RunFilter::default() };
         let mut page = PageRequest::new(None, PAGE_ITEMS_MAX);
         loop {
             let found = self.store.list_runs(&filter, page).await?;
@@ -114,7 +115,8 @@ impl Engine {
             }
         }
         let filter = RunFilter { state: Some(RunState::Queued), ..RunFilter::default() };
-        let waiting = self.store.list_runs(&filter, PageRequest::<RunId>::new(None, PAGE_ITEMS_MAX)).await?;
+        let waiting =
+            self.store.list_runs(&filter, PageRequest::<RunId>::new(None, PAGE_ITEMS_MAX)).await?;
         for run in waiting.items {
             for hint in self.takers(&run) {
                 self.heed(hint).await?;

@@ -8,7 +8,11 @@ use crate::{
 };
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use std::{io::{IsTerminal as _, Read as _, Write as _}, path::PathBuf, process::ExitCode};
+use std::{
+    io::{IsTerminal as _, Read as _, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 /// Runs what its own allow-list defines, for an orchestrator that it was enrolled with.
 ///
@@ -78,16 +82,23 @@ enum Verb {
 
 fn run_as(text: &str) -> Result<RunAs, String> {
     let (uid, gid) = text.split_once(':').ok_or("give UID:GID")?;
-    let number = |text: &str| text.parse::<u32>().ok().filter(|id| *id != 0).ok_or("ids are numbers other than 0");
+    let number = |text: &str| {
+        text.parse::<u32>().ok().filter(|id| *id != 0).ok_or("ids are numbers other than 0")
+    };
     Ok(RunAs { uid: number(uid)?, gid: number(gid)? })
 }
 
 impl CommandLine {
     /// Does it.
     pub fn run(self) -> ExitCode {
-        let filter = tracing_subscriber::EnvFilter::try_from_env("WARDROOM_LOG").unwrap_or_else(|_| "info".into());
+        let filter = tracing_subscriber::EnvFilter::try_from_env("WARDROOM_LOG")
+            .unwrap_or_else(|_| "info".into());
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-        let started = if self.log_json { log.json().flatten_event(true).try_init() } else { log.with_ansi(std::io::stderr().is_terminal()).try_init() };
+        let started = if self.log_json {
+            log.json().flatten_event(true).try_init()
+        } else {
+            log.with_ansi(std::io::stderr().is_terminal()).try_init()
+        };
         let outcome = match started {
             Ok(()) => self.verb.run(),
             Err(error) => Err(anyhow::anyhow!("the log can't be started: {error}")),
@@ -112,13 +123,22 @@ impl Verb {
                     Some(token) => token,
                     None => from_stdin()?,
                 };
-                let name = name.unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned());
-                let joined = runtime()?.block_on(identity::join(&server, token.trim(), &data, &commands, &name))?;
+                let name = name.unwrap_or_else(|| {
+                    rustix::system::uname().nodename().to_string_lossy().into_owned()
+                });
+                let joined = runtime()?.block_on(identity::join(
+                    &server,
+                    token.trim(),
+                    &data,
+                    &commands,
+                    &name,
+                ))?;
                 complain(&format!("enrolled as {} ({})", joined.name, joined.node));
                 Ok(ExitCode::SUCCESS)
             }
             Self::Run { data, commands, run_as, runs_max } => {
-                let options = Options { data: std::path::absolute(data)?, commands, run_as, runs_max };
+                let options =
+                    Options { data: std::path::absolute(data)?, commands, run_as, runs_max };
                 let local = tokio::task::LocalSet::new();
                 local.block_on(&runtime()?, Daemon::run(options, stopped()))?;
                 Ok(ExitCode::SUCCESS)
@@ -128,13 +148,19 @@ impl Verb {
                     .with_context(|| format!("{} can't be read", data.display()))?
                     .flatten()
                     .map(|entry| entry.path())
-                    .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("journal.0")))
+                    .filter(|path| {
+                        path.file_name()
+                            .is_some_and(|name| name.to_string_lossy().starts_with("journal.0"))
+                    })
                     .collect();
                 files.sort();
                 files.push(data.join("journal.jsonl"));
                 let mut text = String::new();
                 for file in files {
-                    text.push_str(&std::fs::read_to_string(&file).with_context(|| file.display().to_string())?);
+                    text.push_str(
+                        &std::fs::read_to_string(&file)
+                            .with_context(|| file.display().to_string())?,
+                    );
                 }
                 journal::verify(text.lines())?;
                 print(&text)?;
@@ -149,8 +175,18 @@ fn check(file: &std::path::Path) -> anyhow::Result<ExitCode> {
         Ok(list) => {
             let mut text = String::new();
             for command in list.commands.values() {
-                let names: Vec<&str> = command.spec.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
-                text.push_str(&format!("{:<20} {} ({})\n", command.spec.name, command.spec.description, names.join(", ")));
+                let names: Vec<&str> = command
+                    .spec
+                    .parameters
+                    .iter()
+                    .map(|parameter| parameter.name.as_str())
+                    .collect();
+                text.push_str(&format!(
+                    "{:<20} {} ({})\n",
+                    command.spec.name,
+                    command.spec.description,
+                    names.join(", ")
+                ));
             }
             print(&text)?;
             Ok(ExitCode::SUCCESS)
@@ -166,13 +202,18 @@ fn check(file: &std::path::Path) -> anyhow::Result<ExitCode> {
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime can't be started")
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the runtime can't be started")
 }
 
 /// Until SIGINT or SIGTERM.
 async fn stopped() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         return std::future::pending().await;
     };
     tokio::select! {
@@ -183,7 +224,10 @@ async fn stopped() {
 
 fn from_stdin() -> anyhow::Result<String> {
     let mut text = String::new();
-    std::io::stdin().take(1024).read_to_string(&mut text).context("the join token can't be read")?;
+    std::io::stdin()
+        .take(1024)
+        .read_to_string(&mut text)
+        .context("the join token can't be read")?;
     Ok(text)
 }
 

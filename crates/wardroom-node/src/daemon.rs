@@ -18,9 +18,14 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{sync::{mpsc, watch}, time::Instant};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use wardroom_core::command::{ParameterValue, Parameters};
-use wardroom_wire::link::{self as wire, CatalogueShape, NodeFrame, OrchestratorFrame, ReportShape};
+use wardroom_wire::link::{
+    self as wire, CatalogueShape, NodeFrame, OrchestratorFrame, ReportShape,
+};
 
 /// The most runs at the same time, whatever is asked for.
 const RUNS_MAX: u32 = 256;
@@ -66,7 +71,10 @@ impl Daemon {
         let runner = Runner { journal, scratch, spool, run_as: options.run_as };
         let enforced = probe(&runner).await;
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let most = options.runs_max.unwrap_or(u32::try_from(cpus * 4).unwrap_or(RUNS_MAX)).clamp(1, RUNS_MAX);
+        let most = options
+            .runs_max
+            .unwrap_or(u32::try_from(cpus * 4).unwrap_or(RUNS_MAX))
+            .clamp(1, RUNS_MAX);
         let daemon = Rc::new_cyclic(|this| Self {
             identity,
             lists,
@@ -165,7 +173,8 @@ impl Daemon {
     pub(crate) fn catalogue(&self) -> NodeFrame {
         let catalogue = self.lists.borrow().list.catalogue();
         // Both have the same JSON by contract; a test of the list keeps it so.
-        let catalogue = serde_json::to_value(catalogue).and_then(serde_json::from_value::<CatalogueShape>);
+        let catalogue =
+            serde_json::to_value(catalogue).and_then(serde_json::from_value::<CatalogueShape>);
         NodeFrame::Catalogue { catalogue: catalogue.unwrap_or_default() }
     }
 
@@ -190,7 +199,14 @@ impl Daemon {
                 let deadline = deadline_ms.map(Duration::from_millis);
                 let outgoing = outgoing.clone();
                 tokio::task::spawn_local(async move {
-                    let offer = Offer { run, fence, command, digest, parameters: parameters.unwrap_or_default(), deadline };
+                    let offer = Offer {
+                        run,
+                        fence,
+                        command,
+                        digest,
+                        parameters: parameters.unwrap_or_default(),
+                        deadline,
+                    };
                     this.take_offer(offer, &outgoing).await;
                 });
             }
@@ -214,7 +230,9 @@ impl Daemon {
                 tracing::warn!(run, fence, "the orchestrator does not want this run from here");
                 tokio::task::spawn_local(async move { this.runner.forget(&held, true).await });
             }
-            OrchestratorFrame::Welcome { .. } | OrchestratorFrame::Renewed { .. } | OrchestratorFrame::Goodbye { .. } => {}
+            OrchestratorFrame::Welcome { .. }
+            | OrchestratorFrame::Renewed { .. }
+            | OrchestratorFrame::Goodbye { .. } => {}
         }
     }
 
@@ -244,13 +262,17 @@ impl Daemon {
             if self.active() < self.runs_max as usize {
                 return Ok(judged);
             }
-            Err(Refusal { code: "busy", message: format!("the node runs {} commands already", self.runs_max) })
+            Err(Refusal {
+                code: "busy",
+                message: format!("the node runs {} commands already", self.runs_max),
+            })
         });
         let (command, values) = match judged {
             Ok(judged) => judged,
             Err(refusal) => return self.refuse(&offer, refusal, outgoing).await,
         };
-        let held = Held::new(offer.run.clone(), offer.fence, Output::new(&self.runner.spool, &offer.run));
+        let held =
+            Held::new(offer.run.clone(), offer.fence, Output::new(&self.runner.spool, &offer.run));
         // Held before it is durable: the same offer must not slip in beside it.
         self.hold(held.clone());
         if let Err(refusal) = self.runner.accept(&offer, &values).await {
@@ -309,8 +331,13 @@ async fn probe(runner: &Runner) -> BTreeMap<String, bool> {
         env: BTreeMap::new(),
         scratch: runner.scratch.clone(),
         limits: Limits {
-            wall_ms_max: 10_000, cpu_seconds_max: 5, memory_bytes_max: 256 << 20, processes_max: 8,
-            open_files_max: 64, file_bytes_max: 1 << 20, output_bytes_max: 1 << 16,
+            wall_ms_max: 10_000,
+            cpu_seconds_max: 5,
+            memory_bytes_max: 256 << 20,
+            processes_max: 8,
+            open_files_max: 64,
+            file_bytes_max: 1 << 20,
+            output_bytes_max: 1 << 16,
         },
         access: Access::default(),
         run_as: runner.run_as,
@@ -328,14 +355,22 @@ async fn probe(runner: &Runner) -> BTreeMap<String, bool> {
             BTreeSet::new()
         }
     };
-    Ability::ALL.iter().map(|ability| (ability.as_str().to_owned(), enforced.contains(ability))).collect()
+    Ability::ALL
+        .iter()
+        .map(|ability| (ability.as_str().to_owned(), enforced.contains(ability)))
+        .collect()
 }
 
 /// Keeps a second daemon away from the same data.
 fn lock(data: &Path) -> anyhow::Result<std::fs::File> {
     let path = data.join("lock");
-    let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path).with_context(|| format!("{} can't be opened", path.display()))?;
-    file.try_lock().map_err(|_| anyhow::anyhow!("another wardroom-node runs with {}", data.display()))?;
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .with_context(|| format!("{} can't be opened", path.display()))?;
+    file.try_lock()
+        .map_err(|_| anyhow::anyhow!("another wardroom-node runs with {}", data.display()))?;
     Ok(file)
 }
-

@@ -5,7 +5,10 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use data_encoding::BASE64URL_NOPAD;
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    client::{WebPkiServerVerifier, danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier}},
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
     crypto::{CryptoProvider, aws_lc_rs::default_provider},
     version::TLS13,
 };
@@ -23,8 +26,8 @@ use std::{
 use wardroom_wire::{
     error::Problem,
     link::{
-        CHALLENGE_CONTEXT, CHALLENGE_PATH, ChallengeRequest, ChallengeResponse, ENROL_CONTEXT, ENROL_PATH,
-        EnrolRequest, EnrolResponse, TOKEN_PATH, TokenRequest, TokenResponse,
+        CHALLENGE_CONTEXT, CHALLENGE_PATH, ChallengeRequest, ChallengeResponse, ENROL_CONTEXT,
+        ENROL_PATH, EnrolRequest, EnrolResponse, TOKEN_PATH, TokenRequest, TokenResponse,
     },
 };
 
@@ -59,15 +62,24 @@ pub struct Identity {
 impl Identity {
     /// Reads the identity in `folder`.
     pub fn load(folder: &Path) -> anyhow::Result<Self> {
-        let text = fs::read_to_string(folder.join("node.json"))
-            .with_context(|| format!("this node is not enrolled in {}: run wardroom-node join", folder.display()))?;
-        let enrolment = serde_json::from_str(&text).context("node.json is damaged; join again with a new folder")?;
+        let text = fs::read_to_string(folder.join("node.json")).with_context(|| {
+            format!("this node is not enrolled in {}: run wardroom-node join", folder.display())
+        })?;
+        let enrolment = serde_json::from_str(&text)
+            .context("node.json is damaged; join again with a new folder")?;
         let path = folder.join("key.pk8");
         let mode = fs::metadata(&path).context("the node's key is missing")?.mode();
-        ensure!(mode & 0o077 == 0, "the node's key {0} may be read by others: run chmod 600 {0} and enrol the node anew", path.display());
-        let key = Ed25519KeyPair::from_pkcs8(&fs::read(&path)?).map_err(|_| anyhow::anyhow!("the node's key is damaged"))?;
+        ensure!(
+            mode & 0o077 == 0,
+            "the node's key {0} may be read by others: run chmod 600 {0} and enrol the node anew",
+            path.display()
+        );
+        let key = Ed25519KeyPair::from_pkcs8(&fs::read(&path)?)
+            .map_err(|_| anyhow::anyhow!("the node's key is damaged"))?;
         let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_file_iter(folder.join("authority.pem")).context("the authority's certificate is missing")? {
+        for certificate in CertificateDer::pem_file_iter(folder.join("authority.pem"))
+            .context("the authority's certificate is missing")?
+        {
             roots.add(certificate?)?;
         }
         let tls = client_config(|builder| Ok(builder.with_root_certificates(roots)))?;
@@ -84,11 +96,13 @@ impl Identity {
     pub async fn access_token(&self) -> anyhow::Result<(String, Duration)> {
         let node = self.enrolment.node.clone();
         let asked = ChallengeRequest { node: node.clone() };
-        let given: ChallengeResponse = post(&self.client, &self.enrolment.server, CHALLENGE_PATH, &asked).await?;
+        let given: ChallengeResponse =
+            post(&self.client, &self.enrolment.server, CHALLENGE_PATH, &asked).await?;
         let message = format!("{CHALLENGE_CONTEXT}{}", given.challenge);
         let signature = BASE64URL_NOPAD.encode(self.key.sign(message.as_bytes()).as_ref());
         let proof = TokenRequest { node, challenge: given.challenge, signature };
-        let token: TokenResponse = post(&self.client, &self.enrolment.server, TOKEN_PATH, &proof).await?;
+        let token: TokenResponse =
+            post(&self.client, &self.enrolment.server, TOKEN_PATH, &proof).await?;
         Ok((token.token, Duration::from_secs(token.expires_in)))
     }
 }
@@ -96,8 +110,11 @@ impl Identity {
 type Builder = rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>;
 type Verified = rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>;
 
-fn client_config(verify: impl FnOnce(Builder) -> anyhow::Result<Verified>) -> anyhow::Result<ClientConfig> {
-    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider())).with_protocol_versions(&[&TLS13])?;
+fn client_config(
+    verify: impl FnOnce(Builder) -> anyhow::Result<Verified>,
+) -> anyhow::Result<ClientConfig> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_protocol_versions(&[&TLS13])?;
     Ok(verify(builder)?.with_no_client_auth())
 }
 
@@ -119,41 +136,76 @@ async fn post<T: serde::de::DeserializeOwned>(
     body: &impl Serialize,
 ) -> anyhow::Result<T> {
     let url = format!("{}{path}", server.trim_end_matches('/'));
-    let answer = client.post(&url).json(body).send().await.with_context(|| format!("{server} can't be reached"))?;
+    let answer = client
+        .post(&url)
+        .json(body)
+        .send()
+        .await
+        .with_context(|| format!("{server} can't be reached"))?;
     let status = answer.status();
     if answer.content_length().is_some_and(|length| length > ANSWER_BYTES_MAX) {
         bail!("{server} answered with too much");
     }
     let bytes = answer.bytes().await?;
     if status.is_success() {
-        return serde_json::from_slice(&bytes).with_context(|| format!("{server} answered something that is not Wardroom's"));
+        return serde_json::from_slice(&bytes)
+            .with_context(|| format!("{server} answered something that is not Wardroom's"));
     }
     match serde_json::from_slice::<Problem>(&bytes) {
-        Ok(problem) => bail!("{}: {} ({}, request {})", problem.title, problem.detail.unwrap_or_default(), problem.code, problem.request_id),
+        Ok(problem) => bail!(
+            "{}: {} ({}, request {})",
+            problem.title,
+            problem.detail.unwrap_or_default(),
+            problem.code,
+            problem.request_id
+        ),
         Err(_) => bail!("{server} answered {status}"),
     }
 }
 
 /// Enrols this machine with a join token.
-pub async fn join(server: &str, token: &str, folder: &Path, commands: &Path, name: &str) -> anyhow::Result<Enrolment> {
-    ensure!(!folder.join("node.json").exists(), "{} is enrolled already: use another --data folder", folder.display());
-    let (id, fingerprint) = read_token(token).context("that is not a join token: it begins with wrj_ and has three parts")?;
+pub async fn join(
+    server: &str,
+    token: &str,
+    folder: &Path,
+    commands: &Path,
+    name: &str,
+) -> anyhow::Result<Enrolment> {
+    ensure!(
+        !folder.join("node.json").exists(),
+        "{} is enrolled already: use another --data folder",
+        folder.display()
+    );
+    let (id, fingerprint) = read_token(token)
+        .context("that is not a join token: it begins with wrj_ and has three parts")?;
     if !folder.exists() {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| format!("{} can't be made", folder.display()))?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .with_context(|| format!("{} can't be made", folder.display()))?;
     }
     crate::allowlist::read(commands)?;
     let pkcs8 = Ed25519KeyPair::generate_pkcs8(&aws_lc_rs::rand::SystemRandom::new())
         .map_err(|_| anyhow::anyhow!("a key can't be made"))?;
-    let key = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).map_err(|_| anyhow::anyhow!("a key can't be made"))?;
+    let key = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref())
+        .map_err(|_| anyhow::anyhow!("a key can't be made"))?;
     let public_key = BASE64URL_NOPAD.encode(key.public_key().as_ref());
     let message = format!("{ENROL_CONTEXT}join_{id}\n{public_key}");
     let signature = BASE64URL_NOPAD.encode(key.sign(message.as_bytes()).as_ref());
-    let request = EnrolRequest { token: token.to_owned(), name: name.to_owned(), public_key, signature };
+    let request =
+        EnrolRequest { token: token.to_owned(), name: name.to_owned(), public_key, signature };
     let verifier = Arc::new(Pinned { fingerprint, provider: Arc::new(default_provider()) });
-    let tls = client_config(|builder| Ok(builder.dangerous().with_custom_certificate_verifier(verifier)))?;
+    let tls = client_config(|builder| {
+        Ok(builder.dangerous().with_custom_certificate_verifier(verifier))
+    })?;
     let answer: EnrolResponse = post(&http(tls)?, server, ENROL_PATH, &request).await?;
-    let authority = CertificateDer::from_pem_slice(answer.authority.as_bytes()).context("the authority's certificate can't be read")?;
-    ensure!(<[u8; 32]>::from(Sha256::digest(&authority)) == fingerprint, "the answer's authority is not the join token's");
+    let authority = CertificateDer::from_pem_slice(answer.authority.as_bytes())
+        .context("the authority's certificate can't be read")?;
+    ensure!(
+        <[u8; 32]>::from(Sha256::digest(&authority)) == fingerprint,
+        "the answer's authority is not the join token's"
+    );
     let enrolment = Enrolment {
         node: answer.node,
         server: server.to_owned(),
@@ -181,7 +233,10 @@ fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 fn read_token(token: &str) -> Option<(String, [u8; 32])> {
     let mut parts = token.strip_prefix("wrj_")?.split('.');
     let (id, secret, fingerprint) = (parts.next()?, parts.next()?, parts.next()?);
-    let sound = id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) && secret.len() == 43 && parts.next().is_none();
+    let sound = id.len() == 32
+        && id.bytes().all(|b| b.is_ascii_hexdigit())
+        && secret.len() == 43
+        && parts.next().is_none();
     let fingerprint = BASE64URL_NOPAD.decode(fingerprint.as_bytes()).ok()?.try_into().ok()?;
     sound.then(|| (id.to_owned(), fingerprint))
 }
@@ -211,13 +266,16 @@ impl ServerCertVerifier for Pinned {
         let authority = chain
             .iter()
             .find(|certificate| <[u8; 32]>::from(Sha256::digest(certificate)) == self.fingerprint)
-            .ok_or_else(|| Self::refuse("the server does not show the authority that the join token names"))?;
+            .ok_or_else(|| {
+                Self::refuse("the server does not show the authority that the join token names")
+            })?;
         let mut roots = RootCertStore::empty();
         roots.add(authority.clone().into_owned())?;
         // SECURITY: from here on everything is checked as ever, with that authority as the only root.
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), self.provider.clone())
-            .build()
-            .map_err(|error| Self::refuse(&error.to_string()))?;
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), self.provider.clone())
+                .build()
+                .map_err(|error| Self::refuse(&error.to_string()))?;
         verifier.verify_server_cert(end, chain, name, ocsp, now)
     }
 
@@ -236,7 +294,12 @@ impl ServerCertVerifier for Pinned {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+        rustls::crypto::verify_tls13_signature(
+            message,
+            certificate,
+            signed,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -18,8 +18,13 @@ impl Machine {
         let kernel = rustix::system::uname();
         ReportShape {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            system: format!("{} {}", kernel.sysname().to_string_lossy(), kernel.release().to_string_lossy()),
-            cpus: std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX)),
+            system: format!(
+                "{} {}",
+                kernel.sysname().to_string_lossy(),
+                kernel.release().to_string_lossy()
+            ),
+            cpus: std::thread::available_parallelism()
+                .map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX)),
             cpu_permille: self.cpu(),
             load_permille: load(),
             memory_bytes: memory.0,
@@ -37,13 +42,20 @@ impl Machine {
         let times: Vec<u64> = text
             .lines()
             .next()
-            .map(|line| line.split_whitespace().skip(1).take(8).map(|field| field.parse().unwrap_or(0)).collect())
+            .map(|line| {
+                line.split_whitespace()
+                    .skip(1)
+                    .take(8)
+                    .map(|field| field.parse().unwrap_or(0))
+                    .collect()
+            })
             .unwrap_or_default();
         let total: u64 = times.iter().sum();
         // Idle and waiting for disks.
         let idle: u64 = times.iter().skip(3).take(2).sum();
         let busy = total.saturating_sub(idle);
-        let (since_busy, since) = (busy.saturating_sub(self.busy), total.saturating_sub(self.total));
+        let (since_busy, since) =
+            (busy.saturating_sub(self.busy), total.saturating_sub(self.total));
         (self.busy, self.total) = (busy, total);
         u32::try_from((since_busy * 1000).checked_div(since).unwrap_or(0)).unwrap_or(0)
     }

@@ -143,13 +143,15 @@ pub struct Runner {
 impl Runner {
     /// Whether this node runs it: by its own list and nothing else.
     pub fn judge(&self, list: &AllowList, offer: &Offer) -> Result<(Command, Parameters), Refusal> {
-        let command = list
-            .commands
-            .get(&offer.command)
-            .ok_or_else(|| refuse("unknown_command", "this node's allow-list has no such command"))?;
+        let command = list.commands.get(&offer.command).ok_or_else(|| {
+            refuse("unknown_command", "this node's allow-list has no such command")
+        })?;
         // SECURITY: what the submitter saw is what is run, or nothing is.
         if command.spec.digest != offer.digest {
-            return Err(refuse("digest_changed", "the command's definition changed since it was submitted: submit it again"));
+            return Err(refuse(
+                "digest_changed",
+                "the command's definition changed since it was submitted: submit it again",
+            ));
         }
         let values = check_parameters(&command.spec, &offer.parameters).map_err(|errors| {
             let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
@@ -179,14 +181,19 @@ impl Runner {
             command: offer.command.clone(),
             parameters_digest: parameters_digest(values),
         };
-        self.journal
-            .write(event, now())
-            .await
-            .map_err(|error| refuse("busy", format!("the node's journal can't be written: {error}")))
+        self.journal.write(event, now()).await.map_err(|error| {
+            refuse("busy", format!("the node's journal can't be written: {error}"))
+        })
     }
 
     /// Runs an accepted command to its end and writes that into the journal.
-    pub async fn execute(&self, held: &Arc<Held>, command: &Command, values: &Parameters, deadline: Option<Duration>) {
+    pub async fn execute(
+        &self,
+        held: &Arc<Held>,
+        command: &Command,
+        values: &Parameters,
+        deadline: Option<Duration>,
+    ) {
         let result = match &command.does {
             Does::Ping => ping(held, values),
             Does::Program { .. } => match self.program(held, command, values, deadline).await {
@@ -216,7 +223,9 @@ impl Runner {
         match self.journal.write(event, now()).await {
             Ok(()) => held.finish(result),
             // Not durable, so not said: after a restart the run counts as interrupted.
-            Err(error) => tracing::error!(%error, run = held.run, "a run's end could not be written into the journal"),
+            Err(error) => {
+                tracing::error!(%error, run = held.run, "a run's end could not be written into the journal")
+            }
         }
     }
 
@@ -239,8 +248,12 @@ impl Runner {
         deadline: Option<Duration>,
     ) -> Result<ResultShape, String> {
         let (args, paths) = resolve(command, values).map_err(|refused| refused.to_string())?;
-        let folder = self.folder(&held.run).map_err(|error| format!("the run's folder can't be made: {error:#}"))?;
-        let spec = self.spec(command, args, paths, folder.clone(), deadline).ok_or("the command has no program")?;
+        let folder = self
+            .folder(&held.run)
+            .map_err(|error| format!("the run's folder can't be made: {error:#}"))?;
+        let spec = self
+            .spec(command, args, paths, folder.clone(), deadline)
+            .ok_or("the command has no program")?;
         let outcome = supervised(held, spec).await;
         if let Err(error) = fs::remove_dir_all(&folder) {
             tracing::warn!(%error, folder = %folder.display(), "a run's folder could not be removed");
@@ -258,14 +271,23 @@ impl Runner {
     ) -> Option<Spec> {
         let Does::Program { program, sha256, read, write, .. } = &command.does else { return None };
         let given = &command.spec.limits;
-        let left = deadline.map_or(u64::MAX, |left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+        let left =
+            deadline.map_or(u64::MAX, |left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
         let home = scratch.display().to_string();
-        let env = [("HOME", home.as_str()), ("LANG", "C.UTF-8"), ("PATH", "/usr/local/bin:/usr/bin:/bin"), ("TMPDIR", home.as_str())];
+        let env = [
+            ("HOME", home.as_str()),
+            ("LANG", "C.UTF-8"),
+            ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+            ("TMPDIR", home.as_str()),
+        ];
         Some(Spec {
             program: program.clone(),
             program_sha256: *sha256,
             args,
-            env: env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<BTreeMap<_, _>>(),
+            env: env
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect::<BTreeMap<_, _>>(),
             scratch,
             limits: Limits {
                 wall_ms_max: given.wall_ms_max.min(left),
@@ -282,14 +304,22 @@ impl Runner {
                 network: command.spec.network,
             },
             run_as: self.run_as,
-            requires: command.spec.requires.iter().filter_map(|name| crate::sandbox::Ability::named(name)).collect(),
+            requires: command
+                .spec
+                .requires
+                .iter()
+                .filter_map(|name| crate::sandbox::Ability::named(name))
+                .collect(),
         })
     }
 
     /// The run's own folder, which only it may enter.
     fn folder(&self, run: &str) -> anyhow::Result<PathBuf> {
         let folder = self.scratch.join(run);
-        fs::DirBuilder::new().mode(0o700).create(&folder).with_context(|| folder.display().to_string())?;
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&folder)
+            .with_context(|| folder.display().to_string())?;
         if rustix::process::geteuid().is_root() {
             std::os::unix::fs::chown(&folder, Some(self.run_as.uid), Some(self.run_as.gid))?;
         }
@@ -301,7 +331,9 @@ impl Runner {
 async fn supervised(held: &Arc<Held>, spec: Spec) -> Result<ResultShape, String> {
     let program = spec.program.clone();
     let sandbox = Sandbox::start(spec).await.map_err(|error| match error {
-        SandboxError::Refused { code: FailCode::Ability, message } => format!("sandbox_unavailable: {message}"),
+        SandboxError::Refused { code: FailCode::Ability, message } => {
+            format!("sandbox_unavailable: {message}")
+        }
         error => error.to_string(),
     })?;
     let started_at = now();
@@ -368,7 +400,10 @@ fn not_started(message: String) -> ResultShape {
 
 /// The end of a run of which nobody knows what it did.
 pub fn interrupted() -> ResultShape {
-    ended(EndShape::Interrupted, "the node went down while it held the run; what the command did is unknown".to_owned())
+    ended(
+        EndShape::Interrupted,
+        "the node went down while it held the run; what the command did is unknown".to_owned(),
+    )
 }
 
 fn ended(end: EndShape, message: String) -> ResultShape {
@@ -406,7 +441,8 @@ pub fn scratch_folder(data: &Path, node: &str) -> anyhow::Result<PathBuf> {
             // SECURITY: anybody may have made something of this name in a folder open to all.
             anyhow::ensure!(
                 found.is_dir() && found.uid() == 0 && found.mode() & 0o022 == 0,
-                "{} is not this node's: remove it", folder.display()
+                "{} is not this node's: remove it",
+                folder.display()
             );
         }
         Err(error) => return Err(error.into()),

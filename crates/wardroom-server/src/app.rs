@@ -6,7 +6,11 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use wardroom_engine::Engine;
-use wardroom_trust::{node_token::{Challenges, NodeTokens, SpentChallenges}, policy::Policy, password::PasswordHasher};
+use wardroom_trust::{
+    node_token::{Challenges, NodeTokens, SpentChallenges},
+    password::PasswordHasher,
+    policy::Policy,
+};
 
 /// Bounds of the doors.
 #[derive(Debug, Clone)]

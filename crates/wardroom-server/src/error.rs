@@ -64,7 +64,9 @@ impl From<StoreError> for ApiError {
                 Self::say(ErrorCode::NameTaken, format!("The {what} is taken: choose another."))
             }
             StoreError::Unavailable(_) | StoreError::Full(_) => Self {
-                detail: Some("Nothing was done. Try again; operators find the cause in the log.".into()),
+                detail: Some(
+                    "Nothing was done. Try again; operators find the cause in the log.".into(),
+                ),
                 source: Some(Arc::new(error)),
                 ..Self::new(ErrorCode::StoreUnavailable)
             },

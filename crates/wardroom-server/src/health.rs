@@ -60,14 +60,22 @@ async fn store_part(app: &App) -> HealthPart {
                     ("engine", health.engine.to_owned()),
                     ("version", health.version),
                     ("schema", health.schema.to_string()),
-                    ("size_bytes", health.size_bytes.map_or_else(|| "unknown".to_owned(), |size| size.to_string())),
+                    (
+                        "size_bytes",
+                        health
+                            .size_bytes
+                            .map_or_else(|| "unknown".to_owned(), |size| size.to_string()),
+                    ),
                     ("audit_pending", health.audit_pending.to_string()),
                 ],
             )
         }
         Ok(Err(error)) => {
             tracing::warn!(%error, "the store's health could not be asked");
-            part("down", [("error", "the database does not answer; the log has the cause".to_owned())])
+            part(
+                "down",
+                [("error", "the database does not answer; the log has the cause".to_owned())],
+            )
         }
         Err(_) => part("down", [("error", "the database did not answer within 2 s".to_owned())]),
     }
@@ -88,9 +96,16 @@ async fn audit_part(app: &App) -> HealthPart {
             ("signed", last.map_or(0, |checkpoint| checkpoint.size).to_string()),
             (
                 "verified",
-                found.map_or_else(|| "not since the start".to_owned(), |found| {
-                    if found.sound { format!("sound at {}", found.at) } else { format!("NOT SOUND at {}", found.at) }
-                }),
+                found.map_or_else(
+                    || "not since the start".to_owned(),
+                    |found| {
+                        if found.sound {
+                            format!("sound at {}", found.at)
+                        } else {
+                            format!("NOT SOUND at {}", found.at)
+                        }
+                    },
+                ),
             ),
         ],
     )

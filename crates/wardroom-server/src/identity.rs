@@ -49,7 +49,9 @@ impl PasswordPool {
         &self,
         work: impl FnOnce(&PasswordHasher) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
-        let busy = || ApiError::say(ErrorCode::Busy, "Too many sign-ins at once: try again in a few seconds.");
+        let busy = || {
+            ApiError::say(ErrorCode::Busy, "Too many sign-ins at once: try again in a few seconds.")
+        };
         let _waiting = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| busy())?;
         let _working = Arc::clone(&self.working).acquire_owned().await.map_err(|_| busy())?;
         let hasher = Arc::clone(&self.hasher);
@@ -66,7 +68,8 @@ pub(crate) async fn check_password(
     password: SecretString,
 ) -> Result<User, ApiError> {
     use secrecy::ExposeSecret;
-    let found = if name.len() <= 64 { app.engine.store().lookup_user_by_name(name).await? } else { None };
+    let found =
+        if name.len() <= 64 { app.engine.store().lookup_user_by_name(name).await? } else { None };
     let too_long = password.expose_secret().len() > PASSWORD_BYTES_MAX;
     let phc = found.as_ref().map(|user| user.password_hash.clone());
     let verdict = app
@@ -84,9 +87,17 @@ pub(crate) async fn check_password(
             Ok(user)
         }
         _ => {
-            let audit = AuditDraft::event("auth.sign_in", &Principal::Anonymous, &info.origin(), app.engine.now())
-                .on(account_label(name))
-                .outcome(AuditOutcome::Refused, "name or password is wrong, or the account is disabled");
+            let audit = AuditDraft::event(
+                "auth.sign_in",
+                &Principal::Anonymous,
+                &info.origin(),
+                app.engine.now(),
+            )
+            .on(account_label(name))
+            .outcome(
+                AuditOutcome::Refused,
+                "name or password is wrong, or the account is disabled",
+            );
             app.refusals.record(app, audit).await?;
             Err(ApiError::say(ErrorCode::SignInFailed, "The name or the password is wrong."))
         }
@@ -97,7 +108,9 @@ pub(crate) async fn check_password(
 /// what has a name's form is kept.
 fn account_label(name: &str) -> String {
     let sound = (1..=64).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b));
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b));
     if sound { format!("account:{name}") } else { "account:(not a name)".to_owned() }
 }
 
@@ -117,7 +130,11 @@ pub(crate) async fn open_session(
         created_at: now,
         expires_at: now.plus(app.limits.session_ttl),
         address: info.peer.ip().to_canonical().to_string(),
-        user_agent: user_agent.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS_MAX).collect(),
+        user_agent: user_agent
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(USER_AGENT_CHARS_MAX)
+            .collect(),
     };
     let audit = signed_in(app, info, user).detail("session", session.id);
     app.engine.store().commit(Change::recorded(audit).write(Write::AddSession(session))).await?;
@@ -127,7 +144,8 @@ pub(crate) async fn open_session(
 /// The record of a successful sign-in, without what came of it.
 pub(crate) fn signed_in(app: &App, info: &RequestInfo, user: &User) -> AuditDraft {
     let mut audit =
-        AuditDraft::event("auth.sign_in", &Principal::System, &info.origin(), app.engine.now()).on(user.id);
+        AuditDraft::event("auth.sign_in", &Principal::System, &info.origin(), app.engine.now())
+            .on(user.id);
     audit.0.actor = user.id.to_string();
     audit
 }
@@ -159,6 +177,9 @@ pub(crate) async fn issue_token(
         expires_at: now.plus(ttl),
     };
     let audit = audit.on(token.id).detail("expires_at", token.expires_at);
-    app.engine.store().commit(Change::recorded(audit).write(Write::AddApiToken(token.clone()))).await?;
+    app.engine
+        .store()
+        .commit(Change::recorded(audit).write(Write::AddApiToken(token.clone())))
+        .await?;
     Ok((token, secret))
 }

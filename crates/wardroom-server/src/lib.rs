@@ -15,6 +15,7 @@ mod middleware;
 mod node;
 mod openapi;
 mod routes;
+mod sign_in;
 mod ui;
 mod view;
 

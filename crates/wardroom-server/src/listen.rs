@@ -1,6 +1,10 @@
 //! TLS listeners with bounds: connections in all and per address, handshake and header time.
 
-use crate::{App, middleware::{self, Peer}, routes};
+use crate::{
+    App,
+    middleware::{self, Peer},
+    routes,
+};
 use axum::{Router, extract::Request};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -33,7 +37,9 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a listener could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("can't listen on {address}: {source}; choose another address with --listen, or stop what has it")]
+#[error(
+    "can't listen on {address}: {source}; choose another address with --listen, or stop what has it"
+)]
 pub struct ListenError {
     /// The address.
     address: SocketAddr,
@@ -178,13 +184,15 @@ impl DoorState {
             };
             let place = Arc::new(place);
             let router = door.router.clone();
-            let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-                let mut request = request.map(axum::body::Body::new);
-                request.extensions_mut().insert(Peer(peer));
-                // An upgraded connection outlives this one's task and must keep its place.
-                request.extensions_mut().insert(KeptPlace(Arc::clone(&place)));
-                router.clone().oneshot(request as Request)
-            });
+            let service = hyper::service::service_fn(
+                move |request: hyper::Request<hyper::body::Incoming>| {
+                    let mut request = request.map(axum::body::Body::new);
+                    request.extensions_mut().insert(Peer(peer));
+                    // An upgraded connection outlives this one's task and must keep its place.
+                    request.extensions_mut().insert(KeptPlace(Arc::clone(&place)));
+                    router.clone().oneshot(request as Request)
+                },
+            );
             let mut builder = auto::Builder::new(TokioExecutor::new());
             builder
                 .http1()

@@ -6,7 +6,10 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
-use std::{sync::{Arc, Mutex, PoisonError}, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::net::TcpListener;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -59,16 +62,40 @@ impl Metrics {
         let audit_records = Gauge::default();
         let audit_pending = Gauge::default();
         let store_up = Gauge::default();
-        registry.register("http_requests", "Requests answered, by route and status", requests.clone());
-        registry.register("http_request_duration_seconds", "Time until a request was answered", duration.clone());
-        registry.register("refusals", "Refused credentials and cross-site requests, by event", refused.clone());
-        registry.register("connections_refused", "Connections over a bound", connections_refused.clone());
-        registry.register("tls_handshakes_failed", "TLS handshakes that did not finish", handshakes_failed.clone());
+        registry.register(
+            "http_requests",
+            "Requests answered, by route and status",
+            requests.clone(),
+        );
+        registry.register(
+            "http_request_duration_seconds",
+            "Time until a request was answered",
+            duration.clone(),
+        );
+        registry.register(
+            "refusals",
+            "Refused credentials and cross-site requests, by event",
+            refused.clone(),
+        );
+        registry.register(
+            "connections_refused",
+            "Connections over a bound",
+            connections_refused.clone(),
+        );
+        registry.register(
+            "tls_handshakes_failed",
+            "TLS handshakes that did not finish",
+            handshakes_failed.clone(),
+        );
         registry.register("node_links", "Open node links", links.clone());
         registry.register("nodes", "Nodes by state", nodes.clone());
         registry.register("runs", "Runs by state; ended ones of the last 24 hours", runs.clone());
         registry.register("audit_records", "Records in the audit log", audit_records.clone());
-        registry.register("audit_records_pending", "Records that wait for their place", audit_pending.clone());
+        registry.register(
+            "audit_records_pending",
+            "Records that wait for their place",
+            audit_pending.clone(),
+        );
         registry.register("store_up", "1 when the database answers", store_up.clone());
         Self {
             registry: Mutex::new(registry),
@@ -106,7 +133,11 @@ impl Metrics {
 
     /// Reads what is not counted as it happens.
     async fn refresh(&self, app: &App) -> Result<(), wardroom_core::store::StoreError> {
-        use wardroom_core::{node::NodeState, page::{PAGE_ITEMS_MAX, PageRequest}, run::RunState};
+        use wardroom_core::{
+            node::NodeState,
+            page::{PAGE_ITEMS_MAX, PageRequest},
+            run::RunState,
+        };
         let now = app.engine.now();
         self.links.set(app.engine.links_open() as i64);
         let store = app.engine.store();
@@ -116,7 +147,8 @@ impl Metrics {
         let since = now.minus(Duration::from_secs(86_400));
         let counted = store.count_runs_by_state(since).await?;
         for state in RunState::ALL {
-            let count = counted.iter().find(|(found, _)| found == state).map_or(0, |(_, count)| *count);
+            let count =
+                counted.iter().find(|(found, _)| found == state).map_or(0, |(_, count)| *count);
             self.runs.get_or_create(&State { state: state.as_str() }).set(count as i64);
         }
         let mut counts = std::collections::BTreeMap::<NodeState, i64>::new();

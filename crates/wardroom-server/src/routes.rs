@@ -45,8 +45,9 @@ impl Routes {
         T: 'static,
     {
         let guard = middleware::guard(Arc::clone(&self.app), action);
-        let route = on(filter(&method), handler)
-            .route_layer(axum::middleware::from_fn(move |request, next| guard.clone().run(request, next)));
+        let route = on(filter(&method), handler).route_layer(axum::middleware::from_fn(
+            move |request, next| guard.clone().run(request, next),
+        ));
         self.add(method, path, route, Access::Action(action));
     }
 
@@ -107,15 +108,40 @@ pub fn route_table(app: &Arc<App>) -> Vec<RouteInfo> {
 
 fn node_doors(r: &mut Routes) {
     use wardroom_wire::link::{CHALLENGE_PATH, ENROL_PATH, LINK_PATH, TOKEN_PATH};
-    r.public(Method::POST, ENROL_PATH, node::enrol::handler, "a single-use join token and a signature prove it");
-    r.public(Method::POST, CHALLENGE_PATH, node::challenge::handler, "gives a random text and tells nothing");
-    r.public(Method::POST, TOKEN_PATH, node::token::handler, "a signature by the node's key proves it");
-    r.public(Method::GET, LINK_PATH, node::link::handler, "the node's access token proves it before the upgrade");
+    r.public(
+        Method::POST,
+        ENROL_PATH,
+        node::enrol::handler,
+        "a single-use join token and a signature prove it",
+    );
+    r.public(
+        Method::POST,
+        CHALLENGE_PATH,
+        node::challenge::handler,
+        "gives a random text and tells nothing",
+    );
+    r.public(
+        Method::POST,
+        TOKEN_PATH,
+        node::token::handler,
+        "a signature by the node's key proves it",
+    );
+    r.public(
+        Method::GET,
+        LINK_PATH,
+        node::link::handler,
+        "the node's access token proves it before the upgrade",
+    );
 }
 
 fn api(r: &mut Routes) {
     r.public(Method::GET, "/health/live", health::live, "says only that the process answers");
-    r.public(Method::GET, "/health/ready", health::ready, "says only whether requests can be served");
+    r.public(
+        Method::GET,
+        "/health/ready",
+        health::ready,
+        "says only whether requests can be served",
+    );
     r.public(Method::GET, "/api/openapi.json", openapi::handler, "the same for everybody");
     r.public(Method::POST, "/api/v1/login", v1::login::handler, "name and password prove it");
     r.secured(Method::GET, "/api/v1/whoami", Action::UserRead, v1::whoami::handler);
@@ -125,28 +151,98 @@ fn api(r: &mut Routes) {
     r.secured(Method::GET, "/api/v1/events", Action::EventsRead, v1::events::handler);
     r.secured(Method::GET, "/api/v1/tokens", Action::TokenList, v1::tokens::list::handler);
     r.secured(Method::POST, "/api/v1/tokens", Action::TokenCreate, v1::tokens::create::handler);
-    r.secured(Method::DELETE, "/api/v1/tokens/{id}", Action::TokenRevoke, v1::tokens::revoke::handler);
+    r.secured(
+        Method::DELETE,
+        "/api/v1/tokens/{id}",
+        Action::TokenRevoke,
+        v1::tokens::revoke::handler,
+    );
     r.secured(Method::GET, "/api/v1/nodes", Action::NodeList, v1::nodes::list::handler);
     r.secured(Method::GET, "/api/v1/nodes/{id}", Action::NodeRead, v1::nodes::get::handler);
     r.secured(Method::PATCH, "/api/v1/nodes/{id}", Action::NodeLabel, v1::nodes::label::handler);
     r.secured(Method::DELETE, "/api/v1/nodes/{id}", Action::NodeRemove, v1::nodes::remove::handler);
-    r.secured(Method::POST, "/api/v1/nodes/{id}/disable", Action::NodeDisable, v1::nodes::disable::handler);
-    r.secured(Method::POST, "/api/v1/nodes/{id}/enable", Action::NodeEnable, v1::nodes::enable::handler);
-    r.secured(Method::GET, "/api/v1/join-tokens", Action::JoinTokenList, v1::join_tokens::list::handler);
-    r.secured(Method::POST, "/api/v1/join-tokens", Action::JoinTokenCreate, v1::join_tokens::create::handler);
-    r.secured(Method::DELETE, "/api/v1/join-tokens/{id}", Action::JoinTokenRevoke, v1::join_tokens::revoke::handler);
+    r.secured(
+        Method::POST,
+        "/api/v1/nodes/{id}/disable",
+        Action::NodeDisable,
+        v1::nodes::disable::handler,
+    );
+    r.secured(
+        Method::POST,
+        "/api/v1/nodes/{id}/enable",
+        Action::NodeEnable,
+        v1::nodes::enable::handler,
+    );
+    r.secured(
+        Method::GET,
+        "/api/v1/join-tokens",
+        Action::JoinTokenList,
+        v1::join_tokens::list::handler,
+    );
+    r.secured(
+        Method::POST,
+        "/api/v1/join-tokens",
+        Action::JoinTokenCreate,
+        v1::join_tokens::create::handler,
+    );
+    r.secured(
+        Method::DELETE,
+        "/api/v1/join-tokens/{id}",
+        Action::JoinTokenRevoke,
+        v1::join_tokens::revoke::handler,
+    );
     r.secured(Method::POST, "/api/v1/runs", Action::RunSubmit, v1::runs::submit::handler);
     r.secured(Method::GET, "/api/v1/runs", Action::RunList, v1::runs::list::handler);
     r.secured(Method::GET, "/api/v1/runs/{id}", Action::RunRead, v1::runs::get::handler);
-    r.secured(Method::GET, "/api/v1/runs/{id}/output", Action::RunOutput, v1::runs::output::handler);
-    r.secured(Method::POST, "/api/v1/runs/{id}/cancel", Action::RunCancel, v1::runs::cancel::handler);
-    r.secured(Method::POST, "/api/v1/runs/{id}/replay", Action::RunReplay, v1::runs::replay::handler);
+    r.secured(
+        Method::GET,
+        "/api/v1/runs/{id}/output",
+        Action::RunOutput,
+        v1::runs::output::handler,
+    );
+    r.secured(
+        Method::POST,
+        "/api/v1/runs/{id}/cancel",
+        Action::RunCancel,
+        v1::runs::cancel::handler,
+    );
+    r.secured(
+        Method::POST,
+        "/api/v1/runs/{id}/replay",
+        Action::RunReplay,
+        v1::runs::replay::handler,
+    );
     r.secured(Method::GET, "/api/v1/audit/records", Action::AuditRead, v1::audit::list::handler);
-    r.secured(Method::GET, "/api/v1/audit/records/{index}", Action::AuditRead, v1::audit::get::handler);
-    r.secured(Method::GET, "/api/v1/audit/records/{index}/proof", Action::AuditExport, v1::audit::proof::handler);
+    r.secured(
+        Method::GET,
+        "/api/v1/audit/records/{index}",
+        Action::AuditRead,
+        v1::audit::get::handler,
+    );
+    r.secured(
+        Method::GET,
+        "/api/v1/audit/records/{index}/proof",
+        Action::AuditExport,
+        v1::audit::proof::handler,
+    );
     r.secured(Method::GET, "/api/v1/audit/export", Action::AuditExport, v1::audit::export::handler);
-    r.secured(Method::GET, "/api/v1/audit/checkpoint", Action::AuditExport, v1::audit::checkpoint::handler);
-    r.secured(Method::POST, "/api/v1/audit/verify", Action::AuditVerify, v1::audit::verify::handler);
+    r.secured(
+        Method::GET,
+        "/api/v1/audit/checkpoint",
+        Action::AuditExport,
+        v1::audit::checkpoint::handler,
+    );
+    r.secured(
+        Method::POST,
+        "/api/v1/audit/verify",
+        Action::AuditVerify,
+        v1::audit::verify::handler,
+    );
     r.secured(Method::GET, "/api/v1/policy", Action::PolicyRead, v1::policy::get::handler);
-    r.secured(Method::POST, "/api/v1/policy/explain", Action::PolicyRead, v1::policy::explain::handler);
+    r.secured(
+        Method::POST,
+        "/api/v1/policy/explain",
+        Action::PolicyRead,
+        v1::policy::explain::handler,
+    );
 }

@@ -38,7 +38,10 @@ pub(crate) fn node(node: &Node, now: Timestamp) -> Result<NodeView, ApiError> {
 }
 
 /// A node's catalogue as far as the caller may run it.
-pub(crate) fn catalogue(ctx: &Ctx, node: &Node) -> Result<wardroom_wire::link::CatalogueShape, ApiError> {
+pub(crate) fn catalogue(
+    ctx: &Ctx,
+    node: &Node,
+) -> Result<wardroom_wire::link::CatalogueShape, ApiError> {
     let mut shown = Catalogue { digest: node.catalogue.digest.clone(), commands: vec![] };
     for command in &node.catalogue.commands {
         if ctx.decide(Action::RunSubmit, &Resource::command(node, &command.name)).allowed {

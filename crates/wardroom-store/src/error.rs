@@ -8,40 +8,60 @@ use wardroom_core::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The URL is not one.
-    #[error("the database URL is not acceptable: {0}. Use sqlite:///absolute/path or postgres://user@host/database")]
+    #[error(
+        "the database URL is not acceptable: {0}. Use sqlite:///absolute/path or postgres://user@host/database"
+    )]
     Url(String),
     /// The file is not there.
-    #[error("there is no database at {0}. Nothing was created: run `wardroom migrate` to create it, or check the path")]
+    #[error(
+        "there is no database at {0}. Nothing was created: run `wardroom migrate` to create it, or check the path"
+    )]
     Missing(String),
     /// It was made by a newer build.
-    #[error("the database has schema {found}, this build works with {SCHEMA_VERSION}: it was used by a newer Wardroom. Install that version, or restore a backup from before")]
+    #[error(
+        "the database has schema {found}, this build works with {SCHEMA_VERSION}: it was used by a newer Wardroom. Install that version, or restore a backup from before"
+    )]
     TooNew {
         /// Its version.
         found: i64,
     },
     /// It was made by an older build.
-    #[error("the database has schema {found}, this build needs {SCHEMA_VERSION}: back it up, then run `wardroom migrate`")]
+    #[error(
+        "the database has schema {found}, this build needs {SCHEMA_VERSION}: back it up, then run `wardroom migrate`"
+    )]
     TooOld {
         /// Its version.
         found: i64,
     },
     /// Another process has it.
-    #[error("the database is locked by another process: stop the other Wardroom that uses it, then try again")]
+    #[error(
+        "the database is locked by another process: stop the other Wardroom that uses it, then try again"
+    )]
     Locked,
     /// There is no room, or it may not be written.
-    #[error("the database can't be written: {0}. Free disk space or correct the folder's permissions, then try again")]
+    #[error(
+        "the database can't be written: {0}. Free disk space or correct the folder's permissions, then try again"
+    )]
     NotWritable(String),
     /// It is not a database, or is damaged.
-    #[error("the database is damaged or is not one: {0}. Restore it from a backup; keep the damaged file for analysis")]
+    #[error(
+        "the database is damaged or is not one: {0}. Restore it from a backup; keep the damaged file for analysis"
+    )]
     Damaged(String),
     /// It does not answer.
-    #[error("the database can't be reached: {0}. Check that it runs, that the host and port are right and that a firewall lets you through")]
+    #[error(
+        "the database can't be reached: {0}. Check that it runs, that the host and port are right and that a firewall lets you through"
+    )]
     Unreachable(String),
     /// It does not let us in.
-    #[error("the database refused the sign-in: {0}. Check user, password and the server's pg_hba.conf")]
+    #[error(
+        "the database refused the sign-in: {0}. Check user, password and the server's pg_hba.conf"
+    )]
     SignIn(String),
     /// TLS does not come about.
-    #[error("the connection to the database is not protected as demanded: {0}. Check the TLS mode, the authority file and the server's certificate")]
+    #[error(
+        "the connection to the database is not protected as demanded: {0}. Check the TLS mode, the authority file and the server's certificate"
+    )]
     Tls(String),
     /// Anything else.
     #[error("the database can't be used: {0}")]
@@ -57,7 +77,9 @@ impl From<sqlx::Error> for OpenError {
             sqlx::Error::Configuration(cause) => Self::Url(cause.to_string()),
             sqlx::Error::Database(cause) => match code(&**cause).as_str() {
                 "5" | "6" | "261" | "517" => Self::Locked,
-                "13" | "8" | "778" | "1032" | "1544" | "14" => Self::NotWritable(cause.message().to_owned()),
+                "13" | "8" | "778" | "1032" | "1544" | "14" => {
+                    Self::NotWritable(cause.message().to_owned())
+                }
                 "26" | "11" | "267" => Self::Damaged(cause.message().to_owned()),
                 "28000" | "28P01" | "3D000" => Self::SignIn(cause.message().to_owned()),
                 _ => Self::Other(cause.message().to_owned()),
@@ -74,12 +96,16 @@ fn code(error: &dyn DatabaseError) -> String {
 /// A statement's error.
 pub(crate) fn of(error: sqlx::Error) -> StoreError {
     let unavailable = |why: String| {
-        StoreError::Unavailable(format!("the database can't be used now: {why}. Nothing of this was written; it is tried again when it is back"))
+        StoreError::Unavailable(format!(
+            "the database can't be used now: {why}. Nothing of this was written; it is tried again when it is back"
+        ))
     };
     match &error {
         sqlx::Error::Database(cause) => {
             if cause.kind() == ErrorKind::UniqueViolation {
-                return StoreError::Duplicate(unique(cause.constraint().unwrap_or(cause.message())));
+                return StoreError::Duplicate(unique(
+                    cause.constraint().unwrap_or(cause.message()),
+                ));
             }
             match code(&**cause).as_str() {
                 "13" | "53100" => StoreError::Full(
@@ -94,9 +120,11 @@ pub(crate) fn of(error: sqlx::Error) -> StoreError {
                 _ => StoreError::Other(cause.message().to_owned()),
             }
         }
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Tls(_) => {
-            unavailable(error.to_string())
-        }
+        sqlx::Error::Io(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::Tls(_) => unavailable(error.to_string()),
         sqlx::Error::ColumnDecode { index, source } => {
             StoreError::Corrupt { what: "row", reason: format!("column {index}: {source}") }
         }

@@ -21,7 +21,10 @@ use wardroom_core::{hint::HintSink, store::Store};
 pub const SCHEMA_VERSION: i64 = 1;
 
 /// Opens a database whose schema is this build's. Creates and migrates nothing.
-pub async fn open(options: &Options, hints: Arc<dyn HintSink>) -> Result<Arc<dyn Store>, OpenError> {
+pub async fn open(
+    options: &Options,
+    hints: Arc<dyn HintSink>,
+) -> Result<Arc<dyn Store>, OpenError> {
     if options.is_postgres() {
         Ok(Arc::new(postgres::PostgresStore::open(options, hints).await?))
     } else {
@@ -31,5 +34,9 @@ pub async fn open(options: &Options, hints: Arc<dyn HintSink>) -> Result<Arc<dyn
 
 /// Brings a database to this build's schema; creates it where it is an SQLite file that is missing.
 pub async fn migrate(options: &Options) -> Result<Migrated, OpenError> {
-    if options.is_postgres() { postgres::migrate(options).await } else { sqlite::migrate(options).await }
+    if options.is_postgres() {
+        postgres::migrate(options).await
+    } else {
+        sqlite::migrate(options).await
+    }
 }

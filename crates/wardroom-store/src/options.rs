@@ -48,7 +48,9 @@ impl std::str::FromStr for TlsMode {
             "disable" => Ok(Self::Disable),
             "require" => Ok(Self::Require),
             "verify-full" => Ok(Self::VerifyFull),
-            other => Err(format!("{other:?} is not a TLS mode: use disable, require or verify-full")),
+            other => {
+                Err(format!("{other:?} is not a TLS mode: use disable, require or verify-full"))
+            }
         }
     }
 }
@@ -85,7 +87,10 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // SECURITY: the URL may hold a password.
         let scheme = self.url.split("://").next().unwrap_or_default();
-        f.debug_struct("Options").field("scheme", &scheme).field("postgres", &self.postgres).finish_non_exhaustive()
+        f.debug_struct("Options")
+            .field("scheme", &scheme)
+            .field("postgres", &self.postgres)
+            .finish_non_exhaustive()
     }
 }
 

@@ -58,7 +58,11 @@ fn connect_options(options: &Options) -> Result<PgConnectOptions, OpenError> {
         || host.starts_with('/')
         || host == "localhost"
         || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    let mode = options.postgres.tls_mode.unwrap_or(if near { TlsMode::Disable } else { TlsMode::VerifyFull });
+    let mode = options.postgres.tls_mode.unwrap_or(if near {
+        TlsMode::Disable
+    } else {
+        TlsMode::VerifyFull
+    });
     let timeout = options.postgres.statement_timeout.as_millis().to_string();
     let mut parsed = parsed
         .application_name("wardroom")
@@ -70,7 +74,10 @@ fn connect_options(options: &Options) -> Result<PgConnectOptions, OpenError> {
         });
     if let Some(file) = &options.postgres.tls_ca_file {
         if !file.exists() {
-            return Err(OpenError::Tls(format!("there is no authority file at {}", file.display())));
+            return Err(OpenError::Tls(format!(
+                "there is no authority file at {}",
+                file.display()
+            )));
         }
         parsed = parsed.ssl_root_cert(file);
     }
@@ -106,17 +113,25 @@ async fn schema(connection: &mut PgConnection) -> Result<i64, OpenError> {
     if !there {
         return Ok(0);
     }
-    let version: Option<i64> =
-        sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(connection).await?;
+    let version: Option<i64> = sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations")
+        .fetch_one(connection)
+        .await?;
     Ok(version.unwrap_or(0))
 }
 
 impl PostgresStore {
-    pub(crate) async fn open(options: &Options, hints: Arc<dyn HintSink>) -> Result<Self, OpenError> {
+    pub(crate) async fn open(
+        options: &Options,
+        hints: Arc<dyn HintSink>,
+    ) -> Result<Self, OpenError> {
         let mut connection = connect(options).await?;
         let found = schema(&mut connection).await?;
         if found != SCHEMA_VERSION {
-            return Err(if found > SCHEMA_VERSION { OpenError::TooNew { found } } else { OpenError::TooOld { found } });
+            return Err(if found > SCHEMA_VERSION {
+                OpenError::TooNew { found }
+            } else {
+                OpenError::TooOld { found }
+            });
         }
         connection.close().await?;
         let pool = PgPoolOptions::new()
@@ -142,7 +157,11 @@ impl PostgresStore {
         writes::add_records(&mut transaction, &leaves, None).await?;
         for hint in &change.hints {
             let text = serde_json::to_string(hint).unwrap_or_default();
-            sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(text).execute(&mut *transaction).await?;
+            sqlx::query("SELECT pg_notify($1, $2)")
+                .bind(CHANNEL)
+                .bind(text)
+                .execute(&mut *transaction)
+                .await?;
         }
         transaction.commit().await?;
         Ok(())
@@ -170,11 +189,13 @@ impl PostgresStore {
         if !leads {
             return Ok(0);
         }
-        let rows = sqlx::query("SELECT seq, leaf FROM audit_records WHERE idx IS NULL ORDER BY seq LIMIT $1")
-            .bind(SEQUENCE_MAX)
-            .fetch_all(&mut *transaction)
-            .await
-            .map_err(of)?;
+        let rows = sqlx::query(
+            "SELECT seq, leaf FROM audit_records WHERE idx IS NULL ORDER BY seq LIMIT $1",
+        )
+        .bind(SEQUENCE_MAX)
+        .fetch_all(&mut *transaction)
+        .await
+        .map_err(of)?;
         if rows.is_empty() {
             return Ok(0);
         }
@@ -198,7 +219,12 @@ impl PostgresStore {
         .map_err(of)?;
         writes::grow_tree(&mut transaction, &mut tree, &hashes).await?;
         let text = serde_json::to_string(&Hint::Audit).unwrap_or_default();
-        sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(text).execute(&mut *transaction).await.map_err(of)?;
+        sqlx::query("SELECT pg_notify($1, $2)")
+            .bind(CHANNEL)
+            .bind(text)
+            .execute(&mut *transaction)
+            .await
+            .map_err(of)?;
         transaction.commit().await.map_err(of)?;
         Ok(rows.len() as u64)
     }
@@ -229,7 +255,9 @@ impl Commit for PostgresStore {
         loop {
             match self.transact(&change).await {
                 Ok(()) => return Ok(()),
-                Err(Trouble::Driver(error)) if is_transient(&error) && tries < TRIES_MAX => tries += 1,
+                Err(Trouble::Driver(error)) if is_transient(&error) && tries < TRIES_MAX => {
+                    tries += 1
+                }
                 Err(Trouble::Driver(error)) => return Err(of(error)),
                 Err(Trouble::Ours(error)) => return Err(error),
             }
@@ -278,7 +306,9 @@ async fn listen(pool: PgPool, first: PgListener, hints: Arc<dyn HintSink>) {
         tokio::time::sleep(RELISTEN).await;
         match listener(&pool).await {
             Ok(open) => current = Some(open),
-            Err(error) => tracing::warn!(%error, "hints are not heard; work goes on at the ticker's pace"),
+            Err(error) => {
+                tracing::warn!(%error, "hints are not heard; work goes on at the ticker's pace")
+            }
         }
     }
 }

@@ -9,7 +9,10 @@ use sqlx::{
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot};
 use wardroom_core::{
-    audit::{AuditDraft, merkle::{Frontier, Hash}},
+    audit::{
+        AuditDraft,
+        merkle::{Frontier, Hash},
+    },
     change::Change,
     hint::{Hint, HintSink},
     store::{Commit, Health, StoreError, StoreHealth, StoreResult},
@@ -41,8 +44,11 @@ repository::audit_log!(SqliteStore, Sqlite, sequence = nothing_to_sequence);
 
 fn path_of(options: &Options) -> Result<PathBuf, OpenError> {
     let path = options.url.strip_prefix("sqlite://").map(PathBuf::from);
-    path.filter(|path| path.is_absolute())
-        .ok_or_else(|| OpenError::Url("it names neither an absolute SQLite path nor a PostgreSQL server".to_owned()))
+    path.filter(|path| path.is_absolute()).ok_or_else(|| {
+        OpenError::Url(
+            "it names neither an absolute SQLite path nor a PostgreSQL server".to_owned(),
+        )
+    })
 }
 
 fn connect_options(options: &Options, path: &PathBuf) -> SqliteConnectOptions {
@@ -81,19 +87,24 @@ pub(crate) async fn migrate(options: &Options) -> Result<Migrated, OpenError> {
 
 /// The schema's version; 0 for an empty file.
 async fn schema(connection: &mut SqliteConnection) -> Result<i64, OpenError> {
-    let there: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'")
-        .fetch_one(&mut *connection)
-        .await?;
+    let there: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'")
+            .fetch_one(&mut *connection)
+            .await?;
     if there == 0 {
         return Ok(0);
     }
-    let version: Option<i64> =
-        sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(connection).await?;
+    let version: Option<i64> = sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations")
+        .fetch_one(connection)
+        .await?;
     Ok(version.unwrap_or(0))
 }
 
 impl SqliteStore {
-    pub(crate) async fn open(options: &Options, hints: Arc<dyn HintSink>) -> Result<Self, OpenError> {
+    pub(crate) async fn open(
+        options: &Options,
+        hints: Arc<dyn HintSink>,
+    ) -> Result<Self, OpenError> {
         let path = path_of(options)?;
         if !path.exists() {
             return Err(OpenError::Missing(path.display().to_string()));
@@ -101,7 +112,11 @@ impl SqliteStore {
         let mut writer = SqliteConnection::connect_with(&connect_options(options, &path)).await?;
         let found = schema(&mut writer).await?;
         if found != SCHEMA_VERSION {
-            return Err(if found > SCHEMA_VERSION { OpenError::TooNew { found } } else { OpenError::TooOld { found } });
+            return Err(if found > SCHEMA_VERSION {
+                OpenError::TooNew { found }
+            } else {
+                OpenError::TooOld { found }
+            });
         }
         // Taking the write lock once tells a second process, a full disk and a read-only one apart now.
         sqlx::query("BEGIN IMMEDIATE").execute(&mut writer).await?;
@@ -128,7 +143,11 @@ impl SqliteStore {
 #[async_trait::async_trait]
 impl Commit for SqliteStore {
     async fn commit(&self, change: Change) -> StoreResult<()> {
-        let gone = || StoreError::Unavailable("the database's writer has stopped; restart the orchestrator".to_owned());
+        let gone = || {
+            StoreError::Unavailable(
+                "the database's writer has stopped; restart the orchestrator".to_owned(),
+            )
+        };
         let (answer, answered) = oneshot::channel();
         self.changes.send((change, answer)).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
@@ -232,7 +251,11 @@ impl Writer {
 }
 
 /// Applies one change. The outer error is the transaction's, the inner one the change's alone.
-async fn apply(connection: &mut SqliteConnection, change: &Change, shared: bool) -> StoreResult<StoreResult<()>> {
+async fn apply(
+    connection: &mut SqliteConnection,
+    change: &Change,
+    shared: bool,
+) -> StoreResult<StoreResult<()>> {
     // A single write is atomic by itself: only what could be half done needs a savepoint.
     let savepoint = shared && change.writes.len() > 1;
     if savepoint {

@@ -1,8 +1,8 @@
 //! The installation's own certificate authority (X.509, RFC 5280) and what it issues.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject as _};
 use sha2::{Digest, Sha256};
@@ -99,7 +99,11 @@ impl Authority {
     }
 
     /// A certificate for a server with these names and addresses, good from a day before `now`.
-    pub fn issue(&self, names: &[String], now: Timestamp) -> Result<ServerIdentity, AuthorityError> {
+    pub fn issue(
+        &self,
+        names: &[String],
+        now: Timestamp,
+    ) -> Result<ServerIdentity, AuthorityError> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::default();
         params.distinguished_name = named("Wardroom orchestrator");
@@ -150,6 +154,7 @@ pub fn read_identity(chain: &Path, key: &Path) -> Result<ServerIdentity, Authori
     if certificates.is_empty() {
         return Err(unreadable(chain, "it holds no certificate".to_owned()));
     }
-    let key_der = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, error.to_string()))?;
+    let key_der =
+        PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, error.to_string()))?;
     Ok(ServerIdentity { chain: certificates, key: key_der })
 }

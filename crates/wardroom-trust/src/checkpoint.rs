@@ -88,7 +88,9 @@ impl FromStr for VerifierKey {
 
 /// A key's name holds no white space and no plus sign.
 fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 255 && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
+    !name.is_empty()
+        && name.len() <= 255
+        && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
 }
 
 /// Signs checkpoints.
@@ -148,9 +150,14 @@ pub fn verify(note: &str, key: &VerifierKey) -> Result<Checkpoint, CheckpointErr
     }
     let mut signed = false;
     for line in signatures.lines() {
-        let rest = line.strip_prefix(SIGNATURE_MARK).ok_or(CheckpointError::Form("a signature line is malformed"))?;
-        let (name, text) = rest.split_once(' ').ok_or(CheckpointError::Form("a signature line is malformed"))?;
-        let bytes = BASE64.decode(text.as_bytes()).map_err(|_| CheckpointError::Form("a signature is not base64"))?;
+        let rest = line
+            .strip_prefix(SIGNATURE_MARK)
+            .ok_or(CheckpointError::Form("a signature line is malformed"))?;
+        let (name, text) =
+            rest.split_once(' ').ok_or(CheckpointError::Form("a signature line is malformed"))?;
+        let bytes = BASE64
+            .decode(text.as_bytes())
+            .map_err(|_| CheckpointError::Form("a signature is not base64"))?;
         let Some((id, signature)) = bytes.split_first_chunk::<4>() else {
             return Err(CheckpointError::Form("a signature is too short"));
         };
@@ -172,8 +179,13 @@ fn read_body(body: &str) -> Result<Checkpoint, CheckpointError> {
     let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
         return Err(CheckpointError::Form("it has fewer than three lines"));
     };
-    let canonical = size == "0" || (!size.starts_with('0') && size.bytes().all(|b| b.is_ascii_digit()));
-    let size = size.parse().ok().filter(|_| canonical).ok_or(CheckpointError::Form("its size is not a number"))?;
+    let canonical =
+        size == "0" || (!size.starts_with('0') && size.bytes().all(|b| b.is_ascii_digit()));
+    let size = size
+        .parse()
+        .ok()
+        .filter(|_| canonical)
+        .ok_or(CheckpointError::Form("its size is not a number"))?;
     let root = BASE64
         .decode(root.as_bytes())
         .ok()

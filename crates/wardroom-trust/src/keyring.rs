@@ -20,13 +20,17 @@ pub const FILE: &str = "keyring.toml";
 #[derive(Debug, thiserror::Error)]
 pub enum KeyRingError {
     /// It is not there.
-    #[error("the key ring {path} is missing: without it nothing that is stored can be read; restore it from your backup")]
+    #[error(
+        "the key ring {path} is missing: without it nothing that is stored can be read; restore it from your backup"
+    )]
     Missing {
         /// Where it should be.
         path: PathBuf,
     },
     /// Others may read it.
-    #[error("the key ring {path} may be read by others (mode {mode:o}): run chmod 600 {path} and find out who read it")]
+    #[error(
+        "the key ring {path} may be read by others (mode {mode:o}): run chmod 600 {path} and find out who read it"
+    )]
     Exposed {
         /// Where it is.
         path: PathBuf,
@@ -83,19 +87,20 @@ impl KeyRing {
     pub fn create(folder: &Path, rng: &dyn Rng) -> Result<Self, KeyRingError> {
         let path = folder.join(FILE);
         let ring = Self::generate(rng);
-        let keys = ring.keys.iter().map(|(id, key)| (id.to_string(), BASE64.encode(&**key))).collect();
+        let keys =
+            ring.keys.iter().map(|(id, key)| (id.to_string(), BASE64.encode(&**key))).collect();
         let text = toml::to_string(&File { current: ring.current, keys })
             .map_err(|error| KeyRingError::Form(error.to_string()))?;
         let text = Zeroizing::new(text);
-        let written = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+        let written =
+            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).and_then(
+                |mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()),
+            );
         match written {
             Ok(()) => Ok(ring),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(KeyRingError::Exists { path }),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(KeyRingError::Exists { path })
+            }
             Err(source) => Err(KeyRingError::Io { path, source }),
         }
     }
@@ -118,11 +123,13 @@ impl KeyRing {
             .map_err(|source| KeyRingError::Io { path: path.clone(), source })?;
         let text = Zeroizing::new(text);
         // SECURITY: a parser's message quotes the line, and the line is the key.
-        let file: File = toml::from_str(&text)
-            .map_err(|_| KeyRingError::Form(format!("{} is not a key ring file", path.display())))?;
+        let file: File = toml::from_str(&text).map_err(|_| {
+            KeyRingError::Form(format!("{} is not a key ring file", path.display()))
+        })?;
         let mut keys = BTreeMap::new();
         for (id, text) in &file.keys {
-            let id = id.parse().map_err(|_| KeyRingError::Form("a key's id is not a number".into()))?;
+            let id =
+                id.parse().map_err(|_| KeyRingError::Form("a key's id is not a number".into()))?;
             keys.insert(id, strong_key(text)?);
         }
         Self::checked(file.current, keys)
@@ -133,7 +140,10 @@ impl KeyRing {
         Self::checked(1, BTreeMap::from([(1, strong_key(secret.expose_secret().trim())?)]))
     }
 
-    fn checked(current: u32, keys: BTreeMap<u32, Zeroizing<[u8; 32]>>) -> Result<Self, KeyRingError> {
+    fn checked(
+        current: u32,
+        keys: BTreeMap<u32, Zeroizing<[u8; 32]>>,
+    ) -> Result<Self, KeyRingError> {
         if keys.contains_key(&current) {
             Ok(Self { current, keys })
         } else {
@@ -157,13 +167,16 @@ fn strong_key(text: &str) -> Result<Zeroizing<[u8; 32]>, KeyRingError> {
         .or_else(|_| BASE64.decode(text.as_bytes()))
         .map(Zeroizing::new)
         .map_err(|_| KeyRingError::Form("a key is neither base64 nor hexadecimal".into()))?;
-    let key: [u8; 32] = decoded
-        .as_slice()
-        .try_into()
-        .map_err(|_| KeyRingError::Form("a key has exactly 32 bytes; make one with: openssl rand -base64 32".into()))?;
+    let key: [u8; 32] = decoded.as_slice().try_into().map_err(|_| {
+        KeyRingError::Form(
+            "a key has exactly 32 bytes; make one with: openssl rand -base64 32".into(),
+        )
+    })?;
     let distinct = key.iter().collect::<std::collections::BTreeSet<_>>().len();
     if distinct < 8 {
-        return Err(KeyRingError::Form("a key is too regular to be random; make one with: openssl rand -base64 32".into()));
+        return Err(KeyRingError::Form(
+            "a key is too regular to be random; make one with: openssl rand -base64 32".into(),
+        ));
     }
     Ok(Zeroizing::new(key))
 }
@@ -180,7 +193,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(matches!(KeyRing::load(folder.path()), Err(KeyRingError::Missing { .. })));
         let made = KeyRing::create(folder.path(), &SystemRng).unwrap();
-        assert!(matches!(KeyRing::create(folder.path(), &SystemRng), Err(KeyRingError::Exists { .. })));
+        assert!(matches!(
+            KeyRing::create(folder.path(), &SystemRng),
+            Err(KeyRingError::Exists { .. })
+        ));
         assert_eq!(KeyRing::load(folder.path()).unwrap().key(1), made.key(1));
         let path = folder.path().join(FILE);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
@@ -193,6 +209,9 @@ mod tests {
             let error = KeyRing::from_secret(&SecretString::from(weak)).unwrap_err().to_string();
             assert!(weak.is_empty() || !error.contains(weak), "{error}");
         }
-        assert!(KeyRing::from_secret(&SecretString::from(BASE64.encode(&(0..32).collect::<Vec<u8>>()))).is_ok());
+        assert!(
+            KeyRing::from_secret(&SecretString::from(BASE64.encode(&(0..32).collect::<Vec<u8>>())))
+                .is_ok()
+        );
     }
 }

@@ -99,7 +99,12 @@ impl NodeTokens {
     }
 
     /// A token for `node`.
-    pub fn issue(&self, node: NodeId, now: Timestamp, rng: &dyn Rng) -> Result<String, NodeProofError> {
+    pub fn issue(
+        &self,
+        node: NodeId,
+        now: Timestamp,
+        rng: &dyn Rng,
+    ) -> Result<String, NodeProofError> {
         let mut jti = [0_u8; 16];
         rng.fill(&mut jti);
         let claims = Jwt {
@@ -179,12 +184,15 @@ impl Challenges {
 
     /// The nonce of a challenge that is ours, is `node`'s and can still be answered.
     pub fn check(&self, text: &str, node: NodeId, now: Timestamp) -> Result<Nonce, NodeProofError> {
-        let bytes = if text.len() == 75 { BASE64URL_NOPAD.decode(text.as_bytes()).ok() } else { None };
+        let bytes =
+            if text.len() == 75 { BASE64URL_NOPAD.decode(text.as_bytes()).ok() } else { None };
         let bytes = bytes.ok_or(NodeProofError::Challenge)?;
         let (body, mac) = bytes.split_at_checked(24).ok_or(NodeProofError::Challenge)?;
-        verify_slices_are_equal(self.mac(body, node).as_ref(), mac).map_err(|_| NodeProofError::Challenge)?;
+        verify_slices_are_equal(self.mac(body, node).as_ref(), mac)
+            .map_err(|_| NodeProofError::Challenge)?;
         let (nonce, until) = body.split_first_chunk::<16>().ok_or(NodeProofError::Challenge)?;
-        let until = until.try_into().map(i64::from_be_bytes).map_err(|_| NodeProofError::Challenge)?;
+        let until =
+            until.try_into().map(i64::from_be_bytes).map_err(|_| NodeProofError::Challenge)?;
         if now.as_micros() >= until { Err(NodeProofError::Challenge) } else { Ok(*nonce) }
     }
 
@@ -230,7 +238,10 @@ mod tests {
         assert_eq!(tokens.verify(&token, start()).unwrap().node, node);
         let end = start().plus(TOKEN_TTL_DEFAULT);
         assert_eq!(tokens.verify(&token, end), Err(NodeProofError::Time));
-        assert_eq!(tokens.verify(&token, start().minus(Duration::from_secs(1))), Err(NodeProofError::Time));
+        assert_eq!(
+            tokens.verify(&token, start().minus(Duration::from_secs(1))),
+            Err(NodeProofError::Time)
+        );
         let other = NodeTokens::new(&[2; 32], TOKEN_TTL_DEFAULT).unwrap();
         assert_eq!(other.verify(&token, start()), Err(NodeProofError::Token));
         assert_eq!(tokens.verify(&format!("{token}x"), start()), Err(NodeProofError::Token));

@@ -1,6 +1,8 @@
 //! Passwords: Argon2id (RFC 9106), its parameters recorded in the hash.
 
-use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher as _, PasswordVerifier as _, Version};
+use argon2::{
+    Algorithm, Argon2, Params, PasswordHash, PasswordHasher as _, PasswordVerifier as _, Version,
+};
 use secrecy::{ExposeSecret, SecretString};
 use wardroom_core::Rng;
 

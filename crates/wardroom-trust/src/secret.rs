@@ -113,7 +113,8 @@ impl JoinSecret {
         else {
             return Err(error);
         };
-        let canonical = id.len() == 32 && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        let canonical =
+            id.len() == 32 && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         if !canonical {
             return Err(error);
         }
@@ -166,7 +167,10 @@ mod tests {
         );
         let text = join.expose().expose_secret().to_owned();
         let parsed = JoinSecret::parse(&text).unwrap();
-        assert_eq!((parsed.id(), parsed.fingerprint(), parsed.hash()), (join.id(), [7; 32], join.hash()));
+        assert_eq!(
+            (parsed.id(), parsed.fingerprint(), parsed.hash()),
+            (join.id(), [7; 32], join.hash())
+        );
         assert!(JoinSecret::parse(&format!("{text}.x")).is_err());
     }
 

@@ -53,7 +53,10 @@ fn certified(identity: ServerIdentity) -> Result<CertifiedKey, AuthorityError> {
 }
 
 /// A server's TLS: 1.3 only, or 1.2 as well where it is asked for.
-pub fn server_config(certificate: Arc<ServerCertificate>, tls12: bool) -> Result<ServerConfig, AuthorityError> {
+pub fn server_config(
+    certificate: Arc<ServerCertificate>,
+    tls12: bool,
+) -> Result<ServerConfig, AuthorityError> {
     let versions: &[&SupportedProtocolVersion] = if tls12 { &FROM_12 } else { &ONLY_13 };
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(versions)
@@ -70,7 +73,8 @@ pub fn server_config(certificate: Arc<ServerCertificate>, tls12: bool) -> Result
 pub fn client_config(authorities_pem: &[u8]) -> Result<ClientConfig, AuthorityError> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(authorities_pem) {
-        let certificate = certificate.map_err(|error| unusable("the authority's certificate", error))?;
+        let certificate =
+            certificate.map_err(|error| unusable("the authority's certificate", error))?;
         roots.add(certificate).map_err(|error| unusable("the authority's certificate", error))?;
     }
     if roots.is_empty() {

@@ -70,11 +70,13 @@ pub(crate) struct Served {
 impl Served {
     /// The settings in force.
     pub(crate) fn load(&self) -> anyhow::Result<(PathBuf, Config)> {
-        let data = std::path::absolute(&self.data).context("the data folder's path can't be made absolute")?;
+        let data = std::path::absolute(&self.data)
+            .context("the data folder's path can't be made absolute")?;
         let mut flags =
             vec![("listen", self.listen.clone()), ("listen_metrics", self.listen_metrics.clone())];
         for pair in &self.set {
-            let (name, value) = pair.split_once('=').with_context(|| format!("--set {pair}: give name=value"))?;
+            let (name, value) =
+                pair.split_once('=').with_context(|| format!("--set {pair}: give name=value"))?;
             let setting = config::SETTINGS
                 .iter()
                 .find(|setting| setting.name == name)
@@ -90,7 +92,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&anyhow::Error::new(error).context("the runtime can't be started")),
+        Err(error) => {
+            return failed(&anyhow::Error::new(error).context("the runtime can't be started"));
+        }
     };
     runtime.block_on(async {
         match cli.command {
@@ -116,7 +120,11 @@ async fn local(command: Command) -> anyhow::Result<ExitCode> {
             let (data, config) = served.load()?;
             let password = serve::installation::create(&data, &config).await?;
             say(&format!("Made a new installation in {}.", data.display()))?;
-            say(&format!("Sign in as {} with the password in {}.", serve::installation::ADMIN, password.display()))?;
+            say(&format!(
+                "Sign in as {} with the password in {}.",
+                serve::installation::ADMIN,
+                password.display()
+            ))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Migrate(served) => {

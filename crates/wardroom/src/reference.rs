@@ -19,12 +19,17 @@ pub(crate) struct Docs {
 impl Docs {
     /// Writes, compares, or prints the settings.
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
-        let files = [("configuration.md", configuration()), ("openapi.json", wardroom_server::openapi_json())];
+        let files = [
+            ("configuration.md", configuration()),
+            ("openapi.json", wardroom_server::openapi_json()),
+        ];
         match (&self.write, &self.check) {
             (Some(folder), _) => {
-                fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
+                fs::create_dir_all(folder)
+                    .with_context(|| format!("{} can't be made", folder.display()))?;
                 for (name, text) in files {
-                    fs::write(folder.join(name), text).with_context(|| format!("{name} can't be written"))?;
+                    fs::write(folder.join(name), text)
+                        .with_context(|| format!("{name} can't be written"))?;
                 }
             }
             (None, Some(folder)) => {
@@ -48,7 +53,12 @@ fn configuration() -> String {
     );
     for setting in SETTINGS {
         let default = setting.default.map_or_else(String::new, |default| format!("`{default}`"));
-        text.push_str(&format!("| `{}` | `{}` | {default} | {} |\n", setting.name, setting.environment(), setting.about));
+        text.push_str(&format!(
+            "| `{}` | `{}` | {default} | {} |\n",
+            setting.name,
+            setting.environment(),
+            setting.about
+        ));
     }
     text
 }

@@ -99,7 +99,9 @@ pub enum Finding {
         to: u64,
     },
     /// The log ends too early.
-    #[error("the log was truncated: record {index} and those behind it are missing; a signed checkpoint covers {size} records")]
+    #[error(
+        "the log was truncated: record {index} and those behind it are missing; a signed checkpoint covers {size} records"
+    )]
     Truncated {
         /// The first that is missing.
         index: u64,
@@ -171,10 +173,12 @@ impl Verifier {
     pub fn line(&mut self, text: &str) -> Result<(), Finding> {
         self.line += 1;
         if text.starts_with("{\"checkpoint\"") {
-            let parsed: CheckpointLine = serde_json::from_str(text).map_err(|error| self.form(&error))?;
+            let parsed: CheckpointLine =
+                serde_json::from_str(text).map_err(|error| self.form(&error))?;
             return self.checkpoint(&parsed.checkpoint);
         }
-        let parsed: RecordLine<'_> = serde_json::from_str(text).map_err(|error| self.form(&error))?;
+        let parsed: RecordLine<'_> =
+            serde_json::from_str(text).map_err(|error| self.form(&error))?;
         self.record(parsed.index, parsed.leaf, parsed.record.get())
     }
 

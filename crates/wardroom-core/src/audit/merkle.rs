@@ -213,7 +213,9 @@ mod tests {
         }
         assert_eq!(quick, whole);
         assert_eq!(Frontier::from_bytes(1000, &whole.to_bytes()).unwrap(), whole);
-        assert!(Frontier::from_bytes(1001, &whole.to_bytes()).is_err() || 1001_u64.count_ones() == 6);
+        assert!(
+            Frontier::from_bytes(1001, &whole.to_bytes()).is_err() || 1001_u64.count_ones() == 6
+        );
         assert!(Frontier::from_bytes(3, &whole.to_bytes()).is_err());
     }
 

@@ -1,8 +1,8 @@
 //! Checks values against a command's parameters: pure, so that both ends come to the same decision.
 
 use super::{
-    CommandSpec, NAME_BYTES_MAX, PARAMETERS_MAX, ParameterKind, ParameterSpec, ParameterValue, Parameters,
-    VALUE_BYTES_MAX,
+    CommandSpec, NAME_BYTES_MAX, PARAMETERS_MAX, ParameterKind, ParameterSpec, ParameterValue,
+    Parameters, VALUE_BYTES_MAX,
 };
 use regex::RegexBuilder;
 use std::net::IpAddr;
@@ -25,14 +25,21 @@ pub struct ParameterError {
 }
 
 /// Checks `given` against `spec` and fills in defaults. All that is wrong is named at once.
-pub fn check_parameters(spec: &CommandSpec, given: &Parameters) -> Result<Parameters, Vec<ParameterError>> {
+pub fn check_parameters(
+    spec: &CommandSpec,
+    given: &Parameters,
+) -> Result<Parameters, Vec<ParameterError>> {
     let mut errors = Vec::new();
     let mut values = Parameters::new();
     for name in given.keys() {
         if !spec.parameters.iter().any(|parameter| parameter.name == *name) {
             // SECURITY: the name is the caller's text; only its harmless part is repeated.
-            let shown: String = name.chars().filter(|c| c.is_ascii_graphic()).take(NAME_BYTES_MAX).collect();
-            errors.push(ParameterError { parameter: shown, reason: "the command has no such parameter".into() });
+            let shown: String =
+                name.chars().filter(|c| c.is_ascii_graphic()).take(NAME_BYTES_MAX).collect();
+            errors.push(ParameterError {
+                parameter: shown,
+                reason: "the command has no such parameter".into(),
+            });
         }
     }
     for parameter in &spec.parameters {
@@ -47,7 +54,9 @@ pub fn check_parameters(spec: &CommandSpec, given: &Parameters) -> Result<Parame
                 values.insert(parameter.name.clone(), value);
             }
             Ok(None) => {}
-            Err(reason) => errors.push(ParameterError { parameter: parameter.name.clone(), reason }),
+            Err(reason) => {
+                errors.push(ParameterError { parameter: parameter.name.clone(), reason })
+            }
         }
     }
     if errors.is_empty() { Ok(values) } else { Err(errors) }
@@ -57,8 +66,12 @@ fn check_value(parameter: &ParameterSpec, value: &ParameterValue) -> Result<(), 
     match (&parameter.kind, value) {
         (ParameterKind::Flag, ParameterValue::Flag(_)) => Ok(()),
         (ParameterKind::Flag, _) => Err("must be true or false".into()),
-        (ParameterKind::Integer { min, max }, ParameterValue::Integer(number)) => within(*number, *min, *max),
-        (ParameterKind::Integer { min, max }, _) => Err(format!("must be a whole number from {min} to {max}")),
+        (ParameterKind::Integer { min, max }, ParameterValue::Integer(number)) => {
+            within(*number, *min, *max)
+        }
+        (ParameterKind::Integer { min, max }, _) => {
+            Err(format!("must be a whole number from {min} to {max}"))
+        }
         (ParameterKind::Port { min, max }, ParameterValue::Integer(number)) => {
             within(*number, i64::from(*min), i64::from(*max))
         }
@@ -110,11 +123,19 @@ fn check_kind(kind: &ParameterKind, text: &str) -> Result<(), String> {
                 return Err(format!("must be at most {bytes_max} bytes long"));
             }
             let regex = anchored(pattern)?;
-            if regex.is_match(text) { Ok(()) } else { Err(format!("must match the pattern {pattern}")) }
+            if regex.is_match(text) {
+                Ok(())
+            } else {
+                Err(format!("must match the pattern {pattern}"))
+            }
         }
         ParameterKind::Path { roots, .. } => check_path(text, roots),
         ParameterKind::Host => {
-            if is_host(text) { Ok(()) } else { Err("must be a host name or an IP address".into()) }
+            if is_host(text) {
+                Ok(())
+            } else {
+                Err("must be a host name or an IP address".into())
+            }
         }
         ParameterKind::Integer { .. } | ParameterKind::Port { .. } | ParameterKind::Flag => {
             Err("must not be a text".into())
@@ -163,7 +184,9 @@ fn is_host(text: &str) -> bool {
 /// Whether a text may be the name of a command or parameter.
 pub fn is_name(text: &str) -> bool {
     (1..=NAME_BYTES_MAX).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
         && text.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
@@ -172,7 +195,9 @@ pub fn check_spec(spec: &CommandSpec) -> Result<(), String> {
     if !is_name(&spec.name) {
         return Err("a name is 1 to 64 lower-case letters, digits, hyphens and underscores, and begins with a letter".into());
     }
-    if spec.description.len() > DESCRIPTION_BYTES_MAX || spec.description.chars().any(char::is_control) {
+    if spec.description.len() > DESCRIPTION_BYTES_MAX
+        || spec.description.chars().any(char::is_control)
+    {
         return Err(format!("a description is one line of at most {DESCRIPTION_BYTES_MAX} bytes"));
     }
     if spec.parameters.len() > PARAMETERS_MAX {
@@ -183,7 +208,8 @@ pub fn check_spec(spec: &CommandSpec) -> Result<(), String> {
         if !seen.insert(&parameter.name) {
             return Err(format!("the parameter {:?} is there twice", parameter.name));
         }
-        check_parameter(parameter).map_err(|reason| format!("parameter {:?}: {reason}", parameter.name))?;
+        check_parameter(parameter)
+            .map_err(|reason| format!("parameter {:?}: {reason}", parameter.name))?;
     }
     Ok(())
 }
@@ -212,15 +238,21 @@ pub fn check_parameter(parameter: &ParameterSpec) -> Result<(), String> {
         }
         ParameterKind::Path { roots, .. } => {
             let sound = (1..=CHOICES_MAX).contains(&roots.len())
-                && roots.iter().all(|root| root == "/" || check_path(root, std::slice::from_ref(root)).is_ok());
+                && roots.iter().all(|root| {
+                    root == "/" || check_path(root, std::slice::from_ref(root)).is_ok()
+                });
             if !sound {
-                return Err("a path has 1 to 256 roots, each an absolute path without `.` and `..`".into());
+                return Err(
+                    "a path has 1 to 256 roots, each an absolute path without `.` and `..`".into(),
+                );
             }
         }
         _ => {}
     }
     match &parameter.default {
-        Some(default) => check_value(parameter, default).map_err(|reason| format!("its default {reason}")),
+        Some(default) => {
+            check_value(parameter, default).map_err(|reason| format!("its default {reason}"))
+        }
         None => Ok(()),
     }
 }
@@ -246,12 +278,24 @@ mod tests {
 
     fn spec(kind: ParameterKind) -> CommandSpec {
         let limits = CommandLimits {
-            wall_ms_max: 1, cpu_seconds_max: 1, memory_bytes_max: 1, processes_max: 1,
-            open_files_max: 1, file_bytes_max: 1, output_bytes_max: 1,
+            wall_ms_max: 1,
+            cpu_seconds_max: 1,
+            memory_bytes_max: 1,
+            processes_max: 1,
+            open_files_max: 1,
+            file_bytes_max: 1,
+            output_bytes_max: 1,
         };
         CommandSpec {
-            name: "c".into(), description: String::new(), digest: String::new(), idempotent: true,
-            parameters: vec![parameter(kind)], limits, network: false, requires: Default::default(), builtin: false,
+            name: "c".into(),
+            description: String::new(),
+            digest: String::new(),
+            idempotent: true,
+            parameters: vec![parameter(kind)],
+            limits,
+            network: false,
+            requires: Default::default(),
+            builtin: false,
         }
     }
 
@@ -284,9 +328,17 @@ mod tests {
 
     #[test]
     fn paths_stay_beneath_their_roots() {
-        let kind = || ParameterKind::Path { roots: vec!["/var/log".into()], entry: PathEntry::File };
+        let kind =
+            || ParameterKind::Path { roots: vec!["/var/log".into()], entry: PathEntry::File };
         assert!(!refused(kind(), text("/var/log/syslog")));
-        for bad in ["/var/logs", "/var/log/../shadow", "/var/log/./x", "/var//log/x", "var/log/x", "/etc/passwd"] {
+        for bad in [
+            "/var/logs",
+            "/var/log/../shadow",
+            "/var/log/./x",
+            "/var//log/x",
+            "var/log/x",
+            "/etc/passwd",
+        ] {
             assert!(refused(kind(), text(bad)), "{bad}");
         }
     }

@@ -191,14 +191,23 @@ fn lost(message: &str) -> Outcome {
 fn held(run: &Run, fence: i64) -> Result<(), Refusal> {
     match run.state {
         RunState::Leased | RunState::Running if run.node.is_some() => {
-            if run.fence == fence { Ok(()) } else { Err(Refusal::StaleFence) }
+            if run.fence == fence {
+                Ok(())
+            } else {
+                Err(Refusal::StaleFence)
+            }
         }
         // A parent has no holder, and a queued run's former holder has lost it.
         _ => Err(Refusal::StaleFence),
     }
 }
 
-fn lease(next: &mut Run, node: NodeId, until: Timestamp, now: Timestamp) -> Result<Vec<Effect>, Refusal> {
+fn lease(
+    next: &mut Run,
+    node: NodeId,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<Effect>, Refusal> {
     if next.state != RunState::Queued {
         return Err(Refusal::State);
     }
@@ -214,7 +223,13 @@ fn lease(next: &mut Run, node: NodeId, until: Timestamp, now: Timestamp) -> Resu
 }
 
 /// Takes the run to `state` for good.
-fn finish(next: &mut Run, state: RunState, outcome: Outcome, dead: bool, now: Timestamp) -> Vec<Effect> {
+fn finish(
+    next: &mut Run,
+    state: RunState,
+    outcome: Outcome,
+    dead: bool,
+    now: Timestamp,
+) -> Vec<Effect> {
     next.state = state;
     next.outcome = Some(outcome);
     next.dead_letter = dead;
@@ -279,8 +294,10 @@ fn node_gone(next: &mut Run, now: Timestamp) -> Vec<Effect> {
             ended(next, lost("the node was removed while it held the run"), now)
         }
         _ => {
-            let outcome =
-                Outcome::without_process(End::NotStarted, "the node was removed before the run began");
+            let outcome = Outcome::without_process(
+                End::NotStarted,
+                "the node was removed before the run began",
+            );
             finish(next, RunState::Failed, outcome, true, now)
         }
     }
@@ -343,3 +360,7 @@ fn children_done(
     };
     Ok(finish(next, state, outcome, false, now))
 }
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;

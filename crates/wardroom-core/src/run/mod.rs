@@ -214,7 +214,13 @@ pub struct Outcome {
 impl Outcome {
     /// An outcome that no process took part in.
     pub fn without_process(end: End, message: impl Into<String>) -> Self {
-        Self { end, message: Some(message.into()), cpu_ms: 0, memory_peak_bytes: 0, output_bytes: 0 }
+        Self {
+            end,
+            message: Some(message.into()),
+            cpu_ms: 0,
+            memory_peak_bytes: 0,
+            output_bytes: 0,
+        }
     }
 }
 

@@ -64,7 +64,11 @@ pub trait Identities: Send + Sync {
     /// A token, with its user, by its secret's hash. Ended ones are found as well.
     async fn lookup_api_token(&self, hash: SecretHash) -> StoreResult<Option<(ApiToken, User)>>;
     /// A user's tokens, newest first.
-    async fn list_api_tokens(&self, user: UserId, page: PageRequest<ApiTokenId>) -> StoreResult<Page<ApiToken, ApiTokenId>>;
+    async fn list_api_tokens(
+        &self,
+        user: UserId,
+        page: PageRequest<ApiTokenId>,
+    ) -> StoreResult<Page<ApiToken, ApiTokenId>>;
     /// A sealed key by its name.
     async fn lookup_sealed_key(&self, name: &str) -> StoreResult<Option<SealedKey>>;
 }
@@ -81,7 +85,10 @@ pub trait Nodes: Send + Sync {
     /// A join token by its id.
     async fn lookup_join_token(&self, id: JoinTokenId) -> StoreResult<Option<JoinToken>>;
     /// Join tokens, newest first.
-    async fn list_join_tokens(&self, page: PageRequest<JoinTokenId>) -> StoreResult<Page<JoinToken, JoinTokenId>>;
+    async fn list_join_tokens(
+        &self,
+        page: PageRequest<JoinTokenId>,
+    ) -> StoreResult<Page<JoinToken, JoinTokenId>>;
 }
 
 /// Which runs are wanted. An empty filter wants all.
@@ -122,7 +129,11 @@ pub trait Runs: Send + Sync {
     /// A run by its submitter's own name for the request.
     async fn lookup_run_by_key(&self, user: UserId, key: &str) -> StoreResult<Option<Run>>;
     /// Runs, newest first.
-    async fn list_runs(&self, filter: &RunFilter, page: PageRequest<RunId>) -> StoreResult<Page<Run, RunId>>;
+    async fn list_runs(
+        &self,
+        filter: &RunFilter,
+        page: PageRequest<RunId>,
+    ) -> StoreResult<Page<Run, RunId>>;
     /// Queued runs that `node` may take now, by priority, then age: its own, and those for any
     /// node (of which the caller checks the selector).
     async fn list_queued(&self, node: NodeId, now: Timestamp, limit: u32) -> StoreResult<Vec<Run>>;
@@ -141,7 +152,12 @@ pub trait Runs: Send + Sync {
     async fn count_runs_by_state(&self, since: Timestamp) -> StoreResult<Vec<(RunState, u64)>>;
     /// Output of a run from position `(fence, seq)` on, in order, at most `bytes_max` (but at least
     /// one chunk when there is one).
-    async fn list_output(&self, run: RunId, from: (i64, u32), bytes_max: u64) -> StoreResult<Vec<OutputChunk>>;
+    async fn list_output(
+        &self,
+        run: RunId,
+        from: (i64, u32),
+        bytes_max: u64,
+    ) -> StoreResult<Vec<OutputChunk>>;
     /// The number behind the last stored chunk of an attempt; 0 when there is none.
     async fn next_output_seq(&self, run: RunId, fence: i64) -> StoreResult<u32>;
 }
@@ -171,7 +187,11 @@ pub trait AuditLog: Send + Sync {
     /// How many records are sequenced, and their root.
     async fn audit_head(&self) -> StoreResult<(u64, Hash)>;
     /// Records, newest first.
-    async fn list_audit(&self, filter: &AuditFilter, page: PageRequest<u64>) -> StoreResult<Page<AuditEntry, u64>>;
+    async fn list_audit(
+        &self,
+        filter: &AuditFilter,
+        page: PageRequest<u64>,
+    ) -> StoreResult<Page<AuditEntry, u64>>;
     /// Records of a stretch, oldest first; at most 10,000.
     async fn read_audit(&self, range: Range<u64>) -> StoreResult<Vec<AuditEntry>>;
     /// The root over a stretch that is a subtree of the log.

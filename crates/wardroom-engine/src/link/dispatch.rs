@@ -1,7 +1,13 @@
 //! Giving queued runs to a node, and agreeing with it on what it holds.
 
-use super::{Held, Link, ToNode, open::{HeldRun, lock}};
-use crate::{EngineError, runs::{declare, lease_record}};
+use super::{
+    Held, Link, ToNode,
+    open::{HeldRun, lock},
+};
+use crate::{
+    EngineError,
+    runs::{declare, lease_record},
+};
 use futures_util::future::join_all;
 use std::sync::{Arc, atomic::Ordering};
 use wardroom_core::{
@@ -58,7 +64,9 @@ impl Link {
         let engine = &self.engine;
         let queued = engine.store.list_queued(self.node(), engine.now(), free).await?;
         let more = queued.len() >= free as usize;
-        let Some(node) = engine.store.lookup_node(self.node()).await? else { return Ok((0, false)) };
+        let Some(node) = engine.store.lookup_node(self.node()).await? else {
+            return Ok((0, false));
+        };
         if node.disabled || self.is_closed() {
             return Ok((0, false));
         }
@@ -113,7 +121,13 @@ impl Link {
             let there = holding.contains(&mine);
             lock(&self.held).insert(run.id, HeldRun { run: run.clone(), chunks, bytes: 0 });
             if there {
-                self.send(ToNode::Recorded { run: run.id, fence: run.fence, chunks, finished: false }).await;
+                self.send(ToNode::Recorded {
+                    run: run.id,
+                    fence: run.fence,
+                    chunks,
+                    finished: false,
+                })
+                .await;
             } else {
                 // Not in its journal, so it was never begun: the offer was lost on the way.
                 offers.push(run.clone());
@@ -128,7 +142,8 @@ impl Link {
         }
         for held in holding {
             if !lock(&self.held).contains_key(&held.run) {
-                self.refuse_stale(*held, "the node came back with a run that it no longer holds").await?;
+                self.refuse_stale(*held, "the node came back with a run that it no longer holds")
+                    .await?;
             }
         }
         self.wake();

@@ -268,9 +268,9 @@ impl Link {
     }
 
     pub(crate) fn give_slots_back(&self, slots: u32) {
-        let _ = self
-            .slots_taken
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |taken| Some(taken.saturating_sub(slots)));
+        let _ = self.slots_taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, |taken| {
+            Some(taken.saturating_sub(slots))
+        });
     }
 
     /// Slots that runs of an earlier connection still take.

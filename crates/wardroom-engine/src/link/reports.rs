@@ -3,7 +3,10 @@
 //! Reports of one run are recorded in order, those of different runs side by side; what one run has
 //! waiting goes into one change.
 
-use super::{Goodbye, Held, Link, OUTPUT_BYTES_MAX, Report, ToNode, What, open::{HeldRun, lock}};
+use super::{
+    Goodbye, Held, Link, OUTPUT_BYTES_MAX, Report, ToNode, What,
+    open::{HeldRun, lock},
+};
 use crate::{EngineError, engine::CONFLICT_TRIES_MAX, runs::describe};
 use std::sync::{Arc, atomic::Ordering};
 use wardroom_core::{
@@ -79,7 +82,11 @@ impl Link {
         }
     }
 
-    async fn record_reports(self: &Arc<Self>, id: RunId, reports: &[Report]) -> Result<(), EngineError> {
+    async fn record_reports(
+        self: &Arc<Self>,
+        id: RunId,
+        reports: &[Report],
+    ) -> Result<(), EngineError> {
         for _ in 0..CONFLICT_TRIES_MAX {
             let Some((run, next_chunk, bytes)) = self.held_run(id, reports).await? else {
                 for report in reports {
@@ -121,7 +128,11 @@ impl Link {
     }
 
     /// The run as last written, from memory or from the store.
-    async fn held_run(&self, id: RunId, reports: &[Report]) -> Result<Option<(Run, u32, u64)>, EngineError> {
+    async fn held_run(
+        &self,
+        id: RunId,
+        reports: &[Report],
+    ) -> Result<Option<(Run, u32, u64)>, EngineError> {
         if let Some(entry) = lock(&self.held).get(&id) {
             return Ok(Some((entry.run.clone(), entry.chunks, entry.bytes)));
         }
@@ -171,7 +182,10 @@ impl Link {
             What::Refused { code, message } => Event::Ended {
                 fence: report.fence,
                 started_at: None,
-                outcome: Outcome::without_process(End::Refused { code: code.clone() }, message.clone()),
+                outcome: Outcome::without_process(
+                    End::Refused { code: code.clone() },
+                    message.clone(),
+                ),
             },
             What::Finished { chunks, started_at, outcome } => {
                 if *chunks > settled.next_chunk && !settled.run.state.is_terminal() {
@@ -205,17 +219,19 @@ impl Link {
 
     /// Records what the node says of a run that the orchestrator closed without it.
     fn note_late(&self, settled: &mut Settled, what: &What) {
-        let closed_without_it = settled
-            .run
-            .outcome
-            .as_ref()
-            .is_some_and(|outcome| matches!(outcome.end, End::DeadlinePassed | End::Interrupted));
+        let closed_without_it =
+            settled.run.outcome.as_ref().is_some_and(|outcome| {
+                matches!(outcome.end, End::DeadlinePassed | End::Interrupted)
+            });
         if let (What::Finished { outcome, .. }, true) = (what, closed_without_it) {
             let audit = self
                 .record("run.late_report")
                 .on(settled.run.id)
                 .detail("ended", crate::runs::sentence(outcome))
-                .outcome(AuditOutcome::Refused, "the run was closed before the node reported its end");
+                .outcome(
+                    AuditOutcome::Refused,
+                    "the run was closed before the node reported its end",
+                );
             settled.audit.push(audit);
         }
     }
@@ -223,10 +239,9 @@ impl Link {
     async fn commit(&self, settled: &Settled) -> Result<(), StoreError> {
         let mut change = Change { audit: settled.audit.clone(), ..Change::default() };
         if !settled.chunks.is_empty() {
-            change.writes.push(Write::AppendOutput {
-                run: settled.run.id,
-                chunks: settled.chunks.clone(),
-            });
+            change
+                .writes
+                .push(Write::AppendOutput { run: settled.run.id, chunks: settled.chunks.clone() });
         }
         if settled.changed {
             change.writes.push(Write::UpdateRun(Box::new(settled.run.clone())));
@@ -239,7 +254,11 @@ impl Link {
     }
 
     /// What follows once the reports are durable.
-    async fn after(self: &Arc<Self>, settled: Settled, reports: &[Report]) -> Result<(), EngineError> {
+    async fn after(
+        self: &Arc<Self>,
+        settled: Settled,
+        reports: &[Report],
+    ) -> Result<(), EngineError> {
         let Settled { mut run, changed, next_chunk, bytes, effects, stale, over, .. } = settled;
         if !changed {
             run.version -= 1;
@@ -248,11 +267,13 @@ impl Link {
         let mine = run.node == Some(self.node());
         if over {
             self.let_go(id);
-            self.send(ToNode::Recorded { run: id, fence, chunks: next_chunk, finished: true }).await;
+            self.send(ToNode::Recorded { run: id, fence, chunks: next_chunk, finished: true })
+                .await;
         } else if mine && !run.state.is_terminal() {
             lock(&self.held).insert(id, HeldRun { run: run.clone(), chunks: next_chunk, bytes });
             if reports.iter().any(|report| matches!(report.what, What::Output(_))) {
-                self.send(ToNode::Recorded { run: id, fence, chunks: next_chunk, finished: false }).await;
+                self.send(ToNode::Recorded { run: id, fence, chunks: next_chunk, finished: false })
+                    .await;
             }
         }
         if stale {
@@ -261,7 +282,8 @@ impl Link {
             }
             let other = reports.iter().find(|report| !mine || report.fence != fence);
             let held = Held { run: id, fence: other.map_or(fence, |report| report.fence) };
-            self.refuse_stale(held, "the report carries a lease that is not the current one").await?;
+            self.refuse_stale(held, "the report carries a lease that is not the current one")
+                .await?;
         }
         self.engine.follow(&run, &effects).await?;
         if over && self.backlog.load(Ordering::Acquire) {

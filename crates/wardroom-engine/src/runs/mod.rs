@@ -5,8 +5,8 @@ mod replay;
 mod settle;
 mod submit;
 
-pub(crate) use submit::{declare, lease_record};
 pub use submit::{Asked, FANOUT_MAX, Submission};
+pub(crate) use submit::{declare, lease_record};
 
 use wardroom_core::{
     audit::{AuditDraft, AuditOutcome},
@@ -26,7 +26,9 @@ pub fn sentence(outcome: &Outcome) -> String {
         End::Cancelled => "the command was stopped because somebody cancelled the run".to_owned(),
         End::NotStarted => "the command could not be started".to_owned(),
         End::Refused { code } => format!("the node refused the command: {code}"),
-        End::Interrupted => "the node went down while it ran; what the command did is unknown".to_owned(),
+        End::Interrupted => {
+            "the node went down while it ran; what the command did is unknown".to_owned()
+        }
         End::DeadlinePassed => "the deadline passed".to_owned(),
         End::Children { succeeded, failed } => {
             format!("{succeeded} of {} nodes succeeded", succeeded + failed)

@@ -37,7 +37,9 @@ impl Engine {
         match &run.target {
             Target::Node { node } => vec![Hint::Queue(*node)],
             // Links elsewhere look by themselves once their own slots turn free or time passes.
-            Target::OneOf { labels } => self.links.matching(labels).into_iter().map(Hint::Queue).collect(),
+            Target::OneOf { labels } => {
+                self.links.matching(labels).into_iter().map(Hint::Queue).collect()
+            }
             Target::AllOf { .. } => vec![],
         }
     }

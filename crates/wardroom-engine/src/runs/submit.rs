@@ -56,7 +56,11 @@ pub struct Submission {
 impl Engine {
     /// Takes a run in. When this returns, the run survives a crash and will reach its end. `audit`
     /// is the record of the request, without target.
-    pub async fn submit(&self, submission: Submission, audit: AuditDraft) -> Result<Run, EngineError> {
+    pub async fn submit(
+        &self,
+        submission: Submission,
+        audit: AuditDraft,
+    ) -> Result<Run, EngineError> {
         check_bounds(&submission)?;
         let request_digest = request_digest(&submission);
         if let Some(run) = self.earlier(&submission, &request_digest).await? {
@@ -92,7 +96,11 @@ impl Engine {
     }
 
     /// The run of an earlier request with the same key.
-    async fn earlier(&self, submission: &Submission, digest: &str) -> Result<Option<Run>, EngineError> {
+    async fn earlier(
+        &self,
+        submission: &Submission,
+        digest: &str,
+    ) -> Result<Option<Run>, EngineError> {
         let Some(key) = &submission.idempotency_key else { return Ok(None) };
         match self.store.lookup_run_by_key(submission.user, key).await? {
             Some(run) if run.request_digest == digest => Ok(Some(run)),

@@ -2,7 +2,10 @@
 
 use super::{Argument, Command, Does};
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
-use std::{collections::BTreeMap, path::{Path, PathBuf}};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 use wardroom_core::command::{ParameterKind, ParameterValue, Parameters, PathEntry};
 
 /// A value that does not hold at the moment of use.
@@ -16,7 +19,10 @@ pub struct Refused {
 }
 
 /// The arguments for these values, and the paths among them, which the sandbox must let through.
-pub fn resolve(command: &Command, values: &Parameters) -> Result<(Vec<String>, Vec<PathBuf>), Refused> {
+pub fn resolve(
+    command: &Command,
+    values: &Parameters,
+) -> Result<(Vec<String>, Vec<PathBuf>), Refused> {
     let Does::Program { arguments, flags, .. } = &command.does else { return Ok((vec![], vec![])) };
     let mut paths = Vec::new();
     for parameter in &command.spec.parameters {
@@ -30,7 +36,9 @@ pub fn resolve(command: &Command, values: &Parameters) -> Result<(Vec<String>, V
     for argument in arguments {
         match argument {
             Argument::Fixed(text) => resolved.push(text.clone()),
-            Argument::Value { prefix, parameter } => fill(prefix, parameter, values, flags, &mut resolved),
+            Argument::Value { prefix, parameter } => {
+                fill(prefix, parameter, values, flags, &mut resolved)
+            }
         }
     }
     Ok((resolved, paths))
@@ -46,7 +54,9 @@ fn fill(
     match values.get(parameter) {
         Some(ParameterValue::Text(text)) => resolved.push(format!("{prefix}{text}")),
         Some(ParameterValue::Integer(number)) => resolved.push(format!("{prefix}{number}")),
-        Some(ParameterValue::Flag(true)) => resolved.extend(flags.get(parameter).into_iter().flatten().cloned()),
+        Some(ParameterValue::Flag(true)) => {
+            resolved.extend(flags.get(parameter).into_iter().flatten().cloned())
+        }
         Some(ParameterValue::Flag(false)) | None => {}
     }
 }
@@ -66,11 +76,12 @@ fn beneath(path: &str, roots: &[String], entry: PathEntry) -> Result<(), String>
         .map_err(|error| format!("its root {root} can't be opened: {error}"))?;
     let rest = if rest.as_os_str().is_empty() { Path::new(".") } else { rest };
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    let found = openat2(&folder, rest, flags, Mode::empty(), resolve).map_err(|error| match error {
-        rustix::io::Errno::LOOP => "a symbolic link stands in the path".to_owned(),
-        rustix::io::Errno::XDEV => "it leads out of its root".to_owned(),
-        error => error.to_string(),
-    })?;
+    let found =
+        openat2(&folder, rest, flags, Mode::empty(), resolve).map_err(|error| match error {
+            rustix::io::Errno::LOOP => "a symbolic link stands in the path".to_owned(),
+            rustix::io::Errno::XDEV => "it leads out of its root".to_owned(),
+            error => error.to_string(),
+        })?;
     let kind = FileType::from_raw_mode(fstat(&found).map_err(|error| error.to_string())?.st_mode);
     match (entry, kind) {
         (PathEntry::File, FileType::RegularFile)
@@ -96,7 +107,8 @@ mod tests {
         std::fs::write(folder.path().join("secret"), "x").unwrap();
         std::os::unix::fs::symlink("../secret", root.join("link")).unwrap();
         let roots = vec![root.display().to_string()];
-        let check = |name: &str, entry| beneath(&format!("{}/{name}", root.display()), &roots, entry);
+        let check =
+            |name: &str, entry| beneath(&format!("{}/{name}", root.display()), &roots, entry);
         assert_eq!(check("good", PathEntry::File), Ok(()));
         assert!(check("good", PathEntry::Directory).is_err());
         assert!(check("link", PathEntry::Any).unwrap_err().contains("symbolic link"));

@@ -1,7 +1,12 @@
 //! Reading the file: only if nobody else could have written it.
 
 use super::{AllowList, Mistake, parse};
-use std::{fs, io::{self, Read as _}, os::unix::fs::MetadataExt as _, path::{Path, PathBuf}};
+use std::{
+    fs,
+    io::{self, Read as _},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
 
 /// The largest allow-list, in bytes.
 pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -45,7 +50,8 @@ pub fn read(path: &Path) -> Result<AllowList, FileError> {
     let mut file = fs::File::open(path).map_err(io)?;
     // What was opened is what is checked, whatever happens to the name.
     check_owner(path, &file.metadata().map_err(io)?)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let metadata = fs::metadata(folder).map_err(io)?;
     // A sticky folder such as /tmp lets others add files, but not replace ours.
     if metadata.mode() & 0o1000 == 0 {
@@ -66,7 +72,10 @@ fn trust(path: &Path, reason: impl Into<String>) -> FileError {
 fn check_owner(path: &Path, metadata: &fs::Metadata) -> Result<(), FileError> {
     let own = rustix::process::geteuid().as_raw();
     if metadata.uid() != 0 && metadata.uid() != own {
-        return Err(trust(path, format!("it belongs to user {}: run chown root {}", metadata.uid(), path.display())));
+        return Err(trust(
+            path,
+            format!("it belongs to user {}: run chown root {}", metadata.uid(), path.display()),
+        ));
     }
     if metadata.mode() & 0o022 != 0 {
         return Err(trust(path, format!("others may write it: run chmod go-w {}", path.display())));

@@ -6,7 +6,7 @@ mod parse;
 mod watch;
 
 pub use arguments::{Refused, resolve};
-pub use file::{FileError, FILE_BYTES_MAX, read};
+pub use file::{FILE_BYTES_MAX, FileError, read};
 pub use parse::{Mistake, parse};
 pub use watch::{Current, watch};
 

@@ -4,12 +4,18 @@ use super::{AllowList, Argument, Command, Does};
 use crate::sandbox::Ability;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
-use std::{collections::{BTreeMap, BTreeSet}, fmt, ops::Range, os::unix::fs::MetadataExt as _, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    ops::Range,
+    os::unix::fs::MetadataExt as _,
+    path::PathBuf,
+};
 use toml::Spanned;
 use wardroom_core::{
     command::{
-        COMMANDS_MAX, CommandLimits, CommandSpec, ParameterKind, ParameterSpec, ParameterValue, PathEntry,
-        check_parameter, check_spec,
+        COMMANDS_MAX, CommandLimits, CommandSpec, ParameterKind, ParameterSpec, ParameterValue,
+        PathEntry, check_parameter, check_spec,
     },
     digest::sha256_hex,
 };
@@ -114,9 +120,8 @@ struct Wishes {
 
 /// Reads a list. All mistakes that can be told apart are named at once.
 pub fn parse(text: &str) -> Result<AllowList, Vec<Mistake>> {
-    let file: File = toml::from_str(text).map_err(|error| {
-        vec![mistake(text, error.span().unwrap_or(0..0), error.message())]
-    })?;
+    let file: File = toml::from_str(text)
+        .map_err(|error| vec![mistake(text, error.span().unwrap_or(0..0), error.message())])?;
     let mut mistakes = Vec::new();
     let mut commands = BTreeMap::new();
     if file.command.len() > COMMANDS_MAX {
@@ -128,7 +133,11 @@ pub fn parse(text: &str) -> Result<AllowList, Vec<Mistake>> {
         match command(&entry) {
             Ok(command) => {
                 if commands.insert(entry.name.clone(), command).is_some() {
-                    mistakes.push(mistake(text, at, format!("the command {:?} is there twice", entry.name)));
+                    mistakes.push(mistake(
+                        text,
+                        at,
+                        format!("the command {:?} is there twice", entry.name),
+                    ));
                 }
             }
             Err(messages) => {
@@ -220,7 +229,9 @@ fn check_program(program: &PathBuf, wrong: &mut Vec<String>) {
         return;
     }
     match std::fs::metadata(program) {
-        Ok(found) if !found.is_file() => wrong.push(format!("program {} is not a file", program.display())),
+        Ok(found) if !found.is_file() => {
+            wrong.push(format!("program {} is not a file", program.display()))
+        }
         Ok(found) if found.mode() & 0o111 == 0 => {
             wrong.push(format!("program {} may not be executed", program.display()));
         }
@@ -250,7 +261,10 @@ fn pin(text: Option<&str>, wrong: &mut Vec<String>) -> Option<[u8; 32]> {
 }
 
 /// Arguments with their placeholders, and what flags stand for.
-fn templates(entry: &Entry, wrong: &mut Vec<String>) -> (Vec<Argument>, BTreeMap<String, Vec<String>>) {
+fn templates(
+    entry: &Entry,
+    wrong: &mut Vec<String>,
+) -> (Vec<Argument>, BTreeMap<String, Vec<String>>) {
     let mut used = BTreeSet::new();
     let mut arguments = Vec::new();
     for text in &entry.arguments {
@@ -261,10 +275,14 @@ fn templates(entry: &Entry, wrong: &mut Vec<String>) -> (Vec<Argument>, BTreeMap
             Ok(None) => arguments.push(Argument::Fixed(text.clone())),
             Ok(Some((prefix, name))) => {
                 if !entry.parameters.iter().any(|parameter| parameter.name == name) {
-                    wrong.push(format!("the argument {text:?} names a parameter that is not there"));
+                    wrong
+                        .push(format!("the argument {text:?} names a parameter that is not there"));
                 }
                 used.insert(name.to_owned());
-                arguments.push(Argument::Value { prefix: prefix.to_owned(), parameter: name.to_owned() });
+                arguments.push(Argument::Value {
+                    prefix: prefix.to_owned(),
+                    parameter: name.to_owned(),
+                });
             }
             Err(message) => wrong.push(format!("the argument {text:?}: {message}")),
         }
@@ -275,13 +293,20 @@ fn templates(entry: &Entry, wrong: &mut Vec<String>) -> (Vec<Argument>, BTreeMap
             (Some(list), true) => {
                 flags.insert(parameter.name.clone(), list.clone());
                 if !used.contains(&parameter.name) {
-                    wrong.push(format!("the flag {:?} stands nowhere in arguments", parameter.name));
+                    wrong
+                        .push(format!("the flag {:?} stands nowhere in arguments", parameter.name));
                 }
             }
-            (None, true) => wrong.push(format!("the flag {:?} needs arguments that it stands for", parameter.name)),
-            (Some(_), false) => wrong.push(format!("parameter {:?}: only a flag has arguments", parameter.name)),
+            (None, true) => wrong
+                .push(format!("the flag {:?} needs arguments that it stands for", parameter.name)),
+            (Some(_), false) => {
+                wrong.push(format!("parameter {:?}: only a flag has arguments", parameter.name))
+            }
             (None, false) if !used.contains(&parameter.name) => {
-                wrong.push(format!("the parameter {:?} stands nowhere in arguments", parameter.name));
+                wrong.push(format!(
+                    "the parameter {:?} stands nowhere in arguments",
+                    parameter.name
+                ));
             }
             (None, false) => {}
         }
@@ -295,7 +320,9 @@ fn placeholder(text: &str) -> Result<Option<(&str, &str)>, &'static str> {
         return if text.contains('}') { Err("it has a } without a {") } else { Ok(None) };
     };
     match rest.strip_suffix('}') {
-        Some(name) if !name.contains(['{', '}']) && !prefix.contains('}') => Ok(Some((prefix, name))),
+        Some(name) if !name.contains(['{', '}']) && !prefix.contains('}') => {
+            Ok(Some((prefix, name)))
+        }
         _ => Err("a placeholder is one {name} at the end of an argument"),
     }
 }
@@ -307,7 +334,9 @@ fn specify(given: &Parameter) -> Result<ParameterSpec, String> {
         None => Ok(otherwise),
     };
     let kind = match given.kind.as_str() {
-        "enum" => ParameterKind::Enum { values: given.values.clone().ok_or_else(|| need("values"))? },
+        "enum" => {
+            ParameterKind::Enum { values: given.values.clone().ok_or_else(|| need("values"))? }
+        }
         "integer" => ParameterKind::Integer {
             min: given.min.ok_or_else(|| need("min"))?,
             max: given.max.ok_or_else(|| need("max"))?,
@@ -323,7 +352,11 @@ fn specify(given: &Parameter) -> Result<ParameterSpec, String> {
         "host" => ParameterKind::Host,
         "port" => ParameterKind::Port { min: port(given.min, 1)?, max: port(given.max, u16::MAX)? },
         "flag" => ParameterKind::Flag,
-        other => return Err(format!("there is no type {other:?}; there are enum, integer, string, path, host, port and flag")),
+        other => {
+            return Err(format!(
+                "there is no type {other:?}; there are enum, integer, string, path, host, port and flag"
+            ));
+        }
     };
     let flag = kind == ParameterKind::Flag;
     let spec = ParameterSpec {
@@ -370,7 +403,19 @@ mod tests {
     #[test]
     fn the_sample_is_sound() {
         let list = parse(super::super::SAMPLE).unwrap();
-        for name in ["ping", "echo", "date", "uptime", "hostname", "whoami", "disk-usage", "memory", "list-directory", "read-log", "service-status"] {
+        for name in [
+            "ping",
+            "echo",
+            "date",
+            "uptime",
+            "hostname",
+            "whoami",
+            "disk-usage",
+            "memory",
+            "list-directory",
+            "read-log",
+            "service-status",
+        ] {
             assert!(list.commands.contains_key(name), "{name}");
         }
     }

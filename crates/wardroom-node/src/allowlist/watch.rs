@@ -2,7 +2,12 @@
 //! broken one changes nothing but raises an alert.
 
 use super::{AllowList, FileError, read};
-use std::{os::unix::fs::MetadataExt as _, path::{Path, PathBuf}, sync::Arc, time::Duration};
+use std::{
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::sync::watch::{self, Receiver};
 
 /// How often the file is looked at.
@@ -38,7 +43,9 @@ pub fn watch(path: &Path) -> Result<Receiver<Current>, FileError> {
                 }
                 Err(error) => {
                     tracing::error!(%error, "the new allow-list is not used; the old one stays in force");
-                    let alert = format!("the allow-list on disk is not used, an older one is in force: {error}");
+                    let alert = format!(
+                        "the allow-list on disk is not used, an older one is in force: {error}"
+                    );
                     sender.send_modify(|current| current.alert = Some(alert));
                 }
             }
@@ -50,5 +57,11 @@ pub fn watch(path: &Path) -> Result<Receiver<Current>, FileError> {
 /// What changes when the file does.
 fn stamp(path: &PathBuf) -> Option<(u64, i64, i64, u64, u32)> {
     let metadata = std::fs::symlink_metadata(path).ok()?;
-    Some((metadata.ino(), metadata.ctime(), metadata.ctime_nsec(), metadata.size(), metadata.mode()))
+    Some((
+        metadata.ino(),
+        metadata.ctime(),
+        metadata.ctime_nsec(),
+        metadata.size(),
+        metadata.mode(),
+    ))
 }

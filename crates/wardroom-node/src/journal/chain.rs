@@ -10,7 +10,9 @@ pub enum ChainFault {
     #[error("line {0} is not a line of a node's log")]
     Form(u64),
     /// A line does not continue the one before.
-    #[error("line {0} does not continue the line before it: a line was altered, removed or moved here")]
+    #[error(
+        "line {0} does not continue the line before it: a line was altered, removed or moved here"
+    )]
     Broken(u64),
 }
 

@@ -32,7 +32,9 @@ pub enum JournalError {
         source: io::Error,
     },
     /// It is damaged before its last line.
-    #[error("the journal {path} is damaged: {reason}. The node does not start, since it can't know what it ran; keep the file, then move it away")]
+    #[error(
+        "the journal {path} is damaged: {reason}. The node does not start, since it can't know what it ran; keep the file, then move it away"
+    )]
     Damaged {
         /// Where it is.
         path: PathBuf,
@@ -75,17 +77,22 @@ impl Journal {
         let mut open = BTreeMap::new();
         let mut last = None;
         for text in text.lines() {
-            let line: Line = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+            let line: Line =
+                serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
             follow(&mut open, &line.event);
             last = Some((line.seq, sha256_hex(text.as_bytes())));
         }
         let (next_seq, prev) = last.map_or((0, sha256_hex(b"")), |(seq, hash)| (seq + 1, hash));
-        let mut writer = Writer { folder: folder.to_owned(), file, bytes: sound as u64, next_seq, prev, open };
+        let mut writer =
+            Writer { folder: folder.to_owned(), file, bytes: sound as u64, next_seq, prev, open };
         let opened = Event::Opened { version: env!("CARGO_PKG_VERSION").to_owned(), cut_bytes };
         writer.append(&[(opened, now.to_owned())]).map_err(io)?;
         let runs = writer.open.values().cloned().collect();
         let (events, waiting) = sync_channel(WAITING_MAX);
-        std::thread::Builder::new().name("journal".into()).spawn(move || writer.work(&waiting)).map_err(io)?;
+        std::thread::Builder::new()
+            .name("journal".into())
+            .spawn(move || writer.work(&waiting))
+            .map_err(io)?;
         Ok((Self { events }, runs))
     }
 
@@ -138,10 +145,14 @@ impl Writer {
             }
             let outcome = self.append(&events);
             for answer in answers {
-                let told = outcome.as_ref().map(|()| ()).map_err(|error| io::Error::new(error.kind(), error.to_string()));
+                let told = outcome
+                    .as_ref()
+                    .map(|()| ())
+                    .map_err(|error| io::Error::new(error.kind(), error.to_string()));
                 let _ = answer.send(told);
             }
-            if outcome.is_ok() && self.bytes > FILE_BYTES_MAX
+            if outcome.is_ok()
+                && self.bytes > FILE_BYTES_MAX
                 && let Err(error) = self.rotate()
             {
                 tracing::error!(%error, "the journal could not be set aside; it goes on growing");
@@ -178,7 +189,11 @@ impl Writer {
     fn rotate(&mut self) -> io::Result<()> {
         let aside = self.folder.join(format!("journal.{:020}.jsonl", self.next_seq));
         fs::rename(self.folder.join(FILE), aside)?;
-        self.file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(self.folder.join(FILE))?;
+        self.file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(self.folder.join(FILE))?;
         self.bytes = 0;
         let now = String::new();
         let mut carried = Vec::new();
@@ -207,7 +222,9 @@ impl Writer {
         let mut old: Vec<PathBuf> = fs::read_dir(&self.folder)?
             .flatten()
             .map(|entry| entry.path())
-            .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("journal.0")))
+            .filter(|path| {
+                path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("journal.0"))
+            })
             .collect();
         old.sort();
         let many = old.len().saturating_sub(FILES_KEPT);
@@ -227,15 +244,31 @@ mod tests {
     const NOW: &str = "2026-01-01T00:00:00Z";
 
     fn accepted(run: &str) -> Event {
-        Event::Accepted { run: run.into(), fence: 1, command: "c".into(), parameters_digest: String::new() }
+        Event::Accepted {
+            run: run.into(),
+            fence: 1,
+            command: "c".into(),
+            parameters_digest: String::new(),
+        }
     }
 
     fn finished(run: &str) -> Event {
         let result = ResultShape {
-            end: EndShape::Exited { code: 0 }, message: None, started_at: None, finished_at: NOW.into(),
-            cpu_ms: 0, memory_peak_bytes: 0, output_bytes: 1,
+            end: EndShape::Exited { code: 0 },
+            message: None,
+            started_at: None,
+            finished_at: NOW.into(),
+            cpu_ms: 0,
+            memory_peak_bytes: 0,
+            output_bytes: 1,
         };
-        Event::Finished { run: run.into(), fence: 1, result: Box::new(result), chunks: 1, output: vec![(false, "eA==".into())] }
+        Event::Finished {
+            run: run.into(),
+            fence: 1,
+            result: Box::new(result),
+            chunks: 1,
+            output: vec![(false, "eA==".into())],
+        }
     }
 
     #[tokio::test]
@@ -246,13 +279,17 @@ mod tests {
         for event in [accepted("a"), accepted("b"), accepted("c"), finished("b"), finished("c")] {
             journal.write(event, NOW.into()).await.unwrap();
         }
-        journal.write(Event::Recorded { run: "c".into(), fence: 1, discarded: false }, NOW.into()).await.unwrap();
+        journal
+            .write(Event::Recorded { run: "c".into(), fence: 1, discarded: false }, NOW.into())
+            .await
+            .unwrap();
         drop(journal);
         let path = folder.path().join(FILE);
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"{\"seq\":99,\"pre").unwrap();
         let (_, open) = Journal::open(folder.path(), NOW).unwrap();
-        let names: Vec<(&str, bool)> = open.iter().map(|run| (run.run.as_str(), run.finished.is_some())).collect();
+        let names: Vec<(&str, bool)> =
+            open.iter().map(|run| (run.run.as_str(), run.finished.is_some())).collect();
         assert_eq!(names, [("a", false), ("b", true)]);
         let text = fs::read_to_string(&path).unwrap();
         super::super::verify(text.lines()).unwrap();

@@ -32,9 +32,18 @@ pub enum Parted {
 }
 
 /// Talks until the connection ends.
-pub async fn converse(daemon: &Daemon, mut socket: Socket, number: u64, token_ttl: Duration) -> Parted {
+pub async fn converse(
+    daemon: &Daemon,
+    mut socket: Socket,
+    number: u64,
+    token_ttl: Duration,
+) -> Parted {
     let (outgoing, mut waiting) = mpsc::channel(FRAMES_WAITING_MAX);
-    let hello = NodeFrame::Hello { version: LINK_VERSION, holding: daemon.holding(), runs_max: daemon.runs_max() };
+    let hello = NodeFrame::Hello {
+        version: LINK_VERSION,
+        holding: daemon.holding(),
+        runs_max: daemon.runs_max(),
+    };
     for frame in [hello, daemon.catalogue()] {
         if let Err(why) = send(&mut socket, &frame).await {
             return Parted::Lost(why);

@@ -41,7 +41,9 @@ impl Held {
                 }
                 _ => false,
             };
-            if moved && let (Some(frame), Some(outgoing)) = (self.next_frame(&mut said), &wire.outgoing) {
+            if moved
+                && let (Some(frame), Some(outgoing)) = (self.next_frame(&mut said), &wire.outgoing)
+            {
                 tokio::select! {
                     () = self.forget.cancelled() => return,
                     sent = outgoing.send(frame) => if sent.is_ok() { continue },
@@ -62,7 +64,10 @@ impl Held {
             (state.started_at.clone(), state.finished.clone())
         };
         // A run that is over tells its start with its end.
-        if !said.started && finished.is_none() && let Some(at) = started_at {
+        if !said.started
+            && finished.is_none()
+            && let Some(at) = started_at
+        {
             said.started = true;
             return Some(self.started_frame(at));
         }
@@ -71,7 +76,13 @@ impl Held {
                 let seq = said.next;
                 said.next += 1;
                 let stream = if stderr { Stream::Stderr } else { Stream::Stdout };
-                return Some(NodeFrame::Output { run: self.run.clone(), fence: self.fence, seq, stream, data });
+                return Some(NodeFrame::Output {
+                    run: self.run.clone(),
+                    fence: self.fence,
+                    seq,
+                    stream,
+                    data,
+                });
             }
             Ok(None) => {}
             Err(error) => {
@@ -81,6 +92,11 @@ impl Held {
         }
         let result = finished.filter(|_| !said.finished)?;
         said.finished = true;
-        Some(NodeFrame::Finished { run: self.run.clone(), fence: self.fence, chunks: said.next, result })
+        Some(NodeFrame::Finished {
+            run: self.run.clone(),
+            fence: self.fence,
+            chunks: said.next,
+            result,
+        })
     }
 }

@@ -39,7 +39,12 @@ impl Output {
     }
 
     /// What an earlier process kept: the short pieces from the journal, or `chunks` in the file.
-    pub fn found(folder: &Path, run: &str, chunks: u32, short: &[(bool, String)]) -> io::Result<Self> {
+    pub fn found(
+        folder: &Path,
+        run: &str,
+        chunks: u32,
+        short: &[(bool, String)],
+    ) -> io::Result<Self> {
         let output = Self::new(folder, run);
         {
             let mut kept = output.lock();
@@ -68,7 +73,13 @@ impl Output {
             return Ok(());
         }
         if kept.file.is_none() {
-            let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&self.path)?;
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&self.path)?;
             kept.file = Some(file);
             for (stderr, bytes) in std::mem::take(&mut kept.inline) {
                 kept.append(stderr, &bytes)?;
@@ -119,7 +130,9 @@ impl Output {
 impl Kept {
     fn append(&mut self, stderr: bool, bytes: &[u8]) -> io::Result<()> {
         let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-        let Some(file) = &mut self.file else { return Err(io::Error::other("the file is not open")) };
+        let Some(file) = &mut self.file else {
+            return Err(io::Error::other("the file is not open"));
+        };
         let mut framed = Vec::with_capacity(bytes.len() + 5);
         framed.extend_from_slice(&length.to_le_bytes());
         framed.push(u8::from(stderr));
@@ -160,7 +173,8 @@ mod tests {
     fn long_output_survives_a_restart_piece_by_piece() {
         let folder = tempfile::tempdir().unwrap();
         let output = Output::new(folder.path(), "run");
-        let pieces: Vec<(bool, Vec<u8>)> = (0..10_u8).map(|at| (at % 2 == 0, vec![at; 4096])).collect();
+        let pieces: Vec<(bool, Vec<u8>)> =
+            (0..10_u8).map(|at| (at % 2 == 0, vec![at; 4096])).collect();
         for (stderr, bytes) in &pieces {
             output.push(*stderr, bytes.clone()).unwrap();
         }

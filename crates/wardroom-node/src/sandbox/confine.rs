@@ -1,12 +1,16 @@
 //! What a process does to itself right before it becomes the program.
 
-use super::{spec::{Access, Limits, Spec}, sys};
+use super::{
+    spec::{Access, Limits, Spec},
+    sys,
+};
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, PathBeneath, PathFd, Ruleset,
-    RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus, Scope,
+    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, PathBeneath, PathFd,
+    Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus, Scope,
 };
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule,
 };
 use std::{collections::BTreeMap, io, path::Path};
 
@@ -17,13 +21,32 @@ const LANDLOCK: ABI = ABI::V6;
 const RUN: [&str; 5] = ["/usr", "/bin", "/sbin", "/lib", "/lib64"];
 /// What ordinary programs read to work at all.
 const READ: [&str; 16] = [
-    "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/timezone", "/etc/passwd",
-    "/etc/group", "/etc/nsswitch.conf", "/etc/hostname", "/etc/alternatives", "/etc/locale.alias", "/dev/zero",
-    "/dev/urandom", "/dev/random", "/etc/mtab", "/etc/os-release",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/localtime",
+    "/etc/timezone",
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/nsswitch.conf",
+    "/etc/hostname",
+    "/etc/alternatives",
+    "/etc/locale.alias",
+    "/dev/zero",
+    "/dev/urandom",
+    "/dev/random",
+    "/etc/mtab",
+    "/etc/os-release",
 ];
 /// What programs read to use the network.
-const READ_NETWORK: [&str; 6] =
-    ["/etc/hosts", "/etc/resolv.conf", "/etc/gai.conf", "/etc/services", "/etc/protocols", "/etc/ssl/certs"];
+const READ_NETWORK: [&str; 6] = [
+    "/etc/hosts",
+    "/etc/resolv.conf",
+    "/etc/gai.conf",
+    "/etc/services",
+    "/etc/protocols",
+    "/etc/ssl/certs",
+];
 
 /// Confines the file system. `own_proc` tells whether /proc shows only the sandbox's processes.
 /// Gives whether the kernel enforces it.
@@ -36,7 +59,8 @@ pub(super) fn files(spec: &Spec, own_proc: bool) -> Result<bool, String> {
         .handle_access(all)
         .map_err(|error| why(&error))?;
     if !spec.access.network {
-        ruleset = ruleset.handle_access(AccessNet::from_all(LANDLOCK)).map_err(|error| why(&error))?;
+        ruleset =
+            ruleset.handle_access(AccessNet::from_all(LANDLOCK)).map_err(|error| why(&error))?;
     }
     let mut created = ruleset
         .scope(Scope::AbstractUnixSocket | Scope::Signal)
@@ -95,41 +119,94 @@ pub(super) fn resources(limits: &Limits) -> io::Result<()> {
 
 /// Calls that nothing on an allow-list needs and that attacks on the kernel and on other processes use.
 const DENIED: &[i64] = &[
-    libc::SYS_ptrace, libc::SYS_process_vm_readv, libc::SYS_process_vm_writev, libc::SYS_mount,
-    libc::SYS_umount2, libc::SYS_pivot_root, libc::SYS_chroot, libc::SYS_fsopen, libc::SYS_fsmount,
-    libc::SYS_fsconfig, libc::SYS_fspick, libc::SYS_move_mount, libc::SYS_open_tree, libc::SYS_mount_setattr,
-    libc::SYS_unshare, libc::SYS_setns, libc::SYS_keyctl, libc::SYS_add_key, libc::SYS_request_key,
-    libc::SYS_bpf, libc::SYS_perf_event_open, libc::SYS_kexec_load, libc::SYS_kexec_file_load,
-    libc::SYS_init_module, libc::SYS_finit_module, libc::SYS_delete_module, libc::SYS_userfaultfd,
-    libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register,
-    libc::SYS_open_by_handle_at, libc::SYS_name_to_handle_at, libc::SYS_reboot, libc::SYS_swapon,
-    libc::SYS_swapoff, libc::SYS_sethostname, libc::SYS_setdomainname, libc::SYS_personality,
-    libc::SYS_quotactl, libc::SYS_acct, libc::SYS_syslog, libc::SYS_settimeofday, libc::SYS_clock_settime,
-    libc::SYS_adjtimex, libc::SYS_clock_adjtime, libc::SYS_lookup_dcookie, libc::SYS_pidfd_getfd,
-    libc::SYS_process_madvise, libc::SYS_fanotify_init, libc::SYS_vhangup,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_fsopen,
+    libc::SYS_fsmount,
+    libc::SYS_fsconfig,
+    libc::SYS_fspick,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    libc::SYS_mount_setattr,
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_kexec_load,
+    libc::SYS_kexec_file_load,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_userfaultfd,
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_name_to_handle_at,
+    libc::SYS_reboot,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    libc::SYS_personality,
+    libc::SYS_quotactl,
+    libc::SYS_acct,
+    libc::SYS_syslog,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_adjtimex,
+    libc::SYS_clock_adjtime,
+    libc::SYS_lookup_dcookie,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_process_madvise,
+    libc::SYS_fanotify_init,
+    libc::SYS_vhangup,
 ];
 
 /// Namespaces that a clone must not make.
 const NAMESPACES: [i32; 8] = [
-    libc::CLONE_NEWUSER, libc::CLONE_NEWNS, libc::CLONE_NEWPID, libc::CLONE_NEWNET, libc::CLONE_NEWIPC,
-    libc::CLONE_NEWUTS, libc::CLONE_NEWCGROUP, 0x80,
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWNET,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWUTS,
+    libc::CLONE_NEWCGROUP,
+    0x80,
 ];
 
 /// The filters, ready to be applied: made before the process is confined, since that allocates.
 pub(super) fn filters(access: &Access) -> Result<Vec<BpfProgram>, String> {
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = DENIED.iter().map(|call| (*call, vec![])).collect();
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
+        DENIED.iter().map(|call| (*call, vec![])).collect();
     let made = (|| {
         let mut clone = Vec::new();
         for flag in NAMESPACES {
             let flag = u64::try_from(flag).unwrap_or(0);
-            let condition =
-                SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(flag), flag)?;
+            let condition = SeccompCondition::new(
+                0,
+                SeccompCmpArgLen::Qword,
+                SeccompCmpOp::MaskedEq(flag),
+                flag,
+            )?;
             clone.push(SeccompRule::new(vec![condition])?);
         }
         rules.insert(libc::SYS_clone, clone);
         rules.insert(libc::SYS_socket, vec![SeccompRule::new(foreign_families(access)?)?]);
-        let injects =
-            SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, libc::TIOCSTI as u64)?;
+        let injects = SeccompCondition::new(
+            1,
+            SeccompCmpArgLen::Dword,
+            SeccompCmpOp::Eq,
+            libc::TIOCSTI as u64,
+        )?;
         rules.insert(libc::SYS_ioctl, vec![SeccompRule::new(vec![injects])?]);
         let arch = std::env::consts::ARCH.try_into()?;
         let errno = |number: i32| SeccompAction::Errno(number.unsigned_abs());

@@ -82,7 +82,8 @@ fn prepare() -> io::Result<Spec> {
 /// Builds the namespaces and forks the sandbox's first process.
 fn build(spec: &Spec, socket: &mut File) -> Result<i32, Failed> {
     let mut enforced = BTreeSet::new();
-    let sandbox = |what: &'static str| move |error: io::Error| failed(FailCode::Sandbox, what, error);
+    let sandbox =
+        |what: &'static str| move |error: io::Error| failed(FailCode::Sandbox, what, error);
     rustix::process::setsid().map_err(|error| failed(FailCode::Sandbox, "a new session", error))?;
     if rustix::process::geteuid().is_root() {
         if spec.run_as.uid == 0 || spec.run_as.gid == 0 {
@@ -94,7 +95,11 @@ fn build(spec: &Spec, socket: &mut File) -> Result<i32, Failed> {
     }
     sys::die_with_parent().map_err(sandbox("the death signal"))?;
     namespaces(spec, &mut enforced);
-    demand(spec, &enforced, &[Ability::OwnUser, Ability::UserNamespace, Ability::PidNamespace, Ability::MountNamespace])?;
+    demand(
+        spec,
+        &enforced,
+        &[Ability::OwnUser, Ability::UserNamespace, Ability::PidNamespace, Ability::MountNamespace],
+    )?;
     if !spec.access.network {
         demand(spec, &enforced, &[Ability::NetworkNamespace])?;
     }
@@ -149,10 +154,16 @@ fn namespaces(spec: &Spec, enforced: &mut BTreeSet<Ability>) {
 }
 
 fn demand(spec: &Spec, enforced: &BTreeSet<Ability>, among: &[Ability]) -> Result<(), Failed> {
-    match among.iter().find(|ability| spec.requires.contains(ability) && !enforced.contains(ability)) {
+    match among
+        .iter()
+        .find(|ability| spec.requires.contains(ability) && !enforced.contains(ability))
+    {
         Some(missing) => Err(Failed(
             FailCode::Ability,
-            format!("the command demands {}, which this machine does not enforce", missing.as_str()),
+            format!(
+                "the command demands {}, which this machine does not enforce",
+                missing.as_str()
+            ),
         )),
         None => Ok(()),
     }
@@ -209,7 +220,8 @@ fn first_process(spec: &Spec, socket: &mut File, mut enforced: BTreeSet<Ability>
 
 /// Forks the program. Gives its process and where it says what went wrong before it was executed.
 fn begin(spec: &Spec, enforced: &BTreeSet<Ability>) -> Result<(i32, File), Failed> {
-    let sandbox = |what: &'static str| move |error: io::Error| failed(FailCode::Sandbox, what, error);
+    let sandbox =
+        |what: &'static str| move |error: io::Error| failed(FailCode::Sandbox, what, error);
     sys::die_with_parent().map_err(sandbox("the death signal"))?;
     let (errors, mut report) = io::pipe().map_err(sandbox("a pipe"))?;
     match sys::fork().map_err(sandbox("the program's process"))? {
@@ -236,13 +248,17 @@ fn become_program(
     enforced: &BTreeSet<Ability>,
     report: &mut io::PipeWriter,
 ) -> Result<std::convert::Infallible, Failed> {
-    let sandbox = |what: &'static str| move |error: io::Error| failed(FailCode::Sandbox, what, error);
+    let sandbox =
+        |what: &'static str| move |error: io::Error| failed(FailCode::Sandbox, what, error);
     sys::reset_signals();
     let own_proc = enforced.contains(&Ability::PidNamespace)
         && enforced.contains(&Ability::MountNamespace)
-        && sys::mount("proc", "/proc", "proc", libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC).is_ok();
+        && sys::mount("proc", "/proc", "proc", libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC)
+            .is_ok();
     std::env::set_current_dir(&spec.scratch).map_err(sandbox("the run's folder"))?;
-    let text = |bytes: &[u8]| CString::new(bytes).map_err(|error| failed(FailCode::Program, "an argument", error));
+    let text = |bytes: &[u8]| {
+        CString::new(bytes).map_err(|error| failed(FailCode::Program, "an argument", error))
+    };
     let path = text(spec.program.as_os_str().as_bytes())?;
     let mut args = vec![path.clone()];
     for arg in &spec.args {
@@ -253,10 +269,13 @@ fn become_program(
         env.push(text(format!("{name}={value}").as_bytes())?);
     }
     let pinned = pin(spec)?;
-    let filters = confine::filters(&spec.access).map_err(|error| failed(FailCode::Sandbox, "seccomp", error))?;
+    let filters = confine::filters(&spec.access)
+        .map_err(|error| failed(FailCode::Sandbox, "seccomp", error))?;
     let _ = sys::drop_bounding_set();
-    rustix::thread::set_no_new_privs(true).map_err(|error| failed(FailCode::Sandbox, "no_new_privs", error))?;
-    let landlocked = confine::files(spec, own_proc).map_err(|error| failed(FailCode::Sandbox, "landlock", error))?;
+    rustix::thread::set_no_new_privs(true)
+        .map_err(|error| failed(FailCode::Sandbox, "no_new_privs", error))?;
+    let landlocked = confine::files(spec, own_proc)
+        .map_err(|error| failed(FailCode::Sandbox, "landlock", error))?;
     let mut now = enforced.clone();
     now.extend([Ability::NoNewPrivs, Ability::Rlimits, Ability::Seccomp]);
     if landlocked {
@@ -265,7 +284,8 @@ fn become_program(
     demand(spec, &now, &[Ability::Landlock])?;
     confine::resources(&spec.limits).map_err(sandbox("resource limits"))?;
     for filter in &filters {
-        seccompiler::apply_filter(filter).map_err(|error| failed(FailCode::Sandbox, "seccomp", error))?;
+        seccompiler::apply_filter(filter)
+            .map_err(|error| failed(FailCode::Sandbox, "seccomp", error))?;
     }
     // What is enforced travels before the execution, which then closes the pipe.
     let said = serde_json::to_vec(&Said::Started { enforced: now }).unwrap_or_default();
@@ -278,7 +298,8 @@ fn become_program(
 /// to its name meanwhile.
 fn pin(spec: &Spec) -> Result<Option<File>, Failed> {
     let Some(wanted) = spec.program_sha256 else { return Ok(None) };
-    let program = |error: io::Error| failed(FailCode::Program, &spec.program.display().to_string(), error);
+    let program =
+        |error: io::Error| failed(FailCode::Program, &spec.program.display().to_string(), error);
     let mut file = File::open(&spec.program).map_err(program)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 64 * 1024];
@@ -291,6 +312,12 @@ fn pin(spec: &Spec) -> Result<Option<File>, Failed> {
     if <[u8; 32]>::from(hasher.finalize()) == wanted {
         Ok(Some(file))
     } else {
-        Err(Failed(FailCode::Pin, format!("{} does not have the SHA-256 that the allow-list pins", spec.program.display())))
+        Err(Failed(
+            FailCode::Pin,
+            format!(
+                "{} does not have the SHA-256 that the allow-list pins",
+                spec.program.display()
+            ),
+        ))
     }
 }

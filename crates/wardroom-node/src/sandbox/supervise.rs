@@ -5,12 +5,7 @@ use super::{
     spec::{Ability, FailCode, Said, Spec},
 };
 use std::{
-    collections::BTreeSet,
-    io,
-    os::fd::OwnedFd,
-    path::PathBuf,
-    process::Stdio,
-    time::Duration,
+    collections::BTreeSet, io, os::fd::OwnedFd, path::PathBuf, process::Stdio, time::Duration,
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
@@ -138,7 +133,11 @@ impl Sandbox {
     /// Brings the program to its end: passes its output on, waits while the receiver is slow (which
     /// makes the program wait as well), enforces wall time and output, obeys `cancel`. Every process of
     /// the sandbox is gone when this returns.
-    pub async fn supervise(mut self, output: mpsc::Sender<Chunk>, cancel: CancellationToken) -> Outcome {
+    pub async fn supervise(
+        mut self,
+        output: mpsc::Sender<Chunk>,
+        cancel: CancellationToken,
+    ) -> Outcome {
         let mut pump = Pump {
             out: self.child.stdout.take(),
             err: self.child.stderr.take(),
@@ -173,7 +172,8 @@ impl Sandbox {
         };
         self.end_all().await;
         let (mut end, mut cpu_ms, mut memory_peak_bytes) = (End::Lost, 0, 0);
-        if let Some(Some(Said::Ended { code, signal, cpu_ms: cpu, memory_peak_bytes: peak })) = said {
+        if let Some(Some(Said::Ended { code, signal, cpu_ms: cpu, memory_peak_bytes: peak })) = said
+        {
             (cpu_ms, memory_peak_bytes) = (cpu, peak);
             end = match (code, signal) {
                 (_, Some(signal)) if self.ran_out_of_cpu(signal, cpu) => End::Limit("cpu"),
@@ -193,12 +193,17 @@ impl Sandbox {
 
     fn ran_out_of_cpu(&self, signal: i32, cpu_ms: u64) -> bool {
         signal == libc::SIGXCPU
-            || (signal == libc::SIGKILL && cpu_ms >= self.spec.limits.cpu_seconds_max.saturating_mul(1000))
+            || (signal == libc::SIGKILL
+                && cpu_ms >= self.spec.limits.cpu_seconds_max.saturating_mul(1000))
     }
 
     /// Kills the launcher, and with it the sandbox's first process and so all of its namespace.
     async fn end_all(&mut self) {
-        let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);
+        let pid = self
+            .child
+            .id()
+            .and_then(|pid| i32::try_from(pid).ok())
+            .and_then(rustix::process::Pid::from_raw);
         if let Some(pid) = pid {
             // Where there is no process namespace, the session's group is the next best.
             let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
@@ -210,7 +215,10 @@ impl Sandbox {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where this daemon starts a process: its own launcher")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where this daemon starts a process: its own launcher"
+)]
 fn spawn(socket: OwnedFd) -> io::Result<Child> {
     Command::new(PathBuf::from("/proc/self/exe"))
         .arg(launcher::ARGUMENT)
@@ -253,7 +261,11 @@ impl Pump {
                 count = read(&mut self.err, &mut err_buffer) => (true, count),
             };
             if count == 0 {
-                if stderr { self.err = None } else { self.out = None }
+                if stderr {
+                    self.err = None
+                } else {
+                    self.out = None
+                }
                 continue;
             }
             let buffer = if stderr { &err_buffer } else { &out_buffer };

@@ -78,11 +78,19 @@ pub(super) fn unshare(flags: i32) -> io::Result<()> {
 }
 
 /// Mounts without a source file system.
-pub(super) fn mount(source: &str, target: &str, kind: &str, flags: libc::c_ulong) -> io::Result<()> {
+pub(super) fn mount(
+    source: &str,
+    target: &str,
+    kind: &str,
+    flags: libc::c_ulong,
+) -> io::Result<()> {
     let text = |text: &str| CString::new(text).map_err(io::Error::other);
     let (source, target, kind) = (text(source)?, text(target)?, text(kind)?);
     // SAFETY: the three texts are NUL-terminated and live; no data is passed.
-    check(unsafe { libc::mount(source.as_ptr(), target.as_ptr(), kind.as_ptr(), flags, std::ptr::null()) }).map(drop)
+    check(unsafe {
+        libc::mount(source.as_ptr(), target.as_ptr(), kind.as_ptr(), flags, std::ptr::null())
+    })
+    .map(drop)
 }
 
 /// Takes every capability out of the bounding set.
@@ -136,7 +144,8 @@ pub(super) fn limit(resource: libc::__rlimit_resource_t, soft: u64, hard: u64) -
     let mut now = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the pointer leads to a live value of the right type.
     check(unsafe { libc::getrlimit(resource, &mut now) })?;
-    let wanted = libc::rlimit { rlim_cur: soft.min(now.rlim_max), rlim_max: hard.min(now.rlim_max) };
+    let wanted =
+        libc::rlimit { rlim_cur: soft.min(now.rlim_max), rlim_max: hard.min(now.rlim_max) };
     // SAFETY: as above.
     check(unsafe { libc::setrlimit(resource, &wanted) }).map(drop)
 }

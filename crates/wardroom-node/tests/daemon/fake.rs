@@ -28,9 +28,9 @@ use tokio_tungstenite::{
     },
 };
 use wardroom_wire::link::{
-    CHALLENGE_CONTEXT, CHALLENGE_PATH, ChallengeRequest, ChallengeResponse, ENROL_CONTEXT, ENROL_PATH,
-    EnrolRequest, EnrolResponse, FRAME_BYTES_MAX, LINK_PATH, LINK_SUBPROTOCOL, NodeFrame, OrchestratorFrame,
-    TOKEN_PATH, TokenRequest, TokenResponse,
+    CHALLENGE_CONTEXT, CHALLENGE_PATH, ChallengeRequest, ChallengeResponse, ENROL_CONTEXT,
+    ENROL_PATH, EnrolRequest, EnrolResponse, FRAME_BYTES_MAX, LINK_PATH, LINK_SUBPROTOCOL,
+    NodeFrame, OrchestratorFrame, TOKEN_PATH, TokenRequest, TokenResponse,
 };
 
 /// How long a test waits for anything before it fails.
@@ -92,7 +92,8 @@ impl Fake {
         let task = tokio::spawn(async move {
             loop {
                 let Ok((stream, _)) = listener.accept().await else { return };
-                let (acceptor, sender, (book, authority)) = (acceptor.clone(), sender.clone(), served.clone());
+                let (acceptor, sender, (book, authority)) =
+                    (acceptor.clone(), sender.clone(), served.clone());
                 tokio::spawn(async move {
                     // A client that goes away in the middle is none of the test's business.
                     if let Ok(stream) = acceptor.accept(stream).await {
@@ -122,10 +123,17 @@ impl Fake {
 
     async fn greeted(&self) -> (Conn, BTreeMap<String, i64>) {
         loop {
-            let mut conn = Conn { socket: self.socket().await, holding: BTreeMap::new(), runs_max: 0, catalogue: None };
+            let mut conn = Conn {
+                socket: self.socket().await,
+                holding: BTreeMap::new(),
+                runs_max: 0,
+                catalogue: None,
+            };
             // A daemon that is killed while it says hello leaves a link that never talks.
             let Some(frame) = conn.try_next().await else { continue };
-            let NodeFrame::Hello { version: 1, holding, runs_max } = frame else { panic!("no hello but {frame:?}") };
+            let NodeFrame::Hello { version: 1, holding, runs_max } = frame else {
+                panic!("no hello but {frame:?}")
+            };
             let (heartbeat_seconds, token_expires_in) = {
                 let book = self.book();
                 (book.heartbeat_seconds, book.token_seconds)
@@ -144,7 +152,11 @@ impl Fake {
 }
 
 pub fn join_token(fingerprint: &[u8; 32]) -> String {
-    format!("wrj_{JOIN_ID}.{}.{}", BASE64URL_NOPAD.encode(&[7; 32]), BASE64URL_NOPAD.encode(fingerprint))
+    format!(
+        "wrj_{JOIN_ID}.{}.{}",
+        BASE64URL_NOPAD.encode(&[7; 32]),
+        BASE64URL_NOPAD.encode(fingerprint)
+    )
 }
 
 /// An authority and a server certificate under it.
@@ -155,7 +167,10 @@ fn certificates() -> (String, [u8; 32], rustls::ServerConfig) {
     let authority = params.self_signed(&key).unwrap();
     let issuer = Issuer::new(params, key);
     let server_key = KeyPair::generate().unwrap();
-    let server = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&server_key, &issuer).unwrap();
+    let server = CertificateParams::new(vec!["localhost".to_owned()])
+        .unwrap()
+        .signed_by(&server_key, &issuer)
+        .unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -202,9 +217,11 @@ async fn serve(
         );
         stream.write_all(upgrade.as_bytes()).await?;
         stream.flush().await?;
-        let config =
-            WebSocketConfig::default().max_message_size(Some(FRAME_BYTES_MAX)).max_frame_size(Some(FRAME_BYTES_MAX));
-        let socket = WebSocketStream::from_partially_read(stream, body, Role::Server, Some(config)).await;
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(FRAME_BYTES_MAX))
+            .max_frame_size(Some(FRAME_BYTES_MAX));
+        let socket =
+            WebSocketStream::from_partially_read(stream, body, Role::Server, Some(config)).await;
         let _ = sockets.send(socket).await;
         return Ok(());
     }
@@ -256,7 +273,8 @@ async fn answer(stream: &mut TlsStream<TcpStream>, status: u16, body: &str) -> s
 }
 
 fn signed(key: &[u8], message: &str, signature: &str) -> Result<(), String> {
-    let signature = BASE64URL_NOPAD.decode(signature.as_bytes()).map_err(|error| error.to_string())?;
+    let signature =
+        BASE64URL_NOPAD.decode(signature.as_bytes()).map_err(|error| error.to_string())?;
     UnparsedPublicKey::new(&ED25519, key)
         .verify(message.as_bytes(), &signature)
         .map_err(|_| "the signature is wrong".to_owned())
@@ -267,7 +285,9 @@ fn request(path: &str, body: &[u8], book: &mut Book, authority: &str) -> Result<
     match path {
         ENROL_PATH => {
             let asked: EnrolRequest = serde_json::from_slice(body).map_err(form)?;
-            let key = BASE64URL_NOPAD.decode(asked.public_key.as_bytes()).map_err(|error| error.to_string())?;
+            let key = BASE64URL_NOPAD
+                .decode(asked.public_key.as_bytes())
+                .map_err(|error| error.to_string())?;
             let message = format!("{ENROL_CONTEXT}join_{JOIN_ID}\n{}", asked.public_key);
             signed(&key, &message, &asked.signature)?;
             if !asked.token.starts_with(&format!("wrj_{JOIN_ID}.")) {
@@ -291,10 +311,15 @@ fn request(path: &str, body: &[u8], book: &mut Book, authority: &str) -> Result<
             if !book.challenges.remove(&asked.challenge) {
                 return Err("a challenge that was never given".into());
             }
-            signed(&book.public_key, &format!("{CHALLENGE_CONTEXT}{}", asked.challenge), &asked.signature)?;
+            signed(
+                &book.public_key,
+                &format!("{CHALLENGE_CONTEXT}{}", asked.challenge),
+                &asked.signature,
+            )?;
             book.tokens_issued += 1;
             let token = format!("token-{}", book.tokens_issued);
-            serde_json::to_string(&TokenResponse { token, expires_in: book.token_seconds }).map_err(form)
+            serde_json::to_string(&TokenResponse { token, expires_in: book.token_seconds })
+                .map_err(form)
         }
         _ => Err(format!("no such path: {path}")),
     }
@@ -324,9 +349,13 @@ impl Conn {
     /// The next frame, or `None` when the link is gone.
     pub async fn try_next(&mut self) -> Option<NodeFrame> {
         loop {
-            match timeout(PATIENCE, self.socket.next()).await.expect("a frame or the end comes in time")? {
+            match timeout(PATIENCE, self.socket.next())
+                .await
+                .expect("a frame or the end comes in time")?
+            {
                 Ok(Message::Text(text)) => {
-                    let frame = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+                    let frame = serde_json::from_str(&text)
+                        .unwrap_or_else(|error| panic!("{error}: {text}"));
                     if let NodeFrame::Catalogue { catalogue } = &frame {
                         self.catalogue = Some(catalogue.clone());
                     }
@@ -337,6 +366,12 @@ impl Conn {
                 Ok(other) => panic!("a node sends text, not {other:?}"),
             }
         }
+    }
+
+    /// Reads until the link is gone.
+    pub async fn try_next_quietly(&mut self) -> Option<NodeFrame> {
+        while self.try_next().await.is_some() {}
+        None
     }
 
     /// The next frame that is about a run.
@@ -364,11 +399,21 @@ impl Conn {
             self.try_next().await.expect("the link stays open");
         }
         let catalogue = self.catalogue.as_ref().unwrap();
-        catalogue.commands.iter().find(|found| found.name == command).map_or_else(String::new, |found| found.digest.clone())
+        catalogue
+            .commands
+            .iter()
+            .find(|found| found.name == command)
+            .map_or_else(String::new, |found| found.digest.clone())
     }
 
     /// Offers a run of `command` with `parameters` (a JSON object).
-    pub async fn offer(&mut self, run: &str, fence: i64, command: &str, parameters: serde_json::Value) {
+    pub async fn offer(
+        &mut self,
+        run: &str,
+        fence: i64,
+        command: &str,
+        parameters: serde_json::Value,
+    ) {
         let digest = self.digest_of(command).await;
         let parameters = serde_json::from_value(parameters).unwrap();
         let frame = OrchestratorFrame::Offer {
@@ -391,11 +436,17 @@ impl Conn {
         let mut followed = Followed::default();
         loop {
             match self.next().await {
-                NodeFrame::Accepted { run: of, fence } if of == run => followed.accepted.push(fence),
+                NodeFrame::Accepted { run: of, fence } if of == run => {
+                    followed.accepted.push(fence)
+                }
                 NodeFrame::Started { run: of, .. } if of == run => followed.started += 1,
                 NodeFrame::Output { run: of, fence, seq, stream, data } if of == run => {
                     let bytes = data_encoding::BASE64.decode(data.as_bytes()).unwrap();
-                    assert_eq!(seq as usize, followed.output.len(), "chunks come in order, none twice");
+                    assert_eq!(
+                        seq as usize,
+                        followed.output.len(),
+                        "chunks come in order, none twice"
+                    );
                     followed.output.push((stream, bytes));
                     self.record(run, fence, seq + 1, false).await;
                 }
@@ -404,7 +455,11 @@ impl Conn {
                     return followed;
                 }
                 NodeFrame::Finished { run: of, fence, chunks, result } if of == run => {
-                    assert_eq!(chunks as usize, followed.output.len(), "the end comes after all output");
+                    assert_eq!(
+                        chunks as usize,
+                        followed.output.len(),
+                        "the end comes after all output"
+                    );
                     followed.finished = Some((fence, result));
                     return followed;
                 }
@@ -431,7 +486,11 @@ impl Followed {
 
     /// All of one stream.
     pub fn bytes(&self, wanted: wardroom_wire::link::Stream) -> Vec<u8> {
-        self.output.iter().filter(|(stream, _)| *stream == wanted).flat_map(|(_, bytes)| bytes.clone()).collect()
+        self.output
+            .iter()
+            .filter(|(stream, _)| *stream == wanted)
+            .flat_map(|(_, bytes)| bytes.clone())
+            .collect()
     }
 }
 

@@ -29,7 +29,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
                 Err(ApiError::say(ErrorCode::BadRequest, error.body_text()))
             }
             Err(error) => {
-                let code = if error.status().as_u16() == 413 { ErrorCode::TooLarge } else { ErrorCode::BadRequest };
+                let code = if error.status().as_u16() == 413 {
+                    ErrorCode::TooLarge
+                } else {
+                    ErrorCode::BadRequest
+                };
                 Err(ApiError::new(code))
             }
         }
@@ -61,9 +65,16 @@ pub(crate) struct PageQuery {
 }
 
 /// The wanted page.
-pub(crate) fn page<K: FromStr>(after: Option<&str>, limit: Option<u32>) -> Result<PageRequest<K>, ApiError> {
+pub(crate) fn page<K: FromStr>(
+    after: Option<&str>,
+    limit: Option<u32>,
+) -> Result<PageRequest<K>, ApiError> {
     let after = after
-        .map(|text| text.parse().map_err(|_| ApiError::field("after", "must be what `next` of the page before said")))
+        .map(|text| {
+            text.parse().map_err(|_| {
+                ApiError::field("after", "must be what `next` of the page before said")
+            })
+        })
         .transpose()?;
     Ok(PageRequest::new(after, limit.unwrap_or(PAGE_ITEMS_DEFAULT)))
 }
@@ -81,7 +92,9 @@ where
 {
     // An empty field of a form filters nothing.
     match text.filter(|text| !text.is_empty()) {
-        Some(text) => text.parse().map(Some).map_err(|error| ApiError::field(name, format!("{error}"))),
+        Some(text) => {
+            text.parse().map(Some).map_err(|error| ApiError::field(name, format!("{error}")))
+        }
         None => Ok(None),
     }
 }

@@ -59,13 +59,13 @@ async fn by_token(app: &App, info: &RequestInfo, header: &str) -> Result<Proof, 
     };
     let now = app.engine.now();
     match found {
-        Some((token, user)) if now < token.expires_at && !user.disabled => {
-            Ok(Proof { principal: principal(user, Credential::ApiToken(token.id)), csrf: String::new() })
-        }
+        Some((token, user)) if now < token.expires_at && !user.disabled => Ok(Proof {
+            principal: principal(user, Credential::ApiToken(token.id)),
+            csrf: String::new(),
+        }),
         _ => {
-            let audit =
-                AuditDraft::event("auth.token", &Principal::Anonymous, &info.origin(), now)
-                    .outcome(AuditOutcome::Refused, "the API token is not known or has ended");
+            let audit = AuditDraft::event("auth.token", &Principal::Anonymous, &info.origin(), now)
+                .outcome(AuditOutcome::Refused, "the API token is not known or has ended");
             app.refusals.record(app, audit).await?;
             Err(unauthenticated())
         }

@@ -29,7 +29,11 @@ pub(crate) struct RequestInfo {
 impl RequestInfo {
     /// Where the request came from, for records.
     pub(crate) fn origin(&self) -> Origin {
-        Origin { door: self.door, address: Some(self.peer.ip().to_canonical()), request: Some(self.id) }
+        Origin {
+            door: self.door,
+            address: Some(self.peer.ip().to_canonical()),
+            request: Some(self.id),
+        }
     }
 }
 
@@ -39,7 +43,10 @@ const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-
 
 /// On every response, errors included.
 const HEADERS: [(HeaderName, HeaderValue); 9] = [
-    (header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains")),
+    (
+        header::STRICT_TRANSPORT_SECURITY,
+        HeaderValue::from_static("max-age=31536000; includeSubDomains"),
+    ),
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CSP)),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
@@ -48,9 +55,18 @@ const HEADERS: [(HeaderName, HeaderValue); 9] = [
         HeaderName::from_static("permissions-policy"),
         HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
     ),
-    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
-    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
-    (HeaderName::from_static("x-permitted-cross-domain-policies"), HeaderValue::from_static("none")),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        HeaderName::from_static("x-permitted-cross-domain-policies"),
+        HeaderValue::from_static("none"),
+    ),
 ];
 
 /// Puts the edge around a table of routes.
@@ -61,7 +77,9 @@ pub(crate) fn wrap(app: &Arc<App>, router: Router<Arc<App>>) -> Router {
         .method_not_allowed_fallback(|| async { ApiError::new(ErrorCode::MethodNotAllowed) })
         .layer(RequestBodyLimitLayer::new(app.limits.body_bytes_max))
         .layer(axum::extract::DefaultBodyLimit::disable())
-        .layer(axum::middleware::from_fn(move |request, next| edge_of(Arc::clone(&edge), request, next)))
+        .layer(axum::middleware::from_fn(move |request, next| {
+            edge_of(Arc::clone(&edge), request, next)
+        }))
         .with_state(Arc::clone(app))
 }
 
@@ -122,7 +140,13 @@ impl Page {
 }
 
 /// Writes the body of an error and the one log line of its cause.
-fn finish(app: &App, mut response: Response, info: &RequestInfo, page: &Page, span: &tracing::Span) -> Response {
+fn finish(
+    app: &App,
+    mut response: Response,
+    info: &RequestInfo,
+    page: &Page,
+    span: &tracing::Span,
+) -> Response {
     let error = match response.extensions_mut().remove::<ApiError>() {
         Some(error) => error,
         None => match rejection(response.status()) {
@@ -151,7 +175,9 @@ fn finish(app: &App, mut response: Response, info: &RequestInfo, page: &Page, sp
         let kind = HeaderValue::from_static("application/problem+json");
         answer.headers_mut().insert(header::CONTENT_TYPE, kind);
         if error.code == ErrorCode::Unauthenticated {
-            answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            answer
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if matches!(error.code, ErrorCode::Busy | ErrorCode::StoreUnavailable) {
             answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));

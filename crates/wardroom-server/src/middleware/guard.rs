@@ -62,8 +62,13 @@ impl Guard {
             }
             _ => request,
         };
-        let ctx =
-            Ctx::new(Arc::clone(&self.app), proof.principal, info.origin(), self.action, &proof.csrf);
+        let ctx = Ctx::new(
+            Arc::clone(&self.app),
+            proof.principal,
+            info.origin(),
+            self.action,
+            &proof.csrf,
+        );
         if self.action.resource_kind() == ResourceKind::System {
             ctx.authorise(self.action, &Resource::system()).await?;
         }

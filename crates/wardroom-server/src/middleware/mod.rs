@@ -7,6 +7,7 @@ mod guard;
 mod refusals;
 
 pub(crate) use authenticate::SESSION_COOKIE;
+pub(crate) use csrf::own_origin;
 pub(crate) use edge::{Peer, RequestInfo, wrap};
 pub(crate) use guard::guard;
 pub(crate) use refusals::RefusalLog;

@@ -30,7 +30,8 @@ impl RefusalLog {
         let address = audit.0.address.clone().unwrap_or_default();
         app.metrics.refused(&audit.0.action);
         let Some(passed_over) = self.count(address, app.engine.now()) else { return Ok(()) };
-        let audit = if passed_over > 0 { audit.detail("not_recorded_before", passed_over) } else { audit };
+        let audit =
+            if passed_over > 0 { audit.detail("not_recorded_before", passed_over) } else { audit };
         Ok(app.engine.record(audit).await?)
     }
 

@@ -54,7 +54,9 @@ fn outcome(result: ResultShape) -> Result<Outcome, Nonsense> {
     let end = match result.end {
         EndShape::Exited { code } => End::Exited { code },
         EndShape::Signalled { signal } => End::Signalled { signal },
-        EndShape::Limit { limit } if matches!(limit.as_str(), "wall" | "cpu" | "memory" | "output") => {
+        EndShape::Limit { limit }
+            if matches!(limit.as_str(), "wall" | "cpu" | "memory" | "output") =>
+        {
             End::Limit { limit }
         }
         EndShape::Limit { .. } => return Err("a run ended by an unknown limit"),
@@ -81,7 +83,8 @@ pub(super) fn catalogue(shape: wire::CatalogueShape) -> Result<Catalogue, String
     if shape.commands.len() > COMMANDS_MAX {
         return Err(format!("it has more than {COMMANDS_MAX} commands"));
     }
-    let catalogue: Catalogue = twin(shape).map_err(|_| "it does not have the form of a catalogue".to_owned())?;
+    let catalogue: Catalogue =
+        twin(shape).map_err(|_| "it does not have the form of a catalogue".to_owned())?;
     let mut names = std::collections::BTreeSet::new();
     for command in &catalogue.commands {
         check_spec(command).map_err(|error| format!("command {:?}: {error}", command.name))?;
@@ -108,20 +111,28 @@ pub(super) fn node_report(shape: wire::ReportShape) -> Result<NodeReport, Nonsen
 /// A frame for the node.
 pub(super) fn outgoing(frame: ToNode, now: Timestamp) -> OrchestratorFrame {
     match frame {
-        ToNode::Offer { run, fence, command, digest, parameters, deadline } => OrchestratorFrame::Offer {
-            run: run.to_string(),
-            fence,
-            command,
-            digest,
-            parameters: parameters.into_iter().map(|(name, value)| (name, json(value))).collect::<BTreeMap<_, _>>(),
-            deadline_ms: deadline
-                .map(|deadline| u64::try_from(deadline.since(now).as_millis()).unwrap_or(u64::MAX)),
-        },
+        ToNode::Offer { run, fence, command, digest, parameters, deadline } => {
+            OrchestratorFrame::Offer {
+                run: run.to_string(),
+                fence,
+                command,
+                digest,
+                parameters: parameters
+                    .into_iter()
+                    .map(|(name, value)| (name, json(value)))
+                    .collect::<BTreeMap<_, _>>(),
+                deadline_ms: deadline.map(|deadline| {
+                    u64::try_from(deadline.since(now).as_millis()).unwrap_or(u64::MAX)
+                }),
+            }
+        }
         ToNode::Cancel { run, fence } => OrchestratorFrame::Cancel { run: run.to_string(), fence },
         ToNode::Recorded { run, fence, chunks, finished } => {
             OrchestratorFrame::Recorded { run: run.to_string(), fence, chunks, finished }
         }
-        ToNode::Discard { run, fence } => OrchestratorFrame::Discard { run: run.to_string(), fence },
+        ToNode::Discard { run, fence } => {
+            OrchestratorFrame::Discard { run: run.to_string(), fence }
+        }
         ToNode::Goodbye(why) => goodbye(why),
     }
 }

@@ -1,12 +1,7 @@
 //! `GET /node/v1/link`: the node's WebSocket.
 
 use super::{frames, refused};
-use crate::{
-    App,
-    error::ApiError,
-    listen::KeptPlace,
-    middleware::RequestInfo,
-};
+use crate::{App, error::ApiError, listen::KeptPlace, middleware::RequestInfo};
 use axum::{
     Extension,
     extract::{
@@ -26,7 +21,9 @@ use wardroom_engine::{
     EngineError,
     link::{Goodbye, Link, ToNode},
 };
-use wardroom_wire::link::{FRAME_BYTES_MAX, LINK_SUBPROTOCOL, LINK_VERSION, NodeFrame, OrchestratorFrame};
+use wardroom_wire::link::{
+    FRAME_BYTES_MAX, LINK_SUBPROTOCOL, LINK_VERSION, NodeFrame, OrchestratorFrame,
+};
 
 /// How often a node says that it is still there.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -54,8 +51,13 @@ pub(crate) async fn handler(
     let (node, expires_in) = match token_of(&app, &headers) {
         Ok(claims) => claims,
         Err(why) => {
-            let audit = AuditDraft::event("node.link", &Principal::Anonymous, &info.origin(), app.engine.now())
-                .outcome(AuditOutcome::Refused, why);
+            let audit = AuditDraft::event(
+                "node.link",
+                &Principal::Anonymous,
+                &info.origin(),
+                app.engine.now(),
+            )
+            .outcome(AuditOutcome::Refused, why);
             app.refusals.record(&app, audit).await?;
             return Err(refused(why));
         }
@@ -86,11 +88,20 @@ fn token_of(app: &App, headers: &HeaderMap) -> Result<(NodeId, Duration), &'stat
 
 fn verify(app: &App, token: &str) -> Result<(NodeId, Duration), &'static str> {
     let now = app.engine.now();
-    let claims = app.node_tokens.verify(token, now).map_err(|_| "the access token is not valid or has expired")?;
+    let claims = app
+        .node_tokens
+        .verify(token, now)
+        .map_err(|_| "the access token is not valid or has expired")?;
     Ok((claims.node, claims.expires_at.since(now)))
 }
 
-async fn serve(app: Arc<App>, info: RequestInfo, node: NodeId, expires_in: Duration, mut socket: WebSocket) {
+async fn serve(
+    app: Arc<App>,
+    info: RequestInfo,
+    node: NodeId,
+    expires_in: Duration,
+    mut socket: WebSocket,
+) {
     let hello = timeout(HELLO_TIMEOUT, receive(&mut socket)).await;
     let (holding, runs_max) = match hello {
         Ok(Some(Ok(NodeFrame::Hello { version: LINK_VERSION, holding, runs_max }))) => {
@@ -100,7 +111,11 @@ async fn serve(app: Arc<App>, info: RequestInfo, node: NodeId, expires_in: Durat
             }
         }
         Ok(Some(Ok(NodeFrame::Hello { .. }))) => {
-            return part(&mut socket, Goodbye::Protocol("this orchestrator speaks version 1 of the link")).await;
+            return part(
+                &mut socket,
+                Goodbye::Protocol("this orchestrator speaks version 1 of the link"),
+            )
+            .await;
         }
         _ => return part(&mut socket, Goodbye::Protocol("the first frame must be hello")).await,
     };
@@ -111,7 +126,8 @@ async fn serve(app: Arc<App>, info: RequestInfo, node: NodeId, expires_in: Durat
     if send(&mut socket, &welcome).await.is_err() {
         return;
     }
-    let (link, outgoing) = match app.engine.open_link(node, info.origin(), &holding, runs_max).await {
+    let (link, outgoing) = match app.engine.open_link(node, info.origin(), &holding, runs_max).await
+    {
         Ok(opened) => opened,
         Err(EngineError::NodeDisabled) => return part(&mut socket, Goodbye::Disabled).await,
         Err(EngineError::NotFound(_)) => return part(&mut socket, Goodbye::Removed).await,
@@ -120,12 +136,8 @@ async fn serve(app: Arc<App>, info: RequestInfo, node: NodeId, expires_in: Durat
             return part(&mut socket, Goodbye::Store).await;
         }
     };
-    let mut conversation = Conversation {
-        app,
-        link: Arc::clone(&link),
-        socket,
-        expires: Instant::now() + expires_in,
-    };
+    let mut conversation =
+        Conversation { app, link: Arc::clone(&link), socket, expires: Instant::now() + expires_in };
     let why = conversation.run(outgoing).await;
     link.close(why).await;
 }
@@ -139,7 +151,10 @@ struct Conversation {
 
 impl Conversation {
     /// Talks until the link ends; says why it did.
-    async fn run(&mut self, mut outgoing: tokio::sync::mpsc::Receiver<Box<ToNode>>) -> &'static str {
+    async fn run(
+        &mut self,
+        mut outgoing: tokio::sync::mpsc::Receiver<Box<ToNode>>,
+    ) -> &'static str {
         let mut heard = Instant::now();
         let mut pulse = interval(HEARTBEAT);
         pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -198,9 +213,11 @@ impl Conversation {
                 self.link.heartbeat(report).await.map_err(|_| "the heartbeat could not be stored")
             }
             NodeFrame::Catalogue { catalogue } => match frames::catalogue(catalogue) {
-                Ok(catalogue) => {
-                    self.link.publish(catalogue).await.map_err(|_| "the catalogue could not be stored")
-                }
+                Ok(catalogue) => self
+                    .link
+                    .publish(catalogue)
+                    .await
+                    .map_err(|_| "the catalogue could not be stored"),
                 Err(reason) => self
                     .link
                     .catalogue_refused(&reason)

@@ -20,17 +20,22 @@ pub(crate) async fn handler(
     match prove(&app, &body).await {
         Ok(node) => {
             let now = app.engine.now();
-            let issued = app
-                .node_tokens
-                .issue(node, now, app.engine.rng())
-                .map_err(ApiError::internal)?;
-            Ok(axum::Json(TokenResponse { token: issued, expires_in: app.node_tokens.ttl().as_secs() }))
+            let issued =
+                app.node_tokens.issue(node, now, app.engine.rng()).map_err(ApiError::internal)?;
+            Ok(axum::Json(TokenResponse {
+                token: issued,
+                expires_in: app.node_tokens.ttl().as_secs(),
+            }))
         }
         Err((error, why)) => {
-            let audit =
-                AuditDraft::event("node.token", &Principal::Anonymous, &info.origin(), app.engine.now())
-                    .on(body.node.chars().take(64).collect::<String>())
-                    .outcome(AuditOutcome::Refused, why);
+            let audit = AuditDraft::event(
+                "node.token",
+                &Principal::Anonymous,
+                &info.origin(),
+                app.engine.now(),
+            )
+            .on(body.node.chars().take(64).collect::<String>())
+            .outcome(AuditOutcome::Refused, why);
             app.refusals.record(&app, audit).await?;
             Err(error)
         }
@@ -42,8 +47,12 @@ async fn prove(app: &App, body: &TokenRequest) -> Result<NodeId, (ApiError, &'st
     let no = |why: &'static str| (refused(why), why);
     let id: NodeId = body.node.parse().map_err(|_| no("that is not a node's id"))?;
     let now = app.engine.now();
-    let nonce = app.challenges.check(&body.challenge, id, now).map_err(|_| no("the challenge is not ours or too old"))?;
-    let signature: [u8; 64] = bytes(&body.signature).map_err(|error| (error, "the signature has the wrong form"))?;
+    let nonce = app
+        .challenges
+        .check(&body.challenge, id, now)
+        .map_err(|_| no("the challenge is not ours or too old"))?;
+    let signature: [u8; 64] =
+        bytes(&body.signature).map_err(|error| (error, "the signature has the wrong form"))?;
     let node = app
         .engine
         .store()

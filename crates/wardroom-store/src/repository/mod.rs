@@ -14,7 +14,10 @@ pub(crate) use runs::runs;
 pub(crate) use writes::{statement, writes};
 
 use serde::{Serialize, de::DeserializeOwned};
-use wardroom_core::{Timestamp, store::{StoreError, StoreResult}};
+use wardroom_core::{
+    Timestamp,
+    store::{StoreError, StoreResult},
+};
 
 /// A value as JSON text.
 pub(crate) fn json<T: Serialize>(value: &T) -> StoreResult<String> {
@@ -23,7 +26,8 @@ pub(crate) fn json<T: Serialize>(value: &T) -> StoreResult<String> {
 
 /// A value out of JSON text.
 pub(crate) fn parse<T: DeserializeOwned>(what: &'static str, text: &str) -> StoreResult<T> {
-    serde_json::from_str(text).map_err(|error| StoreError::Corrupt { what, reason: error.to_string() })
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::Corrupt { what, reason: error.to_string() })
 }
 
 /// A value out of its text form.
@@ -41,7 +45,8 @@ pub(crate) fn fixed<const N: usize>(what: &'static str, bytes: Vec<u8>) -> Store
 
 /// An unsigned number out of a column.
 pub(crate) fn unsigned<T: TryFrom<i64>>(what: &'static str, value: i64) -> StoreResult<T> {
-    T::try_from(value).map_err(|_| StoreError::Corrupt { what, reason: format!("{value} is out of range") })
+    T::try_from(value)
+        .map_err(|_| StoreError::Corrupt { what, reason: format!("{value} is out of range") })
 }
 
 /// A number into a column; what does not fit is cut to the largest that does.

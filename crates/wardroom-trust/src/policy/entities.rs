@@ -1,6 +1,9 @@
 //! A request as Cedar sees it.
 
-use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema};
+use cedar_policy::{
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
+    Schema,
+};
 use std::collections::{HashMap, HashSet};
 use wardroom_core::{
     Action, Principal,
@@ -30,7 +33,8 @@ pub(super) fn ask(
     all.push(Entity::new(target.clone(), attributes, HashSet::new()).ok()?);
     let entities = Entities::from_entities(all, None).ok()?;
     let request =
-        Request::new(user, uid("Action", action.as_str())?, target, Context::empty(), Some(schema)).ok()?;
+        Request::new(user, uid("Action", action.as_str())?, target, Context::empty(), Some(schema))
+            .ok()?;
     Some((request, entities))
 }
 
@@ -70,7 +74,8 @@ fn attributes(
         ResourceKind::Run | ResourceKind::User => {
             if let Some(owner) = resource.owner {
                 let owner_id = owner.to_string();
-                let owner = if owner_id == user_id { user.clone() } else { uid("User", &owner_id)? };
+                let owner =
+                    if owner_id == user_id { user.clone() } else { uid("User", &owner_id)? };
                 attributes.insert("owner".to_owned(), RestrictedExpression::new_entity_uid(owner));
             }
         }
@@ -81,6 +86,8 @@ fn attributes(
 
 fn labels(labels: &Labels) -> RestrictedExpression {
     RestrictedExpression::new_set(
-        labels.iter().map(|(key, value)| RestrictedExpression::new_string(format!("{key}={value}"))),
+        labels
+            .iter()
+            .map(|(key, value)| RestrictedExpression::new_string(format!("{key}={value}"))),
     )
 }

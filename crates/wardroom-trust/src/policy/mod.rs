@@ -2,9 +2,7 @@
 
 mod entities;
 
-use cedar_policy::{
-    Authorizer, Decision as Cedar, PolicySet, Schema, ValidationMode, Validator,
-};
+use cedar_policy::{Authorizer, Decision as Cedar, PolicySet, Schema, ValidationMode, Validator};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use wardroom_core::{Action, Principal, action::Resource};
@@ -85,7 +83,8 @@ impl Policy {
         if !mistakes.is_empty() {
             return Err(PolicyError::Mistakes(mistakes));
         }
-        let version: String = HEXLOWER.encode(&Sha256::digest(text.as_bytes())).chars().take(12).collect();
+        let version: String =
+            HEXLOWER.encode(&Sha256::digest(text.as_bytes())).chars().take(12).collect();
         Ok(Self { schema, policies, authorizer: Authorizer::new(), text: text.to_owned(), version })
     }
 
@@ -103,11 +102,13 @@ impl Policy {
     pub fn decide(&self, principal: &Principal, action: Action, resource: &Resource) -> Decision {
         let denied = Decision { allowed: false, policies: vec![], version: self.version.clone() };
         // SECURITY: nodes and the system have fixed doors of their own; Cedar never grants them anything.
-        let Some((request, entities)) = entities::ask(&self.schema, principal, action, resource) else {
+        let Some((request, entities)) = entities::ask(&self.schema, principal, action, resource)
+        else {
             return denied;
         };
         let answer = self.authorizer.is_authorized(&request, &self.policies, &entities);
-        let mut policies: Vec<String> = answer.diagnostics().reason().map(ToString::to_string).collect();
+        let mut policies: Vec<String> =
+            answer.diagnostics().reason().map(ToString::to_string).collect();
         policies.sort();
         // SECURITY: a policy that could not be evaluated might have been a forbid.
         let failed = answer.diagnostics().errors().next().is_some();
@@ -116,11 +117,21 @@ impl Policy {
     }
 
     /// What [`Policy::decide`] says, and which policies come near when it denies.
-    pub fn explain(&self, principal: &Principal, action: Action, resource: &Resource) -> Explanation {
+    pub fn explain(
+        &self,
+        principal: &Principal,
+        action: Action,
+        resource: &Resource,
+    ) -> Explanation {
         let decision = self.decide(principal, action, resource);
         let mut near = Vec::new();
         if !decision.allowed {
-            near = self.policies.policies().filter(|policy| speaks_of(policy, action)).map(|policy| policy.id().to_string()).collect();
+            near = self
+                .policies
+                .policies()
+                .filter(|policy| speaks_of(policy, action))
+                .map(|policy| policy.id().to_string())
+                .collect();
             near.sort();
         }
         Explanation { decision, near }

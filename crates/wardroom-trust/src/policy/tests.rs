@@ -3,9 +3,7 @@
 use super::*;
 use crate::ambient::SystemRng;
 use wardroom_core::{
-    ApiTokenId, Role, Timestamp, UserId,
-    action::ResourceKind,
-    principal::Credential,
+    ApiTokenId, Role, Timestamp, UserId, action::ResourceKind, principal::Credential,
 };
 
 fn user(role: Role) -> Principal {
@@ -25,14 +23,18 @@ fn resource(kind: ResourceKind, owner: Option<UserId>) -> Resource {
 #[test]
 fn the_matrix_of_rights_is_the_one_that_was_agreed() {
     let policy = Policy::default_set().unwrap();
-    let mut matrix = String::from("action               admin manager operator customer (own/others')\n");
+    let mut matrix =
+        String::from("action               admin manager operator customer (own/others')\n");
     for action in Action::ALL {
         matrix.push_str(&format!("{:<20}", action.as_str()));
         for role in Role::ALL {
             let who = user(role);
-            let own = policy.decide(&who, *action, &resource(action.resource_kind(), who.user())).allowed;
+            let own =
+                policy.decide(&who, *action, &resource(action.resource_kind(), who.user())).allowed;
             let others = UserId::new(Timestamp::default(), &SystemRng);
-            let other = policy.decide(&who, *action, &resource(action.resource_kind(), Some(others))).allowed;
+            let other = policy
+                .decide(&who, *action, &resource(action.resource_kind(), Some(others)))
+                .allowed;
             matrix.push_str(&format!(" {:>7}", format!("{}/{}", mark(own), mark(other))));
         }
         matrix.push('\n');
@@ -43,7 +45,10 @@ fn the_matrix_of_rights_is_the_one_that_was_agreed() {
         std::fs::write(path, &matrix).unwrap();
     }
     let agreed = std::fs::read_to_string(path).unwrap_or_default();
-    assert_eq!(agreed, matrix, "rights changed; if on purpose: WARDROOM_BLESS=1 and review the difference");
+    assert_eq!(
+        agreed, matrix,
+        "rights changed; if on purpose: WARDROOM_BLESS=1 and review the difference"
+    );
 }
 
 fn mark(allowed: bool) -> &'static str {
@@ -53,7 +58,8 @@ fn mark(allowed: bool) -> &'static str {
 #[test]
 fn schema_and_application_name_the_same_actions() {
     let (schema, _) = Schema::from_cedarschema_str(SCHEMA).unwrap();
-    let mut named: Vec<String> = schema.actions().map(|uid| uid.id().unescaped().to_owned()).collect();
+    let mut named: Vec<String> =
+        schema.actions().map(|uid| uid.id().unescaped().to_owned()).collect();
     named.sort();
     let mut known: Vec<String> = Action::ALL.iter().map(ToString::to_string).collect();
     known.sort();
@@ -75,7 +81,8 @@ fn an_empty_policy_denies_everything_and_so_does_anonymity() {
 
 #[test]
 fn mistakes_are_named_with_their_place() {
-    let wrong = "@id(\"a\")\npermit (principal, action == Wardroom::Action::\"no.such\", resource);";
+    let wrong =
+        "@id(\"a\")\npermit (principal, action == Wardroom::Action::\"no.such\", resource);";
     let Err(PolicyError::Mistakes(mistakes)) = Policy::load(wrong) else { unreachable!() };
     assert!(mistakes.iter().any(|mistake| mistake.starts_with("2:")), "{mistakes:?}");
     assert!(Policy::load("permit (principal, action, resource);").is_err(), "an @id is demanded");

@@ -37,9 +37,9 @@ impl Config {
         }
         for setting in SETTINGS {
             if let Some(value) = std::env::var_os(setting.environment()) {
-                let value = value.into_string().map_err(|_| {
-                    anyhow::anyhow!("{} is not UTF-8 text", setting.environment())
-                })?;
+                let value = value
+                    .into_string()
+                    .map_err(|_| anyhow::anyhow!("{} is not UTF-8 text", setting.environment()))?;
                 values.insert(setting.name, value);
             }
         }
@@ -63,8 +63,12 @@ impl Config {
         self.token_ttl()?;
         self.flag("tls12")?;
         let metrics = self.address("listen_metrics")?;
-        if metrics.is_some_and(|address| !address.ip().is_loopback()) && !self.flag("metrics_off_loopback")? {
-            bail!("listen_metrics is not a loopback address: metrics have neither TLS nor sign-in. Set metrics_off_loopback = true if a firewall protects it");
+        if metrics.is_some_and(|address| !address.ip().is_loopback())
+            && !self.flag("metrics_off_loopback")?
+        {
+            bail!(
+                "listen_metrics is not a loopback address: metrics have neither TLS nor sign-in. Set metrics_off_loopback = true if a firewall protects it"
+            );
         }
         if self.text("tls_certificate_file").is_some() != self.text("tls_key_file").is_some() {
             bail!("tls_certificate_file and tls_key_file go together");
@@ -75,7 +79,9 @@ impl Config {
     /// A setting's text, if it has one.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         let set = self.values.get(name).map(String::as_str);
-        let default = || SETTINGS.iter().find(|setting| setting.name == name).and_then(|setting| setting.default);
+        let default = || {
+            SETTINGS.iter().find(|setting| setting.name == name).and_then(|setting| setting.default)
+        };
         set.or_else(default).filter(|text| !text.is_empty())
     }
 
@@ -84,7 +90,11 @@ impl Config {
         T::Err: std::fmt::Display,
     {
         self.text(name)
-            .map(|text| text.parse().map_err(|error| anyhow::anyhow!("the setting {name} is not acceptable: {error}")))
+            .map(|text| {
+                text.parse().map_err(|error| {
+                    anyhow::anyhow!("the setting {name} is not acceptable: {error}")
+                })
+            })
             .transpose()
     }
 
@@ -157,9 +167,11 @@ impl Config {
 }
 
 fn read_file(file: &Path, values: &mut BTreeMap<&'static str, String>) -> anyhow::Result<()> {
-    let text = fs::read_to_string(file).with_context(|| format!("the settings file {} can't be read", file.display()))?;
-    let table: toml::Table =
-        text.parse().with_context(|| format!("the settings file {} is not TOML", file.display()))?;
+    let text = fs::read_to_string(file)
+        .with_context(|| format!("the settings file {} can't be read", file.display()))?;
+    let table: toml::Table = text
+        .parse()
+        .with_context(|| format!("the settings file {} is not TOML", file.display()))?;
     for (key, value) in table {
         let Some(setting) = SETTINGS.iter().find(|setting| setting.name == key) else {
             bail!("{}: there is no setting {key:?}; `wardroom docs` lists them", file.display());
@@ -191,7 +203,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("wardroom.toml");
         fs::write(&file, "listen = \"127.0.0.1:1\"\nnames = [\"a\", \"b\"]\n").unwrap();
-        let config = Config::load(folder.path(), None, &[("listen", Some("127.0.0.1:2".into()))]).unwrap();
+        let config =
+            Config::load(folder.path(), None, &[("listen", Some("127.0.0.1:2".into()))]).unwrap();
         assert_eq!(config.address("listen").unwrap().unwrap().port(), 2);
         assert_eq!(config.list("names"), ["a", "b"]);
         fs::write(&file, "lisen = \"127.0.0.1:1\"\n").unwrap();

@@ -18,36 +18,112 @@ impl Setting {
     }
 }
 
-const fn setting(name: &'static str, default: Option<&'static str>, about: &'static str) -> Setting {
+const fn setting(
+    name: &'static str,
+    default: Option<&'static str>,
+    about: &'static str,
+) -> Setting {
     Setting { name, default, about }
 }
 
 /// Every setting there is.
 pub(crate) const SETTINGS: &[Setting] = &[
-    setting("listen", Some("127.0.0.1:4000"), "Address for people, programs and, unless `listen_nodes` is set, nodes. HTTPS only."),
-    setting("listen_nodes", None, "An address of its own for nodes; the main one then does not serve them."),
-    setting("listen_metrics", None, "Loopback address for `/metrics` in plain HTTP; none where absent."),
-    setting("metrics_off_loopback", Some("false"), "Allows `listen_metrics` on other addresses. Only behind a firewall."),
-    setting("public_url", None, "The URL that nodes and people use, e.g. `https://wardroom.example.org:4000`. Made from `listen` where absent."),
-    setting("names", None, "Further host names and addresses of this server, comma-separated: in its certificate and accepted in requests."),
-    setting("cors_origins", None, "Origins whose scripts may call the API with a token of their own, comma-separated. Never `*`."),
-    setting("tls_certificate_file", None, "Your own certificate chain, PEM. Read anew when it changes. Wardroom's own authority issues one where absent."),
+    setting(
+        "listen",
+        Some("127.0.0.1:4000"),
+        "Address for people, programs and, unless `listen_nodes` is set, nodes. HTTPS only.",
+    ),
+    setting(
+        "listen_nodes",
+        None,
+        "An address of its own for nodes; the main one then does not serve them.",
+    ),
+    setting(
+        "listen_metrics",
+        None,
+        "Loopback address for `/metrics` in plain HTTP; none where absent.",
+    ),
+    setting(
+        "metrics_off_loopback",
+        Some("false"),
+        "Allows `listen_metrics` on other addresses. Only behind a firewall.",
+    ),
+    setting(
+        "public_url",
+        None,
+        "The URL that nodes and people use, e.g. `https://wardroom.example.org:4000`. Made from `listen` where absent.",
+    ),
+    setting(
+        "names",
+        None,
+        "Further host names and addresses of this server, comma-separated: in its certificate and accepted in requests.",
+    ),
+    setting(
+        "cors_origins",
+        None,
+        "Origins whose scripts may call the API with a token of their own, comma-separated. Never `*`.",
+    ),
+    setting(
+        "tls_certificate_file",
+        None,
+        "Your own certificate chain, PEM. Read anew when it changes. Wardroom's own authority issues one where absent.",
+    ),
     setting("tls_key_file", None, "The key of `tls_certificate_file`, PEM."),
     setting("tls12", Some("false"), "Accepts TLS 1.2 beside 1.3."),
-    setting("database_url", None, "`sqlite:///absolute/path` or `postgres://user@host/database`. A file in the data folder where absent."),
-    setting("database_url_file", None, "A file that holds `database_url`, for URLs with a password."),
-    setting("postgres_tls_mode", None, "`verify-full`, `require` or `disable`. `verify-full` where absent, except on loopback."),
-    setting("postgres_tls_ca_file", None, "The authority of the database's certificate, PEM; the system's where absent."),
-    setting("postgres_statement_timeout_seconds", Some("30"), "The database ends a statement that takes longer."),
+    setting(
+        "database_url",
+        None,
+        "`sqlite:///absolute/path` or `postgres://user@host/database`. A file in the data folder where absent.",
+    ),
+    setting(
+        "database_url_file",
+        None,
+        "A file that holds `database_url`, for URLs with a password.",
+    ),
+    setting(
+        "postgres_tls_mode",
+        None,
+        "`verify-full`, `require` or `disable`. `verify-full` where absent, except on loopback.",
+    ),
+    setting(
+        "postgres_tls_ca_file",
+        None,
+        "The authority of the database's certificate, PEM; the system's where absent.",
+    ),
+    setting(
+        "postgres_statement_timeout_seconds",
+        Some("30"),
+        "The database ends a statement that takes longer.",
+    ),
     setting("postgres_connections_max", Some("10"), "The most connections to PostgreSQL."),
-    setting("encryption_key_file", None, "A file with the key-encryption key (32 bytes, base64 or hexadecimal); the data folder's key ring where absent."),
-    setting("policy_file", None, "Cedar policy that replaces the default roles. Checked against the schema at the start."),
-    setting("access_token_expire_minutes", Some("15"), "How long a node's access token is good for: 1 to 60."),
+    setting(
+        "encryption_key_file",
+        None,
+        "A file with the key-encryption key (32 bytes, base64 or hexadecimal); the data folder's key ring where absent.",
+    ),
+    setting(
+        "policy_file",
+        None,
+        "Cedar policy that replaces the default roles. Checked against the schema at the start.",
+    ),
+    setting(
+        "access_token_expire_minutes",
+        Some("15"),
+        "How long a node's access token is good for: 1 to 60.",
+    ),
     setting("session_minutes", Some("720"), "How long a browser session lasts."),
     setting("connections_max", Some("20000"), "Open connections, all together, per listener."),
-    setting("connections_per_address_max", Some("512"), "Open connections from one address, per listener."),
+    setting(
+        "connections_per_address_max",
+        Some("512"),
+        "Open connections from one address, per listener.",
+    ),
     setting("body_bytes_max", Some("262144"), "The largest request body, in bytes."),
     setting("request_timeout_seconds", Some("30"), "A request's whole time; streams excepted."),
-    setting("log", Some("info"), "What is logged: a level, or directives such as `info,wardroom_engine=debug`."),
+    setting(
+        "log",
+        Some("info"),
+        "What is logged: a level, or directives such as `info,wardroom_engine=debug`.",
+    ),
     setting("log_format", Some("pretty"), "`pretty` or `json`."),
 ];

@@ -1,6 +1,10 @@
 //! `wardroom doctor`: looks at this installation, not at a checklist.
 
-use crate::{config::Config, is_there, say, serve::installation::{self, Installation}};
+use crate::{
+    config::Config,
+    is_there, say,
+    serve::installation::{self, Installation},
+};
 use std::{path::Path, process::ExitCode, sync::Arc};
 use wardroom_core::{audit::merkle, page::PageRequest, store::Store};
 use wardroom_engine::hub::Hub;
@@ -18,12 +22,18 @@ pub(crate) async fn run(data: &Path, config: &Config) -> anyhow::Result<ExitCode
     let mut checks = vec![folder(data), password(data), metrics(config)];
     match Installation::open(data, config, Arc::new(Hub::default())).await {
         Ok(open) => {
-            checks.push(("D-1", "keys and secrets are sealed and the key ring opens them", Verdict::Good(String::new())));
+            checks.push((
+                "D-1",
+                "keys and secrets are sealed and the key ring opens them",
+                Verdict::Good(String::new()),
+            ));
             checks.push(database(&*open.store, config).await);
             checks.push(audit(&open).await);
             checks.push(sandbox(&*open.store).await);
         }
-        Err(error) => checks.push(("D-1", "the installation opens", Verdict::Bad(format!("{error:#}")))),
+        Err(error) => {
+            checks.push(("D-1", "the installation opens", Verdict::Bad(format!("{error:#}"))))
+        }
     }
     let mut sound = true;
     for (control, what, verdict) in checks {
@@ -54,7 +64,10 @@ fn folder(data: &Path) -> Check {
 fn password(data: &Path) -> Check {
     let file = data.join(installation::PASSWORD_FILE);
     let verdict = if is_there(&file) {
-        Verdict::Look(format!("{} is still there: sign in, keep it safe, delete the file", file.display()))
+        Verdict::Look(format!(
+            "{} is still there: sign in, keep it safe, delete the file",
+            file.display()
+        ))
     } else {
         Verdict::Good(String::new())
     };
@@ -75,7 +88,9 @@ fn metrics(config: &Config) -> Check {
 async fn database(store: &dyn Store, config: &Config) -> Check {
     let what = "the database answers and has this version's schema";
     let verdict = match store.health().await {
-        Ok(health) => Verdict::Good(format!("{} {}, schema {}", health.engine, health.version, health.schema)),
+        Ok(health) => {
+            Verdict::Good(format!("{} {}, schema {}", health.engine, health.version, health.schema))
+        }
         Err(error) => Verdict::Bad(error.to_string()),
     };
     let plain = config.text("postgres_tls_mode").is_some_and(|mode| mode != "verify-full");
@@ -120,7 +135,11 @@ async fn verify(open: &Installation) -> anyhow::Result<Result<u64, String>> {
             tree.append(hash);
         }
     }
-    Ok(if tree.root() == signed.root { Ok(tree.size()) } else { Err("the records do not make the signed root".to_owned()) })
+    Ok(if tree.root() == signed.root {
+        Ok(tree.size())
+    } else {
+        Err("the records do not make the signed root".to_owned())
+    })
 }
 
 async fn sandbox(store: &dyn Store) -> Check {
@@ -133,11 +152,19 @@ async fn sandbox(store: &dyn Store) -> Check {
         .iter()
         .filter_map(|node| {
             let report = node.report.as_ref()?;
-            let lacks: Vec<&str> =
-                report.sandbox.iter().filter(|(_, has)| !**has).map(|(name, _)| name.as_str()).collect();
+            let lacks: Vec<&str> = report
+                .sandbox
+                .iter()
+                .filter(|(_, has)| !**has)
+                .map(|(name, _)| name.as_str())
+                .collect();
             (!lacks.is_empty()).then(|| format!("{} lacks {}", node.name, lacks.join(", ")))
         })
         .collect();
-    let verdict = if missing.is_empty() { Verdict::Good(format!("{} nodes", nodes.len())) } else { Verdict::Look(missing.join("; ")) };
+    let verdict = if missing.is_empty() {
+        Verdict::Good(format!("{} nodes", nodes.len()))
+    } else {
+        Verdict::Look(missing.join("; "))
+    };
     ("E-2", what, verdict)
 }

@@ -1,7 +1,12 @@
 //! The server's certificate: an operator's own, or one by the installation's authority, kept fresh.
 
 use crate::config::Config;
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::{Duration, SystemTime}};
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use tokio_util::sync::CancellationToken;
 use wardroom_core::Clock as _;
 use wardroom_trust::{
@@ -39,11 +44,13 @@ pub(crate) async fn keep_fresh(
     names: Vec<String>,
     stop: CancellationToken,
 ) {
-    let changed = |path: &PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    let changed =
+        |path: &PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
     let files = files(&config);
-    let look = |files: &Option<(PathBuf, PathBuf)>| -> Option<(Option<SystemTime>, Option<SystemTime>)> {
-        files.as_ref().map(|(chain, key)| (changed(chain), changed(key)))
-    };
+    let look =
+        |files: &Option<(PathBuf, PathBuf)>| -> Option<(Option<SystemTime>, Option<SystemTime>)> {
+            files.as_ref().map(|(chain, key)| (changed(chain), changed(key)))
+        };
     let mut seen = look(&files);
     let mut issued = SystemClock.now();
     loop {
@@ -68,7 +75,9 @@ pub(crate) async fn keep_fresh(
         };
         match fresh.and_then(|identity| certificate.replace(identity)) {
             Ok(()) => tracing::info!("the server's certificate was exchanged"),
-            Err(error) => tracing::error!(%error, "the new certificate is not used; the old one stays"),
+            Err(error) => {
+                tracing::error!(%error, "the new certificate is not used; the old one stays")
+            }
         }
     }
 }

@@ -47,7 +47,8 @@ pub(crate) struct Installation {
 
 /// Whether an installation was begun in this folder.
 pub(crate) fn exists(data: &Path, config: &Config) -> bool {
-    data.join(keyring::FILE).exists() || (config.path("encryption_key_file").is_some() && data.join(AUTHORITY_FILE).exists())
+    data.join(keyring::FILE).exists()
+        || (config.path("encryption_key_file").is_some() && data.join(AUTHORITY_FILE).exists())
 }
 
 /// Makes the folder, only for its owner, or checks that it is so.
@@ -59,9 +60,14 @@ pub(crate) fn private_folder(data: &Path) -> anyhow::Result<()> {
             .create(data)
             .with_context(|| format!("the data folder {} can't be made", data.display()))?;
     }
-    let metadata = fs::metadata(data).with_context(|| format!("the data folder {} can't be looked at", data.display()))?;
+    let metadata = fs::metadata(data)
+        .with_context(|| format!("the data folder {} can't be looked at", data.display()))?;
     if metadata.mode() & 0o077 != 0 {
-        bail!("others may enter the data folder {0} (mode {1:o}): run chmod 700 {0}", data.display(), metadata.mode() & 0o777);
+        bail!(
+            "others may enter the data folder {0} (mode {1:o}): run chmod 700 {0}",
+            data.display(),
+            metadata.mode() & 0o777
+        );
     }
     Ok(())
 }
@@ -103,17 +109,25 @@ pub(crate) async fn create(data: &Path, config: &Config) -> anyhow::Result<PathB
         created_at: now,
         password_changed_at: now,
     };
-    let audit = AuditDraft::event("installation.created", &Principal::System, &Origin::CONSOLE, now)
-        .detail("administrator", admin.id);
+    let audit =
+        AuditDraft::event("installation.created", &Principal::System, &Origin::CONSOLE, now)
+            .detail("administrator", admin.id);
     let mut change = Change::recorded(audit).write(Write::AddUser(admin));
     for (name, plain) in keys {
         let sealed = sealer.seal(&purpose(name), &Zeroizing::new(plain), &SystemRng)?;
-        change.writes.push(Write::AddSealedKey(SealedKey { name: name.to_owned(), sealed, created_at: now }));
+        change.writes.push(Write::AddSealedKey(SealedKey {
+            name: name.to_owned(),
+            sealed,
+            created_at: now,
+        }));
     }
     match store.commit(change).await {
         Ok(()) => {}
         Err(StoreError::Duplicate(_)) => {
-            bail!("the database already belongs to an installation whose key ring is not here: restore {} from your backup", keyring::FILE)
+            bail!(
+                "the database already belongs to an installation whose key ring is not here: restore {} from your backup",
+                keyring::FILE
+            )
         }
         Err(error) => return Err(error.into()),
     }
@@ -150,7 +164,8 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Res
 }
 
 fn ring_from(file: &Path) -> anyhow::Result<KeyRing> {
-    let text = fs::read_to_string(file).with_context(|| format!("encryption_key_file {} can't be read", file.display()))?;
+    let text = fs::read_to_string(file)
+        .with_context(|| format!("encryption_key_file {} can't be read", file.display()))?;
     Ok(KeyRing::from_secret(&SecretString::from(text))?)
 }
 
@@ -168,7 +183,8 @@ impl Installation {
         let certificate = key(&*store, &sealer, "authority_certificate").await?;
         let authority_key = key(&*store, &sealer, "authority_key").await?;
         let origin = key(&*store, &sealer, "audit_origin").await?;
-        let origin = String::from_utf8(origin.to_vec()).context("the audit log's name is damaged")?;
+        let origin =
+            String::from_utf8(origin.to_vec()).context("the audit log's name is damaged")?;
         let audit_seed = seed(&*store, &sealer, "audit_seed").await?;
         Ok(Self {
             signer: Arc::new(CheckpointSigner::new(&origin, &audit_seed)?),
@@ -186,14 +202,21 @@ async fn key(store: &dyn Store, sealer: &Sealer, name: &str) -> anyhow::Result<Z
         .lookup_sealed_key(name)
         .await?
         .with_context(|| format!("the database has no key {name:?}: it was never set up; run `wardroom up` or `wardroom init`"))?;
-    sealer
-        .open(&purpose(name), &sealed.sealed)
-        .with_context(|| format!("the key {name:?} can't be opened: the key ring is not this database's"))
+    sealer.open(&purpose(name), &sealed.sealed).with_context(|| {
+        format!("the key {name:?} can't be opened: the key ring is not this database's")
+    })
 }
 
-async fn seed(store: &dyn Store, sealer: &Sealer, name: &str) -> anyhow::Result<Zeroizing<[u8; 32]>> {
+async fn seed(
+    store: &dyn Store,
+    sealer: &Sealer,
+    name: &str,
+) -> anyhow::Result<Zeroizing<[u8; 32]>> {
     let bytes = key(store, sealer, name).await?;
-    let seed: [u8; 32] =
-        bytes.as_slice().try_into().ok().with_context(|| format!("the key {name:?} has the wrong length"))?;
+    let seed: [u8; 32] = bytes
+        .as_slice()
+        .try_into()
+        .ok()
+        .with_context(|| format!("the key {name:?} has the wrong length"))?;
     Ok(Zeroizing::new(seed))
 }

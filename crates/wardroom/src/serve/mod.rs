@@ -9,7 +9,10 @@ use installation::Installation;
 use std::{collections::BTreeSet, net::SocketAddr, path::Path, sync::Arc};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use wardroom_core::{Clock, Rng, change::{Change, Write}};
+use wardroom_core::{
+    Clock, Rng,
+    change::{Change, Write},
+};
 use wardroom_engine::{Engine, Parts, hub::Hub};
 use wardroom_server::{App, AppParts, Listener, serve_metrics};
 use wardroom_trust::{
@@ -90,7 +93,9 @@ pub(crate) async fn start(data: &Path, config: &Config) -> anyhow::Result<Runnin
         cors_origins: config
             .list("cors_origins")
             .iter()
-            .map(|origin| origin.parse().with_context(|| format!("cors_origins: {origin:?} is not an origin")))
+            .map(|origin| {
+                origin.parse().with_context(|| format!("cors_origins: {origin:?} is not an origin"))
+            })
             .collect::<anyhow::Result<_>>()?,
         limits: config.limits()?,
         stop: stop.clone(),

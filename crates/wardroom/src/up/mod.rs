@@ -69,7 +69,12 @@ pub(crate) async fn run(up: &Up) -> anyhow::Result<ExitCode> {
 }
 
 /// What happens while the orchestrator runs.
-async fn beside(up: &Up, data: &Path, running: &serve::Running, fresh: bool) -> anyhow::Result<ExitCode> {
+async fn beside(
+    up: &Up,
+    data: &Path,
+    running: &serve::Running,
+    fresh: bool,
+) -> anyhow::Result<ExitCode> {
     let mut node = None;
     let mut smoke = None;
     if !up.without_node {
@@ -122,11 +127,20 @@ fn node_binary(given: Option<&Path>) -> anyhow::Result<PathBuf> {
             .context("this program's own path is not known")?
             .with_file_name("wardroom-node"),
     };
-    anyhow::ensure!(binary.is_file(), "there is no node daemon at {}: give --node-binary", binary.display());
+    anyhow::ensure!(
+        binary.is_file(),
+        "there is no node daemon at {}: give --node-binary",
+        binary.display()
+    );
     Ok(binary)
 }
 
-fn write_ready(file: &Path, data: &Path, running: &serve::Running, node: Option<u32>) -> anyhow::Result<()> {
+fn write_ready(
+    file: &Path,
+    data: &Path,
+    running: &serve::Running,
+    node: Option<u32>,
+) -> anyhow::Result<()> {
     let ready = Ready {
         url: &running.url,
         nodes_url: &running.nodes_url,
@@ -150,14 +164,21 @@ fn tell(
     say(&format!("  Wardroom is up      {}", running.url))?;
     if fresh {
         let file = data.join(installation::PASSWORD_FILE);
-        let password = std::fs::read_to_string(&file).with_context(|| format!("{} can't be read", file.display()))?;
+        let password = std::fs::read_to_string(&file)
+            .with_context(|| format!("{} can't be read", file.display()))?;
         say(&format!("  Sign in as          {}", installation::ADMIN))?;
         say(&format!("  One-time password   {}", password.trim()))?;
-        say(&format!("                      (also in {}: delete it once you have it)", file.display()))?;
+        say(&format!(
+            "                      (also in {}: delete it once you have it)",
+            file.display()
+        ))?;
     }
     match smoke {
         Some(Ok(first)) => {
-            say(&format!("  First command       {} on {}: {}", first.command, first.node, first.output))?;
+            say(&format!(
+                "  First command       {} on {}: {}",
+                first.command, first.node, first.output
+            ))?;
             say(&format!("  Audit log           {} records, verified", first.records))?;
         }
         Some(Err(error)) => say(&format!("  First command       FAILED: {error:#}"))?,

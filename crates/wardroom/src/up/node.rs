@@ -2,7 +2,11 @@
 
 use crate::serve::Running;
 use anyhow::{Context as _, anyhow, bail};
-use std::{path::{Path, PathBuf}, process::Stdio, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 use tokio::process::{Child, Command};
 use wardroom_core::{Clock as _, JoinTokenId, Origin, Principal, audit::AuditDraft};
 use wardroom_trust::{
@@ -23,7 +27,11 @@ pub(super) struct NodeProcess {
 
 impl NodeProcess {
     /// Enrols the node if it is not, then starts it.
-    pub(super) async fn start(binary: &Path, data: &Path, running: &Running) -> anyhow::Result<Self> {
+    pub(super) async fn start(
+        binary: &Path,
+        data: &Path,
+        running: &Running,
+    ) -> anyhow::Result<Self> {
         if !data.join("node.json").exists() {
             join(binary, data, running).await?;
         }
@@ -50,7 +58,11 @@ impl NodeProcess {
 
     /// Stops it: politely first.
     pub(super) async fn stop(mut self) {
-        let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);
+        let pid = self
+            .child
+            .id()
+            .and_then(|pid| i32::try_from(pid).ok())
+            .and_then(rustix::process::Pid::from_raw);
         if let Some(pid) = pid {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         }
@@ -60,7 +72,10 @@ impl NodeProcess {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "`up` starts the node daemon beside itself, and nothing else")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "`up` starts the node daemon beside itself, and nothing else"
+)]
 fn command(binary: &Path) -> Command {
     let mut command = Command::new(binary);
     command.stdin(Stdio::null()).kill_on_drop(true);
@@ -76,7 +91,10 @@ async fn join(binary: &Path, data: &Path, running: &Running) -> anyhow::Result<(
     let secret = JoinSecret::generate(id, running.fingerprint, &SystemRng);
     let audit = AuditDraft::event("join_token.create", &Principal::System, &Origin::CONSOLE, now);
     let labels = [("local".to_owned(), "true".to_owned())].into();
-    running.engine.create_join_token(id, secret.hash(), labels, JOIN_TTL, &Principal::System, audit).await?;
+    running
+        .engine
+        .create_join_token(id, secret.hash(), labels, JOIN_TTL, &Principal::System, audit)
+        .await?;
     let commands = sample(binary, data).await?;
     let mut child = command(binary)
         .arg("join")

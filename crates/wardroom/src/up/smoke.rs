@@ -77,16 +77,16 @@ async fn ready_node(engine: &Engine) -> anyhow::Result<Option<Node>> {
     let now = engine.now();
     let nodes = engine.store().list_nodes(PageRequest::first()).await?.items;
     Ok(nodes.into_iter().find(|node| {
-        node.name == "local" && node.state(now) == NodeState::Online && node.catalogue.command(COMMAND).is_some()
+        node.name == "local"
+            && node.state(now) == NodeState::Online
+            && node.catalogue.command(COMMAND).is_some()
     }))
 }
 
 async fn submit(engine: &Engine, node: Node) -> anyhow::Result<Run> {
-    let admin = engine
-        .store()
-        .lookup_user_by_name(ADMIN)
-        .await?
-        .with_context(|| format!("there is no account {ADMIN:?} for the first command to run for"))?;
+    let admin = engine.store().lookup_user_by_name(ADMIN).await?.with_context(|| {
+        format!("there is no account {ADMIN:?} for the first command to run for")
+    })?;
     let submission = Submission {
         user: admin.id,
         command: COMMAND.to_owned(),

@@ -26,23 +26,26 @@ pub(crate) async fn handler(
     let sees_all = ctx.may(Action::NodeList);
     let stop = ctx.app.stop.clone();
     let state = (hints, place, ctx, stop);
-    let stream = futures_util::stream::unfold(state, move |(mut hints, place, ctx, stop)| async move {
-        loop {
-            let hint = tokio::select! {
-                () = stop.cancelled() => return None,
-                hint = hints.recv() => hint,
-            };
-            let data = match hint {
-                Ok(hint) if visible(&ctx, sees_all, hint).await => serde_json::to_string(&hint).ok(),
-                Ok(_) => None,
-                Err(RecvError::Lagged(_)) => Some("{\"kind\":\"all\"}".to_owned()),
-                Err(RecvError::Closed) => return None,
-            };
-            if let Some(data) = data {
-                return Some((Ok(Event::default().data(data)), (hints, place, ctx, stop)));
+    let stream =
+        futures_util::stream::unfold(state, move |(mut hints, place, ctx, stop)| async move {
+            loop {
+                let hint = tokio::select! {
+                    () = stop.cancelled() => return None,
+                    hint = hints.recv() => hint,
+                };
+                let data = match hint {
+                    Ok(hint) if visible(&ctx, sees_all, hint).await => {
+                        serde_json::to_string(&hint).ok()
+                    }
+                    Ok(_) => None,
+                    Err(RecvError::Lagged(_)) => Some("{\"kind\":\"all\"}".to_owned()),
+                    Err(RecvError::Closed) => return None,
+                };
+                if let Some(data) = data {
+                    return Some((Ok(Event::default().data(data)), (hints, place, ctx, stop)));
+                }
             }
-        }
-    });
+        });
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 

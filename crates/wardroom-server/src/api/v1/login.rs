@@ -25,6 +25,7 @@ pub(crate) async fn handler(
     let audit = identity::signed_in(&app, &info, &user);
     let (token, secret) =
         identity::issue_token(&app, user.id, &body.token_name, body.expires_in, audit).await?;
-    let answer = NewToken { token: view::token(&token), secret: secret.expose().expose_secret().to_owned() };
+    let answer =
+        NewToken { token: view::token(&token), secret: secret.expose().expose_secret().to_owned() };
     Ok((StatusCode::CREATED, axum::Json(answer)))
 }

@@ -10,7 +10,10 @@ use wardroom_wire::{api::LogoutRequest, error::Problem};
     post, path = "/api/v1/logout", tag = "account", request_body = LogoutRequest,
     responses((status = 204), (status = 401, body = Problem))
 )]
-pub(crate) async fn handler(ctx: Ctx, Json(body): Json<LogoutRequest>) -> Result<StatusCode, ApiError> {
+pub(crate) async fn handler(
+    ctx: Ctx,
+    Json(body): Json<LogoutRequest>,
+) -> Result<StatusCode, ApiError> {
     super::session::end(&ctx, body.everywhere).await?;
     Ok(StatusCode::NO_CONTENT)
 }

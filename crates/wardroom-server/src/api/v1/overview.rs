@@ -69,8 +69,10 @@ async fn hours(ctx: &Ctx, now: Timestamp) -> Result<Vec<HourView>, ApiError> {
     let first = this - HOURS + 1;
     let since = Timestamp::from_micros(first * HOUR_MICROS);
     let counts = ctx.app.engine.store().count_runs_by_hour(since).await?;
-    let by_hour: BTreeMap<i64, _> =
-        counts.iter().map(|count| (count.hour.as_micros().div_euclid(HOUR_MICROS), count)).collect();
+    let by_hour: BTreeMap<i64, _> = counts
+        .iter()
+        .map(|count| (count.hour.as_micros().div_euclid(HOUR_MICROS), count))
+        .collect();
     Ok((first..=this)
         .map(|hour| {
             let count = by_hour.get(&hour);

@@ -32,6 +32,10 @@ pub(crate) async fn load(ctx: &Ctx) -> Result<Whoami, ApiError> {
         name: name.clone(),
         role: role.to_string(),
         credential: credential.to_owned(),
-        may: Action::ALL.iter().filter(|action| ctx.may(**action)).map(ToString::to_string).collect(),
+        may: Action::ALL
+            .iter()
+            .filter(|action| ctx.may(**action))
+            .map(ToString::to_string)
+            .collect(),
     })
 }

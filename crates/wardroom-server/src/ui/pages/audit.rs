@@ -26,16 +26,16 @@ pub(crate) struct AuditFilters {
 }
 
 impl AuditFilters {
-    /// Whether anything but the text is filtered.
+    /// Whether one of the filters is set that are folded away otherwise.
     pub(crate) fn narrow(&self) -> bool {
-        [&self.action, &self.actor, &self.target, &self.outcome, &self.from, &self.to]
+        [&self.action, &self.actor, &self.target, &self.from, &self.to]
             .iter()
             .any(|field| !field.is_empty())
     }
 
     /// Whether anything is filtered.
     pub(crate) fn any(&self) -> bool {
-        self.narrow() || !self.text.is_empty()
+        self.narrow() || !self.text.is_empty() || !self.outcome.is_empty()
     }
 
     fn query(&self, after: &str) -> String {

@@ -1,6 +1,6 @@
 //! How values read on a page.
 
-use std::time::Duration;
+use std::{borrow::Borrow, time::Duration};
 use wardroom_core::Timestamp;
 
 /// The characters of an id that are enough to tell it from its neighbours on a page.
@@ -61,14 +61,15 @@ pub(crate) fn between(from: &str, to: &str) -> String {
 }
 
 /// Milliseconds as a span.
-pub(crate) fn millis(ms: &u64) -> String {
-    span(Duration::from_millis(*ms))
+pub(crate) fn millis(ms: impl Borrow<u64>) -> String {
+    span(Duration::from_millis(*ms.borrow()))
 }
 
 /// Bytes with a binary unit: `512 B`, `1.5 MiB`.
-pub(crate) fn bytes(count: &u64) -> String {
+pub(crate) fn bytes(count: impl Borrow<u64>) -> String {
+    let count = *count.borrow();
     let mut unit = "B";
-    let mut tenths = u128::from(*count) * 10;
+    let mut tenths = u128::from(count) * 10;
     for larger in ["KiB", "MiB", "GiB", "TiB", "PiB"] {
         if tenths < 10_240 {
             break;
@@ -84,8 +85,8 @@ pub(crate) fn bytes(count: &u64) -> String {
 }
 
 /// A count with thin spaces between thousands.
-pub(crate) fn count(number: &u64) -> String {
-    let digits = number.to_string();
+pub(crate) fn count(number: impl Borrow<u64>) -> String {
+    let digits = number.borrow().to_string();
     let mut text = String::with_capacity(digits.len() + 6);
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
@@ -97,14 +98,14 @@ pub(crate) fn count(number: &u64) -> String {
 }
 
 /// `part` of `whole` in thousandths, at most 1000.
-pub(crate) fn permille(part: &u64, whole: &u64) -> u32 {
-    let share = u128::from(*part) * 1000 / u128::from((*whole).max(1));
+pub(crate) fn permille(part: impl Borrow<u64>, whole: impl Borrow<u64>) -> u32 {
+    let share = u128::from(*part.borrow()) * 1000 / u128::from((*whole.borrow()).max(1));
     u32::try_from(share.min(1000)).unwrap_or(1000)
 }
 
 /// Thousandths as whole per cent.
-pub(crate) fn percent(permille: &u32) -> u32 {
-    (permille + 5) / 10
+pub(crate) fn percent(permille: impl Borrow<u32>) -> u32 {
+    (permille.borrow() + 5) / 10
 }
 
 /// Thousandths as a number with two digits behind the point.
@@ -113,8 +114,8 @@ pub(crate) fn thousandths(number: &u32) -> String {
 }
 
 /// How alarming a fill level is.
-pub(crate) fn level(permille: &u32) -> &'static str {
-    match permille {
+pub(crate) fn level(permille: impl Borrow<u32>) -> &'static str {
+    match *permille.borrow() {
         0..800 => "calm",
         800..920 => "warn",
         _ => "bad",
@@ -197,13 +198,13 @@ mod tests {
 
     #[test]
     fn sizes_and_counts_keep_their_magnitude() {
-        assert_eq!(bytes(&1023), "1023 B");
-        assert_eq!(bytes(&1536), "1.5 KiB");
-        assert_eq!(bytes(&(200 << 30)), "200 GiB");
-        assert_eq!(bytes(&u64::MAX), "16384 PiB");
-        assert_eq!(count(&1_234_567), "1\u{202f}234\u{202f}567");
-        assert_eq!(permille(&u64::MAX, &1), 1000);
-        assert_eq!(permille(&0, &0), 0);
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(1536), "1.5 KiB");
+        assert_eq!(bytes(200 << 30), "200 GiB");
+        assert_eq!(bytes(u64::MAX), "16383 PiB");
+        assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
+        assert_eq!(permille(u64::MAX, 1), 1000);
+        assert_eq!(permille(0, 0), 0);
     }
 
     #[test]

@@ -15,7 +15,7 @@ const LINE_CHARS_MAX: usize = 4000;
 pub(crate) struct Line {
     /// What it says.
     pub(crate) text: String,
-    /// `out`, `err`, or `mark` for a line of our own between attempts.
+    /// `out`, `err`, or `gap` for a line of our own between attempts.
     pub(crate) kind: &'static str,
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn lines(page: &OutputPage) -> (Vec<Line>, usize) {
     for chunk in &page.chunks {
         if attempt.is_some_and(|before| before != chunk.attempt) {
             streams.iter_mut().for_each(|stream| stream.end(&mut lines));
-            lines.push(Line { text: "next attempt".to_owned(), kind: "mark" });
+            lines.push(Line { text: "next attempt".to_owned(), kind: "gap" });
         }
         attempt = Some(chunk.attempt);
         let [out, err] = &mut streams;
@@ -201,7 +201,7 @@ mod tests {
     fn attempts_are_kept_apart_and_lines_are_bounded() {
         assert_eq!(
             shown(&[(1, Stream::Stdout, b"a"), (2, Stream::Stdout, b"b")]),
-            ["out:a", "mark:next attempt", "out:b"]
+            ["out:a", "gap:next attempt", "out:b"]
         );
         let long = vec![b'x'; LINE_CHARS_MAX * 2 + 1];
         assert_eq!(shown(&[(1, Stream::Stdout, &long)]).len(), 3);

@@ -10,7 +10,10 @@ use wardroom_wire::{api::AuditView, error::Problem};
     get, path = "/api/v1/audit/records/{index}", tag = "audit", params(("index" = u64, Path)),
     responses((status = 200, body = AuditView), (status = 404, body = Problem))
 )]
-pub(crate) async fn handler(ctx: Ctx, Path(index): Path<String>) -> Result<Json<AuditView>, ApiError> {
+pub(crate) async fn handler(
+    ctx: Ctx,
+    Path(index): Path<String>,
+) -> Result<Json<AuditView>, ApiError> {
     load(&ctx, super::super::super::input::id(&index)?).await.map(Json)
 }
 

@@ -4,12 +4,7 @@ use super::super::super::input::{QueryOf, filter, page};
 use crate::{context::Ctx, error::ApiError, view};
 use axum::Json;
 use serde::Deserialize;
-use wardroom_core::{
-    Action,
-    action::Resource,
-    audit::AuditOutcome,
-    store::AuditFilter,
-};
+use wardroom_core::{Action, action::Resource, audit::AuditOutcome, store::AuditFilter};
 use wardroom_wire::api::{AuditView, List};
 
 /// The longest text that is searched for.

@@ -11,7 +11,10 @@ use wardroom_wire::{api::AuditProof, error::Problem};
     get, path = "/api/v1/audit/records/{index}/proof", tag = "audit", params(("index" = u64, Path)),
     responses((status = 200, body = AuditProof), (status = 404, body = Problem))
 )]
-pub(crate) async fn handler(ctx: Ctx, Path(index): Path<String>) -> Result<Json<AuditProof>, ApiError> {
+pub(crate) async fn handler(
+    ctx: Ctx,
+    Path(index): Path<String>,
+) -> Result<Json<AuditProof>, ApiError> {
     ctx.authorise(Action::AuditExport, &Resource::system()).await?;
     let proof = ctx.app.engine.prove_audit(super::super::super::input::id(&index)?).await?;
     Ok(Json(AuditProof {

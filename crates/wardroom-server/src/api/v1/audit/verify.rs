@@ -20,7 +20,8 @@ pub(crate) async fn act(ctx: &Ctx) -> Result<AuditVerification, ApiError> {
     let mut last = ctx.app.verification.lock().await;
     let found = ctx.app.engine.verify_audit().await?;
     let (size, _) = ctx.app.engine.store().audit_head().await?;
-    let checkpoint = ctx.app.engine.store().last_checkpoint().await?.map(|checkpoint| checkpoint.note);
+    let checkpoint =
+        ctx.app.engine.store().last_checkpoint().await?.map(|checkpoint| checkpoint.note);
     let at = ctx.now().to_string();
     let mut audit = allowed.draft(ctx).on("audit").detail("records", size);
     let verification = match found {
@@ -36,7 +37,14 @@ pub(crate) async fn act(ctx: &Ctx) -> Result<AuditVerification, ApiError> {
             let finding = finding.to_string();
             tracing::error!(%finding, "the audit log does not verify");
             audit = audit.outcome(AuditOutcome::Failed, finding.clone());
-            AuditVerification { sound: false, records: size, signed: 0, finding: Some(finding), checkpoint, at }
+            AuditVerification {
+                sound: false,
+                records: size,
+                signed: 0,
+                finding: Some(finding),
+                checkpoint,
+                at,
+            }
         }
     };
     ctx.app.engine.record(audit).await?;

@@ -29,12 +29,18 @@ pub(crate) async fn handler(
     let allowed = ctx.authorise(Action::NodeLabel, &Resource::node(&node)).await?;
     let version = headers
         .get(header::IF_MATCH)
-        .ok_or_else(|| ApiError::say(ErrorCode::PreconditionRequired, "Send the ETag that you read as If-Match."))?
+        .ok_or_else(|| {
+            ApiError::say(
+                ErrorCode::PreconditionRequired,
+                "Send the ETag that you read as If-Match.",
+            )
+        })?
         .to_str()
         .ok()
         .and_then(|tag| tag.trim().trim_matches('"').parse().ok())
         .ok_or_else(precondition_failed)?;
-    let changed = ctx.app.engine.set_node_labels(node.id, version, body.labels, allowed.draft(&ctx)).await;
+    let changed =
+        ctx.app.engine.set_node_labels(node.id, version, body.labels, allowed.draft(&ctx)).await;
     let node = match changed {
         Err(EngineError::Conflict) => return Err(precondition_failed()),
         other => other?,
@@ -43,5 +49,8 @@ pub(crate) async fn handler(
 }
 
 fn precondition_failed() -> ApiError {
-    ApiError::say(ErrorCode::PreconditionFailed, "The node changed since you read it: read it again.")
+    ApiError::say(
+        ErrorCode::PreconditionFailed,
+        "The node changed since you read it: read it again.",
+    )
 }

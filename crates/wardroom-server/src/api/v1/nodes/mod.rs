@@ -15,7 +15,9 @@ pub(crate) async fn find(ctx: &Ctx, text: &str) -> Result<Node, ApiError> {
     let store = ctx.app.engine.store();
     let found = match text.parse() {
         Ok(id) => store.lookup_node(id).await?,
-        Err(_) if text.len() <= wardroom_core::node::LABEL_BYTES_MAX => store.lookup_node_by_name(text).await?,
+        Err(_) if text.len() <= wardroom_core::node::LABEL_BYTES_MAX => {
+            store.lookup_node_by_name(text).await?
+        }
         Err(_) => None,
     };
     found.ok_or_else(ApiError::not_found)

@@ -38,7 +38,11 @@ pub(crate) async fn handler(
 }
 
 /// A stretch of a run's output.
-pub(crate) async fn load(ctx: &Ctx, text: &str, after: Option<String>) -> Result<OutputPage, ApiError> {
+pub(crate) async fn load(
+    ctx: &Ctx,
+    text: &str,
+    after: Option<String>,
+) -> Result<OutputPage, ApiError> {
     let run = super::find(ctx, text).await?;
     ctx.authorise(Action::RunOutput, &Resource::run(&run)).await?;
     let from = after.as_deref().map_or(Ok((0, 0)), position)?;

@@ -52,7 +52,11 @@ pub(crate) async fn handler(
 }
 
 /// Submits a run.
-pub(crate) async fn act(ctx: &Ctx, body: RunSubmit, key: Option<String>) -> Result<RunView, ApiError> {
+pub(crate) async fn act(
+    ctx: &Ctx,
+    body: RunSubmit,
+    key: Option<String>,
+) -> Result<RunView, ApiError> {
     let user = ctx.user()?;
     let (asked, audit) = place(ctx, &body).await?;
     let default = RetryPolicy::default();
@@ -83,12 +87,19 @@ async fn place(ctx: &Ctx, body: &RunSubmit) -> Result<(Asked, AuditDraft), ApiEr
                 labels.parse().map_err(|error| ApiError::field("labels", format!("{error}")))?;
             by_labels(ctx, labels, &body.command, body.all).await
         }
-        _ => Err(ApiError::field("node", "give exactly one of node and labels; all goes with labels")),
+        _ => Err(ApiError::field(
+            "node",
+            "give exactly one of node and labels; all goes with labels",
+        )),
     }
 }
 
 /// One node, by id or name.
-pub(super) async fn one_node(ctx: &Ctx, node: &str, command: &str) -> Result<(Asked, AuditDraft), ApiError> {
+pub(super) async fn one_node(
+    ctx: &Ctx,
+    node: &str,
+    command: &str,
+) -> Result<(Asked, AuditDraft), ApiError> {
     let node = super::super::nodes::find(ctx, node).await?;
     let allowed = ctx.authorise(Action::RunSubmit, &Resource::command(&node, command)).await?;
     Ok((Asked::Node(node), allowed.draft(ctx)))
@@ -117,7 +128,9 @@ pub(super) async fn by_labels(
             }
         }
         match found.next {
-            Some(after) if nodes.len() <= FANOUT_MAX => page = PageRequest::new(Some(after), PAGE_ITEMS_MAX),
+            Some(after) if nodes.len() <= FANOUT_MAX => {
+                page = PageRequest::new(Some(after), PAGE_ITEMS_MAX)
+            }
             _ => break,
         }
     }
@@ -147,9 +160,14 @@ fn values(given: BTreeMap<String, serde_json::Value>) -> Result<Parameters, ApiE
             serde_json::Value::String(text) => Ok((name, ParameterValue::Text(text))),
             serde_json::Value::Number(number) => match number.as_i64() {
                 Some(number) => Ok((name, ParameterValue::Integer(number))),
-                None => Err(ApiError::field(&format!("parameters.{name}"), "must be a whole number")),
+                None => {
+                    Err(ApiError::field(&format!("parameters.{name}"), "must be a whole number"))
+                }
             },
-            _ => Err(ApiError::field(&format!("parameters.{name}"), "must be a text, a whole number or a boolean")),
+            _ => Err(ApiError::field(
+                &format!("parameters.{name}"),
+                "must be a text, a whole number or a boolean",
+            )),
         })
         .collect()
 }

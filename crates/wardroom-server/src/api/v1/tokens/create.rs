@@ -27,6 +27,7 @@ pub(crate) async fn act(ctx: &Ctx, body: TokenCreate) -> Result<NewToken, ApiErr
     let user = ctx.user()?;
     let allowed = ctx.authorise(Action::TokenCreate, &Resource::user(user)).await?;
     let (token, secret) =
-        identity::issue_token(&ctx.app, user, &body.name, body.expires_in, allowed.draft(ctx)).await?;
+        identity::issue_token(&ctx.app, user, &body.name, body.expires_in, allowed.draft(ctx))
+            .await?;
     Ok(NewToken { token: view::token(&token), secret: secret.expose().expose_secret().to_owned() })
 }

@@ -1,0 +1,15 @@
+// What a page of the dashboard does beyond what the server rendered. Every page works without it.
+
+import { startCopying } from './copy.js';
+import { startDialogs } from './dialogs.js';
+import { startForms } from './forms.js';
+import { startLive } from './live.js';
+import { startOutput } from './output.js';
+import { startTimes } from './times.js';
+
+startDialogs();
+startForms();
+startCopying();
+startTimes();
+startOutput();
+startLive();

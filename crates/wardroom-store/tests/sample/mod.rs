@@ -1,0 +1,191 @@
+//! Sound values of every kind.
+
+use std::time::Duration;
+use wardroom_core::{
+    ApiTokenId, JoinTokenId, NodeId, Origin, Principal, Rng, Role, RunId, SessionId, Timestamp,
+    UserId,
+    audit::{AuditCheckpoint, AuditDraft},
+    command::{CommandLimits, CommandSpec},
+    identity::{ApiToken, JoinToken, SealedKey, SecretHash, Session, User},
+    node::{Catalogue, Labels, Node},
+    run::{OutputChunk, RetryPolicy, Run, RunState, Target},
+};
+
+/// Seconds behind the beginning of 2026.
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros((1_767_225_600 + seconds) * 1_000_000)
+}
+
+/// Makes values; no two are alike.
+#[derive(Default)]
+pub struct Sample {
+    made: std::sync::atomic::AtomicU64,
+}
+
+impl Rng for Sample {
+    fn fill(&self, bytes: &mut [u8]) {
+        // Counting up keeps the ids that are made in one millisecond in their order.
+        let number = self.made.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_be_bytes();
+        let tail = bytes.len() - 8;
+        bytes[..tail].fill(0x11);
+        bytes[tail..].copy_from_slice(&number);
+    }
+}
+
+impl Sample {
+    fn secret(&self) -> SecretHash {
+        let mut bytes = [0; 32];
+        self.fill(&mut bytes);
+        SecretHash(bytes)
+    }
+
+    pub fn user(&self, name: &str) -> User {
+        User {
+            id: UserId::new(at(0), self),
+            version: 1,
+            name: name.into(),
+            role: Role::Operator,
+            password_hash: "$argon2id$".into(),
+            disabled: false,
+            created_at: at(0),
+            password_changed_at: at(0),
+        }
+    }
+
+    pub fn session(&self, user: UserId) -> Session {
+        Session {
+            id: SessionId::new(at(0), self),
+            secret_hash: self.secret(),
+            user,
+            created_at: at(0),
+            expires_at: at(3600),
+            address: "127.0.0.1".into(),
+            user_agent: "test".into(),
+        }
+    }
+
+    pub fn api_token(&self, user: UserId) -> ApiToken {
+        ApiToken {
+            id: ApiTokenId::new(at(0), self),
+            secret_hash: self.secret(),
+            user,
+            name: "t".into(),
+            created_at: at(0),
+            expires_at: at(7200),
+        }
+    }
+
+    pub fn join_token(&self) -> JoinToken {
+        JoinToken {
+            id: JoinTokenId::new(at(0), self),
+            secret_hash: self.secret(),
+            labels: Labels::new(),
+            created_by: "system".into(),
+            created_at: at(0),
+            expires_at: at(900),
+            revoked_at: None,
+            used_at: None,
+            used_by: None,
+        }
+    }
+
+    pub fn sealed_key(&self, name: &str) -> SealedKey {
+        SealedKey { name: name.into(), sealed: vec![0, 255, 1], created_at: at(0) }
+    }
+
+    pub fn node(&self, name: &str) -> Node {
+        Node {
+            id: NodeId::new(at(0), self),
+            version: 1,
+            name: name.into(),
+            public_key: self.secret().0,
+            labels: Labels::new(),
+            disabled: false,
+            enrolled_at: at(0),
+            seen_at: None,
+            connected: false,
+            report: None,
+            catalogue: Catalogue::default(),
+        }
+    }
+
+    pub fn command(&self, name: &str) -> CommandSpec {
+        let limits = CommandLimits {
+            wall_ms_max: 1,
+            cpu_seconds_max: 1,
+            memory_bytes_max: 1,
+            processes_max: 1,
+            open_files_max: 1,
+            file_bytes_max: 1,
+            output_bytes_max: 1,
+        };
+        CommandSpec {
+            name: name.into(),
+            description: "d".into(),
+            digest: "x".into(),
+            idempotent: true,
+            parameters: vec![],
+            limits,
+            network: false,
+            requires: Default::default(),
+            builtin: false,
+        }
+    }
+
+    pub fn run(&self, user: UserId, node: NodeId) -> Run {
+        Run {
+            id: RunId::new(at(0), self),
+            version: 1,
+            submitted_by: user,
+            command: "echo".into(),
+            command_digest: "d".into(),
+            parameters_sealed: vec![1, 0, 2],
+            parameters_digest: "p".into(),
+            target: Target::Node { node },
+            node: None,
+            parent: None,
+            replay_of: None,
+            state: RunState::Queued,
+            fence: 0,
+            attempt: 0,
+            retry: RetryPolicy::default(),
+            priority: 4,
+            idempotent: false,
+            idempotency_key: None,
+            request_digest: "r".into(),
+            deadline: None,
+            not_before: None,
+            lease_until: None,
+            cancel_requested_at: None,
+            queued_at: at(0),
+            started_at: None,
+            finished_at: None,
+            outcome: None,
+            dead_letter: false,
+        }
+    }
+
+    pub fn chunks(&self, count: u32) -> Vec<OutputChunk> {
+        (0..count)
+            .map(|seq| OutputChunk {
+                fence: 1,
+                seq,
+                stderr: seq % 2 == 1,
+                bytes: vec![0, 255, seq as u8],
+            })
+            .collect()
+    }
+
+    pub fn audit(&self, action: &str) -> AuditDraft {
+        AuditDraft::event(action, &Principal::System, &Origin::INTERNAL, at(1))
+    }
+
+    pub fn checkpoint(&self, size: u64) -> AuditCheckpoint {
+        AuditCheckpoint {
+            size,
+            root: [7; 32],
+            at: at(0).plus(Duration::from_secs(size)),
+            note: format!("note {size}"),
+        }
+    }
+}

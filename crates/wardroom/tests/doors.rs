@@ -1,0 +1,250 @@
+//! The doors: who gets in, what every answer carries, what is too much.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod world;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use world::World;
+
+const HEADERS: [&str; 6] = [
+    "strict-transport-security",
+    "content-security-policy",
+    "x-content-type-options",
+    "x-frame-options",
+    "referrer-policy",
+    "permissions-policy",
+];
+
+#[tokio::test]
+async fn no_secured_route_answers_without_credentials() {
+    let world = World::new().await;
+    let document = world.get("/api/openapi.json").await;
+    let mut tried = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            if operation["security"] == json!([{}]) {
+                continue;
+            }
+            let path = path.replace("{id}", "x").replace("{index}", "0");
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            for token in
+                [None, Some("wrt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), Some("nonsense")]
+            {
+                let mut request =
+                    world.client.request(method.clone(), world.at(&path)).json(&json!({}));
+                if let Some(token) = token {
+                    request = request.bearer_auth(token);
+                }
+                let answer = request.send().await.unwrap();
+                assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{method} {path}");
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried > 25, "only {tried} routes are documented");
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_security_headers_and_errors_are_problems() {
+    let world = World::new().await;
+    for path in
+        ["/health/live", "/api/v1/whoami", "/api/v1/nothing", "/api/openapi.json", "/sign-in"]
+    {
+        let answer = world.client.get(world.at(path)).send().await.unwrap();
+        for header in HEADERS {
+            assert!(answer.headers().contains_key(header), "{path} lacks {header}");
+        }
+        let csp = answer.headers()["content-security-policy"].to_str().unwrap();
+        assert!(csp.starts_with("default-src 'none'") && !csp.contains("unsafe"), "{csp}");
+    }
+    let problem = world.client.get(world.at("/api/v1/whoami")).send().await.unwrap();
+    assert_eq!(problem.headers()["content-type"], "application/problem+json");
+    let problem: Value = problem.json().await.unwrap();
+    assert!(
+        problem["code"] == "unauthenticated"
+            && problem["request_id"].as_str().unwrap().starts_with("req_")
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_host_a_large_body_and_bad_json_are_refused_before_anything_else() {
+    let world = World::new().await;
+    let wrong = world
+        .client
+        .get(world.at("/api/v1/whoami"))
+        .header("host", "evil.example")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(wrong.status(), StatusCode::MISDIRECTED_REQUEST);
+    let large = world
+        .client
+        .post(world.at("/api/v1/login"))
+        .header("content-type", "application/json")
+        .body("x".repeat(300_000))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    for body in [
+        "",
+        "{",
+        "[]",
+        "{\"name\":1}",
+        "{\"name\":\"a\",\"password\":\"b\",\"token_name\":\"c\",\"x\":1}",
+    ] {
+        let answer = world
+            .client
+            .post(world.at("/api/v1/login"))
+            .header("content-type", "application/json")
+            .body(body)
+            .send()
+            .await
+            .unwrap();
+        assert!(answer.status().is_client_error(), "{body:?}: {}", answer.status());
+        assert!(answer.json::<Value>().await.unwrap()["code"].is_string(), "{body:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_an_unknown_name_get_the_same_answer() {
+    let world = World::new().await;
+    let mut answers = Vec::new();
+    for name in ["admin", "nobody"] {
+        let body = json!({"name": name, "password": "wrong wrong wrong", "token_name": "t"});
+        let answer = world.client.post(world.at("/api/v1/login")).json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+        let mut problem: Value = answer.json().await.unwrap();
+        problem["request_id"] = Value::Null;
+        answers.push(problem);
+    }
+    assert_eq!(answers[0], answers[1]);
+    let records = world.get("/api/v1/audit/records?action=auth.sign_in&outcome=refused").await;
+    assert_eq!(records["items"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_browser_request_from_elsewhere_changes_nothing() {
+    let world = World::new().await;
+    let password = std::fs::read_to_string(world.data().join("admin-password")).unwrap();
+    let sign_in = |origin: String| {
+        let form = [("name", "admin"), ("password", password.trim())];
+        let body: String = form.iter().map(|(k, v)| format!("{k}={v}&")).collect();
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .tls_backend_preconfigured(
+                wardroom_trust::tls::client_config(
+                    &std::fs::read(world.data().join("authority.pem")).unwrap(),
+                )
+                .unwrap(),
+            )
+            .build()
+            .unwrap();
+        client
+            .post(world.at("/sign-in"))
+            .header("origin", origin)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body.trim_end_matches('&').to_owned())
+            .send()
+    };
+    assert_eq!(
+        sign_in("https://evil.example".into()).await.unwrap().status(),
+        StatusCode::FORBIDDEN
+    );
+    let answer = sign_in(world.url.clone()).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
+    for part in ["__Host-wardroom=", "Secure", "HttpOnly", "SameSite=Strict", "Path=/"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let read = world
+        .client
+        .get(world.at("/api/v1/whoami"))
+        .header("cookie", &cookie)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(read.status(), StatusCode::OK);
+    for origin in ["https://evil.example", &world.url] {
+        let body = json!({"everywhere": true});
+        let answer = world
+            .client
+            .post(world.at("/api/v1/logout"))
+            .header("cookie", &cookie)
+            .header("origin", origin)
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "without its token, from {origin}");
+    }
+}
+
+#[tokio::test]
+async fn a_signed_out_token_is_worth_nothing() {
+    let world = World::new().await;
+    let answer = world
+        .client
+        .post(world.at("/api/v1/logout"))
+        .bearer_auth(&world.token)
+        .json(&json!({"everywhere": true}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    assert_eq!(world.get("/api/v1/whoami").await["code"], "unauthenticated");
+}
+
+#[tokio::test]
+async fn a_planted_secret_shows_up_nowhere() {
+    let world = World::new().await;
+    const PLANTED: &str = "pl4nted-s3cret-value";
+    let id = world.submit("echo", json!({"text": "harmless"})).await;
+    world.ended(&id).await;
+    let login = json!({"name": PLANTED, "password": PLANTED, "token_name": PLANTED});
+    world.client.post(world.at("/api/v1/login")).json(&login).send().await.unwrap();
+    for path in ["/api/v1/whoami", "/api/v1/nodes"] {
+        let url = format!("{}?x={PLANTED}", world.at(path));
+        world
+            .client
+            .get(url)
+            .bearer_auth(PLANTED)
+            .header("cookie", format!("__Host-wardroom={PLANTED}"))
+            .header("x-thing", PLANTED)
+            .send()
+            .await
+            .unwrap();
+    }
+    let answer = world.post("/api/v1/runs", json!({"command": "echo", "node": "local", "parameters": {"text": format!("-{PLANTED}")}})).await;
+    assert!(!answer.to_string().contains(PLANTED), "{answer}");
+    let records = world
+        .client
+        .get(world.at("/api/v1/audit/export"))
+        .bearer_auth(&world.token)
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(!records.contains(&format!("-{PLANTED}")));
+    let log = std::fs::read_to_string(world.folder.path().join("orchestrator.log")).unwrap();
+    let node_log = std::fs::read_to_string(world.folder.path().join("node.log")).unwrap();
+    assert!(!log.contains(PLANTED) && !node_log.contains(PLANTED), "{log}{node_log}");
+    assert!(!log.contains(&world.token) && !log.contains("wrj_"));
+    let database = std::fs::read(world.data().join("wardroom.db")).unwrap();
+    assert!(
+        !database.windows(world.token.len()).any(|window| window == world.token.as_bytes()),
+        "only hashes are stored"
+    );
+}
