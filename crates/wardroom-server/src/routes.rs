@@ -1,6 +1,6 @@
 //! The one route table. A route names its action, or says why it needs none.
 
-use crate::{App, api::v1, health, middleware, node, openapi};
+use crate::{App, api::v1, health, middleware, node, openapi, sign_in, ui};
 use axum::{
     Router,
     handler::Handler,
@@ -86,6 +86,7 @@ fn filter(method: &Method) -> MethodFilter {
 pub(crate) fn people(app: &Arc<App>) -> Router<Arc<App>> {
     let mut routes = Routes { router: Router::new(), app: Arc::clone(app), table: vec![] };
     api(&mut routes);
+    pages(&mut routes);
 
     routes.router
 }
@@ -101,6 +102,7 @@ pub(crate) fn nodes(app: &Arc<App>) -> Router<Arc<App>> {
 pub fn route_table(app: &Arc<App>) -> Vec<RouteInfo> {
     let mut routes = Routes { router: Router::new(), app: Arc::clone(app), table: vec![] };
     api(&mut routes);
+    pages(&mut routes);
 
     node_doors(&mut routes);
     routes.table
@@ -245,4 +247,32 @@ fn api(r: &mut Routes) {
         Action::PolicyRead,
         v1::policy::explain::handler,
     );
+}
+
+fn pages(r: &mut Routes) {
+    r.public(Method::GET, "/assets/{hash}/{name}", ui::assets::handler, "the same for everybody");
+    r.public(Method::GET, "/sign-in", ui::sign_in::page, "nobody is signed in yet");
+    r.public(Method::POST, "/sign-in", sign_in::handler, "name and password prove it");
+    r.secured(Method::GET, "/", Action::RunList, ui::overview::page);
+    r.secured(Method::GET, "/nodes", Action::NodeList, ui::nodes::list);
+    r.secured(Method::GET, "/nodes/{id}", Action::NodeRead, ui::nodes::show);
+    r.secured(Method::POST, "/nodes/{id}/disable", Action::NodeDisable, ui::nodes::disable);
+    r.secured(Method::POST, "/nodes/{id}/enable", Action::NodeEnable, ui::nodes::enable);
+    r.secured(Method::POST, "/nodes/{id}/remove", Action::NodeRemove, ui::nodes::remove);
+    r.secured(Method::GET, "/nodes/{id}/commands/{name}", Action::NodeRead, ui::commands::form);
+    r.secured(Method::POST, "/nodes/{id}/commands/{name}", Action::RunSubmit, ui::commands::submit);
+    r.secured(Method::GET, "/runs", Action::RunList, ui::runs::list);
+    r.secured(Method::GET, "/runs/{id}", Action::RunRead, ui::runs::show);
+    r.secured(Method::POST, "/runs/{id}/cancel", Action::RunCancel, ui::runs::cancel);
+    r.secured(Method::POST, "/runs/{id}/replay", Action::RunReplay, ui::runs::replay);
+    r.secured(Method::GET, "/audit", Action::AuditRead, ui::audit::list);
+    r.secured(Method::GET, "/audit/{index}", Action::AuditRead, ui::audit::show);
+    r.secured(Method::POST, "/audit/verify", Action::AuditVerify, ui::audit::verify);
+    r.secured(Method::GET, "/join-tokens", Action::JoinTokenList, ui::join_tokens::list);
+    r.secured(Method::POST, "/join-tokens", Action::JoinTokenCreate, ui::join_tokens::create);
+    r.secured(Method::POST, "/join-tokens/{id}/revoke", Action::JoinTokenRevoke, ui::join_tokens::revoke);
+    r.secured(Method::GET, "/account", Action::UserRead, ui::account::show);
+    r.secured(Method::POST, "/account/tokens", Action::TokenCreate, ui::account::create_token);
+    r.secured(Method::POST, "/account/tokens/{id}/revoke", Action::TokenRevoke, ui::account::revoke_token);
+    r.secured(Method::POST, "/account/sign-out", Action::SessionEnd, ui::account::sign_out);
 }

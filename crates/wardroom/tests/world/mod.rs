@@ -49,6 +49,8 @@ impl World {
 
     /// A new installation with further settings, `name=value`.
     pub async fn with(settings: &[String]) -> Self {
+        // The client that stands in until the authority is known wants a provider.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let folder = tempfile::tempdir().expect("a folder");
         let args =
             settings.iter().flat_map(|setting| ["--set".to_owned(), setting.clone()]).collect();

@@ -12,8 +12,6 @@ pub(crate) struct SignInPage {
     pub(crate) next: String,
     /// Whether the last try failed.
     pub(crate) failed: bool,
-    /// Whether the person was sent here because a session had ended.
-    pub(crate) ended: bool,
 }
 
 /// An error.

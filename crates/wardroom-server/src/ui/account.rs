@@ -1,0 +1,104 @@
+//! `/account`
+
+use super::{
+    frame::{html, said, see_other, shell},
+    pages::account::AccountPage,
+};
+use crate::{
+    api::v1::{session, tokens, whoami},
+    context::Ctx,
+    error::ApiError,
+    middleware::SESSION_COOKIE,
+};
+use axum::{
+    Form,
+    extract::Path,
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
+};
+use serde::Deserialize;
+use wardroom_core::page::PAGE_ITEMS_MAX;
+use wardroom_wire::api::{NewToken, TokenCreate};
+
+/// The form for a new API token, and what came of it.
+#[derive(Default)]
+struct Tried {
+    name: String,
+    expires_in: String,
+    problem: Option<String>,
+    made: Option<NewToken>,
+}
+
+/// Who one is, and one's API tokens.
+pub(crate) async fn show(ctx: Ctx) -> Result<Response, ApiError> {
+    page(&ctx, StatusCode::OK, Tried::default()).await
+}
+
+async fn page(ctx: &Ctx, status: StatusCode, tried: Tried) -> Result<Response, ApiError> {
+    let me = whoami::load(ctx).await?;
+    let tokens = tokens::list::load(ctx, None, Some(PAGE_ITEMS_MAX)).await?;
+    let Tried { name, expires_in, problem, made } = tried;
+    html(status, &AccountPage { shell: shell(ctx, "/account"), me, tokens, name, expires_in, problem, made })
+}
+
+/// The form for a new API token.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    #[serde(rename = "csrf", default)]
+    _csrf: String,
+    name: String,
+    #[serde(default)]
+    expires_in: String,
+}
+
+/// Makes an API token and shows it this once.
+pub(crate) async fn create_token(ctx: Ctx, Form(form): Form<Wanted>) -> Result<Response, ApiError> {
+    let expires_in = match form.expires_in.as_str() {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|_| ApiError::field("Good for", "must be a number of seconds")),
+    };
+    let made = match expires_in {
+        Ok(expires_in) => tokens::create::act(&ctx, TokenCreate { name: form.name.clone(), expires_in }).await,
+        Err(error) => Err(error),
+    };
+    let mut tried = Tried { expires_in: form.expires_in, ..Tried::default() };
+    let status = match made {
+        Ok(made) => {
+            tried.made = Some(made);
+            StatusCode::OK
+        }
+        Err(error) => {
+            tried.name = form.name;
+            tried.problem = Some(said(&error).ok_or(error)?);
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+    };
+    page(&ctx, status, tried).await
+}
+
+/// Revokes an API token.
+pub(crate) async fn revoke_token(ctx: Ctx, Path(id): Path<String>) -> Result<Response, ApiError> {
+    tokens::revoke::act(&ctx, &id).await?;
+    Ok(see_other("/account"))
+}
+
+/// Here or everywhere.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Leaving {
+    #[serde(rename = "csrf", default)]
+    _csrf: String,
+    #[serde(default)]
+    everywhere: bool,
+}
+
+/// Signs out.
+pub(crate) async fn sign_out(ctx: Ctx, Form(form): Form<Leaving>) -> Result<Response, ApiError> {
+    session::end(&ctx, form.everywhere).await?;
+    let mut response = see_other("/sign-in");
+    let gone = format!("{SESSION_COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0");
+    let gone = HeaderValue::from_str(&gone).map_err(ApiError::internal)?;
+    response.headers_mut().insert(header::SET_COOKIE, gone);
+    Ok(response)
+}

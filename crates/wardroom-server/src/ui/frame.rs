@@ -1,0 +1,107 @@
+//! What every handler of the dashboard needs: the frame of a page, and its answer.
+
+use super::{assets, pages::shell::Shell};
+use crate::{context::Ctx, error::ApiError};
+use askama::Template;
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use std::collections::BTreeSet;
+use wardroom_core::{Action, NodeId, Principal, UserId, action::Resource};
+use wardroom_wire::{
+    api::{AuditView, RunView},
+    error::ErrorCode,
+};
+
+pub(super) use crate::sign_in::see_other;
+
+/// The most ids of one page that are looked up to show their names.
+const NAMES_MAX: usize = 200;
+
+/// A page.
+pub(super) fn html(status: StatusCode, page: &impl Template) -> Result<Response, ApiError> {
+    let body = page.render().map_err(ApiError::internal)?;
+    let kind = HeaderValue::from_static("text/html; charset=utf-8");
+    Ok((status, [(header::CONTENT_TYPE, kind)], body).into_response())
+}
+
+/// The frame of a page in `section`, which is the path of its entry in the navigation.
+pub(super) fn shell(ctx: &Ctx, section: &'static str) -> Shell {
+    let (name, role) = match &ctx.principal {
+        Principal::User { name, role, .. } => (name.clone(), role.to_string()),
+        other => (other.to_string(), String::new()),
+    };
+    Shell {
+        name,
+        role,
+        may: Action::ALL.iter().filter(|action| ctx.may(**action)).map(|action| action.as_str()).collect(),
+        csrf: ctx.csrf().to_owned(),
+        section,
+        assets: assets::base(),
+        now: ctx.now(),
+        names: std::collections::BTreeMap::new(),
+    }
+}
+
+/// Ids that runs show.
+pub(super) fn ids_of_runs<'a>(runs: impl IntoIterator<Item = &'a RunView>) -> Vec<String> {
+    let ids = |run: &RunView| [run.node.clone(), Some(run.submitted_by.clone())];
+    runs.into_iter().flat_map(ids).flatten().collect()
+}
+
+/// Ids that audit records show.
+pub(super) fn ids_of_records<'a>(records: impl IntoIterator<Item = &'a AuditView>) -> Vec<String> {
+    records
+        .into_iter()
+        .flat_map(|view| [view.record.actor.clone(), view.record.target.clone()])
+        .collect()
+}
+
+/// Gives the frame the names of `ids`, as far as the viewer may know them.
+pub(super) async fn name_ids(ctx: &Ctx, shell: &mut Shell, ids: Vec<String>) -> Result<(), ApiError> {
+    let distinct: BTreeSet<String> = ids.into_iter().collect();
+    for id in distinct.into_iter().take(NAMES_MAX) {
+        if let Some(name) = name_of(ctx, &id).await? {
+            shell.names.insert(id, name);
+        }
+    }
+    Ok(())
+}
+
+async fn name_of(ctx: &Ctx, id: &str) -> Result<Option<String>, ApiError> {
+    let store = ctx.app.engine.store();
+    if let Ok(node) = id.parse::<NodeId>() {
+        let found = store.lookup_node(node).await?;
+        let seen = found.filter(|node| ctx.decide(Action::NodeRead, &Resource::node(node)).allowed);
+        return Ok(seen.map(|node| node.name));
+    }
+    let Ok(user) = id.parse::<UserId>() else { return Ok(None) };
+    if let Principal::User { id, name, .. } = &ctx.principal
+        && *id == user
+    {
+        return Ok(Some(name.clone()));
+    }
+    // Whoever oversees the installation knows its accounts by name.
+    if !ctx.may(Action::AuditRead) {
+        return Ok(None);
+    }
+    Ok(store.lookup_user(user).await?.map(|user| user.name))
+}
+
+/// What to say of an error in the page where it happened; `None` when it deserves a page of its own.
+pub(super) fn said(error: &ApiError) -> Option<String> {
+    let fields: Vec<String> =
+        error.fields.iter().map(|field| format!("{}: {}", field.field, field.reason)).collect();
+    match error.code {
+        ErrorCode::InvalidField if !fields.is_empty() => Some(format!("{}.", fields.join("; "))),
+        ErrorCode::InvalidField
+        | ErrorCode::NoNode
+        | ErrorCode::Conflict
+        | ErrorCode::UnknownCommand
+        | ErrorCode::RunState => {
+            Some(error.detail.clone().unwrap_or_else(|| error.code.title().to_owned()))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,26 @@
+//! `GET /sign-in`
+
+use super::{assets, frame, pages::bare::SignInPage};
+use crate::{api::input::QueryOf, error::ApiError, sign_in::local_path};
+use axum::{http::StatusCode, response::Response};
+use serde::Deserialize;
+
+/// Why the browser is here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SignInQuery {
+    /// Where to go on.
+    next: String,
+    /// `1` after a try that failed.
+    failed: String,
+}
+
+/// The sign-in page.
+pub(crate) async fn page(QueryOf(query): QueryOf<SignInQuery>) -> Result<Response, ApiError> {
+    let next = match local_path(&query.next) {
+        "/" => String::new(),
+        path => path.to_owned(),
+    };
+    let page = SignInPage { assets: assets::base(), failed: query.failed == "1", next };
+    frame::html(StatusCode::OK, &page)
+}
