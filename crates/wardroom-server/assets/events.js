@@ -53,10 +53,9 @@ function opened() {
   noticeTimer = null;
   clearInterval(pollTimer);
   pollTimer = null;
-  if (!paused) return;
+  if (paused) notice('');
   paused = false;
-  notice('');
-  // Hints of the time between are lost.
+  // Nobody heard the hints between the making of the page, or the loss of the stream, and now.
   tell({ kind: 'all' });
 }
 

@@ -26,7 +26,11 @@ pub(crate) fn ago(text: &str, now: &Timestamp) -> String {
 }
 
 fn past(span: Duration) -> String {
-    if span < Duration::from_secs(5) { "just now".to_owned() } else { format!("{} ago", rough(span)) }
+    if span < Duration::from_secs(5) {
+        "just now".to_owned()
+    } else {
+        format!("{} ago", rough(span))
+    }
 }
 
 /// A span in its largest unit.
@@ -132,14 +136,18 @@ pub(crate) fn short(id: &str) -> String {
     }
 }
 
-/// A hash's beginning.
-pub(crate) fn head(hash: &str) -> &str {
-    hash.get(..16).unwrap_or(hash)
-}
-
 /// A name of the wire as words: `timed_out` reads `timed out`.
 pub(crate) fn words(name: &str) -> String {
     name.replace('_', " ")
+}
+
+/// A text as a sentence: a capital first, a full stop last. Empty stays empty.
+pub(crate) fn sentence(text: &str) -> String {
+    let text = text.trim();
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
+    let stop = Some('.').filter(|_| !text.is_empty() && !text.ends_with(['.', '!', '?', '…']));
+    first.chain(letters).chain(stop).collect()
 }
 
 /// What a state means at a glance: the colour of its badge.
@@ -216,7 +224,17 @@ mod tests {
     }
 
     #[test]
+    fn texts_become_sentences() {
+        assert_eq!(sentence("the command succeeded"), "The command succeeded.");
+        assert_eq!(sentence("Really?"), "Really?");
+        assert_eq!(sentence(" "), "");
+    }
+
+    #[test]
     fn a_query_is_encoded() {
-        assert_eq!(query(&[("text", "a&b=c"), ("action", ""), ("after", "7")]), "?text=a%26b%3Dc&after=7");
+        assert_eq!(
+            query(&[("text", "a&b=c"), ("action", ""), ("after", "7")]),
+            "?text=a%26b%3Dc&after=7"
+        );
     }
 }
