@@ -18,7 +18,6 @@ pub const INLINE_BYTES_MAX: usize = 16 * 1024;
 
 /// A line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Line {
     /// Counts lines from 0 over the node's life.
     pub seq: u64,
