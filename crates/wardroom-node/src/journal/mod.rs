@@ -96,5 +96,9 @@ pub struct OpenRun {
     /// Its fencing token.
     pub fence: i64,
     /// How it ended, how many pieces of output there were, and the short ones themselves.
-    pub finished: Option<(ResultShape, u32, Vec<(bool, String)>)>,
+    pub finished: Option<Finished>,
 }
+
+/// How a run ended, how many pieces of output there were, and the short ones themselves: whether on
+/// standard error, and base64.
+pub type Finished = (ResultShape, u32, Vec<(bool, String)>);

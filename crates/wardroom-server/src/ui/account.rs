@@ -38,7 +38,10 @@ async fn page(ctx: &Ctx, status: StatusCode, tried: Tried) -> Result<Response, A
     let me = whoami::load(ctx).await?;
     let tokens = tokens::list::load(ctx, None, Some(PAGE_ITEMS_MAX)).await?;
     let Tried { name, expires_in, problem, made } = tried;
-    html(status, &AccountPage { shell: shell(ctx, "/account"), me, tokens, name, expires_in, problem, made })
+    html(
+        status,
+        &AccountPage { shell: shell(ctx, "/account"), me, tokens, name, expires_in, problem, made },
+    )
 }
 
 /// The form for a new API token.
@@ -56,10 +59,15 @@ pub(crate) struct Wanted {
 pub(crate) async fn create_token(ctx: Ctx, Form(form): Form<Wanted>) -> Result<Response, ApiError> {
     let expires_in = match form.expires_in.as_str() {
         "" => Ok(None),
-        text => text.parse().map(Some).map_err(|_| ApiError::field("Good for", "must be a number of seconds")),
+        text => text
+            .parse()
+            .map(Some)
+            .map_err(|_| ApiError::field("Good for", "must be a number of seconds")),
     };
     let made = match expires_in {
-        Ok(expires_in) => tokens::create::act(&ctx, TokenCreate { name: form.name.clone(), expires_in }).await,
+        Ok(expires_in) => {
+            tokens::create::act(&ctx, TokenCreate { name: form.name.clone(), expires_in }).await
+        }
         Err(error) => Err(error),
     };
     let mut tried = Tried { expires_in: form.expires_in, ..Tried::default() };

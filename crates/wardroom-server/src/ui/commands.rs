@@ -9,12 +9,7 @@ use crate::{
     context::Ctx,
     error::ApiError,
 };
-use axum::{
-    body::Bytes,
-    extract::Path,
-    http::StatusCode,
-    response::Response,
-};
+use axum::{body::Bytes, extract::Path, http::StatusCode, response::Response};
 use std::{collections::BTreeMap, str::FromStr};
 use wardroom_core::RequestId;
 use wardroom_wire::{
@@ -119,7 +114,11 @@ fn wish(
     }
 }
 
-fn number<T: FromStr>(form: &mut CommandForm, typed: &BTreeMap<String, String>, name: &str) -> Option<T> {
+fn number<T: FromStr>(
+    form: &mut CommandForm,
+    typed: &BTreeMap<String, String>,
+    name: &str,
+) -> Option<T> {
     let text = typed.get(name).map(|text| text.trim()).filter(|text| !text.is_empty())?;
     let number = text.parse().ok();
     if number.is_none() {
@@ -130,14 +129,18 @@ fn number<T: FromStr>(form: &mut CommandForm, typed: &BTreeMap<String, String>, 
 
 /// Puts a refusal into the form; an error that is not about what was typed is given back.
 fn blame(form: &mut CommandForm, error: ApiError) -> Result<(), ApiError> {
-    if matches!(error.code, ErrorCode::InvalidParameter | ErrorCode::InvalidField) && !error.fields.is_empty() {
+    if matches!(error.code, ErrorCode::InvalidParameter | ErrorCode::InvalidField)
+        && !error.fields.is_empty()
+    {
         for field in &error.fields {
             form.blame(&field.field, &field.reason);
         }
         return Ok(());
     }
     if error.code == ErrorCode::IdempotencyMismatch {
-        form.problem = Some("This form was sent before with other values. Check them and send it again.".to_owned());
+        form.problem = Some(
+            "This form was sent before with other values. Check them and send it again.".to_owned(),
+        );
         return Ok(());
     }
     form.problem = Some(said(&error).ok_or(error)?);
@@ -172,8 +175,10 @@ mod tests {
     }
 
     fn node() -> NodeView {
-        serde_json::from_value(json!({"id": "node_1", "version": 1, "name": "quay", "state": "online",
-            "labels": {}, "enrolled_at": "", "seen_at": null, "report": null, "commands": 1}))
+        serde_json::from_value(
+            json!({"id": "node_1", "version": 1, "name": "quay", "state": "online",
+            "labels": {}, "enrolled_at": "", "seen_at": null, "report": null, "commands": 1}),
+        )
         .unwrap()
     }
 
@@ -186,15 +191,23 @@ mod tests {
         form.keep(&typed);
         let wish = wish(&mut form, &typed, &node(), &command);
         assert_eq!(form.errors(), 0);
-        assert_eq!(json!(wish.parameters), json!({"version": "v", "replicas": 3, "key": "s", "dry-run": true}));
+        assert_eq!(
+            json!(wish.parameters),
+            json!({"version": "v", "replicas": 3, "key": "s", "dry-run": true})
+        );
         assert_eq!((wish.node, wish.labels.as_deref(), wish.all), (None, Some("a=b,c=d"), true));
-        assert_eq!((wish.priority, wish.attempts_max, wish.deadline_seconds), (Some(9), Some(2), None));
+        assert_eq!(
+            (wish.priority, wish.attempts_max, wish.deadline_seconds),
+            (Some(9), Some(2), None)
+        );
     }
 
     #[test]
     fn what_is_wrong_is_said_at_its_field_and_secrets_are_not_given_back() {
         let command = command();
-        let typed = typed(b"p.version=&p.replicas=many&p.key=hunter2&p.pin=1234&priority=300", &command).unwrap();
+        let typed =
+            typed(b"p.version=&p.replicas=many&p.key=hunter2&p.pin=1234&priority=300", &command)
+                .unwrap();
         let mut form = CommandForm::new(&command);
         form.keep(&typed);
         wish(&mut form, &typed, &node(), &command);
@@ -208,7 +221,13 @@ mod tests {
             .collect();
         assert_eq!(
             named,
-            [("version", true, ""), ("replicas", true, "many"), ("key", true, ""), ("pin", false, ""), ("dry-run", false, "false")]
+            [
+                ("version", true, ""),
+                ("replicas", true, "many"),
+                ("key", true, ""),
+                ("pin", false, ""),
+                ("dry-run", false, "false")
+            ]
         );
         assert!(form.advanced.errors.contains_key("priority"));
     }

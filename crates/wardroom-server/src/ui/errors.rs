@@ -25,12 +25,17 @@ pub(crate) fn error_page(error: &ApiError, request: &str, path: &str) -> Respons
         status: error.code.status(),
         title: error.code.title().to_owned(),
         detail,
-        fields: error.fields.iter().map(|field| (field.field.clone(), field.reason.clone())).collect(),
+        fields: error
+            .fields
+            .iter()
+            .map(|field| (field.field.clone(), field.reason.clone()))
+            .collect(),
         code: error.code.as_str(),
         request: request.to_owned(),
         back: back(error.code, path),
     };
-    let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status =
+        StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     frame::html(status, &page).unwrap_or_else(|_| status.into_response())
 }
 
@@ -50,7 +55,12 @@ fn resumable(path: &str) -> &str {
 fn back(code: ErrorCode, path: &str) -> Back {
     let again = matches!(
         code,
-        ErrorCode::Busy | ErrorCode::StoreUnavailable | ErrorCode::TimedOut | ErrorCode::CrossSite | ErrorCode::Conflict | ErrorCode::RunState
+        ErrorCode::Busy
+            | ErrorCode::StoreUnavailable
+            | ErrorCode::TimedOut
+            | ErrorCode::CrossSite
+            | ErrorCode::Conflict
+            | ErrorCode::RunState
     );
     // SECURITY: only ever a path of this server, even where the address began with two slashes.
     if again && !path.starts_with("//") {
@@ -89,7 +99,10 @@ mod tests {
             response.headers().get(header::LOCATION).unwrap().to_str().unwrap().to_owned()
         };
         assert_eq!(target("/"), "/sign-in");
-        assert_eq!(target("/runs?state=failed&mine=true"), "/sign-in?next=%2Fruns%3Fstate%3Dfailed%26mine%3Dtrue");
+        assert_eq!(
+            target("/runs?state=failed&mine=true"),
+            "/sign-in?next=%2Fruns%3Fstate%3Dfailed%26mine%3Dtrue"
+        );
         assert_eq!(target("/runs/run_1/cancel"), "/sign-in?next=%2Fruns%2Frun_1");
         assert_eq!(target("/account/tokens/token_1/revoke"), "/sign-in?next=%2Faccount");
         assert_eq!(target("/join-tokens/join_1/revoke"), "/sign-in?next=%2Fjoin-tokens");

@@ -35,7 +35,11 @@ pub(super) fn shell(ctx: &Ctx, section: &'static str) -> Shell {
     Shell {
         name,
         role,
-        may: Action::ALL.iter().filter(|action| ctx.may(**action)).map(|action| action.as_str()).collect(),
+        may: Action::ALL
+            .iter()
+            .filter(|action| ctx.may(**action))
+            .map(|action| action.as_str())
+            .collect(),
         csrf: ctx.csrf().to_owned(),
         section,
         assets: assets::base(),
@@ -59,7 +63,11 @@ pub(super) fn ids_of_records<'a>(records: impl IntoIterator<Item = &'a AuditView
 }
 
 /// Gives the frame the names of `ids`, as far as the viewer may know them.
-pub(super) async fn name_ids(ctx: &Ctx, shell: &mut Shell, ids: Vec<String>) -> Result<(), ApiError> {
+pub(super) async fn name_ids(
+    ctx: &Ctx,
+    shell: &mut Shell,
+    ids: Vec<String>,
+) -> Result<(), ApiError> {
     let distinct: BTreeSet<String> = ids.into_iter().collect();
     for id in distinct.into_iter().take(NAMES_MAX) {
         if let Some(name) = name_of(ctx, &id).await? {

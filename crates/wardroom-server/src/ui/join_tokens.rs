@@ -4,7 +4,11 @@ use super::{
     frame::{html, name_ids, said, see_other, shell},
     pages::join_tokens::{JoinDialog, JoinTokensPage},
 };
-use crate::{api::{input::QueryOf, v1::join_tokens}, context::Ctx, error::ApiError};
+use crate::{
+    api::{input::QueryOf, v1::join_tokens},
+    context::Ctx,
+    error::ApiError,
+};
 use axum::{Form, extract::Path, http::StatusCode, response::Response};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -21,7 +25,10 @@ pub(crate) struct JoinQuery {
 }
 
 /// Join tokens, newest first.
-pub(crate) async fn list(ctx: Ctx, QueryOf(query): QueryOf<JoinQuery>) -> Result<Response, ApiError> {
+pub(crate) async fn list(
+    ctx: Ctx,
+    QueryOf(query): QueryOf<JoinQuery>,
+) -> Result<Response, ApiError> {
     let dialog = JoinDialog { open: query.new == "1", ..JoinDialog::default() };
     page(&ctx, StatusCode::OK, query.after, dialog).await
 }
@@ -40,7 +47,9 @@ async fn page(
         List { items: vec![], next: None }
     };
     let mut shell = shell(ctx, "/join-tokens");
-    let ids = |token: &wardroom_wire::api::JoinTokenView| [token.used_by.clone(), Some(token.created_by.clone())];
+    let ids = |token: &wardroom_wire::api::JoinTokenView| {
+        [token.used_by.clone(), Some(token.created_by.clone())]
+    };
     let ids: Vec<String> = list.items.iter().flat_map(ids).flatten().collect();
     name_ids(ctx, &mut shell, ids).await?;
     html(status, &JoinTokensPage { shell, list, later, dialog })
@@ -60,7 +69,12 @@ pub(crate) struct Wanted {
 
 /// Makes a join token and shows its command this once.
 pub(crate) async fn create(ctx: Ctx, Form(form): Form<Wanted>) -> Result<Response, ApiError> {
-    let mut dialog = JoinDialog { open: true, labels: form.labels, expires_in: form.expires_in, ..JoinDialog::default() };
+    let mut dialog = JoinDialog {
+        open: true,
+        labels: form.labels,
+        expires_in: form.expires_in,
+        ..JoinDialog::default()
+    };
     let made = match wanted(&dialog) {
         Ok(wanted) => join_tokens::create::act(&ctx, wanted).await,
         Err(error) => Err(error),
@@ -81,7 +95,9 @@ pub(crate) async fn create(ctx: Ctx, Form(form): Form<Wanted>) -> Result<Respons
 fn wanted(dialog: &JoinDialog) -> Result<JoinTokenCreate, ApiError> {
     let expires_in = match dialog.expires_in.as_str() {
         "" => None,
-        text => Some(text.parse().map_err(|_| ApiError::field("Good for", "must be a number of seconds"))?),
+        text => Some(
+            text.parse().map_err(|_| ApiError::field("Good for", "must be a number of seconds"))?,
+        ),
     };
     Ok(JoinTokenCreate { labels: labels(&dialog.labels)?, expires_in })
 }
@@ -114,7 +130,10 @@ mod tests {
     #[test]
     fn labels_are_pairs_and_each_key_stands_once() {
         let pairs = labels(" site=north , tier=web,").unwrap();
-        assert_eq!(pairs, BTreeMap::from([("site".into(), "north".into()), ("tier".into(), "web".into())]));
+        assert_eq!(
+            pairs,
+            BTreeMap::from([("site".into(), "north".into()), ("tier".into(), "web".into())])
+        );
         assert!(labels("").unwrap().is_empty());
         for bad in ["site", "a=b,a=c"] {
             assert!(labels(bad).is_err(), "{bad}");

@@ -12,12 +12,7 @@ use crate::{
     context::Ctx,
     error::ApiError,
 };
-use axum::{
-    Form,
-    extract::Path,
-    http::StatusCode,
-    response::Response,
-};
+use axum::{Form, extract::Path, http::StatusCode, response::Response};
 use serde::Deserialize;
 use wardroom_core::Action;
 use wardroom_wire::api::NodeDetail;
@@ -26,7 +21,10 @@ use wardroom_wire::api::NodeDetail;
 const RUNS_SHOWN: u32 = 8;
 
 /// All nodes.
-pub(crate) async fn list(ctx: Ctx, QueryOf(query): QueryOf<PageQuery>) -> Result<Response, ApiError> {
+pub(crate) async fn list(
+    ctx: Ctx,
+    QueryOf(query): QueryOf<PageQuery>,
+) -> Result<Response, ApiError> {
     let later = query.after.is_some();
     let list = nodes::list::load(&ctx, query.after, query.limit).await?;
     html(StatusCode::OK, &NodesPage { shell: shell(&ctx, "/nodes"), list, later })
@@ -50,7 +48,8 @@ async fn page(
         limit: Some(RUNS_SHOWN),
         ..Default::default()
     };
-    let runs = if ctx.may(Action::RunList) { runs::list::load(ctx, query).await?.items } else { vec![] };
+    let runs =
+        if ctx.may(Action::RunList) { runs::list::load(ctx, query).await?.items } else { vec![] };
     name_ids(ctx, &mut shell, ids_of_runs(&runs)).await?;
     html(status, &NodePage { shell, detail, runs, problem })
 }

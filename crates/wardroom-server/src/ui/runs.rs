@@ -29,7 +29,10 @@ use wardroom_wire::{
 const RECORDS_SHOWN: u32 = 50;
 
 /// Runs, newest first.
-pub(crate) async fn list(ctx: Ctx, QueryOf(query): QueryOf<RunQuery>) -> Result<Response, ApiError> {
+pub(crate) async fn list(
+    ctx: Ctx,
+    QueryOf(query): QueryOf<RunQuery>,
+) -> Result<Response, ApiError> {
     let filters = RunFilters {
         state: query.state.clone().unwrap_or_default(),
         node: query.node.clone().unwrap_or_default(),
@@ -73,7 +76,11 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, A
         page.children = children(&ctx, &page.run).await?;
     }
     if ctx.may(Action::AuditRead) {
-        let query = AuditQuery { target: Some(page.run.id.clone()), limit: Some(RECORDS_SHOWN), ..Default::default() };
+        let query = AuditQuery {
+            target: Some(page.run.id.clone()),
+            limit: Some(RECORDS_SHOWN),
+            ..Default::default()
+        };
         let mut records = audit::list::load(&ctx, query).await?.items;
         records.reverse();
         page.records = Some(records);
@@ -88,7 +95,11 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, A
 }
 
 async fn children(ctx: &Ctx, run: &RunView) -> Result<Vec<RunView>, ApiError> {
-    let query = RunQuery { parent: Some(run.id.clone()), limit: Some(PAGE_ITEMS_MAX), ..Default::default() };
+    let query = RunQuery {
+        parent: Some(run.id.clone()),
+        limit: Some(PAGE_ITEMS_MAX),
+        ..Default::default()
+    };
     Ok(runs::list::load(ctx, query).await?.items)
 }
 

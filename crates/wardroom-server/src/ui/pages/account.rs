@@ -26,6 +26,11 @@ pub(crate) struct AccountPage {
 
 impl AccountPage {
     fn lifetimes(&self) -> [(&'static str, &'static str); 4] {
-        [("43200", "12 hours"), ("604800", "7 days"), ("2592000", "30 days"), ("7776000", "90 days")]
+        [
+            ("43200", "12 hours"),
+            ("604800", "7 days"),
+            ("2592000", "30 days"),
+            ("7776000", "90 days"),
+        ]
     }
 }

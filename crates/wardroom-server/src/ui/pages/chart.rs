@@ -56,7 +56,11 @@ impl Chart {
             top,
             runs: hours.iter().map(|hour| hour.runs).sum(),
             failed: hours.iter().map(|hour| hour.failed).sum(),
-            ticks: hours.iter().step_by(6).map(|hour| format::clock(&hour.hour).to_owned()).collect(),
+            ticks: hours
+                .iter()
+                .step_by(6)
+                .map(|hour| format::clock(&hour.hour).to_owned())
+                .collect(),
             bars,
         }
     }

@@ -175,7 +175,9 @@ fn hint(parameter: &ParameterShape) -> String {
     let hint = match &parameter.kind {
         KindShape::Integer { min, max } => format!("Whole number from {min} to {max}."),
         KindShape::Port { min, max } => format!("Port from {min} to {max}."),
-        KindShape::String { pattern, bytes_max } => format!("At most {bytes_max} bytes, matching {pattern}"),
+        KindShape::String { pattern, bytes_max } => {
+            format!("At most {bytes_max} bytes, matching {pattern}")
+        }
         KindShape::Path { roots, entry } => {
             let what = if entry == "any" { "file or directory" } else { entry };
             format!("An existing {what} beneath {}.", roots.join(" or "))
@@ -234,12 +236,16 @@ impl CommandForm {
 
     /// How many fields are wrong.
     pub(crate) fn errors(&self) -> usize {
-        self.fields.iter().filter(|field| field.error.is_some()).count() + self.advanced.errors.len()
+        self.fields.iter().filter(|field| field.error.is_some()).count()
+            + self.advanced.errors.len()
     }
 
     /// The values as the command takes them. What can't be turned into its type is blamed here; all
     /// else is checked where runs are submitted.
-    pub(crate) fn values(&mut self, typed: &BTreeMap<String, String>) -> BTreeMap<String, serde_json::Value> {
+    pub(crate) fn values(
+        &mut self,
+        typed: &BTreeMap<String, String>,
+    ) -> BTreeMap<String, serde_json::Value> {
         let mut values = BTreeMap::new();
         for field in &mut self.fields {
             let text = typed.get(&format!("{PREFIX}{}", field.name));

@@ -26,7 +26,11 @@ pub(crate) fn ago(text: &str, now: &Timestamp) -> String {
 }
 
 fn past(span: Duration) -> String {
-    if span < Duration::from_secs(5) { "just now".to_owned() } else { format!("{} ago", rough(span)) }
+    if span < Duration::from_secs(5) {
+        "just now".to_owned()
+    } else {
+        format!("{} ago", rough(span))
+    }
 }
 
 /// A span in its largest unit.
@@ -132,11 +136,6 @@ pub(crate) fn short(id: &str) -> String {
     }
 }
 
-/// A hash's beginning.
-pub(crate) fn head(hash: &str) -> &str {
-    hash.get(..16).unwrap_or(hash)
-}
-
 /// A name of the wire as words: `timed_out` reads `timed out`.
 pub(crate) fn words(name: &str) -> String {
     name.replace('_', " ")
@@ -217,6 +216,9 @@ mod tests {
 
     #[test]
     fn a_query_is_encoded() {
-        assert_eq!(query(&[("text", "a&b=c"), ("action", ""), ("after", "7")]), "?text=a%26b%3Dc&after=7");
+        assert_eq!(
+            query(&[("text", "a&b=c"), ("action", ""), ("after", "7")]),
+            "?text=a%26b%3Dc&after=7"
+        );
     }
 }

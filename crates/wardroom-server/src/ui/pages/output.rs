@@ -167,7 +167,12 @@ mod tests {
     fn shown(pieces: &[(i64, Stream, &[u8])]) -> Vec<String> {
         let chunks = pieces
             .iter()
-            .map(|(attempt, stream, bytes)| OutputView { attempt: *attempt, seq: 0, stream: *stream, data: STANDARD.encode(bytes) })
+            .map(|(attempt, stream, bytes)| OutputView {
+                attempt: *attempt,
+                seq: 0,
+                stream: *stream,
+                data: STANDARD.encode(bytes),
+            })
             .collect();
         let page = OutputPage { chunks, next: String::new(), complete: false };
         lines(&page).0.into_iter().map(|line| format!("{}:{}", line.kind, line.text)).collect()
@@ -176,7 +181,10 @@ mod tests {
     #[test]
     fn colours_titles_and_returns_are_left_out() {
         let text = b"\x1b[1;31mred\x1b[0m\n\x1b]0;title\x07a\r\nb\x1b(Bc\n10%\r20%\n\n";
-        assert_eq!(shown(&[(1, Stream::Stdout, text)]), ["out:red", "out:a", "out:bc", "out:10%", "out:20%", "out:"]);
+        assert_eq!(
+            shown(&[(1, Stream::Stdout, text)]),
+            ["out:red", "out:a", "out:bc", "out:10%", "out:20%", "out:"]
+        );
     }
 
     #[test]
@@ -194,7 +202,10 @@ mod tests {
     #[test]
     fn what_is_not_text_is_escaped() {
         let bytes = b"\x00\xff\xfe ok \xe2\x80\xae\xc2\x9b \xf0\x9f";
-        assert_eq!(shown(&[(1, Stream::Stdout, bytes)]), [r"out:\x00\xff\xfe ok \u{202e}\u{9b} \xf0\x9f"]);
+        assert_eq!(
+            shown(&[(1, Stream::Stdout, bytes)]),
+            [r"out:\x00\xff\xfe ok \u{202e}\u{9b} \xf0\x9f"]
+        );
     }
 
     #[test]

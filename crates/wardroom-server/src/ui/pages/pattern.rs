@@ -50,7 +50,9 @@ fn class(letters: &mut std::iter::Peekable<std::str::Chars<'_>>, out: &mut Strin
         match letters.next()? {
             ']' if !members.is_empty() => break,
             '\\' => members.push((letters.next().filter(|c| c.is_ascii_punctuation())?, true)),
-            c if c.is_ascii_alphanumeric() || " !#%'*+,-.:;=?@_\"$()/{}|".contains(c) => members.push((c, false)),
+            c if c.is_ascii_alphanumeric() || " !#%'*+,-.:;=?@_\"$()/{}|".contains(c) => {
+                members.push((c, false))
+            }
             _ => return None,
         }
     }
@@ -78,7 +80,8 @@ mod tests {
 
     #[test]
     fn common_patterns_are_escaped_as_a_browser_wants() {
-        let same = |pattern: &str, wanted: &str| assert_eq!(for_browser(pattern).as_deref(), Some(wanted));
+        let same =
+            |pattern: &str, wanted: &str| assert_eq!(for_browser(pattern).as_deref(), Some(wanted));
         same("[a-z0-9._-]+", r"[a-z0-9._\-]+");
         same(r"[A-Za-z0-9 .,:;!?()'\-_]{1,200}", r"[A-Za-z0-9 .,:;!?\(\)'\-_]{1,200}");
         same(r"v(?:[0-9]+\.){2}[0-9]+", r"v(?:[0-9]+\.){2}[0-9]+");
@@ -87,7 +90,19 @@ mod tests {
 
     #[test]
     fn what_differs_is_left_out() {
-        for pattern in [r"\d+", r"\w", r"\p{L}", "(?i)a", "(?P<x>a)", "[a&&b]", "[[:alpha:]]", "é", "a/b", "[a", "[]"] {
+        for pattern in [
+            r"\d+",
+            r"\w",
+            r"\p{L}",
+            "(?i)a",
+            "(?P<x>a)",
+            "[a&&b]",
+            "[[:alpha:]]",
+            "é",
+            "a/b",
+            "[a",
+            "[]",
+        ] {
             assert_eq!(for_browser(pattern), None, "{pattern}");
         }
     }

@@ -58,7 +58,15 @@ pub(crate) struct RunsPage {
 }
 
 const STATES: [&str; 9] = [
-    "queued", "leased", "running", "retrying", "succeeded", "failed", "cancelled", "timed_out", "interrupted",
+    "queued",
+    "leased",
+    "running",
+    "retrying",
+    "succeeded",
+    "failed",
+    "cancelled",
+    "timed_out",
+    "interrupted",
 ];
 
 impl RunsPage {

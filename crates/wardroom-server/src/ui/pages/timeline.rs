@@ -59,7 +59,8 @@ pub(crate) fn stages(run: &RunView, now: Timestamp) -> Vec<Stage> {
     let started = run.started_at.is_some();
     let waiting = run.state == "queued" || run.state == "retrying";
     let queued = Stage {
-        label: if run.state == "retrying" { "Waits for its next attempt" } else { "Queued" }.to_owned(),
+        label: if run.state == "retrying" { "Waits for its next attempt" } else { "Queued" }
+            .to_owned(),
         at: Some(run.queued_at.clone()),
         progress: reached(true, waiting),
         note: format!("waited {waited}"),
@@ -69,7 +70,11 @@ pub(crate) fn stages(run: &RunView, now: Timestamp) -> Vec<Stage> {
         label: if run.all { "Given to nodes" } else { "Given to a node" }.to_owned(),
         at: None,
         progress: reached(started, run.state == "leased"),
-        note: if run.attempts_max > 1 { format!("attempt {} of {}", run.attempt, run.attempts_max) } else { String::new() },
+        note: if run.attempts_max > 1 {
+            format!("attempt {} of {}", run.attempt, run.attempts_max)
+        } else {
+            String::new()
+        },
         tone: "live",
     };
     let running = Stage {
