@@ -316,7 +316,8 @@ mod tests {
         #[test]
         fn no_text_breaks_the_join_token(text in ".{0,200}") {
             let _ = read_token(&text);
-            prop_assert!(read_token(&format!("wrj_{text}")).is_none() || text.len() > 100);
+            let long = format!("wrj_{}", text);
+            prop_assert!(read_token(&long).is_none());
         }
     }
 }

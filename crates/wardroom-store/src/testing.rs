@@ -103,6 +103,10 @@ fn cluster() -> u16 {
     *CLUSTER.get_or_init(start)
 }
 
+#[expect(
+    clippy::zombie_processes,
+    reason = "the server lives as long as this process and dies with it"
+)]
 fn start() -> u16 {
     let bin = binaries();
     let folder =

@@ -1,5 +1,8 @@
 //! What every store must do: each check runs on SQLite and on a real PostgreSQL.
 #![allow(
+    clippy::too_many_lines,
+    clippy::cloned_ref_to_slice_refs,
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

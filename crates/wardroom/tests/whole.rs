@@ -1,5 +1,8 @@
 //! The whole first job, with the real programs.
 #![allow(
+    clippy::too_many_lines,
+    clippy::cloned_ref_to_slice_refs,
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

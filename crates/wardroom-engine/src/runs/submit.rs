@@ -23,7 +23,7 @@ const DEADLINE_MAX: Duration = Duration::from_secs(604_800);
 #[derive(Debug, Clone)]
 pub enum Asked {
     /// On this node.
-    Node(Node),
+    Node(Box<Node>),
     /// On one of these, which all match the selector.
     OneOf(Selector, Vec<Node>),
     /// On all of these, which all match the selector.
@@ -113,7 +113,7 @@ impl Engine {
     fn plan(&self, submission: &Submission, request_digest: &str) -> Result<Planned, EngineError> {
         let now = self.now();
         let (target, nodes) = match &submission.asked {
-            Asked::Node(node) => (Target::Node { node: node.id }, std::slice::from_ref(node)),
+            Asked::Node(node) => (Target::Node { node: node.id }, std::slice::from_ref(&**node)),
             Asked::OneOf(labels, nodes) => (Target::OneOf { labels: labels.clone() }, &nodes[..]),
             Asked::AllOf(labels, nodes) => (Target::AllOf { labels: labels.clone() }, &nodes[..]),
         };

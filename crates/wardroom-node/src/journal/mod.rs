@@ -18,7 +18,6 @@ pub const INLINE_BYTES_MAX: usize = 16 * 1024;
 
 /// A line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Line {
     /// Counts lines from 0 over the node's life.
     pub seq: u64,
@@ -97,5 +96,9 @@ pub struct OpenRun {
     /// Its fencing token.
     pub fence: i64,
     /// How it ended, how many pieces of output there were, and the short ones themselves.
-    pub finished: Option<(ResultShape, u32, Vec<(bool, String)>)>,
+    pub finished: Option<Finished>,
 }
+
+/// How a run ended, how many pieces of output there were, and the short ones themselves: whether on
+/// standard error, and base64.
+pub type Finished = (ResultShape, u32, Vec<(bool, String)>);

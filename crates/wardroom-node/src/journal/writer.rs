@@ -145,10 +145,10 @@ impl Writer {
             }
             let outcome = self.append(&events);
             for answer in answers {
-                let told = outcome
-                    .as_ref()
-                    .map(|()| ())
-                    .map_err(|error| io::Error::new(error.kind(), error.to_string()));
+                let told = match &outcome {
+                    Ok(()) => Ok(()),
+                    Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+                };
                 let _ = answer.send(told);
             }
             if outcome.is_ok()

@@ -57,6 +57,7 @@ pub async fn converse(
     parted
 }
 
+#[expect(clippy::too_many_lines, reason = "one select over everything that can happen on a link")]
 async fn talk(
     daemon: &Daemon,
     socket: &mut Socket,

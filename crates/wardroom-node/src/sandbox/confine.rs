@@ -201,12 +201,8 @@ pub(super) fn filters(access: &Access) -> Result<Vec<BpfProgram>, String> {
         }
         rules.insert(libc::SYS_clone, clone);
         rules.insert(libc::SYS_socket, vec![SeccompRule::new(foreign_families(access)?)?]);
-        let injects = SeccompCondition::new(
-            1,
-            SeccompCmpArgLen::Dword,
-            SeccompCmpOp::Eq,
-            libc::TIOCSTI as u64,
-        )?;
+        let injects =
+            SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, libc::TIOCSTI)?;
         rules.insert(libc::SYS_ioctl, vec![SeccompRule::new(vec![injects])?]);
         let arch = std::env::consts::ARCH.try_into()?;
         let errno = |number: i32| SeccompAction::Errno(number.unsigned_abs());

@@ -134,7 +134,7 @@ impl Ability {
 /// What the launcher says, one JSON line each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "say", rename_all = "snake_case")]
-pub enum Said {
+pub(super) enum Said {
     /// The program was executed.
     Started {
         /// What is enforced around it.

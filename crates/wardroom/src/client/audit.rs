@@ -125,6 +125,7 @@ pub(crate) enum ProofCommand {
 }
 
 /// Does it.
+#[expect(clippy::too_many_lines, reason = "one arm per verb")]
 pub(crate) async fn run(session: &Session, command: AuditCommand) -> Result<Exit, Failure> {
     let output = &session.output;
     match command {

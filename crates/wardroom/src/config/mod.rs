@@ -1,7 +1,7 @@
 //! Settings: TOML file < environment < flags. One table names them all and makes their reference.
 
 mod table;
-pub(crate) use table::{SETTINGS, Setting};
+pub(crate) use table::SETTINGS;
 
 use anyhow::{Context as _, bail};
 use std::{

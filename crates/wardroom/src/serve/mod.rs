@@ -27,8 +27,6 @@ use wardroom_trust::{
 pub(crate) struct Running {
     /// The engine.
     pub(crate) engine: Arc<Engine>,
-    /// Where it listens.
-    pub(crate) address: SocketAddr,
     /// Where people reach it.
     pub(crate) url: String,
     /// Where nodes reach it.
@@ -48,6 +46,7 @@ impl Running {
 }
 
 /// Starts serving an installation.
+#[expect(clippy::too_many_lines, reason = "puts one part after the other together")]
 pub(crate) async fn start(data: &Path, config: &Config) -> anyhow::Result<Running> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let rng: Arc<dyn Rng> = Arc::new(SystemRng);
@@ -120,7 +119,7 @@ pub(crate) async fn start(data: &Path, config: &Config) -> anyhow::Result<Runnin
     }
     tasks.spawn(engine.clone().work(stop.clone()));
     tasks.spawn(listener.serve(app, tls));
-    Ok(Running { engine, address, url, nodes_url, fingerprint, stop, tasks })
+    Ok(Running { engine, url, nodes_url, fingerprint, stop, tasks })
 }
 
 async fn bind(config: &Config) -> anyhow::Result<Listener> {

@@ -90,7 +90,7 @@ async fn submit(engine: &Engine, node: Node) -> anyhow::Result<Run> {
     let submission = Submission {
         user: admin.id,
         command: COMMAND.to_owned(),
-        asked: Asked::Node(node),
+        asked: Asked::Node(Box::new(node)),
         parameters: Default::default(),
         deadline: Some(TIMEOUT),
         retry: RetryPolicy::default(),

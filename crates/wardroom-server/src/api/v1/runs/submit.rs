@@ -102,7 +102,7 @@ pub(super) async fn one_node(
 ) -> Result<(Asked, AuditDraft), ApiError> {
     let node = super::super::nodes::find(ctx, node).await?;
     let allowed = ctx.authorise(Action::RunSubmit, &Resource::command(&node, command)).await?;
-    Ok((Asked::Node(node), allowed.draft(ctx)))
+    Ok((Asked::Node(Box::new(node)), allowed.draft(ctx)))
 }
 
 /// The nodes that match, offer the command and on which the caller may run it.
