@@ -2,21 +2,25 @@
 
 use crate::{
     allowlist::{self, FileError, SAMPLE},
-    daemon::{Daemon, Options},
+    daemon::{Daemon, Options, Removed},
     identity, journal,
     sandbox::RunAs,
 };
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use std::{
-    io::{IsTerminal as _, Read as _, Write as _},
+    io::{BufRead as _, IsTerminal as _, Read as _, Write as _},
     path::PathBuf,
     process::ExitCode,
 };
 
+/// The exit code of a node that was removed.
+const REMOVED: u8 = 3;
+
 /// Runs what its own allow-list defines, for an orchestrator that it was enrolled with.
 ///
-/// Exit codes: 0 all is well, 1 it went wrong or a file has mistakes, 2 the command line is wrong.
+/// Exit codes: 0 all is well, 1 it went wrong or a file has mistakes, 2 the command line is wrong,
+/// 3 the orchestrator removed this node.
 #[derive(Debug, Parser)]
 #[command(name = "wardroom-node", version)]
 pub struct CommandLine {
@@ -72,12 +76,23 @@ enum Verb {
         #[arg(long)]
         runs_max: Option<u32>,
     },
-    /// Print this node's own log of what it ran and refused, once it is verified
+    /// This node's own log of what it ran and refused
     Log {
+        /// What to do with it
+        #[arg(value_enum)]
+        act: LogAct,
         /// The node's folder
         #[arg(long)]
         data: PathBuf,
     },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum LogAct {
+    /// Check that no line was altered, removed, moved or cut off
+    Verify,
+    /// Check it, then print it as JSON lines, for `wardroom audit compare`
+    Export,
 }
 
 fn run_as(text: &str) -> Result<RunAs, String> {
@@ -105,7 +120,7 @@ impl CommandLine {
         };
         outcome.unwrap_or_else(|error| {
             complain(&format!("wardroom-node: {error:#}"));
-            ExitCode::FAILURE
+            if error.is::<Removed>() { ExitCode::from(REMOVED) } else { ExitCode::FAILURE }
         })
     }
 }
@@ -143,31 +158,50 @@ impl Verb {
                 local.block_on(&runtime()?, Daemon::run(options, stopped()))?;
                 Ok(ExitCode::SUCCESS)
             }
-            Self::Log { data } => {
-                let mut files: Vec<PathBuf> = std::fs::read_dir(&data)
-                    .with_context(|| format!("{} can't be read", data.display()))?
-                    .flatten()
-                    .map(|entry| entry.path())
-                    .filter(|path| {
-                        path.file_name()
-                            .is_some_and(|name| name.to_string_lossy().starts_with("journal.0"))
-                    })
-                    .collect();
-                files.sort();
-                files.push(data.join("journal.jsonl"));
-                let mut text = String::new();
-                for file in files {
-                    text.push_str(
-                        &std::fs::read_to_string(&file)
-                            .with_context(|| file.display().to_string())?,
-                    );
-                }
-                journal::verify(text.lines())?;
-                print(&text)?;
-                Ok(ExitCode::SUCCESS)
+            Self::Log { act, data } => log(act, &data),
+        }
+    }
+}
+
+/// The first line of an exported log.
+#[derive(serde::Serialize)]
+struct LogHeader<'a> {
+    format: &'static str,
+    node: &'a str,
+    lines: u64,
+    first: u64,
+    head: &'a str,
+}
+
+fn log(act: LogAct, data: &std::path::Path) -> anyhow::Result<ExitCode> {
+    let verified = journal::verify(data)?;
+    if act == LogAct::Verify {
+        print(&format!(
+            "{} lines from number {}, unbroken; head {}\n",
+            verified.lines, verified.first, verified.head
+        ))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let node = identity::enrolment(data)?.node;
+    let header = LogHeader {
+        format: "wardroom-node-log/1",
+        node: &node,
+        lines: verified.lines,
+        first: verified.first,
+        head: &verified.head,
+    };
+    print(&format!("{}\n", serde_json::to_string(&header)?))?;
+    for file in journal::files(data)? {
+        let file = std::fs::File::open(&file).with_context(|| file.display().to_string())?;
+        for text in std::io::BufReader::new(file).lines() {
+            let text = text?;
+            // What is not about a run is the node's own business; a torn last line is none.
+            if serde_json::from_str::<journal::Line>(&text).is_ok_and(|line| line.run.is_some()) {
+                print(&format!("{text}\n"))?;
             }
         }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn check(file: &std::path::Path) -> anyhow::Result<ExitCode> {

@@ -1,34 +1,45 @@
 //! The daemon: keeps the link, takes offers, remembers what it holds.
 
+mod forgotten;
+mod frames;
+
+use forgotten::Forgotten;
+
 use crate::{
     allowlist::{self, Current},
     identity::Identity,
-    journal::Journal,
+    journal::{Journal, OpenRun, Opened},
     link::{self, Backoff, Parted, STABLE},
     machine::Machine,
-    runner::{Held, Offer, Output, Refusal, Runner, Wire, interrupted, now, scratch_folder},
+    runner::{Held, Output, Runner, Wire, interrupted, now, scratch_folder},
     sandbox::{Ability, Access, Limits, RunAs, Sandbox, Spec},
 };
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet, HashMap},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     rc::Rc,
-    sync::Arc,
-    time::Duration,
+    sync::{Arc, Mutex},
 };
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Semaphore, mpsc, watch},
     time::Instant,
 };
-use wardroom_core::command::{ParameterValue, Parameters};
-use wardroom_wire::link::{
-    self as wire, CatalogueShape, NodeFrame, OrchestratorFrame, ReportShape,
-};
+use wardroom_wire::link::{self as wire, CatalogueShape, NodeFrame, ReportShape};
 
 /// The most runs at the same time, whatever is asked for.
 const RUNS_MAX: u32 = 256;
+/// Offers that may wait for a decision; with more of them, nothing further is read from the link.
+const DECIDING_MAX: usize = 512;
+
+/// The orchestrator removed this node.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this node was removed: {0}. Enrol it anew with a new join token and another --data folder"
+)]
+pub struct Removed(pub String);
 
 /// What a daemon is started with.
 #[derive(Debug, Clone)]
@@ -51,6 +62,8 @@ pub struct Daemon {
     runner: Runner,
     held: RefCell<HashMap<String, Arc<Held>>>,
     machine: RefCell<Machine>,
+    forgotten: RefCell<Forgotten>,
+    deciding: Arc<Semaphore>,
     enforced: BTreeMap<String, bool>,
     data: PathBuf,
     runs_max: u32,
@@ -64,11 +77,11 @@ impl Daemon {
         let lock = lock(&options.data)?;
         let list = options.commands.clone().unwrap_or_else(|| identity.enrolment.commands.clone());
         let lists = allowlist::watch(&list)?;
-        let (journal, open) = Journal::open(&options.data, &now())?;
-        let spool = options.data.join("spool");
-        std::fs::create_dir_all(&spool).context("the spool folder can't be made")?;
+        let Opened { journal, open, forgotten } = Journal::open(&options.data, &now())?;
+        let spool = spool_folder(&options.data, &open)?;
         let scratch = scratch_folder(&options.data, &identity.enrolment.node)?;
-        let runner = Runner { journal, scratch, spool, run_as: options.run_as };
+        let runner =
+            Runner { journal, scratch, spool, run_as: options.run_as, alerts: Mutex::default() };
         let enforced = probe(&runner).await;
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let most = options
@@ -82,13 +95,15 @@ impl Daemon {
             runner,
             held: RefCell::default(),
             machine: RefCell::default(),
+            forgotten: RefCell::new(Forgotten::from(forgotten)),
+            deciding: Arc::new(Semaphore::new(DECIDING_MAX)),
             enforced,
             data: options.data.clone(),
             runs_max: most,
             this: this.clone(),
         });
         for run in open {
-            daemon.take_up(run).await?;
+            daemon.take_up(&run).await;
         }
         let outcome = tokio::select! {
             outcome = daemon.keep_linked() => outcome,
@@ -100,24 +115,31 @@ impl Daemon {
     }
 
     /// Takes up a run of an earlier process: what was not finished then is interrupted now.
-    async fn take_up(&self, open: crate::journal::OpenRun) -> anyhow::Result<()> {
+    async fn take_up(&self, open: &OpenRun) {
         let spool = &self.runner.spool;
         let held = match &open.finished {
-            Some((result, chunks, short)) => {
-                let output = Output::found(spool, &open.run, *chunks, short)
-                    .with_context(|| format!("the kept output of {} can't be read", open.run))?;
-                let held = Held::new(open.run.clone(), open.fence, output);
-                held.finish(result.clone());
-                held
+            Some(finish) => {
+                let output = Output::found(
+                    spool,
+                    &open.run,
+                    finish.chunks,
+                    finish.in_file,
+                    open.output.clone(),
+                );
+                let output = output.unwrap_or_else(|error| {
+                    // The end is known and is told; without this, the node would never start again.
+                    tracing::error!(%error, run = open.run, "the kept output of a run is lost");
+                    Output::new(spool, &open.run)
+                });
+                Held::found(open, output)
             }
             None => {
-                let held = Held::new(open.run.clone(), open.fence, Output::new(spool, &open.run));
+                let held = Held::found(open, Output::new(spool, &open.run));
                 self.runner.conclude(&held, interrupted()).await;
                 held
             }
         };
         self.hold(held);
-        Ok(())
     }
 
     fn hold(&self, held: Arc<Held>) {
@@ -132,7 +154,7 @@ impl Daemon {
             number += 1;
             let begun = Instant::now();
             match self.link_once(number).await {
-                Ok(Parted::Removed(message)) => bail!("this node was removed: {message}"),
+                Ok(Parted::Removed(message)) => return Err(Removed(message).into()),
                 Ok(Parted::Disabled) => {
                     tracing::warn!("this node is disabled; it asks again from time to time");
                     backoff.longest();
@@ -159,11 +181,10 @@ impl Daemon {
     }
 
     pub(crate) fn holding(&self) -> Vec<wire::Held> {
-        self.held
-            .borrow()
-            .values()
-            .map(|held| wire::Held { run: held.run.clone(), fence: held.fence })
-            .collect()
+        let held = self.held.borrow();
+        let held =
+            held.values().filter(|held| !held.forget.is_cancelled() && held.state().accepted);
+        held.map(|held| wire::Held { run: held.run.clone(), fence: held.fence() }).collect()
     }
 
     pub(crate) fn disconnected(&self) {
@@ -182,135 +203,14 @@ impl Daemon {
         let mut report = self.machine.borrow_mut().report(&self.data);
         report.sandbox.clone_from(&self.enforced);
         report.runs_active = u32::try_from(self.active()).unwrap_or(u32::MAX);
-        report.alerts = self.lists.borrow().alert.iter().cloned().collect();
+        report.alerts =
+            self.lists.borrow().alert.iter().cloned().chain(self.runner.alerts()).collect();
         report
     }
 
     fn active(&self) -> usize {
-        self.held.borrow().values().filter(|held| held.state().finished.is_none()).count()
+        self.held.borrow().values().filter(|held| !held.done.is_cancelled()).count()
     }
-
-    /// Obeys a frame.
-    pub(crate) fn take(&self, frame: OrchestratorFrame, outgoing: &mpsc::Sender<NodeFrame>) {
-        let Some(this) = self.this.upgrade() else { return };
-        match frame {
-            OrchestratorFrame::Offer { run, fence, command, digest, parameters, deadline_ms } => {
-                let parameters = values(parameters);
-                let deadline = deadline_ms.map(Duration::from_millis);
-                let outgoing = outgoing.clone();
-                tokio::task::spawn_local(async move {
-                    let offer = Offer {
-                        run,
-                        fence,
-                        command,
-                        digest,
-                        parameters: parameters.unwrap_or_default(),
-                        deadline,
-                    };
-                    this.take_offer(offer, &outgoing).await;
-                });
-            }
-            OrchestratorFrame::Cancel { run, fence } => {
-                if let Some(held) = self.find(&run, fence) {
-                    held.cancel.cancel();
-                }
-            }
-            OrchestratorFrame::Recorded { run, fence, chunks, finished } => {
-                let Some(held) = self.find(&run, fence) else { return };
-                if finished {
-                    self.held.borrow_mut().remove(&run);
-                    tokio::task::spawn_local(async move { this.runner.forget(&held, false).await });
-                } else if held.state().wanted.is_none() {
-                    held.want(chunks);
-                }
-            }
-            OrchestratorFrame::Discard { run, fence } => {
-                let Some(held) = self.find(&run, fence) else { return };
-                self.held.borrow_mut().remove(&run);
-                tracing::warn!(run, fence, "the orchestrator does not want this run from here");
-                tokio::task::spawn_local(async move { this.runner.forget(&held, true).await });
-            }
-            OrchestratorFrame::Welcome { .. }
-            | OrchestratorFrame::Renewed { .. }
-            | OrchestratorFrame::Goodbye { .. } => {}
-        }
-    }
-
-    fn find(&self, run: &str, fence: i64) -> Option<Arc<Held>> {
-        self.held.borrow().get(run).filter(|held| held.fence == fence).cloned()
-    }
-
-    async fn take_offer(self: Rc<Self>, offer: Offer, outgoing: &mpsc::Sender<NodeFrame>) {
-        let known = self.held.borrow().get(&offer.run).cloned();
-        if let Some(known) = known {
-            // The offer came twice: it is not run twice. An older lease is no lease.
-            if known.fence == offer.fence {
-                let _ = outgoing.send(accepted(&offer)).await;
-                if known.state().wanted.is_none() {
-                    known.want(0);
-                }
-                return;
-            }
-            if known.fence > offer.fence {
-                return;
-            }
-            self.held.borrow_mut().remove(&offer.run);
-            self.runner.forget(&known, true).await;
-        }
-        let list = self.lists.borrow().list.clone();
-        let judged = self.runner.judge(&list, &offer).and_then(|judged| {
-            if self.active() < self.runs_max as usize {
-                return Ok(judged);
-            }
-            Err(Refusal {
-                code: "busy",
-                message: format!("the node runs {} commands already", self.runs_max),
-            })
-        });
-        let (command, values) = match judged {
-            Ok(judged) => judged,
-            Err(refusal) => return self.refuse(&offer, refusal, outgoing).await,
-        };
-        let held =
-            Held::new(offer.run.clone(), offer.fence, Output::new(&self.runner.spool, &offer.run));
-        // Held before it is durable: the same offer must not slip in beside it.
-        self.hold(held.clone());
-        if let Err(refusal) = self.runner.accept(&offer, &values).await {
-            held.forget.cancel();
-            self.held.borrow_mut().remove(&offer.run);
-            return self.refuse(&offer, refusal, outgoing).await;
-        }
-        let _ = outgoing.send(accepted(&offer)).await;
-        held.want(0);
-        self.runner.execute(&held, &command, &values, offer.deadline).await;
-    }
-
-    async fn refuse(&self, offer: &Offer, refusal: Refusal, outgoing: &mpsc::Sender<NodeFrame>) {
-        tracing::warn!(run = offer.run, code = refusal.code, reason = refusal.message, "refused");
-        self.runner.record_refusal(offer, &refusal).await;
-        let frame = NodeFrame::Refused {
-            run: offer.run.clone(),
-            fence: offer.fence,
-            code: refusal.code.to_owned(),
-            message: refusal.message,
-        };
-        let _ = outgoing.send(frame).await;
-    }
-}
-
-fn accepted(offer: &Offer) -> NodeFrame {
-    NodeFrame::Accepted { run: offer.run.clone(), fence: offer.fence }
-}
-
-/// The values; `None` when one is of no type that a parameter has, which no command accepts.
-fn values(given: BTreeMap<String, serde_json::Value>) -> Option<Parameters> {
-    given
-        .into_iter()
-        .map(|(name, value)| {
-            let value = serde_json::from_value::<ParameterValue>(value).ok()?;
-            Some((name, value))
-        })
-        .collect()
 }
 
 fn random() -> u32 {
@@ -359,6 +259,25 @@ async fn probe(runner: &Runner) -> BTreeMap<String, bool> {
         .iter()
         .map(|ability| (ability.as_str().to_owned(), enforced.contains(ability)))
         .collect()
+}
+
+/// Makes the folder of long outputs, and takes out what belongs to no open run.
+fn spool_folder(data: &Path, open: &[OpenRun]) -> anyhow::Result<PathBuf> {
+    let spool = data.join("runs");
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&spool)
+        .context("the folder of outputs can't be made")?;
+    for entry in std::fs::read_dir(&spool)?.flatten() {
+        let path = entry.path();
+        let kept =
+            path.file_stem().is_some_and(|stem| open.iter().any(|run| stem == run.run.as_str()));
+        if !kept && let Err(error) = std::fs::remove_file(&path) {
+            tracing::warn!(%error, path = %path.display(), "an old output could not be removed");
+        }
+    }
+    Ok(spool)
 }
 
 /// Keeps a second daemon away from the same data.

@@ -18,7 +18,9 @@ use sha2::{Digest, Sha256};
 use std::{
     fs,
     io::Write as _,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{
+        DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+    },
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -34,7 +36,7 @@ use wardroom_wire::{
 /// How long one request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// The longest answer, in bytes.
-const ANSWER_BYTES_MAX: u64 = 256 * 1024;
+const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
 /// What the node keeps about its enrolment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -62,11 +64,7 @@ pub struct Identity {
 impl Identity {
     /// Reads the identity in `folder`.
     pub fn load(folder: &Path) -> anyhow::Result<Self> {
-        let text = fs::read_to_string(folder.join("node.json")).with_context(|| {
-            format!("this node is not enrolled in {}: run wardroom-node join", folder.display())
-        })?;
-        let enrolment = serde_json::from_str(&text)
-            .context("node.json is damaged; join again with a new folder")?;
+        let enrolment = enrolment(folder)?;
         let path = folder.join("key.pk8");
         let mode = fs::metadata(&path).context("the node's key is missing")?.mode();
         ensure!(
@@ -107,6 +105,14 @@ impl Identity {
     }
 }
 
+/// What `folder` says about the enrolment.
+pub fn enrolment(folder: &Path) -> anyhow::Result<Enrolment> {
+    let text = fs::read_to_string(folder.join("node.json")).with_context(|| {
+        format!("this node is not enrolled in {}: run wardroom-node join", folder.display())
+    })?;
+    serde_json::from_str(&text).context("node.json is damaged; join again with a new folder")
+}
+
 type Builder = rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>;
 type Verified = rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>;
 
@@ -136,17 +142,18 @@ async fn post<T: serde::de::DeserializeOwned>(
     body: &impl Serialize,
 ) -> anyhow::Result<T> {
     let url = format!("{}{path}", server.trim_end_matches('/'));
-    let answer = client
+    let mut answer = client
         .post(&url)
         .json(body)
         .send()
         .await
         .with_context(|| format!("{server} can't be reached"))?;
     let status = answer.status();
-    if answer.content_length().is_some_and(|length| length > ANSWER_BYTES_MAX) {
-        bail!("{server} answered with too much");
+    let mut bytes = Vec::new();
+    while let Some(piece) = answer.chunk().await? {
+        bytes.extend_from_slice(&piece);
+        ensure!(bytes.len() <= ANSWER_BYTES_MAX, "{server} answered with too much");
     }
-    let bytes = answer.bytes().await?;
     if status.is_success() {
         return serde_json::from_slice(&bytes)
             .with_context(|| format!("{server} answered something that is not Wardroom's"));
@@ -171,11 +178,14 @@ pub async fn join(
     commands: &Path,
     name: &str,
 ) -> anyhow::Result<Enrolment> {
-    ensure!(
-        !folder.join("node.json").exists(),
-        "{} is enrolled already: use another --data folder",
-        folder.display()
-    );
+    for name in ["node.json", "key.pk8", "authority.pem"] {
+        // Also what a broken-off enrolment left: it must not be found out after the token is spent.
+        ensure!(
+            !folder.join(name).exists(),
+            "{} holds an enrolment already ({name}): use another --data folder",
+            folder.display()
+        );
+    }
     let (id, fingerprint) = read_token(token)
         .context("that is not a join token: it begins with wrj_ and has three parts")?;
     if !folder.exists() {
@@ -185,6 +195,9 @@ pub async fn join(
             .create(folder)
             .with_context(|| format!("{} can't be made", folder.display()))?;
     }
+    // A folder that was there may be open to others.
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+        .with_context(|| format!("{} can't be closed to other users", folder.display()))?;
     crate::allowlist::read(commands)?;
     let pkcs8 = Ed25519KeyPair::generate_pkcs8(&aws_lc_rs::rand::SystemRandom::new())
         .map_err(|_| anyhow::anyhow!("a key can't be made"))?;
@@ -234,8 +247,8 @@ fn read_token(token: &str) -> Option<(String, [u8; 32])> {
     let mut parts = token.strip_prefix("wrj_")?.split('.');
     let (id, secret, fingerprint) = (parts.next()?, parts.next()?, parts.next()?);
     let sound = id.len() == 32
-        && id.bytes().all(|b| b.is_ascii_hexdigit())
-        && secret.len() == 43
+        && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        && BASE64URL_NOPAD.decode(secret.as_bytes()).is_ok_and(|secret| secret.len() == 32)
         && parts.next().is_none();
     let fingerprint = BASE64URL_NOPAD.decode(fingerprint.as_bytes()).ok()?.try_into().ok()?;
     sound.then(|| (id.to_owned(), fingerprint))
@@ -316,8 +329,16 @@ mod tests {
         #[test]
         fn no_text_breaks_the_join_token(text in ".{0,200}") {
             let _ = read_token(&text);
-            let long = format!("wrj_{}", text);
-            prop_assert!(read_token(&long).is_none());
+            let token = format!("wrj_{text}");
+            prop_assert!(read_token(&token).is_none() || text.len() == 120);
+        }
+
+        #[test]
+        fn a_join_token_is_read_in_its_one_spelling(id in "[0-9a-f]{32}", secret in any::<[u8; 32]>(), print in any::<[u8; 32]>()) {
+            let token = format!("wrj_{id}.{}.{}", BASE64URL_NOPAD.encode(&secret), BASE64URL_NOPAD.encode(&print));
+            let upper = format!("wrj_{}.{}", id.to_uppercase(), token.split_once('.').map_or("", |(_, rest)| rest));
+            prop_assert_eq!(read_token(&upper).is_none(), upper != token);
+            prop_assert_eq!(read_token(&token), Some((id, print)));
         }
     }
 }

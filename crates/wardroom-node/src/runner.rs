@@ -1,35 +1,37 @@
 //! One run, from its offer to the moment when the orchestrator has its end.
 
 mod delivery;
+mod held;
 mod output;
 
 pub use delivery::{Outgoing, Wire};
+pub use held::Held;
 pub use output::Output;
 
 use crate::{
     allowlist::{AllowList, Command, Does, resolve},
-    journal::{Event, Journal},
-    sandbox::{Access, End, FailCode, Limits, RunAs, Sandbox, SandboxError, Spec},
+    journal::{Event, Finish, Journal, Pieces},
+    sandbox::{Access, Chunk, End, FailCode, Limits, RunAs, Sandbox, SandboxError, Spec},
 };
 use anyhow::Context as _;
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
-use tokio::sync::{Notify, mpsc};
-use tokio_util::sync::CancellationToken;
-use wardroom_core::{
-    command::{ParameterValue, Parameters, check_parameters},
-    digest::parameters_digest,
-};
-use wardroom_wire::link::{EndShape, NodeFrame, ResultShape};
+use tokio::sync::mpsc;
+use wardroom_core::command::{ParameterValue, Parameters, check_parameters};
+use wardroom_wire::link::{CHUNK_BYTES_MAX, EndShape, ResultShape};
 
 /// Pieces of output between the sandbox and the spool.
 const CHUNKS_WAITING_MAX: usize = 4;
+/// The longest wait before an end that the disk did not take is written again.
+const RETRY_MAX: Duration = Duration::from_secs(10);
+/// The alert about the journal.
+const JOURNAL: &str = "journal";
 
 /// The time, RFC 3339.
 #[expect(clippy::disallowed_methods, reason = "the daemon's one reader of the ambient clock")]
@@ -48,10 +50,19 @@ pub struct Offer {
     pub command: String,
     /// Digest of the definition that the submitter saw.
     pub digest: String,
-    /// The values.
-    pub parameters: Parameters,
+    /// The values, or the names of those that are of no type that a parameter has.
+    pub parameters: Result<Parameters, Vec<String>>,
     /// Time that is left for it.
     pub deadline: Option<Duration>,
+}
+
+/// What this node would run.
+#[derive(Debug)]
+pub struct Judged {
+    /// The command.
+    pub command: Command,
+    /// The values, with defaults.
+    pub values: Parameters,
 }
 
 /// Why this node does not run it.
@@ -67,66 +78,6 @@ fn refuse(code: &'static str, message: impl Into<String>) -> Refusal {
     Refusal { code, message: message.into() }
 }
 
-/// A run that this node holds.
-#[derive(Debug)]
-pub struct Held {
-    /// The run.
-    pub run: String,
-    /// Its fencing token.
-    pub fence: i64,
-    /// Goes off when it must stop.
-    pub cancel: CancellationToken,
-    /// Goes off when the orchestrator has its end, or does not want it.
-    pub forget: CancellationToken,
-    pub(crate) output: Output,
-    pub(crate) state: Mutex<State>,
-    pub(crate) changed: Notify,
-}
-
-/// What becomes of it.
-#[derive(Debug, Default)]
-pub(crate) struct State {
-    pub(crate) started_at: Option<String>,
-    pub(crate) finished: Option<ResultShape>,
-    /// Where the orchestrator wants output from, once it has said so on this connection.
-    pub(crate) wanted: Option<u32>,
-}
-
-impl Held {
-    /// A run that was just accepted, or is found in the journal.
-    pub fn new(run: String, fence: i64, output: Output) -> Arc<Self> {
-        Arc::new(Self {
-            run,
-            fence,
-            cancel: CancellationToken::new(),
-            forget: CancellationToken::new(),
-            output,
-            state: Mutex::default(),
-            changed: Notify::new(),
-        })
-    }
-
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The orchestrator has output up to here and wants the rest.
-    pub fn want(&self, from: u32) {
-        self.state().wanted = Some(from);
-        self.changed.notify_one();
-    }
-
-    /// The connection is gone: nothing is wanted until the orchestrator says so again.
-    pub fn disconnected(&self) {
-        self.state().wanted = None;
-    }
-
-    pub(crate) fn finish(&self, result: ResultShape) {
-        self.state().finished = Some(result);
-        self.changed.notify_one();
-    }
-}
-
 /// Executes offers.
 #[derive(Debug)]
 pub struct Runner {
@@ -138,26 +89,55 @@ pub struct Runner {
     pub spool: PathBuf,
     /// Whom a root daemon turns into.
     pub run_as: RunAs,
+    /// What is wrong, for people, by what it is about.
+    pub alerts: Mutex<BTreeMap<&'static str, String>>,
 }
 
 impl Runner {
-    /// Whether this node runs it: by its own list and nothing else.
-    pub fn judge(&self, list: &AllowList, offer: &Offer) -> Result<(Command, Parameters), Refusal> {
+    /// Whether this node can and may run it: by its own list and what the kernel enforces.
+    pub fn judge(
+        &self,
+        list: &AllowList,
+        offer: &Offer,
+        enforced: &BTreeMap<String, bool>,
+    ) -> Result<Judged, Refusal> {
         let command = list.commands.get(&offer.command).ok_or_else(|| {
             refuse("unknown_command", "this node's allow-list has no such command")
         })?;
         // SECURITY: what the submitter saw is what is run, or nothing is.
         if command.spec.digest != offer.digest {
-            return Err(refuse(
-                "digest_changed",
-                "the command's definition changed since it was submitted: submit it again",
-            ));
+            let message =
+                "the command's definition changed since it was submitted: submit it again";
+            return Err(refuse("digest_changed", message));
         }
-        let values = check_parameters(&command.spec, &offer.parameters).map_err(|errors| {
+        let given = offer.parameters.as_ref().map_err(|names| {
+            refuse(
+                "bad_parameter",
+                format!("not a text, a whole number or a boolean: {}", names.join(", ")),
+            )
+        })?;
+        let values = check_parameters(&command.spec, given).map_err(|errors| {
             let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
             refuse("bad_parameter", all.join("; "))
         })?;
-        Ok((command.clone(), values))
+        if let Does::Program { program, .. } = &command.does {
+            // Looked at again when it is used; here it only makes a better answer.
+            resolve(command, &values)
+                .map_err(|refused| refuse("bad_parameter", refused.to_string()))?;
+            if !fs::metadata(program)
+                .is_ok_and(|found| found.is_file() && found.mode() & 0o111 != 0)
+            {
+                let message = format!("{} is not there or may not be executed", program.display());
+                return Err(refuse("program_missing", message));
+            }
+            let missing = |name: &&String| enforced.get(*name).is_none_or(|enforced| !enforced);
+            if let Some(name) = command.spec.requires.iter().find(missing) {
+                let message =
+                    format!("the command demands {name}, which this machine does not enforce");
+                return Err(refuse("sandbox_unavailable", message));
+            }
+        }
+        Ok(Judged { command: command.clone(), values })
     }
 
     /// Writes a refusal into the journal.
@@ -165,25 +145,50 @@ impl Runner {
         let event = Event::Refused {
             run: offer.run.clone(),
             fence: offer.fence,
-            command: offer.command.chars().take(64).collect(),
+            command: offer.command.chars().filter(char::is_ascii_graphic).take(64).collect(),
             code: refusal.code.to_owned(),
         };
-        if let Err(error) = self.journal.write(event, now()).await {
+        if let Err(error) = self.write(event, vec![]).await {
             tracing::error!(%error, run = offer.run, "a refusal could not be written into the journal");
         }
     }
 
     /// Takes the run into the journal: from here on it counts as begun.
-    pub async fn accept(&self, offer: &Offer, values: &Parameters) -> Result<(), Refusal> {
+    pub async fn accept(&self, held: &Held) -> Result<(), Refusal> {
         let event = Event::Accepted {
-            run: offer.run.clone(),
-            fence: offer.fence,
-            command: offer.command.clone(),
-            parameters_digest: parameters_digest(values),
+            run: held.run.clone(),
+            fence: held.fence(),
+            asked: held.asked.clone(),
         };
-        self.journal.write(event, now()).await.map_err(|error| {
+        self.write(event, vec![]).await.map_err(|error| {
             refuse("busy", format!("the node's journal can't be written: {error}"))
         })
+    }
+
+    /// Writes that a newer lease took the run over.
+    pub async fn adopt(&self, held: &Held) -> io::Result<()> {
+        self.write(Event::Adopted { run: held.run.clone(), fence: held.fence() }, vec![]).await
+    }
+
+    /// Writes into the journal; raises and clears the alert that tells whether it can be written.
+    async fn write(&self, event: Event, output: Pieces) -> io::Result<()> {
+        let written = self.journal.write_with(event, output, now()).await;
+        let mut alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner);
+        match &written {
+            Ok(()) => {
+                alerts.remove(JOURNAL);
+            }
+            Err(error) => {
+                let text = format!("the journal can't be written, so no run is taken: {error}");
+                alerts.insert(JOURNAL, text);
+            }
+        }
+        written
+    }
+
+    /// What is wrong, for people.
+    pub fn alerts(&self) -> Vec<String> {
+        self.alerts.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// Runs an accepted command to its end and writes that into the journal.
@@ -195,6 +200,9 @@ impl Runner {
         deadline: Option<Duration>,
     ) {
         let result = match &command.does {
+            _ if held.cancel.is_cancelled() => {
+                ended(EndShape::Cancelled, "it was cancelled before it began".to_owned())
+            }
             Does::Ping => ping(held, values),
             Does::Program { .. } => match self.program(held, command, values, deadline).await {
                 Ok(result) => result,
@@ -202,41 +210,49 @@ impl Runner {
             },
         };
         self.conclude(held, result).await;
+        held.done.cancel();
     }
 
-    /// Makes the end durable and lets it be delivered.
-    pub async fn conclude(&self, held: &Arc<Held>, result: ResultShape) {
-        let output = match held.output.seal() {
-            Ok(output) => output,
-            Err(error) => {
-                tracing::error!(%error, run = held.run, "a run's output could not be kept");
-                vec![]
+    /// Makes the end durable and lets it be delivered. While the disk can't take it, tries again: an
+    /// end that is told and not kept could be told otherwise after a restart.
+    pub async fn conclude(&self, held: &Arc<Held>, mut result: ResultShape) {
+        if let Err(error) = held.output.sync().await {
+            tracing::error!(%error, run = held.run, "a run's output could not be made durable");
+            result.message.get_or_insert_with(|| {
+                format!("the node could not make the output durable: {error}")
+            });
+        }
+        let mut wait = Duration::from_millis(250);
+        while !held.forget.is_cancelled() {
+            let end = Finish {
+                result: result.clone(),
+                chunks: held.output.chunks(),
+                in_file: held.output.in_file(),
+            };
+            let event =
+                Event::Finished { run: held.run.clone(), fence: held.fence(), end: Box::new(end) };
+            match self.write(event, held.output.short()).await {
+                Ok(()) => return held.finish(result),
+                Err(error) => {
+                    tracing::error!(%error, run = held.run, "a run's end could not be written into the journal");
+                }
             }
-        };
-        let event = Event::Finished {
-            run: held.run.clone(),
-            fence: held.fence,
-            result: Box::new(result.clone()),
-            chunks: held.output.chunks(),
-            output,
-        };
-        match self.journal.write(event, now()).await {
-            Ok(()) => held.finish(result),
-            // Not durable, so not said: after a restart the run counts as interrupted.
-            Err(error) => {
-                tracing::error!(%error, run = held.run, "a run's end could not be written into the journal")
+            tokio::select! {
+                () = held.forget.cancelled() => {}
+                () = tokio::time::sleep(wait) => wait = (wait * 2).min(RETRY_MAX),
             }
         }
     }
 
-    /// The orchestrator has the end, or does not want the run.
+    /// The orchestrator has the end, or does not want the run. Returns once nothing is left of it.
     pub async fn forget(&self, held: &Held, discarded: bool) {
         held.forget.cancel();
         held.cancel.cancel();
-        let event = Event::Recorded { run: held.run.clone(), fence: held.fence, discarded };
-        if let Err(error) = self.journal.write(event, now()).await {
+        let event = Event::Recorded { run: held.run.clone(), fence: held.fence(), discarded };
+        if let Err(error) = self.write(event, vec![]).await {
             tracing::warn!(%error, run = held.run, "a recorded run could not be forgotten; it is delivered again");
         }
+        held.done.cancelled().await;
         held.output.remove();
     }
 
@@ -249,12 +265,12 @@ impl Runner {
     ) -> Result<ResultShape, String> {
         let (args, paths) = resolve(command, values).map_err(|refused| refused.to_string())?;
         let folder = self
-            .folder(&held.run)
+            .folder(&held.run, held.fence())
             .map_err(|error| format!("the run's folder can't be made: {error:#}"))?;
         let spec = self
             .spec(command, args, paths, folder.clone(), deadline)
             .ok_or("the command has no program")?;
-        let outcome = supervised(held, spec).await;
+        let outcome = self.supervised(held, spec).await;
         if let Err(error) = fs::remove_dir_all(&folder) {
             tracing::warn!(%error, folder = %folder.display(), "a run's folder could not be removed");
         }
@@ -313,9 +329,52 @@ impl Runner {
         })
     }
 
+    /// Runs a program in the sandbox, passing its output into the spool.
+    async fn supervised(&self, held: &Arc<Held>, spec: Spec) -> Result<ResultShape, String> {
+        let program = spec.program.clone();
+        let sandbox = Sandbox::start(spec).await.map_err(|error| match error {
+            SandboxError::Refused { code: FailCode::Ability, message } => {
+                format!("sandbox_unavailable: {message}")
+            }
+            error => error.to_string(),
+        })?;
+        let started_at = now();
+        let event = Event::Started { run: held.run.clone(), fence: held.fence() };
+        // Nothing waits for this line; the one about the end comes behind it.
+        self.journal.note(event, now()).await;
+        held.started(started_at.clone());
+        let (chunks, waiting) = mpsc::channel(CHUNKS_WAITING_MAX);
+        let supervising = sandbox.supervise(chunks, held.cancel.clone());
+        let (outcome, spooled) = tokio::join!(supervising, spool(held, waiting));
+        let (end, message) = match (spooled, outcome.end) {
+            // What was printed is part of the result: a run whose output is lost did not end well.
+            (Err(error), _) => (
+                EndShape::Limit { limit: "output".to_owned() },
+                Some(format!("the node could not keep the output: {error}")),
+            ),
+            (_, End::Lost) => (
+                EndShape::Interrupted,
+                Some(format!("the sandbox of {} died without a word", program.display())),
+            ),
+            (_, End::Exited(code)) => (EndShape::Exited { code }, None),
+            (_, End::Signalled(signal)) => (EndShape::Signalled { signal }, None),
+            (_, End::Limit(limit)) => (EndShape::Limit { limit: limit.to_owned() }, None),
+            (_, End::Cancelled) => (EndShape::Cancelled, None),
+        };
+        Ok(ResultShape {
+            end,
+            message,
+            started_at: Some(started_at),
+            finished_at: now(),
+            cpu_ms: outcome.cpu_ms,
+            memory_peak_bytes: outcome.memory_peak_bytes,
+            output_bytes: outcome.output_bytes,
+        })
+    }
+
     /// The run's own folder, which only it may enter.
-    fn folder(&self, run: &str) -> anyhow::Result<PathBuf> {
-        let folder = self.scratch.join(run);
+    fn folder(&self, run: &str, fence: i64) -> anyhow::Result<PathBuf> {
+        let folder = self.scratch.join(format!("{run}.{fence}"));
         fs::DirBuilder::new()
             .mode(0o700)
             .create(&folder)
@@ -327,51 +386,34 @@ impl Runner {
     }
 }
 
-/// Runs a program in the sandbox, passing its output into the spool.
-async fn supervised(held: &Arc<Held>, spec: Spec) -> Result<ResultShape, String> {
-    let program = spec.program.clone();
-    let sandbox = Sandbox::start(spec).await.map_err(|error| match error {
-        SandboxError::Refused { code: FailCode::Ability, message } => {
-            format!("sandbox_unavailable: {message}")
-        }
-        error => error.to_string(),
-    })?;
-    let started_at = now();
-    held.state().started_at = Some(started_at.clone());
-    held.changed.notify_one();
-    let (chunks, mut waiting) = mpsc::channel(CHUNKS_WAITING_MAX);
-    let supervising = sandbox.supervise(chunks, held.cancel.clone());
-    let spooling = async {
-        while let Some(chunk) = waiting.recv().await {
-            if let Err(error) = held.output.push(chunk.stderr, chunk.bytes) {
-                tracing::error!(%error, run = held.run, "output could not be kept");
-                return Err(error);
+/// Passes output into the spool until it ends. Small pieces that wait together become one.
+async fn spool(held: &Held, mut waiting: mpsc::Receiver<Chunk>) -> io::Result<()> {
+    let mut ahead: Option<Chunk> = None;
+    loop {
+        let mut chunk = match ahead.take() {
+            Some(chunk) => chunk,
+            None => match waiting.recv().await {
+                Some(chunk) => chunk,
+                None => return Ok(()),
+            },
+        };
+        while let Ok(next) = waiting.try_recv() {
+            if next.stderr == chunk.stderr
+                && chunk.bytes.len() + next.bytes.len() <= CHUNK_BYTES_MAX
+            {
+                chunk.bytes.extend_from_slice(&next.bytes);
+            } else {
+                ahead = Some(next);
+                break;
             }
-            held.changed.notify_one();
         }
-        Ok(())
-    };
-    let (outcome, spooled) = tokio::join!(supervising, spooling);
-    let message = match (&spooled, outcome.end) {
-        (Err(error), _) => Some(format!("the node could not keep the output: {error}")),
-        (_, End::Lost) => Some(format!("the sandbox of {} died without a word", program.display())),
-        _ => None,
-    };
-    Ok(ResultShape {
-        end: match outcome.end {
-            End::Exited(code) => EndShape::Exited { code },
-            End::Signalled(signal) => EndShape::Signalled { signal },
-            End::Limit(limit) => EndShape::Limit { limit: limit.to_owned() },
-            End::Cancelled => EndShape::Cancelled,
-            End::Lost => EndShape::Interrupted,
-        },
-        message,
-        started_at: Some(started_at),
-        finished_at: now(),
-        cpu_ms: outcome.cpu_ms,
-        memory_peak_bytes: outcome.memory_peak_bytes,
-        output_bytes: outcome.output_bytes,
-    })
+        if let Err(error) = held.output.push(chunk.stderr, chunk.bytes) {
+            tracing::error!(%error, run = held.run, "output could not be kept; the run is stopped");
+            held.cancel.cancel();
+            return Err(error);
+        }
+        held.changed.notify_one();
+    }
 }
 
 /// The built-in command: answers its message, without a process.
@@ -415,13 +457,6 @@ fn ended(end: EndShape, message: String) -> ResultShape {
         cpu_ms: 0,
         memory_peak_bytes: 0,
         output_bytes: 0,
-    }
-}
-
-/// What a frame about this run looks like.
-impl Held {
-    pub(crate) fn started_frame(&self, at: String) -> NodeFrame {
-        NodeFrame::Started { run: self.run.clone(), fence: self.fence, at }
     }
 }
 

@@ -11,8 +11,16 @@ use std::net::IpAddr;
 const PATTERN_BYTES_MAX: usize = 256 * 1024;
 /// The longest description, in bytes.
 const DESCRIPTION_BYTES_MAX: usize = 500;
+/// The longest pattern as text, in bytes.
+const PATTERN_TEXT_BYTES_MAX: usize = 1000;
 /// The most texts of an enum, and the most roots of a path.
 const CHOICES_MAX: usize = 256;
+/// The longest text of an enum, in bytes; all of them are named when a value is none of them.
+const CHOICE_BYTES_MAX: usize = 128;
+/// The most sandbox abilities that a command may demand.
+const REQUIRES_MAX: usize = 32;
+/// The longest digest, in bytes: SHA-256, hexadecimal.
+const DIGEST_BYTES_MAX: usize = 64;
 
 /// Why a value was refused; always names the parameter, never repeats the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +40,10 @@ pub fn check_parameters(
     let mut errors = Vec::new();
     let mut values = Parameters::new();
     for name in given.keys() {
-        if !spec.parameters.iter().any(|parameter| parameter.name == *name) {
+        // More than this many wrong names say no more than these do.
+        if errors.len() < PARAMETERS_MAX
+            && !spec.parameters.iter().any(|parameter| parameter.name == *name)
+        {
             // SECURITY: the name is the caller's text; only its harmless part is repeated.
             let shown: String =
                 name.chars().filter(|c| c.is_ascii_graphic()).take(NAME_BYTES_MAX).collect();
@@ -145,11 +156,20 @@ fn check_kind(kind: &ParameterKind, text: &str) -> Result<(), String> {
 
 /// The pattern, anchored at both ends whatever it says itself.
 fn anchored(pattern: &str) -> Result<regex::Regex, String> {
-    RegexBuilder::new(&format!(r"\A(?:{pattern})\z"))
-        .size_limit(PATTERN_BYTES_MAX)
-        .dfa_size_limit(PATTERN_BYTES_MAX)
-        .build()
-        .map_err(|_| "its pattern can't be used".to_owned())
+    let build = |pattern: &str| {
+        RegexBuilder::new(pattern)
+            .size_limit(PATTERN_BYTES_MAX)
+            .dfa_size_limit(PATTERN_BYTES_MAX)
+            .build()
+            .map_err(|_| "its pattern can't be used".to_owned())
+    };
+    if pattern.len() > PATTERN_TEXT_BYTES_MAX {
+        return Err(format!("its pattern is longer than {PATTERN_TEXT_BYTES_MAX} bytes"));
+    }
+    // SECURITY: first by itself. A pattern such as `a)|(?:b` is none alone, but would close the group
+    // that anchors it and match in the middle of a value.
+    build(pattern)?;
+    build(&format!(r"\A(?:{pattern})\z"))
 }
 
 /// The lexical part; the node resolves the path beneath its root when it uses it.
@@ -178,7 +198,16 @@ fn is_host(text: &str) -> bool {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    text.len() <= 253 && text.split('.').all(label)
+    // SECURITY: what ends in a number is an address to many programs (`127.1`, `0x7f.1`, `2130706433`)
+    // and none to the parser above; such spellings slip past whoever compares addresses.
+    let number = |label: &str| {
+        label.bytes().all(|b| b.is_ascii_digit())
+            || label.starts_with("0x")
+            || label.starts_with("0X")
+    };
+    text.len() <= 253
+        && text.split('.').all(label)
+        && !text.split('.').next_back().is_some_and(number)
 }
 
 /// Whether a text may be the name of a command or parameter.
@@ -203,6 +232,16 @@ pub fn check_spec(spec: &CommandSpec) -> Result<(), String> {
     if spec.parameters.len() > PARAMETERS_MAX {
         return Err(format!("a command has at most {PARAMETERS_MAX} parameters"));
     }
+    if spec.digest.len() > DIGEST_BYTES_MAX
+        || !spec.digest.bytes().all(|b| b.is_ascii_alphanumeric())
+    {
+        return Err(format!("a digest is at most {DIGEST_BYTES_MAX} letters and digits"));
+    }
+    if spec.requires.len() > REQUIRES_MAX || !spec.requires.iter().all(|name| is_name(name)) {
+        return Err(format!(
+            "a command demands at most {REQUIRES_MAX} abilities, each by its name"
+        ));
+    }
     let mut seen = std::collections::BTreeSet::new();
     for parameter in &spec.parameters {
         if !seen.insert(&parameter.name) {
@@ -219,12 +258,34 @@ pub fn check_parameter(parameter: &ParameterSpec) -> Result<(), String> {
     if !is_name(&parameter.name) {
         return Err("a name is 1 to 64 lower-case letters, digits, hyphens and underscores".into());
     }
-    if parameter.description.len() > DESCRIPTION_BYTES_MAX {
-        return Err("the description is too long".into());
+    if parameter.description.len() > DESCRIPTION_BYTES_MAX
+        || parameter.description.chars().any(char::is_control)
+    {
+        return Err(format!("a description is one line of at most {DESCRIPTION_BYTES_MAX} bytes"));
+    }
+    if parameter.required && parameter.kind == ParameterKind::Flag {
+        return Err("a flag is never required".into());
+    }
+    if parameter.secret && parameter.default.is_some() {
+        return Err(
+            "a secret has no default, since everybody who sees the command would see it".into()
+        );
     }
     match &parameter.kind {
-        ParameterKind::Enum { values } if values.is_empty() || values.len() > CHOICES_MAX => {
-            return Err("an enum has 1 to 256 values".into());
+        ParameterKind::Enum { values } => {
+            if values.is_empty() || values.len() > CHOICES_MAX {
+                return Err(format!("an enum has 1 to {CHOICES_MAX} values"));
+            }
+            let mut seen = std::collections::BTreeSet::new();
+            for value in values {
+                if value.len() > CHOICE_BYTES_MAX || !seen.insert(value) {
+                    return Err(format!(
+                        "an enum's values differ and are at most {CHOICE_BYTES_MAX} bytes long"
+                    ));
+                }
+                check_text(value, parameter.leading_dash)
+                    .map_err(|reason| format!("a value {reason}"))?;
+            }
         }
         ParameterKind::Integer { min, max } if min > max => return Err("min is above max".into()),
         ParameterKind::Port { min, max } if min > max || *min == 0 => {
@@ -327,6 +388,71 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_can_not_leave_its_anchors() {
+        for bad in ["a)|(?:b", "(", "a)(", "(?x)a # )", "\\"] {
+            let mut parameter =
+                parameter(ParameterKind::String { pattern: bad.into(), bytes_max: 10 });
+            assert!(refused(parameter.kind.clone(), text("xb")), "{bad}");
+            parameter.required = false;
+            if bad != "(?x)a # )" {
+                assert!(check_parameter(&parameter).is_err(), "{bad}");
+            }
+        }
+        let long = "a".repeat(PATTERN_TEXT_BYTES_MAX + 1);
+        for bad in [&long, "(a{1000}){1000}"] {
+            let kind = ParameterKind::String { pattern: bad.into(), bytes_max: 10 };
+            assert!(check_parameter(&parameter(kind)).is_err());
+        }
+    }
+
+    #[test]
+    fn definitions_out_of_bounds_are_refused() {
+        let sound = |change: &dyn Fn(&mut ParameterSpec)| {
+            let mut parameter =
+                parameter(ParameterKind::Enum { values: vec!["a".into(), "b".into()] });
+            change(&mut parameter);
+            check_parameter(&parameter)
+        };
+        sound(&|_| {}).unwrap();
+        let values = |values: &[&str]| ParameterKind::Enum {
+            values: values.iter().map(|v| (*v).to_owned()).collect(),
+        };
+        for bad in [&[][..], &["a", "a"], &["-a"], &["a\n"], &[&"x".repeat(200)]] {
+            sound(&|parameter| parameter.kind = values(bad)).unwrap_err();
+        }
+        sound(&|parameter| parameter.default = Some(text("c"))).unwrap_err();
+        sound(&|parameter| {
+            parameter.secret = true;
+            parameter.default = Some(text("a"));
+        })
+        .unwrap_err();
+        sound(&|parameter| parameter.kind = ParameterKind::Flag).unwrap_err();
+        sound(&|parameter| parameter.description = "two\nlines".into()).unwrap_err();
+        sound(&|parameter| parameter.name = "Upper".into()).unwrap_err();
+    }
+
+    #[test]
+    fn a_refusal_never_repeats_the_value() {
+        let kinds = [
+            any_text(),
+            ParameterKind::Host,
+            ParameterKind::Flag,
+            ParameterKind::Integer { min: 0, max: 1 },
+            ParameterKind::Port { min: 1, max: 2 },
+            ParameterKind::Enum { values: vec!["a".into()] },
+            ParameterKind::Path { roots: vec!["/a".into()], entry: PathEntry::Any },
+        ];
+        for kind in kinds {
+            let given = Parameters::from([("p".into(), text("hunter2 \0"))]);
+            let errors = check_parameters(&spec(kind), &given).unwrap_err();
+            assert!(
+                errors.iter().all(|error| !error.to_string().contains("hunter2")),
+                "{errors:?}"
+            );
+        }
+    }
+
+    #[test]
     fn paths_stay_beneath_their_roots() {
         let kind =
             || ParameterKind::Path { roots: vec!["/var/log".into()], entry: PathEntry::File };
@@ -348,7 +474,19 @@ mod tests {
         for good in ["localhost", "a.example", "10.0.0.1", "::1"] {
             assert!(!refused(ParameterKind::Host, text(good)), "{good}");
         }
-        for bad in ["", "a..b", "a_b", "x-.y", "a b", "-a"] {
+        for bad in [
+            "",
+            "a..b",
+            "a_b",
+            "x-.y",
+            "a b",
+            "-a",
+            "127.1",
+            "2130706433",
+            "0x7f.1",
+            "a.0x7f",
+            "1.2.3.4.5",
+        ] {
             assert!(refused(ParameterKind::Host, text(bad)), "{bad}");
         }
         let port = || ParameterKind::Port { min: 1024, max: 2000 };

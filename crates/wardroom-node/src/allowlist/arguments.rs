@@ -18,7 +18,8 @@ pub struct Refused {
     pub reason: String,
 }
 
-/// The arguments for these values, and the paths among them, which the sandbox must let through.
+/// The arguments for these values, and the roots beneath which the paths among them lie: what the
+/// sandbox must let through.
 pub fn resolve(
     command: &Command,
     values: &Parameters,
@@ -28,9 +29,13 @@ pub fn resolve(
     for parameter in &command.spec.parameters {
         let ParameterKind::Path { roots, entry } = &parameter.kind else { continue };
         let Some(ParameterValue::Text(path)) = values.get(&parameter.name) else { continue };
-        beneath(path, roots, *entry)
+        let root = beneath(path, roots, *entry)
             .map_err(|reason| Refused { parameter: parameter.name.clone(), reason })?;
-        paths.push(PathBuf::from(path));
+        // SECURITY: the root and not the path. A path is looked up again when the sandbox is built, and
+        // a symbolic link that somebody planted there meanwhile would be followed to wherever it
+        // leads. The root belongs to the list, so nobody but its owner can plant anything in its way;
+        // a link beneath it that leads out of it is then refused by the kernel when the program opens it.
+        paths.push(PathBuf::from(root));
     }
     let mut resolved = Vec::with_capacity(arguments.len());
     for argument in arguments {
@@ -61,10 +66,11 @@ fn fill(
     }
 }
 
-/// Resolves a path beneath its root without following a single symbolic link. What the program opens
-/// later is resolved again by the kernel, inside the sandbox, which lets nothing through but the
-/// places that the list names: a link planted in between leads nowhere.
-fn beneath(path: &str, roots: &[String], entry: PathEntry) -> Result<(), String> {
+/// Resolves a path beneath its root without following a single symbolic link; gives the root. This is
+/// so at the moment of the check. The program opens the path by itself later: by then somebody who may
+/// write beneath the root can have put another file, or a link to one beneath the same root, in its
+/// place. What lies beneath a root is therefore to be taken as readable as a whole.
+fn beneath<'a>(path: &str, roots: &'a [String], entry: PathEntry) -> Result<&'a str, String> {
     let root = roots
         .iter()
         .filter(|root| Path::new(path).starts_with(root))
@@ -86,7 +92,7 @@ fn beneath(path: &str, roots: &[String], entry: PathEntry) -> Result<(), String>
     match (entry, kind) {
         (PathEntry::File, FileType::RegularFile)
         | (PathEntry::Directory, FileType::Directory)
-        | (PathEntry::Any, FileType::RegularFile | FileType::Directory) => Ok(()),
+        | (PathEntry::Any, FileType::RegularFile | FileType::Directory) => Ok(root),
         (PathEntry::File, _) => Err("it is not a regular file".into()),
         (PathEntry::Directory, _) => Err("it is not a folder".into()),
         (PathEntry::Any, _) => Err("it is neither a regular file nor a folder".into()),
@@ -95,7 +101,7 @@ fn beneath(path: &str, roots: &[String], entry: PathEntry) -> Result<(), String>
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
 
     #[test]
@@ -109,7 +115,7 @@ mod tests {
         let roots = vec![root.display().to_string()];
         let check =
             |name: &str, entry| beneath(&format!("{}/{name}", root.display()), &roots, entry);
-        assert_eq!(check("good", PathEntry::File), Ok(()));
+        assert_eq!(check("good", PathEntry::File), Ok(roots[0].as_str()));
         assert!(check("good", PathEntry::Directory).is_err());
         assert!(check("link", PathEntry::Any).unwrap_err().contains("symbolic link"));
         assert!(check("missing", PathEntry::Any).is_err());

@@ -1,6 +1,7 @@
 //! The allow-list: a local file that says all that this node will ever run.
 
 mod arguments;
+mod entry;
 mod file;
 mod parse;
 mod watch;

@@ -1,21 +1,26 @@
 //! From text to a checked list. Every mistake is named with its line and column.
 
-use super::{AllowList, Argument, Command, Does};
+use super::{
+    AllowList, Argument, Command, Does,
+    entry::{Entry, Limits, Parameter, Wishes},
+};
 use crate::sandbox::Ability;
 use data_encoding::HEXLOWER;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize as _;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     ops::Range,
     os::unix::fs::MetadataExt as _,
-    path::PathBuf,
 };
-use toml::Spanned;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue, ValueDeserializer},
+};
 use wardroom_core::{
     command::{
-        COMMANDS_MAX, CommandLimits, CommandSpec, ParameterKind, ParameterSpec, ParameterValue,
-        PathEntry, check_parameter, check_spec,
+        COMMANDS_MAX, CommandLimits, CommandSpec, ParameterKind, ParameterSpec, PathEntry,
+        check_parameter, check_spec,
     },
     digest::sha256_hex,
 };
@@ -46,237 +51,244 @@ fn mistake(text: &str, at: Range<usize>, message: impl Into<String>) -> Mistake 
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    command: Vec<Spanned<Entry>>,
-}
+/// What is wrong with an entry, and where.
+#[derive(Default)]
+struct Wrong(Vec<(Range<usize>, String)>);
 
-#[derive(Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    name: String,
-    description: String,
-    program: Option<PathBuf>,
-    builtin: Option<String>,
-    sha256: Option<String>,
-    #[serde(default)]
-    arguments: Vec<String>,
-    #[serde(default)]
-    idempotent: bool,
-    #[serde(default)]
-    parameters: Vec<Parameter>,
-    #[serde(default)]
-    limits: Limits,
-    #[serde(default)]
-    sandbox: Wishes,
-}
-
-#[derive(Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Parameter {
-    name: String,
-    #[serde(default)]
-    description: String,
-    #[serde(rename = "type")]
-    kind: String,
-    required: Option<bool>,
-    default: Option<ParameterValue>,
-    #[serde(default)]
-    leading_dash: bool,
-    #[serde(default)]
-    secret: bool,
-    values: Option<Vec<String>>,
-    min: Option<i64>,
-    max: Option<i64>,
-    pattern: Option<String>,
-    bytes_max: Option<u32>,
-    roots: Option<Vec<String>>,
-    entry: Option<PathEntry>,
-    arguments: Option<Vec<String>>,
-}
-
-#[derive(Clone, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-struct Limits {
-    wall_seconds: Option<u64>,
-    cpu_seconds: Option<u64>,
-    memory_mib: Option<u64>,
-    processes: Option<u64>,
-    open_files: Option<u64>,
-    file_mib: Option<u64>,
-    output_kib: Option<u64>,
-}
-
-#[derive(Clone, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-struct Wishes {
-    network: bool,
-    read: Vec<PathBuf>,
-    write: Vec<PathBuf>,
-    requires: BTreeSet<String>,
+impl Wrong {
+    fn add(&mut self, at: Range<usize>, message: impl Into<String>) {
+        self.0.push((at, message.into()));
+    }
 }
 
 /// Reads a list. All mistakes that can be told apart are named at once.
 pub fn parse(text: &str) -> Result<AllowList, Vec<Mistake>> {
-    let file: File = toml::from_str(text)
-        .map_err(|error| vec![mistake(text, error.span().unwrap_or(0..0), error.message())])?;
-    let mut mistakes = Vec::new();
-    let mut commands = BTreeMap::new();
-    if file.command.len() > COMMANDS_MAX {
-        mistakes.push(mistake(text, 0..0, format!("a list has at most {COMMANDS_MAX} commands")));
+    let mut wrong = Wrong::default();
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        wrong.add(error.span().unwrap_or(0..0), error.message());
     }
-    for entry in file.command {
-        let at = entry.span();
-        let entry = entry.into_inner();
-        match command(&entry) {
-            Ok(command) => {
-                if commands.insert(entry.name.clone(), command).is_some() {
-                    mistakes.push(mistake(
-                        text,
-                        at,
-                        format!("the command {:?} is there twice", entry.name),
-                    ));
-                }
-            }
-            Err(messages) => {
-                let name = &entry.name;
-                mistakes.extend(messages.into_iter().map(|message| {
-                    mistake(text, at.clone(), format!("command {name:?}: {message}"))
-                }));
+    let mut commands = BTreeMap::new();
+    // Behind a mistake of form, what stands where is guesswork.
+    if wrong.0.is_empty() {
+        for entry in entries(table, &mut wrong) {
+            let at = entry.name.span();
+            if commands.contains_key(entry.name.get_ref()) {
+                wrong.add(at, format!("the command {:?} is there twice", entry.name.get_ref()));
+            } else if let Some(command) = command(&entry, &mut wrong) {
+                commands.insert(entry.name.into_inner(), command);
             }
         }
     }
-    if mistakes.is_empty() {
-        Ok(AllowList { digest: sha256_hex(text.as_bytes()), commands })
-    } else {
-        Err(mistakes)
+    if wrong.0.is_empty() {
+        return Ok(AllowList { digest: sha256_hex(text.as_bytes()), commands });
     }
+    let mut mistakes: Vec<Mistake> =
+        wrong.0.into_iter().map(|(at, message)| mistake(text, at, message)).collect();
+    mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
+    mistakes.dedup();
+    Err(mistakes)
 }
 
-fn command(entry: &Entry) -> Result<Command, Vec<String>> {
-    let mut wrong = Vec::new();
-    let parameters: Vec<ParameterSpec> = entry
-        .parameters
-        .iter()
-        .filter_map(|parameter| match specify(parameter) {
-            Ok(spec) => Some(spec),
-            Err(message) => {
-                wrong.push(format!("parameter {:?}: {message}", parameter.name));
-                None
+/// The commands of the file, each read by itself, so that a mistake in one does not hide those in others.
+fn entries(table: Spanned<DeTable<'_>>, wrong: &mut Wrong) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for (key, value) in table.into_inner() {
+        if key.get_ref() != "command" {
+            wrong.add(
+                key.span(),
+                "there is nothing of this name here; a list consists of [[command]] tables",
+            );
+            continue;
+        }
+        let at = value.span();
+        let DeValue::Array(found) = value.into_inner() else {
+            wrong.add(at, "write [[command]], with two brackets");
+            continue;
+        };
+        if found.len() > COMMANDS_MAX {
+            wrong.add(at, format!("a list has at most {COMMANDS_MAX} commands"));
+            continue;
+        }
+        for value in found {
+            let at = value.span();
+            match Entry::deserialize(ValueDeserializer::from(value)) {
+                Ok(entry) => entries.push(entry),
+                Err(error) => wrong.add(error.span().unwrap_or(at), error.message()),
             }
-        })
-        .collect();
-    let canonical = serde_json::to_vec(entry).unwrap_or_default();
+        }
+    }
+    entries
+}
+
+fn command(entry: &Entry, wrong: &mut Wrong) -> Option<Command> {
+    let before = wrong.0.len();
+    let mut parameters = Vec::new();
+    for parameter in &entry.parameters {
+        let given = parameter.get_ref();
+        if parameters.iter().any(|known: &ParameterSpec| known.name == given.name) {
+            wrong.add(parameter.span(), format!("the parameter {:?} is there twice", given.name));
+        }
+        match specify(given) {
+            Ok(spec) => parameters.push(spec),
+            Err(message) => {
+                wrong.add(parameter.span(), format!("parameter {:?}: {message}", given.name))
+            }
+        }
+    }
+    let nothing = Wishes::default();
+    let wishes = entry.sandbox.as_ref().map_or(&nothing, Spanned::get_ref);
+    for name in &wishes.requires {
+        if Ability::named(name.get_ref()).is_none() {
+            let known = Ability::ALL.map(Ability::as_str).join(", ");
+            wrong.add(
+                name.span(),
+                format!("there is no sandbox ability {:?}; there are {known}", name.get_ref()),
+            );
+        }
+    }
+    let does = does(entry, wishes, wrong);
     let spec = CommandSpec {
-        name: entry.name.clone(),
-        description: entry.description.clone(),
-        digest: sha256_hex(&canonical),
+        name: entry.name.get_ref().clone(),
+        description: entry.description.get_ref().clone(),
+        digest: sha256_hex(&serde_json::to_vec(entry).ok()?),
         idempotent: entry.idempotent,
         parameters,
-        limits: limits(&entry.limits, &mut wrong),
-        network: entry.sandbox.network,
-        requires: entry.sandbox.requires.clone(),
+        limits: limits(&entry.limits, wrong),
+        network: wishes.network,
+        requires: wishes.requires.iter().map(|name| name.get_ref().clone()).collect(),
         builtin: entry.builtin.is_some(),
     };
-    if let Err(message) = check_spec(&spec) {
-        wrong.push(message);
+    // The parts were checked above; what is left is about the command as a whole.
+    if wrong.0.len() == before
+        && let Err(message) = check_spec(&spec)
+    {
+        wrong.add(entry.name.span(), message);
     }
-    for name in &entry.sandbox.requires {
-        if Ability::named(name).is_none() {
-            let known = Ability::ALL.map(Ability::as_str).join(", ");
-            wrong.push(format!("there is no sandbox ability {name:?}; there are {known}"));
-        }
-    }
-    let does = does(entry, &mut wrong);
-    match does {
-        Some(does) if wrong.is_empty() => Ok(Command { spec, does }),
-        _ => Err(wrong),
-    }
+    does.filter(|_| wrong.0.len() == before).map(|does| Command { spec, does })
 }
 
-fn does(entry: &Entry, wrong: &mut Vec<String>) -> Option<Does> {
+fn does(entry: &Entry, wishes: &Wishes, wrong: &mut Wrong) -> Option<Does> {
     match (&entry.builtin, &entry.program) {
-        (Some(name), None) if name == "ping" => Some(Does::Ping),
         (Some(name), None) => {
-            wrong.push(format!("there is no built-in command {name:?}; there is \"ping\""));
-            None
+            if name.get_ref() != "ping" {
+                wrong.add(
+                    name.span(),
+                    "there is no built-in command of this name; there is \"ping\"",
+                );
+            }
+            check_builtin(entry, wrong);
+            Some(Does::Ping)
         }
         (None, Some(program)) => {
             check_program(program, wrong);
-            check_paths(entry, wrong);
+            for path in wishes.read.iter().chain(&wishes.write) {
+                if !path.get_ref().is_absolute()
+                    || path.get_ref().components().any(|part| part.as_os_str() == "..")
+                {
+                    wrong.add(path.span(), "a sandbox path must be absolute and without `..`");
+                }
+            }
             let (arguments, flags) = templates(entry, wrong);
+            let paths =
+                |paths: &[Spanned<_>]| paths.iter().map(Spanned::get_ref).cloned().collect();
             Some(Does::Program {
-                program: program.clone(),
-                sha256: pin(entry.sha256.as_deref(), wrong),
+                program: program.get_ref().clone(),
+                sha256: entry.sha256.as_ref().and_then(|text| pin(text, wrong)),
                 arguments,
                 flags,
-                read: entry.sandbox.read.clone(),
-                write: entry.sandbox.write.clone(),
+                read: paths(&wishes.read),
+                write: paths(&wishes.write),
             })
         }
         _ => {
-            wrong.push("give exactly one of program and builtin".into());
+            wrong.add(entry.name.span(), "a command has exactly one of program and builtin");
             None
         }
     }
 }
 
-fn check_program(program: &PathBuf, wrong: &mut Vec<String>) {
-    if !program.is_absolute() {
-        wrong.push(format!("program {} must be an absolute path", program.display()));
-        return;
+/// What a command without a process can't have.
+fn check_builtin(entry: &Entry, wrong: &mut Wrong) {
+    for argument in entry.arguments.iter().take(1) {
+        wrong.add(argument.span(), "a built-in command takes no arguments");
     }
-    match std::fs::metadata(program) {
-        Ok(found) if !found.is_file() => {
-            wrong.push(format!("program {} is not a file", program.display()))
-        }
-        Ok(found) if found.mode() & 0o111 == 0 => {
-            wrong.push(format!("program {} may not be executed", program.display()));
-        }
-        Ok(found) if found.mode() & 0o022 != 0 => {
-            wrong.push(format!("program {} may be written by others", program.display()));
-        }
-        Ok(_) => {}
-        Err(error) => wrong.push(format!("program {}: {error}", program.display())),
+    if let Some(text) = &entry.sha256 {
+        wrong.add(text.span(), "a built-in command has no file that could have a hash");
     }
-}
-
-fn check_paths(entry: &Entry, wrong: &mut Vec<String>) {
-    for path in entry.sandbox.read.iter().chain(&entry.sandbox.write) {
-        if !path.is_absolute() {
-            wrong.push(format!("the sandbox path {} must be absolute", path.display()));
+    if let Some(wishes) = &entry.sandbox {
+        wrong.add(wishes.span(), "a built-in command has no sandbox");
+    }
+    for parameter in &entry.parameters {
+        if parameter.get_ref().name != "message" || parameter.get_ref().kind != "string" {
+            wrong.add(
+                parameter.span(),
+                "the built-in ping has one parameter, \"message\" of type string",
+            );
         }
     }
 }
 
-fn pin(text: Option<&str>, wrong: &mut Vec<String>) -> Option<[u8; 32]> {
-    let text = text?;
-    let pin = HEXLOWER.decode(text.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+fn check_program(program: &Spanned<std::path::PathBuf>, wrong: &mut Wrong) {
+    let path = program.get_ref();
+    let mut no =
+        |why: &str| wrong.add(program.span(), format!("program {}: {why}", path.display()));
+    if !path.is_absolute() {
+        return no("it must be an absolute path, since no search path is used");
+    }
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => no("it is not a file"),
+        Ok(found) if found.mode() & 0o111 == 0 => no("it may not be executed"),
+        Ok(found) if others_write(&found) => no("others may write it: run chmod go-w, chown root"),
+        Ok(_) => {
+            // SECURITY: who may write the folder may put another program in its place.
+            let folder =
+                path.canonicalize().ok().and_then(|path| std::fs::metadata(path.parent()?).ok());
+            if folder.is_none_or(|folder| others_write(&folder)) {
+                no("others may write the folder that it is in");
+            }
+        }
+        Err(error) => no(&error.to_string()),
+    }
+}
+
+fn others_write(found: &std::fs::Metadata) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    found.mode() & 0o022 != 0 || (found.uid() != 0 && found.uid() != own)
+}
+
+fn pin(text: &Spanned<String>, wrong: &mut Wrong) -> Option<[u8; 32]> {
+    let pin =
+        HEXLOWER.decode(text.get_ref().as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
     if pin.is_none() {
-        wrong.push("sha256 must be 64 lower-case hexadecimal digits".into());
+        wrong.add(text.span(), "sha256 must be 64 lower-case hexadecimal digits");
     }
     pin
 }
 
 /// Arguments with their placeholders, and what flags stand for.
-fn templates(
-    entry: &Entry,
-    wrong: &mut Vec<String>,
-) -> (Vec<Argument>, BTreeMap<String, Vec<String>>) {
+fn templates(entry: &Entry, wrong: &mut Wrong) -> (Vec<Argument>, BTreeMap<String, Vec<String>>) {
     let mut used = BTreeSet::new();
     let mut arguments = Vec::new();
-    for text in &entry.arguments {
+    for argument in &entry.arguments {
+        let (text, at) = (argument.get_ref(), argument.span());
         if text.contains('\0') {
-            wrong.push("an argument holds a NUL byte".into());
+            wrong.add(at.clone(), "an argument holds a NUL byte");
         }
         match placeholder(text) {
             Ok(None) => arguments.push(Argument::Fixed(text.clone())),
             Ok(Some((prefix, name))) => {
-                if !entry.parameters.iter().any(|parameter| parameter.name == name) {
-                    wrong
-                        .push(format!("the argument {text:?} names a parameter that is not there"));
+                let parameter =
+                    entry.parameters.iter().find(|parameter| parameter.get_ref().name == name);
+                match parameter {
+                    None => wrong.add(
+                        at,
+                        format!("the argument {text:?} names a parameter that is not there"),
+                    ),
+                    Some(found) if found.get_ref().kind == "flag" && !prefix.is_empty() => {
+                        wrong.add(at, "a flag stands alone as an argument, since it becomes its own arguments");
+                    }
+                    Some(_) => {}
                 }
                 used.insert(name.to_owned());
                 arguments.push(Argument::Value {
@@ -284,30 +296,26 @@ fn templates(
                     parameter: name.to_owned(),
                 });
             }
-            Err(message) => wrong.push(format!("the argument {text:?}: {message}")),
+            Err(message) => wrong.add(at, format!("the argument {text:?}: {message}")),
         }
     }
     let mut flags = BTreeMap::new();
     for parameter in &entry.parameters {
-        match (&parameter.arguments, parameter.kind == "flag") {
-            (Some(list), true) => {
-                flags.insert(parameter.name.clone(), list.clone());
-                if !used.contains(&parameter.name) {
-                    wrong
-                        .push(format!("the flag {:?} stands nowhere in arguments", parameter.name));
-                }
+        let (given, at) = (parameter.get_ref(), parameter.span());
+        if !used.contains(&given.name) {
+            wrong.add(
+                at.clone(),
+                format!("the parameter {:?} stands nowhere in arguments", given.name),
+            );
+        }
+        match (&given.arguments, given.kind == "flag") {
+            (Some(list), true) if list.iter().all(|text| !text.contains('\0')) => {
+                flags.insert(given.name.clone(), list.clone());
             }
+            (Some(_), true) => wrong.add(at, "an argument holds a NUL byte"),
             (None, true) => wrong
-                .push(format!("the flag {:?} needs arguments that it stands for", parameter.name)),
-            (Some(_), false) => {
-                wrong.push(format!("parameter {:?}: only a flag has arguments", parameter.name))
-            }
-            (None, false) if !used.contains(&parameter.name) => {
-                wrong.push(format!(
-                    "the parameter {:?} stands nowhere in arguments",
-                    parameter.name
-                ));
-            }
+                .add(at, format!("the flag {:?} needs arguments that it stands for", given.name)),
+            (Some(_), false) => wrong.add(at, "only a flag has arguments of its own"),
             (None, false) => {}
         }
     }
@@ -358,6 +366,9 @@ fn specify(given: &Parameter) -> Result<ParameterSpec, String> {
             ));
         }
     };
+    if let Some(field) = foreign_field(given, &kind) {
+        return Err(format!("a parameter of type {} has no {field}", given.kind));
+    }
     let flag = kind == ParameterKind::Flag;
     let spec = ParameterSpec {
         name: given.name.clone(),
@@ -375,22 +386,41 @@ fn specify(given: &Parameter) -> Result<ParameterSpec, String> {
     Ok(spec)
 }
 
-fn limits(given: &Limits, wrong: &mut Vec<String>) -> CommandLimits {
-    let mut bounded = |name: &str, value: Option<u64>, otherwise: u64, most: u64| {
-        let value = value.unwrap_or(otherwise);
-        if value == 0 || value > most {
-            wrong.push(format!("limits.{name} must be 1 to {most}"));
+/// A field that means nothing for this type: whoever wrote it believes in a check that is not made.
+fn foreign_field(given: &Parameter, kind: &ParameterKind) -> Option<&'static str> {
+    use ParameterKind::{Enum, Integer, Path, Port, String};
+    let number = matches!(kind, Integer { .. } | Port { .. });
+    [
+        ("values", given.values.is_some(), matches!(kind, Enum { .. })),
+        ("min", given.min.is_some(), number),
+        ("max", given.max.is_some(), number),
+        ("pattern", given.pattern.is_some(), matches!(kind, String { .. })),
+        ("bytes_max", given.bytes_max.is_some(), matches!(kind, String { .. })),
+        ("roots", given.roots.is_some(), matches!(kind, Path { .. })),
+        ("entry", given.entry.is_some(), matches!(kind, Path { .. })),
+    ]
+    .into_iter()
+    .find(|(_, there, meant)| *there && !meant)
+    .map(|(field, _, _)| field)
+}
+
+fn limits(given: &Limits, wrong: &mut Wrong) -> CommandLimits {
+    let mut bounded = |name: &str, value: &Option<Spanned<u64>>, otherwise: u64, most: u64| {
+        let Some(value) = value else { return otherwise };
+        if !(1..=most).contains(value.get_ref()) {
+            wrong.add(value.span(), format!("{name} must be 1 to {most}"));
+            return otherwise;
         }
-        value
+        *value.get_ref()
     };
     CommandLimits {
-        wall_ms_max: bounded("wall_seconds", given.wall_seconds, 60, 86_400) * 1000,
-        cpu_seconds_max: bounded("cpu_seconds", given.cpu_seconds, 60, 86_400),
-        memory_bytes_max: bounded("memory_mib", given.memory_mib, 512, 1 << 20) << 20,
-        processes_max: bounded("processes", given.processes, 32, 4096),
-        open_files_max: bounded("open_files", given.open_files, 256, 65_536),
-        file_bytes_max: bounded("file_mib", given.file_mib, 64, 1 << 20) << 20,
-        output_bytes_max: bounded("output_kib", given.output_kib, 1024, 32 * 1024) << 10,
+        wall_ms_max: bounded("wall_seconds", &given.wall_seconds, 60, 86_400) * 1000,
+        cpu_seconds_max: bounded("cpu_seconds", &given.cpu_seconds, 60, 86_400),
+        memory_bytes_max: bounded("memory_mib", &given.memory_mib, 512, 1 << 20) << 20,
+        processes_max: bounded("processes", &given.processes, 32, 4096),
+        open_files_max: bounded("open_files", &given.open_files, 256, 65_536),
+        file_bytes_max: bounded("file_mib", &given.file_mib, 64, 1 << 20) << 20,
+        output_bytes_max: bounded("output_kib", &given.output_kib, 1024, 32 * 1024) << 10,
     }
 }
 
@@ -424,8 +454,9 @@ mod tests {
     fn mistakes_are_named_with_line_and_column() {
         let text = "[[command]]\nname = \"x\"\ndescription = \"d\"\nprogram = \"relative\"\narguments = [\"{nobody}\"]\n";
         let mistakes = parse(text).unwrap_err();
-        assert_eq!(mistakes.len(), 2);
-        assert!(mistakes.iter().all(|mistake| mistake.line == 1));
+        let places: Vec<_> =
+            mistakes.iter().map(|mistake| (mistake.line, mistake.column)).collect();
+        assert_eq!(places, [(4, 11), (5, 14)]);
         let typo = parse("[[command]]\nnmae = \"x\"\n").unwrap_err();
         assert_eq!((typo[0].line, typo[0].column), (2, 1));
     }

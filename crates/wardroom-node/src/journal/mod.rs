@@ -2,37 +2,30 @@
 //!
 //! One JSON line per event; each line carries the SHA-256 of the line before, so that a line that was
 //! altered, removed or moved shows. A run is executed only after `accepted` is on disk and forgotten
-//! only after `recorded` is: this is what makes «exactly once» true through any crash.
+//! only after `recorded` is written: this is what makes «exactly once» true through any crash.
+//!
+//! Neither values nor output stand in it. Short outputs wait in the outbox beside it until they are
+//! recorded, long ones in files of their own.
 
 mod chain;
+mod line;
+mod outbox;
 mod writer;
 
-pub use chain::{ChainFault, verify};
-pub use writer::{Journal, JournalError};
+pub use chain::{ChainFault, Verified, files, verify};
+pub use line::Line;
+pub use writer::{Journal, JournalError, Opened};
 
-use serde::{Deserialize, Serialize};
 use wardroom_wire::link::ResultShape;
 
-/// The longest output that is kept inside the journal rather than in a file of its own, in bytes.
+/// The longest output that waits in the outbox rather than in a file of its own, in bytes.
 pub const INLINE_BYTES_MAX: usize = 16 * 1024;
 
-/// A line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Line {
-    /// Counts lines from 0 over the node's life.
-    pub seq: u64,
-    /// SHA-256 of the line before, hexadecimal; of nothing for the first.
-    pub prev: String,
-    /// When, RFC 3339.
-    pub at: String,
-    /// What.
-    #[serde(flatten)]
-    pub event: Event,
-}
+/// Pieces of output: whether on standard error, and the bytes.
+pub type Pieces = Vec<(bool, Vec<u8>)>;
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// The journal was opened by a new process.
     Opened {
@@ -47,10 +40,8 @@ pub enum Event {
         run: String,
         /// Its fencing token.
         fence: i64,
-        /// The command.
-        command: String,
-        /// SHA-256 over the values, hexadecimal; never the values.
-        parameters_digest: String,
+        /// What is run.
+        asked: Asked,
     },
     /// A run was refused; nothing was executed.
     Refused {
@@ -63,19 +54,28 @@ pub enum Event {
         /// Why, as a code.
         code: String,
     },
+    /// The program was executed.
+    Started {
+        /// The run.
+        run: String,
+        /// Its fencing token.
+        fence: i64,
+    },
+    /// A newer lease took over a run that is held already.
+    Adopted {
+        /// The run.
+        run: String,
+        /// The newer fencing token.
+        fence: i64,
+    },
     /// A run is over.
     Finished {
         /// The run.
         run: String,
         /// Its fencing token.
         fence: i64,
-        /// How it ended.
-        result: Box<ResultShape>,
-        /// How many pieces of output there were.
-        chunks: u32,
-        /// The pieces, where they are short: whether on standard error, and base64.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        output: Vec<(bool, String)>,
+        /// How.
+        end: Box<Finish>,
     },
     /// The orchestrator has the end of the run, or does not want it: it is forgotten.
     Recorded {
@@ -83,9 +83,33 @@ pub enum Event {
         run: String,
         /// Its fencing token.
         fence: i64,
-        /// The orchestrator refused it because another lease is current.
+        /// The orchestrator refused it because it is over or another lease is current.
         discarded: bool,
     },
+    /// A run that was open when the file before this one was closed.
+    Carried(Box<OpenRun>),
+}
+
+/// What a run is, as far as the log may tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The command.
+    pub command: String,
+    /// Digest of its definition.
+    pub definition: String,
+    /// SHA-256 over the values; never the values.
+    pub parameters: String,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finish {
+    /// As it is told to the orchestrator.
+    pub result: ResultShape,
+    /// How many pieces of output there were.
+    pub chunks: u32,
+    /// Whether they are in a file of their own rather than in the outbox.
+    pub in_file: bool,
 }
 
 /// A run that is not recorded yet.
@@ -95,10 +119,10 @@ pub struct OpenRun {
     pub run: String,
     /// Its fencing token.
     pub fence: i64,
-    /// How it ended, how many pieces of output there were, and the short ones themselves.
-    pub finished: Option<Finished>,
+    /// What is run.
+    pub asked: Asked,
+    /// How it ended, if it has.
+    pub finished: Option<Finish>,
+    /// Its output, where it is short.
+    pub output: Pieces,
 }
-
-/// How a run ended, how many pieces of output there were, and the short ones themselves: whether on
-/// standard error, and base64.
-pub type Finished = (ResultShape, u32, Vec<(bool, String)>);

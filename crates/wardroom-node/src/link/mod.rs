@@ -65,7 +65,7 @@ async fn open(identity: &Identity, token: &str) -> anyhow::Result<Socket> {
         .insert("sec-websocket-protocol", HeaderValue::from_static(LINK_SUBPROTOCOL));
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER_BYTES)
-        .write_buffer_size(0)
+        .write_buffer_size(BUFFER_BYTES)
         .max_write_buffer_size(4 * FRAME_BYTES_MAX)
         .max_message_size(Some(FRAME_BYTES_MAX))
         .max_frame_size(Some(FRAME_BYTES_MAX));

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use wardroom_wire::link::{NodeFrame, Stream};
 
+/// Pieces of a run's output that may travel before the orchestrator says that it has them.
+const WINDOW: u32 = 64;
+
 /// Where frames go while a connection is open.
 pub type Outgoing = mpsc::Sender<NodeFrame>;
 
@@ -17,10 +20,11 @@ pub struct Wire {
     pub outgoing: Option<Outgoing>,
 }
 
-/// What was said on a connection about the run.
+/// What was said on a connection, and under a lease, about the run.
 #[derive(Default)]
 struct Said {
     connection: u64,
+    lease: u64,
     started: bool,
     next: u32,
     finished: bool,
@@ -32,17 +36,8 @@ impl Held {
         let mut said = Said::default();
         loop {
             let wire = wires.borrow_and_update().clone();
-            let moved = match (&wire.outgoing, self.state().wanted) {
-                (Some(_), Some(from)) => {
-                    if said.connection != wire.number {
-                        said = Said { connection: wire.number, next: from, ..Said::default() };
-                    }
-                    true
-                }
-                _ => false,
-            };
-            if moved
-                && let (Some(frame), Some(outgoing)) = (self.next_frame(&mut said), &wire.outgoing)
+            if let Some(outgoing) = &wire.outgoing
+                && let Some(frame) = self.next_frame(&mut said, wire.number)
             {
                 tokio::select! {
                     () = self.forget.cancelled() => return,
@@ -58,45 +53,45 @@ impl Held {
     }
 
     /// The next frame that this connection has not had.
-    fn next_frame(&self, said: &mut Said) -> Option<NodeFrame> {
-        let (started_at, finished) = {
+    fn next_frame(&self, said: &mut Said, connection: u64) -> Option<NodeFrame> {
+        let (fence, started_at, finished, recorded) = {
             let state = self.state();
-            (state.started_at.clone(), state.finished.clone())
+            if !state.accepted {
+                return None;
+            }
+            if (said.connection, said.lease) != (connection, state.lease) {
+                *said = Said { connection, lease: state.lease, ..Said::default() };
+            }
+            (state.fence, state.started_at.clone(), state.finished.clone(), state.recorded)
         };
+        let run = || self.run.clone();
         // A run that is over tells its start with its end.
         if !said.started
             && finished.is_none()
             && let Some(at) = started_at
         {
             said.started = true;
-            return Some(self.started_frame(at));
+            return Some(NodeFrame::Started { run: run(), fence, at });
         }
-        match self.output.piece(said.next) {
-            Ok(Some((stderr, data))) => {
-                let seq = said.next;
-                said.next += 1;
-                let stream = if stderr { Stream::Stderr } else { Stream::Stdout };
-                return Some(NodeFrame::Output {
-                    run: self.run.clone(),
-                    fence: self.fence,
-                    seq,
-                    stream,
-                    data,
-                });
-            }
-            Ok(None) => {}
-            Err(error) => {
-                tracing::error!(%error, run = self.run, "kept output can't be read");
-                return None;
+        said.next = said.next.max(recorded);
+        if said.next - recorded < WINDOW {
+            match self.output.piece(said.next) {
+                Ok(Some((stderr, data))) => {
+                    let seq = said.next;
+                    said.next += 1;
+                    let stream = if stderr { Stream::Stderr } else { Stream::Stdout };
+                    return Some(NodeFrame::Output { run: run(), fence, seq, stream, data });
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::error!(%error, run = self.run, "kept output can't be read");
+                    return None;
+                }
             }
         }
-        let result = finished.filter(|_| !said.finished)?;
+        let chunks = self.output.chunks();
+        let result = finished.filter(|_| !said.finished && said.next == chunks)?;
         said.finished = true;
-        Some(NodeFrame::Finished {
-            run: self.run.clone(),
-            fence: self.fence,
-            chunks: said.next,
-            result,
-        })
+        Some(NodeFrame::Finished { run: run(), fence, chunks, result })
     }
 }
