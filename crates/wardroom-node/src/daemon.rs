@@ -110,6 +110,8 @@ impl Daemon {
             () = stop => Ok(()),
         };
         daemon.held.borrow().values().for_each(|held| held.cancel.cancel());
+        // Stays where a run is still in it; the next start takes it out.
+        let _ = std::fs::remove_dir(&daemon.runner.scratch);
         drop(lock);
         outcome
     }

@@ -6,6 +6,11 @@ use super::{
     spec::{Ability, FailCode, Said, Spec},
     sys::{self, Fork},
 };
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+};
 use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeSet,
@@ -49,11 +54,11 @@ fn launch() -> i32 {
     }
 }
 
-fn say(socket: &mut File, said: &Said) {
+/// Whether the daemon could be told; one that is gone hears nothing more.
+fn say(socket: &mut File, said: &Said) -> bool {
     let mut line = serde_json::to_vec(said).unwrap_or_default();
     line.push(b'\n');
-    // A daemon that is gone hears nothing more; the namespace dies with its launcher.
-    let _ = socket.write_all(&line);
+    socket.write_all(&line).is_ok()
 }
 
 /// Reads the specification and puts the descriptors in order: nothing of the daemon's stays open.
@@ -110,15 +115,30 @@ fn build(spec: &Spec, socket: &mut File) -> Result<i32, Failed> {
         }
         Fork::Parent(pid) => {
             // The pipes' other ends must see their end when the sandbox does, not when this does.
-            let _ = sys::close_from(0);
-            loop {
-                match sys::wait_any() {
-                    Ok(reaped) if reaped.pid == pid => return Ok(reaped.code.unwrap_or(124)),
-                    Ok(_) => {}
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(_) => return Ok(124),
-                }
-            }
+            drop((sys::own(1), sys::own(2)));
+            Ok(oversee(pid, socket))
+        }
+    }
+}
+
+/// Waits until the first process ends, or the daemon closes its end of the socket, which ends it. It
+/// is killed and waited for here because its parent hears of its end only when all of its namespace
+/// is gone; who only killed this process would not know when that is.
+fn oversee(first: i32, socket: &File) -> i32 {
+    if let Some(pid) = Pid::from_raw(first)
+        && let Ok(handle) = pidfd_open(pid, PidfdFlags::empty())
+    {
+        let mut awaited = [PollFd::new(&handle, PollFlags::IN), PollFd::new(socket, PollFlags::IN)];
+        while matches!(poll(&mut awaited, None), Err(Errno::INTR)) {}
+        // One that has ended already is past hearing it.
+        let _ = pidfd_send_signal(&handle, Signal::KILL);
+    }
+    loop {
+        match sys::wait_any() {
+            Ok(reaped) if reaped.pid == first => return reaped.code.unwrap_or(124),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return 124,
         }
     }
 }
@@ -202,7 +222,10 @@ fn first_process(spec: &Spec, socket: &mut File, mut enforced: BTreeSet<Ability>
             return 125;
         }
     }
-    say(socket, &Said::Started { enforced });
+    if !say(socket, &Said::Started { enforced }) {
+        // Died before this process could ask to die with its parent: nobody watches the program.
+        return 124;
+    }
     loop {
         match sys::wait_any() {
             Ok(reaped) if reaped.pid == program => {

@@ -197,21 +197,27 @@ impl Sandbox {
                 && cpu_ms >= self.spec.limits.cpu_seconds_max.saturating_mul(1000))
     }
 
-    /// Kills the launcher, and with it the sandbox's first process and so all of its namespace.
+    /// Ends the sandbox; where it is a process namespace, nothing of it is left when this returns.
     async fn end_all(&mut self) {
-        let pid = self
-            .child
-            .id()
-            .and_then(|pid| i32::try_from(pid).ok())
-            .and_then(rustix::process::Pid::from_raw);
-        if let Some(pid) = pid {
-            // Where there is no process namespace, the session's group is the next best.
+        if self.enforced.contains(&Ability::PidNamespace) {
+            // The launcher kills the namespace and ends once it is empty.
+            let _ = self.socket.get_mut().shutdown().await;
+        } else {
+            self.kill_group();
+        }
+        if timeout(KILL_TIMEOUT, self.child.wait()).await.is_err() {
+            tracing::error!(program = %self.spec.program.display(), "a sandbox did not die within 10 s");
+            self.kill_group();
+        }
+    }
+
+    /// Kills the launcher and the session that it began: the next best where there is no namespace.
+    fn kill_group(&mut self) {
+        let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok());
+        if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
             let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
         }
         let _ = self.child.start_kill();
-        if timeout(KILL_TIMEOUT, self.child.wait()).await.is_err() {
-            tracing::error!(program = %self.spec.program.display(), "a sandbox did not die within 10 s");
-        }
     }
 }
 

@@ -20,7 +20,7 @@ async fn a_node_enrols_keeps_its_secrets_private_and_opens_its_link() {
     assert_eq!(mode("key.pk8"), 0o600);
     let kept: serde_json::Value =
         serde_json::from_slice(&fs::read(machine.path("data/node.json")).unwrap()).unwrap();
-    assert_eq!(kept["node"], crate::fake::NODE);
+    assert_eq!(kept["node"], *crate::fake::NODE);
     assert_eq!(fs::read_to_string(machine.path("data/authority.pem")).unwrap(), fake.authority);
     // The join token is spent and must not lie about.
     assert!(!kept.to_string().contains("wrj_"));

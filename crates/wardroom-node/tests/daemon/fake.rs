@@ -8,7 +8,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, LazyLock, Mutex, MutexGuard},
     time::Duration,
 };
 use tokio::{
@@ -35,8 +35,9 @@ use wardroom_wire::link::{
 
 /// How long a test waits for anything before it fails.
 pub const PATIENCE: Duration = Duration::from_secs(30);
-/// The one node that this orchestrator knows.
-pub const NODE: &str = "node_0123456789ab7def8123456789abcdef";
+/// The one node that this orchestrator knows: another one for each test's process: a machine's daemons share /var/tmp.
+pub static NODE: LazyLock<String> =
+    LazyLock::new(|| format!("node_0123456789ab7def8123{:012x}", std::process::id()));
 const JOIN_ID: &str = "00112233445566778899aabbccddeeff";
 
 pub type Socket = WebSocketStream<TlsStream<TcpStream>>;
@@ -294,12 +295,12 @@ fn request(path: &str, body: &[u8], book: &mut Book, authority: &str) -> Result<
                 return Err("another token".into());
             }
             (book.public_key, book.name) = (key, asked.name);
-            let answer = EnrolResponse { node: NODE.into(), authority: authority.into() };
+            let answer = EnrolResponse { node: NODE.clone(), authority: authority.into() };
             serde_json::to_string(&answer).map_err(form)
         }
         CHALLENGE_PATH => {
             let asked: ChallengeRequest = serde_json::from_slice(body).map_err(form)?;
-            if asked.node != NODE {
+            if asked.node != *NODE {
                 return Err("another node".into());
             }
             let challenge = format!("challenge-{}-{}", book.tokens_issued, book.challenges.len());

@@ -38,7 +38,10 @@ async fn the_export_tells_what_ran_and_what_was_refused_without_values() {
     let text = String::from_utf8(output.stdout).unwrap();
     let mut lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let header = lines.next().unwrap();
-    assert_eq!((&header["format"], &header["node"]), (&json!("wardroom-node-log/1"), &json!(NODE)));
+    assert_eq!(
+        (&header["format"], &header["node"]),
+        (&json!("wardroom-node-log/1"), &json!(*NODE))
+    );
     let lines: Vec<Value> = lines.collect();
     assert!(lines.iter().all(|line| line["run"].is_string()
         && line["fence"].is_i64()

@@ -18,7 +18,7 @@ const TOKEN_BYTES_MAX: u64 = 4096;
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Globals {
-    /// The orchestrator's address, such as https://wardroom.example:4000
+    /// The orchestrator's address, as `https://HOST:PORT`
     #[arg(long, global = true, env = "WARDROOM_SERVER", value_name = "URL")]
     pub(crate) server: Option<String>,
     /// The authority's certificate (PEM); nothing else is trusted then
