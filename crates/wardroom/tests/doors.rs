@@ -99,6 +99,7 @@ async fn a_wrong_host_a_large_body_and_bad_json_are_refused_before_anything_else
         .await;
     if let Ok(large) = large {
         assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(large.headers()["connection"], "close");
     }
     for body in [
         "",

@@ -4,7 +4,7 @@ use crate::{App, error::ApiError, ui};
 use axum::{
     Router,
     extract::{MatchedPath, Request},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -107,6 +107,7 @@ async fn edge_of(app: Arc<App>, mut request: Request, next: Next) -> Response {
     let cors = allowed_origin(&app, request.headers());
     let preflight = method == Method::OPTIONS && cors.is_some();
     let page = Page::of(&request, door);
+    let one_at_a_time = request.version() <= Version::HTTP_11;
     let mut response = if !names_own_host(&app, &request) {
         ApiError::say(ErrorCode::WrongHost, "The request names a host that is not this server's.")
             .into_response()
@@ -121,6 +122,10 @@ async fn edge_of(app: Arc<App>, mut request: Request, next: Next) -> Response {
     let status = response.status();
     response = finish(&app, response, &info, &page, &span);
     dress(response.headers_mut(), &info, cors, preflight);
+    if status == StatusCode::PAYLOAD_TOO_LARGE && one_at_a_time {
+        // The rest of the body is not read, so nothing can follow it: the client must know.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     app.metrics.request(method.as_str(), &route, status.as_u16(), begun.elapsed());
     tracing::debug!(parent: &span, route, status = status.as_u16(), ms = begun.elapsed().as_millis(), "answered");
     response
