@@ -291,7 +291,9 @@ fn lock(data: &Path) -> anyhow::Result<std::fs::File> {
         .write(true)
         .open(&path)
         .with_context(|| format!("{} can't be opened", path.display()))?;
-    file.try_lock()
+    // Of the process, where `flock` would be of the open file: a child that was being forked when the
+    // daemon was killed would keep that a little longer.
+    rustix::fs::fcntl_lock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
         .map_err(|_| anyhow::anyhow!("another wardroom-node runs with {}", data.display()))?;
     Ok(file)
 }

@@ -2,7 +2,7 @@
 //! where what happened is unknown.
 
 use crate::{
-    fake::{Conn, Fake, run},
+    fake::{Conn, Fake, PATIENCE, run},
     machine::Machine,
 };
 use serde_json::json;
@@ -153,6 +153,16 @@ async fn a_run_in_progress_at_a_crash_ends_as_interrupted() {
     let mut conn = fake.link().await;
     conn.offer(&run(1), 2, "count", json!({"tag": "a", "seconds": "3600"})).await;
     conn.until(|frame| matches!(frame, NodeFrame::Started { .. }).then_some(())).await;
+    // The program was executed; now it has also got as far as to count itself.
+    let counted = async {
+        while machine.counted().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, counted).await.unwrap();
+    let second = machine.tool(&["run", "--data", &machine.data()]).await;
+    assert!(!second.status.success());
+    assert!(String::from_utf8_lossy(&second.stderr).contains("another wardroom-node runs with"));
     machine.kill();
     drop(conn);
     machine.start(&[]);
