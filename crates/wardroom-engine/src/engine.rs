@@ -80,6 +80,11 @@ impl Engine {
         &*self.rng
     }
 
+    /// The same, for work on other threads.
+    pub fn rng_shared(&self) -> Arc<dyn Rng> {
+        Arc::clone(&self.rng)
+    }
+
     /// The clock.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock

@@ -9,6 +9,7 @@ use wardroom_core::{
     audit::{AuditDraft, AuditOutcome},
     change::{Change, Write},
     identity::{ApiToken, Session, User},
+    store::StoreError,
 };
 use wardroom_trust::{
     password::{PasswordHasher, Verdict},
@@ -72,20 +73,29 @@ pub(crate) async fn check_password(
         if name.len() <= 64 { app.engine.store().lookup_user_by_name(name).await? } else { None };
     let too_long = password.expose_secret().len() > PASSWORD_BYTES_MAX;
     let phc = found.as_ref().map(|user| user.password_hash.clone());
-    let verdict = app
+    let rng = app.engine.rng_shared();
+    let (verdict, renewed) = app
         .passwords
         .run(move |hasher| match phc {
-            Some(phc) if !too_long => hasher.verify(&password, &phc),
-            _ => hasher.verify_nobody(&password),
+            Some(phc) if !too_long => {
+                let verdict = hasher.verify(&password, &phc);
+                // Only now is the password at hand to be hashed at today's cost.
+                let renewed = (verdict == Verdict::Accepted { rehash_needed: true })
+                    .then(|| hasher.hash(&password, &*rng));
+                (verdict, renewed)
+            }
+            _ => (hasher.verify_nobody(&password), None),
         })
         .await?;
     match (found, verdict) {
-        (Some(user), Verdict::Accepted { rehash_needed }) if !user.disabled => {
-            if rehash_needed {
-                tracing::info!(user = %user.id, "the password's hash has old parameters; it is renewed when the password is next set");
+        (Some(user), Verdict::Accepted { .. }) if !user.disabled => match renewed {
+            Some(Ok(phc)) => keep_renewed(app, info, user, phc).await,
+            Some(Err(error)) => {
+                tracing::warn!(user = %user.id, %error, "the password's hash could not be renewed");
+                Ok(user)
             }
-            Ok(user)
-        }
+            None => Ok(user),
+        },
         _ => {
             let audit = AuditDraft::event(
                 "auth.sign_in",
@@ -101,6 +111,31 @@ pub(crate) async fn check_password(
             app.refusals.record(app, audit).await?;
             Err(ApiError::say(ErrorCode::SignInFailed, "The name or the password is wrong."))
         }
+    }
+}
+
+/// Keeps a hash of the same password at today's cost.
+async fn keep_renewed(
+    app: &App,
+    info: &RequestInfo,
+    user: User,
+    phc: String,
+) -> Result<User, ApiError> {
+    let renewed = User { version: user.version + 1, password_hash: phc, ..user.clone() };
+    let mut audit = AuditDraft::event(
+        "auth.password_hash_renewed",
+        &Principal::System,
+        &info.origin(),
+        app.engine.now(),
+    )
+    .on(user.id);
+    audit.0.actor = user.id.to_string();
+    let change = Change::recorded(audit).write(Write::UpdateUser(renewed.clone()));
+    match app.engine.store().commit(change).await {
+        Ok(_) => Ok(renewed),
+        // Somebody changed the account meanwhile: the next sign-in tries again.
+        Err(StoreError::Conflict(_)) => Ok(user),
+        Err(error) => Err(error.into()),
     }
 }
 

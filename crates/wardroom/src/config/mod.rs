@@ -8,12 +8,14 @@ use std::{
     collections::BTreeMap,
     fs,
     net::SocketAddr,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
 };
 use wardroom_server::Limits;
 use wardroom_store::{Options, TlsMode};
+use wardroom_trust::password::Cost;
 
 /// The settings in force, by name.
 #[derive(Debug, Clone)]
@@ -61,6 +63,8 @@ impl Config {
         self.address("listen_nodes")?;
         self.address("listen_metrics")?;
         self.token_ttl()?;
+        self.password_cost()?;
+        self.limits()?;
         self.flag("tls12")?;
         let metrics = self.address("listen_metrics")?;
         if metrics.is_some_and(|address| !address.ip().is_loopback())
@@ -105,6 +109,18 @@ impl Config {
         self.parsed(name)?.with_context(|| format!("the setting {name} is missing"))
     }
 
+    fn within<T>(&self, name: &str, bounds: RangeInclusive<T>) -> anyhow::Result<T>
+    where
+        T: FromStr + PartialOrd + std::fmt::Display,
+        T::Err: std::fmt::Display,
+    {
+        let value = self.required(name)?;
+        if !bounds.contains(&value) {
+            bail!("the setting {name} must be {} to {}", bounds.start(), bounds.end());
+        }
+        Ok(value)
+    }
+
     pub(crate) fn address(&self, name: &str) -> anyhow::Result<Option<SocketAddr>> {
         self.parsed(name)
     }
@@ -125,21 +141,29 @@ impl Config {
 
     /// How long nodes' access tokens are good for.
     pub(crate) fn token_ttl(&self) -> anyhow::Result<Duration> {
-        let minutes: u64 = self.required("access_token_expire_minutes")?;
-        if !(1..=60).contains(&minutes) {
-            bail!("access_token_expire_minutes must be 1 to 60");
-        }
+        let minutes: u64 = self.within("access_token_expire_minutes", 1..=60)?;
         Ok(Duration::from_secs(minutes * 60))
+    }
+
+    /// What hashing a password costs: never less than the default.
+    pub(crate) fn password_cost(&self) -> anyhow::Result<Cost> {
+        let least = Cost::default();
+        Ok(Cost {
+            memory_kib: self.within("password_memory_kib", least.memory_kib..=1024 * 1024)?,
+            passes: self.within("password_passes", least.passes..=16)?,
+            ..least
+        })
     }
 
     /// The bounds of the doors.
     pub(crate) fn limits(&self) -> anyhow::Result<Limits> {
         Ok(Limits {
-            connections_max: self.required("connections_max")?,
-            connections_per_address_max: self.required("connections_per_address_max")?,
-            body_bytes_max: self.required("body_bytes_max")?,
-            request_timeout: Duration::from_secs(self.required("request_timeout_seconds")?),
-            session_ttl: Duration::from_secs(self.required::<u64>("session_minutes")? * 60),
+            connections_max: self.within("connections_max", 1..=1_000_000)?,
+            connections_per_address_max: self
+                .within("connections_per_address_max", 1..=1_000_000)?,
+            body_bytes_max: self.within("body_bytes_max", 4096..=64 * 1024 * 1024)?,
+            request_timeout: Duration::from_secs(self.within("request_timeout_seconds", 1..=600)?),
+            session_ttl: Duration::from_secs(self.within("session_minutes", 1..=43_200)? * 60),
             ..Limits::default()
         })
     }
@@ -160,8 +184,8 @@ impl Config {
         options.postgres.tls_mode = self.parsed::<TlsMode>("postgres_tls_mode")?;
         options.postgres.tls_ca_file = self.path("postgres_tls_ca_file");
         options.postgres.statement_timeout =
-            Duration::from_secs(self.required("postgres_statement_timeout_seconds")?);
-        options.postgres.connections_max = self.required("postgres_connections_max")?;
+            Duration::from_secs(self.within("postgres_statement_timeout_seconds", 1..=3600)?);
+        options.postgres.connections_max = self.within("postgres_connections_max", 2..=1000)?;
         Ok(options)
     }
 }
@@ -209,6 +233,22 @@ mod tests {
         assert_eq!(config.list("names"), ["a", "b"]);
         fs::write(&file, "lisen = \"127.0.0.1:1\"\n").unwrap();
         assert!(Config::load(folder.path(), None, &[]).unwrap_err().to_string().contains("lisen"));
+    }
+
+    #[test]
+    fn bounds_out_of_reason_are_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, value) in [
+            ("password_passes", "1"),
+            ("password_memory_kib", "64"),
+            ("connections_max", "0"),
+            ("body_bytes_max", "1e9"),
+            ("session_minutes", "307445734561825861"),
+            ("access_token_expire_minutes", "0"),
+        ] {
+            let refused = Config::load(folder.path(), None, &[(name, Some(value.to_owned()))]);
+            assert!(refused.unwrap_err().to_string().contains(name), "{name}");
+        }
     }
 
     #[test]

@@ -112,6 +112,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How long a node's access token is good for: 1 to 60.",
     ),
     setting("session_minutes", Some("720"), "How long a browser session lasts."),
+    setting(
+        "password_memory_kib",
+        Some("19456"),
+        "Memory of an Argon2id password hash, in KiB: 19456 to 1048576. Raised, each hash is renewed at its account's next sign-in.",
+    ),
+    setting("password_passes", Some("2"), "Passes of an Argon2id password hash: 2 to 16."),
     setting("connections_max", Some("20000"), "Open connections, all together, per listener."),
     setting(
         "connections_per_address_max",

@@ -23,7 +23,7 @@ use wardroom_trust::{
     authority::Authority,
     checkpoint::CheckpointSigner,
     keyring::{self, KeyRing},
-    password::{self, Cost, PasswordHasher},
+    password::{self, PasswordHasher},
     seal::Sealer,
 };
 use zeroize::Zeroizing;
@@ -98,7 +98,7 @@ pub(crate) async fn create(data: &Path, config: &Config) -> anyhow::Result<PathB
         ("challenge_key", random().to_vec()),
     ];
     let password = password::generate(&SystemRng);
-    let hasher = PasswordHasher::new(Cost::default(), &SystemRng)?;
+    let hasher = PasswordHasher::new(config.password_cost()?, &SystemRng)?;
     let admin = User {
         id: UserId::new(now, &SystemRng),
         version: 1,

@@ -18,7 +18,7 @@ use wardroom_server::{App, AppParts, Listener, serve_metrics};
 use wardroom_trust::{
     ambient::{SystemClock, SystemRng},
     node_token::{Challenges, NodeTokens},
-    password::{Cost, PasswordHasher},
+    password::PasswordHasher,
     policy::Policy,
     tls::server_config,
 };
@@ -82,7 +82,7 @@ pub(crate) async fn start(data: &Path, config: &Config) -> anyhow::Result<Runnin
     let app = App::new(AppParts {
         engine: engine.clone(),
         policy: Arc::new(policy(config)?),
-        passwords: PasswordHasher::new(Cost::default(), &SystemRng)?,
+        passwords: PasswordHasher::new(config.password_cost()?, &SystemRng)?,
         node_tokens: NodeTokens::new(&installation.node_token_seed, config.token_ttl()?)?,
         challenges: Challenges::shared(&installation.challenge_key),
         authority_pem: installation.authority.certificate_pem(),

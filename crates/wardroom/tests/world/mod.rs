@@ -6,7 +6,18 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
+};
+use wardroom_core::{
+    Clock as _, Origin, Principal, UserId,
+    audit::AuditDraft,
+    change::{Change, Write},
+    identity::{Role, User},
+};
+use wardroom_trust::{
+    ambient::{SystemClock, SystemRng},
+    password::{Cost, PasswordHasher},
 };
 
 /// How long anything may take before a test gives up on it.
@@ -110,15 +121,59 @@ impl World {
             reqwest::Client::builder().tls_backend_preconfigured(tls).build().expect("a client");
     }
 
+    /// Another setting, from the next start on.
+    pub fn set(&mut self, setting: &str) {
+        self.args.extend(["--set".to_owned(), setting.to_owned()]);
+    }
+
+    /// The administrator's first password.
+    pub fn password(&self) -> String {
+        let password = fs::read_to_string(self.data().join("admin-password"));
+        password.expect("the password").trim().to_owned()
+    }
+
     async fn sign_in(&mut self) {
-        let password =
-            fs::read_to_string(self.data().join("admin-password")).expect("the password");
-        let body = json!({"name": "admin", "password": password.trim(), "token_name": "test"});
+        self.token = self.sign_in_as("admin", &self.password()).await;
+    }
+
+    /// A token of an account.
+    pub async fn sign_in_as(&self, name: &str, password: &str) -> String {
+        let body = json!({"name": name, "password": password, "token_name": "test"});
         let answer =
             self.client.post(self.at("/api/v1/login")).json(&body).send().await.expect("an answer");
         assert_eq!(answer.status(), 201);
         let answer: Value = answer.json().await.expect("JSON");
-        self.token = answer["secret"].as_str().expect("a secret").to_owned();
+        answer["secret"].as_str().expect("a secret").to_owned()
+    }
+
+    /// A new account, put into the database while the orchestrator is down.
+    pub async fn add_account(&mut self, name: &str, role: Role, password: &str) {
+        self.kill_orchestrator();
+        let (rng, now) = (SystemRng, SystemClock.now());
+        let hasher = PasswordHasher::new(Cost::default(), &rng).expect("a hasher");
+        let user = User {
+            id: UserId::new(now, &rng),
+            version: 1,
+            name: name.to_owned(),
+            role,
+            password_hash: hasher.hash(&password.to_owned().into(), &rng).expect("a hash"),
+            disabled: false,
+            created_at: now,
+            password_changed_at: now,
+        };
+        let options = wardroom_store::Options::new(format!(
+            "sqlite://{}",
+            self.data().join("wardroom.db").display()
+        ));
+        let store = wardroom_store::open(&options, Arc::new(wardroom_store::testing::Deaf));
+        let store = store.await.expect("the database");
+        let audit = AuditDraft::event("user.create", &Principal::System, &Origin::CONSOLE, now);
+        store
+            .commit(Change::recorded(audit.on(user.id)).write(Write::AddUser(user)))
+            .await
+            .expect("the account is added");
+        drop(store);
+        self.restart().await;
     }
 
     /// Enrols a node with a real join token and starts it.
@@ -183,6 +238,11 @@ impl World {
                 .then_some(())
         })
         .await;
+    }
+
+    /// What the orchestrator has logged since its start.
+    pub fn logged(&self) -> String {
+        fs::read_to_string(self.folder.path().join("orchestrator.log")).unwrap_or_default()
     }
 
     /// Kill -9.
