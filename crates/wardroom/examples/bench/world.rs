@@ -120,7 +120,9 @@ impl World {
             let node: Value = self.get("/api/v1/nodes/local").await?;
             self.node_id = node.get("id").and_then(Value::as_str).map(str::to_owned);
             let offers = node.get("commands").and_then(Value::as_u64).unwrap_or(0);
-            if offers > 0 && node.get("state").and_then(Value::as_str) == Some("online") {
+            let state = node.get("state").and_then(Value::as_str);
+            let reported = node.get("report").is_some_and(|report| !report.is_null());
+            if offers > 0 && reported && state == Some("online") {
                 return Ok(());
             }
             ensure!(begun.elapsed() < PATIENCE, "the node never came online");
