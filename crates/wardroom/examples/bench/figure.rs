@@ -103,7 +103,7 @@ pub(crate) fn table(figures: &[Figure]) -> String {
 }
 
 /// The same as JSON, with the machine that it was measured on.
-pub(crate) fn document(figures: &[Figure]) -> serde_json::Value {
+pub(crate) fn document(figures: &[Figure], load: &str) -> serde_json::Value {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu
         .lines()
@@ -114,6 +114,13 @@ pub(crate) fn document(figures: &[Figure]) -> serde_json::Value {
         "cpus": std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         "cpu": model,
         "kernel": kernel.trim(),
+        "load_before": load,
     });
     json!({"machine": machine, "figures": figures})
+}
+
+/// How busy the machine is: what else runs on it takes from every figure.
+pub(crate) fn load() -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
 }

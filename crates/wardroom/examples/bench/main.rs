@@ -78,6 +78,8 @@ async fn main() -> anyhow::Result<()> {
     // The client that stands in until the authority is known wants a provider.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let files = process::raise_files();
+    let load = figure::load();
+    let _ = writeln!(io::stderr(), "load average before: {load}");
     let mut figures = Vec::new();
     for measure in Measure::value_variants() {
         if !arguments.only.is_empty() && !arguments.only.contains(measure) {
@@ -90,7 +92,7 @@ async fn main() -> anyhow::Result<()> {
     }
     writeln!(io::stdout(), "{}", figure::table(&figures))?;
     if let Some(path) = &arguments.json {
-        let text = serde_json::to_string_pretty(&figure::document(&figures))? + "\n";
+        let text = serde_json::to_string_pretty(&figure::document(&figures, &load))? + "\n";
         std::fs::write(path, text)
             .with_context(|| format!("{} can't be written", path.display()))?;
     }
