@@ -15,9 +15,6 @@ use std::{
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// The name of the one real node.
 pub(crate) const NODE: &str = "local";
-/// The real process that is measured: nothing but being started in the sandbox.
-const TRUE: &str = "\n[[command]]\nname = \"true\"\ndescription = \"Does nothing, successfully\"\nprogram = \"/usr/bin/true\"\n";
-
 /// A running installation in a folder of its own.
 pub(crate) struct World {
     folder: tempfile::TempDir,
@@ -103,7 +100,7 @@ impl World {
         let program = program("wardroom-node")?;
         let list = self.folder.path().join("commands.toml");
         let sample = command(&program).arg("sample").stdout(Stdio::piped()).output()?;
-        fs::write(&list, [sample.stdout, TRUE.into()].concat())?;
+        fs::write(&list, sample.stdout)?;
         let secret = self.join_token().await?;
         let joined = command(&program)
             .args(["join", "--server", &self.url, "--token", &secret, "--name", NODE, "--data"])
