@@ -188,7 +188,8 @@ impl Wire {
     }
 }
 
-#[tokio::test]
+// The programs are waited for on one thread while the wire carries on another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_goes_away_is_told_of_and_nothing_is_lost_when_it_comes_back() {
     let test = postgres().await;
     let url = test.options.url.clone();

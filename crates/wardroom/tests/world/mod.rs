@@ -10,10 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 use wardroom_core::{
-    Clock as _, Origin, Principal, UserId,
+    Clock as _, Origin, Principal, Role, UserId,
     audit::AuditDraft,
     change::{Change, Write},
-    identity::{Role, User},
+    identity::User,
 };
 use wardroom_trust::{
     ambient::{SystemClock, SystemRng},
