@@ -37,7 +37,11 @@ pub(crate) async fn handler(
         })?
         .to_str()
         .ok()
-        .and_then(|tag| tag.trim().trim_matches('"').parse().ok())
+        .and_then(|tag| match tag.trim() {
+            // RFC 9110 §13.1.1: whatever the current version is.
+            "*" => Some(node.version),
+            tag => tag.trim_matches('"').parse().ok(),
+        })
         .ok_or_else(precondition_failed)?;
     let changed =
         ctx.app.engine.set_node_labels(node.id, version, body.labels, allowed.draft(&ctx)).await;

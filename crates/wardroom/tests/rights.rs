@@ -1,0 +1,201 @@
+//! Who may do what, and what is recorded of it, over the real programs.
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    clippy::too_many_lines,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod world;
+
+use reqwest::{Method, Response, StatusCode};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use wardroom_core::Role;
+use world::World;
+
+const PASSWORD: &str = "a password of sixteen";
+
+/// One request that would succeed for an administrator.
+struct Ask {
+    method: &'static str,
+    route: &'static str,
+    path: String,
+    body: Value,
+}
+
+/// Every secured route of the API, aimed at things of an administrator.
+async fn asks(world: &World) -> Vec<Ask> {
+    // One that failed can be replayed.
+    let run = world.submit("read-log", json!({"path": "/var/log/there-is-none"})).await;
+    assert_eq!(world.ended(&run).await["state"], "failed");
+    let join = world.post("/api/v1/join-tokens", json!({})).await["token"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let token = world.get("/api/v1/tokens").await["items"][0]["id"].as_str().unwrap().to_owned();
+    let node = world.get("/api/v1/nodes/local").await["id"].as_str().unwrap().to_owned();
+    let ask = |method, route: &'static str, id: &str, body| Ask {
+        method,
+        route,
+        path: route.replace("{id}", id).replace("{index}", "0"),
+        body,
+    };
+    let submission = json!({"command": "ping", "node": "local"});
+    let question = json!({"action": "run.submit", "role": "admin"});
+    vec![
+        ask("GET", "/api/v1/audit/checkpoint", "", Value::Null),
+        ask("GET", "/api/v1/audit/export", "", Value::Null),
+        ask("GET", "/api/v1/audit/records", "", Value::Null),
+        ask("GET", "/api/v1/audit/records/{index}", "", Value::Null),
+        ask("GET", "/api/v1/audit/records/{index}/proof", "", Value::Null),
+        ask("POST", "/api/v1/audit/verify", "", json!({})),
+        ask("GET", "/api/v1/health", "", Value::Null),
+        ask("GET", "/api/v1/join-tokens", "", Value::Null),
+        ask("POST", "/api/v1/join-tokens", "", json!({"labels": {}})),
+        ask("DELETE", "/api/v1/join-tokens/{id}", &join, Value::Null),
+        ask("GET", "/api/v1/nodes", "", Value::Null),
+        ask("GET", "/api/v1/nodes/{id}", &node, Value::Null),
+        ask("PATCH", "/api/v1/nodes/{id}", &node, json!({"labels": {"taken": "yes"}})),
+        ask("POST", "/api/v1/nodes/{id}/disable", &node, Value::Null),
+        ask("POST", "/api/v1/nodes/{id}/enable", &node, Value::Null),
+        ask("GET", "/api/v1/overview", "", Value::Null),
+        ask("GET", "/api/v1/policy", "", Value::Null),
+        ask("POST", "/api/v1/policy/explain", "", question),
+        ask("POST", "/api/v1/runs", "", submission),
+        ask("GET", "/api/v1/runs/{id}", &run, Value::Null),
+        ask("GET", "/api/v1/runs/{id}/output", &run, Value::Null),
+        ask("POST", "/api/v1/runs/{id}/cancel", &run, Value::Null),
+        ask("POST", "/api/v1/runs/{id}/replay", &run, Value::Null),
+        ask("DELETE", "/api/v1/nodes/{id}", &node, Value::Null),
+        ask("DELETE", "/api/v1/tokens/{id}", &token, Value::Null),
+    ]
+}
+
+async fn send(world: &World, token: &str, ask: &Ask) -> Response {
+    let method = Method::from_bytes(ask.method.as_bytes()).unwrap();
+    let mut request = world.client.request(method, world.at(&ask.path)).bearer_auth(token);
+    if ask.method == "PATCH" || ask.method == "DELETE" {
+        request = request.header("if-match", "*");
+    }
+    if ask.body != Value::Null {
+        request = request.json(&ask.body);
+    }
+    request.send().await.unwrap()
+}
+
+/// What everybody may do for themselves.
+const OWN: [(&str, &str); 6] = [
+    ("GET", "/api/v1/whoami"),
+    ("GET", "/api/v1/runs"),
+    ("GET", "/api/v1/events"),
+    ("GET", "/api/v1/tokens"),
+    ("POST", "/api/v1/tokens"),
+    ("POST", "/api/v1/logout"),
+];
+
+#[tokio::test]
+async fn a_customer_reaches_nothing_of_others_and_changes_nothing() {
+    let mut world = World::new().await;
+    world.add_account("carla", Role::Customer, PASSWORD).await;
+    world.until_node("online").await;
+    let asks = asks(&world).await;
+    let document = world.get("/api/openapi.json").await;
+    let secured: BTreeSet<(String, String)> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(path, operations)| {
+            let operations = operations.as_object().unwrap().iter();
+            operations
+                .filter(|(_, operation)| operation["security"] != json!([{}]))
+                .map(|(method, _)| (method.to_uppercase(), path.clone()))
+        })
+        .collect();
+    let tried: BTreeSet<(String, String)> = asks
+        .iter()
+        .map(|ask| (ask.method, ask.route))
+        .chain(OWN)
+        .map(|(method, route)| (method.to_owned(), route.to_owned()))
+        .collect();
+    assert_eq!(secured, tried, "a route is not tried here");
+
+    let carla = world.sign_in_as("carla", PASSWORD).await;
+    for ask in &asks {
+        let answer = send(&world, &carla, ask).await;
+        let status = answer.status();
+        assert!(
+            status == StatusCode::FORBIDDEN || status == StatusCode::NOT_FOUND,
+            "{} {}: {status} {}",
+            ask.method,
+            ask.path,
+            answer.text().await.unwrap()
+        );
+    }
+    let runs: Value = world
+        .client
+        .get(world.at("/api/v1/runs"))
+        .bearer_auth(&carla)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(runs["items"], json!([]));
+    let node = world.get("/api/v1/nodes/local").await;
+    assert!(node["state"] == "online" && node["labels"]["taken"] == Value::Null, "{node}");
+    assert_eq!(world.get("/api/v1/runs").await["items"].as_array().unwrap().len(), 1);
+    assert_eq!(world.get("/api/v1/join-tokens").await["items"].as_array().unwrap().len(), 2);
+    let refused = world.get("/api/v1/audit/records?outcome=refused&limit=100").await;
+    let administrator = world.get("/api/v1/whoami").await["id"].clone();
+    let by_people = refused["items"].as_array().unwrap().iter().filter(|item| {
+        let actor = &item["record"]["actor"];
+        actor.as_str().unwrap().starts_with("user_") && *actor != administrator
+    });
+    let hers = by_people.count();
+    // Another's token is looked for among one's own: nothing is refused, it is not there.
+    assert_eq!(hers, asks.len() - 1, "refusals that were recorded");
+    world.sound().await;
+}
+
+#[tokio::test]
+async fn every_change_leaves_exactly_one_record_of_who_asked() {
+    let world = World::new().await;
+    let me = world.get("/api/v1/whoami").await["id"].as_str().unwrap().to_owned();
+    let mut changed = 0;
+    for ask in asks(&world).await {
+        // What changes nothing, a run that is over already, and the token that this test goes by.
+        let passed_over = ["/policy/explain", "/runs/{id}/cancel", "/v1/tokens/{id}"]
+            .map(|end| ask.route.ends_with(end));
+        if ask.method == "GET" || passed_over.contains(&true) {
+            continue;
+        }
+        let answer = send(&world, &world.token, &ask).await;
+        let status = answer.status();
+        let request = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+        let said = answer.text().await.unwrap();
+        assert!(status.is_success(), "{} {}: {status} {said}", ask.method, ask.path);
+        let records = world.get("/api/v1/audit/records?limit=100").await;
+        let of_it: Vec<&Value> = records["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| &item["record"])
+            .filter(|record| {
+                record["request"] == request.as_str() && record["actor"] == me.as_str()
+            })
+            .collect();
+        assert_eq!(of_it.len(), 1, "{} {}: {of_it:?}", ask.method, ask.path);
+        assert_eq!(of_it[0]["outcome"], "done");
+        assert!(of_it[0]["policy"].as_str().unwrap().contains("admin-everything"), "{}", of_it[0]);
+        changed += 1;
+    }
+    assert!(changed >= 9, "only {changed} changes were tried");
+}
