@@ -200,7 +200,7 @@ pub(super) fn filters(access: &Access) -> Result<Vec<BpfProgram>, String> {
             clone.push(SeccompRule::new(vec![condition])?);
         }
         rules.insert(libc::SYS_clone, clone);
-        rules.insert(libc::SYS_socket, vec![SeccompRule::new(foreign_families(access)?)?]);
+        rules.insert(libc::SYS_socket, sockets(access)?);
         let injects =
             SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, libc::TIOCSTI)?;
         rules.insert(libc::SYS_ioctl, vec![SeccompRule::new(vec![injects])?]);
@@ -215,17 +215,15 @@ pub(super) fn filters(access: &Access) -> Result<Vec<BpfProgram>, String> {
     made.map_err(|error| error.to_string())
 }
 
-/// Every family that is none of the allowed ones.
-fn foreign_families(access: &Access) -> Result<Vec<SeccompCondition>, seccompiler::BackendError> {
-    let mut allowed = vec![libc::AF_UNIX];
-    if access.network {
-        allowed.extend([libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK]);
+/// The rules by which `socket` is refused; none of them refuses it always.
+fn sockets(access: &Access) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
+    if !access.network {
+        // SECURITY: not even local ones: Landlock does not keep a process from a service's socket file.
+        return Ok(vec![]);
     }
-    allowed
-        .into_iter()
-        .map(|family| {
-            let family = u64::try_from(family).unwrap_or(0);
-            SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, family)
-        })
-        .collect()
+    let foreign = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK].map(|family| {
+        let family = u64::try_from(family).unwrap_or(0);
+        SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, family)
+    });
+    Ok(vec![SeccompRule::new(foreign.into_iter().collect::<Result<_, _>>()?)?])
 }

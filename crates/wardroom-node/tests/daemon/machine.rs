@@ -4,8 +4,8 @@ use crate::fake::{Fake, PATIENCE};
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
@@ -173,6 +173,24 @@ output_kib = 16384
         self.child = Some(child.unwrap());
     }
 
+    /// Starts the daemon as a user without any power, where the tests themselves have some.
+    pub fn start_as_nobody(&mut self) {
+        const NOBODY: u32 = 65_534;
+        if !rustix::process::geteuid().is_root() {
+            return self.start(&[]);
+        }
+        give_away(self.folder.path(), NOBODY);
+        let errors = fs::File::create(self.path("stderr")).unwrap();
+        let mut command = binary();
+        command.uid(NOBODY).gid(NOBODY).current_dir(self.folder.path());
+        let child = command
+            .args(["run", "--data", &self.data()])
+            .stdout(Stdio::null())
+            .stderr(errors)
+            .spawn();
+        self.child = Some(child.unwrap());
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()
     }
@@ -218,6 +236,26 @@ output_kib = 16384
     pub fn logged(&self) -> String {
         fs::read_to_string(self.path("stderr")).unwrap_or_default()
     }
+}
+
+fn give_away(path: &Path, user: u32) {
+    std::os::unix::fs::lchown(path, Some(user), Some(user)).unwrap();
+    if path.is_dir() && !path.is_symlink() {
+        for entry in fs::read_dir(path).unwrap() {
+            give_away(&entry.unwrap().path(), user);
+        }
+    }
+}
+
+/// A process of the user whom commands run as, beside them.
+#[expect(clippy::disallowed_methods, reason = "a process to be attacked")]
+pub fn sleeper() -> Child {
+    let mut command = Command::new("/usr/bin/sleep");
+    command.arg("600").stdin(Stdio::null());
+    if rustix::process::geteuid().is_root() {
+        command.uid(65_534).gid(65_534);
+    }
+    command.spawn().unwrap()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the tests start the daemon that they test")]

@@ -16,6 +16,7 @@ mod delivery;
 mod enrolment;
 mod fake;
 mod frames;
+mod hostile;
 mod log;
 mod machine;
 mod offers;
