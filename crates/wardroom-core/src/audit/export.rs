@@ -54,6 +54,44 @@ pub fn checkpoint_line(checkpoint: &AuditCheckpoint) -> String {
     serde_json::to_string(&line).unwrap_or_default()
 }
 
+/// A line behind the header, after all that can be found out without the lines before it: reading many
+/// at the same time is most of a verification's work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// A record.
+    Record {
+        /// Its index, as the line says it.
+        index: u64,
+        /// The hash of its text.
+        hash: Hash,
+        /// Whether that is the hash which the line says.
+        fits: bool,
+    },
+    /// A signed note.
+    Checkpoint(String),
+}
+
+impl Line {
+    /// Reads a line; an error says what is wrong with its form.
+    pub fn read(text: &str) -> Result<Self, String> {
+        if text.starts_with("{\"checkpoint\"") {
+            let parsed: CheckpointLine = serde_json::from_str(text).map_err(|e| e.to_string())?;
+            return Ok(Self::Checkpoint(parsed.checkpoint));
+        }
+        let parsed: RecordLine<'_> = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        let (hash, fits) = hashed(parsed.leaf, parsed.record.get());
+        Ok(Self::Record { index: parsed.index, hash, fits })
+    }
+}
+
+/// The hash of a record's text, and whether it is the one written in `leaf`.
+fn hashed(leaf: &str, body: &str) -> (Hash, bool) {
+    let hash = leaf_hash(body.as_bytes());
+    let mut hex = [0_u8; 64];
+    HEXLOWER.encode_mut(&hash, &mut hex);
+    (hash, leaf.as_bytes() == hex)
+}
+
 /// What is wrong with an export.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Finding {
@@ -171,19 +209,25 @@ impl Verifier {
 
     /// Takes the next line behind the header.
     pub fn line(&mut self, text: &str) -> Result<(), Finding> {
+        self.take(Line::read(text))
+    }
+
+    /// Takes the next line behind the header, as it was read or with what is wrong with its form.
+    pub fn take(&mut self, line: Result<Line, String>) -> Result<(), Finding> {
         self.line += 1;
-        if text.starts_with("{\"checkpoint\"") {
-            let parsed: CheckpointLine =
-                serde_json::from_str(text).map_err(|error| self.form(&error))?;
-            return self.checkpoint(&parsed.checkpoint);
+        match line.map_err(|reason| Finding::Form { line: self.line, reason })? {
+            Line::Checkpoint(note) => self.checkpoint(&note),
+            Line::Record { index, hash, fits } => self.hashed(index, hash, fits),
         }
-        let parsed: RecordLine<'_> =
-            serde_json::from_str(text).map_err(|error| self.form(&error))?;
-        self.record(parsed.index, parsed.leaf, parsed.record.get())
     }
 
     /// Takes the next record: its index, its hash in hexadecimal and its exact text.
     pub fn record(&mut self, found: u64, leaf: &str, body: &str) -> Result<(), Finding> {
+        let (hash, fits) = hashed(leaf, body);
+        self.hashed(found, hash, fits)
+    }
+
+    fn hashed(&mut self, found: u64, hash: Hash, fits: bool) -> Result<(), Finding> {
         let index = self.frontier.size();
         if found > index {
             return Err(Finding::Removed { index, found });
@@ -191,10 +235,7 @@ impl Verifier {
         if found < index {
             return Err(Finding::Reordered { index, found });
         }
-        let hash = leaf_hash(body.as_bytes());
-        let mut hex = [0_u8; 64];
-        HEXLOWER.encode_mut(&hash, &mut hex);
-        if leaf.as_bytes() != hex {
+        if !fits {
             return Err(Finding::Altered { index });
         }
         self.frontier.append(hash);
@@ -241,9 +282,5 @@ impl Verifier {
             return Err(Finding::Unsigned { index: self.verified.signed });
         }
         Ok(self.verified)
-    }
-
-    fn form(&self, error: &serde_json::Error) -> Finding {
-        Finding::Form { line: self.line, reason: error.to_string() }
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here may open a connection: whoever doubts an orchestrator must be able to check what it
 //! gave on a machine that it can't reach.
 
+mod ahead;
 pub(crate) mod compare;
 mod lines;
 pub(crate) mod policy;

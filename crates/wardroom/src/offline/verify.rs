@@ -1,16 +1,19 @@
 //! Verifies an export of the audit log: constant memory, and the first bad record by its number.
 
-use super::{Trusted, lines::Lines, read_bounded, signed_root};
+use super::{Trusted, ahead::in_order, lines::Lines, read_bounded, signed_root};
 use crate::client::Failure;
 use serde::Serialize;
 use std::{
     fs::File,
     io::{self, Read},
+    ops::ControlFlow,
     path::Path,
 };
 use wardroom_core::{
     Timestamp,
-    audit::export::{FORMAT, Finding, Header, LINE_BYTES_MAX, SignedRoot, Verified, Verifier},
+    audit::export::{
+        FORMAT, Finding, Header, LINE_BYTES_MAX, Line, SignedRoot, Verified, Verifier,
+    },
 };
 use wardroom_trust::checkpoint::{NOTE_BYTES_MAX, VerifierKey};
 use wardroom_wire::api::AuditVerification;
@@ -109,31 +112,38 @@ fn verify<R: Read>(
     let mut verifier = Verifier::new(Box::new(move |note: &str| signed_root(note, &key)));
     let mut open = kept;
     let mut records = 0;
-    loop {
-        // SECURITY: a note from the middle of the log is held against the records before it. Whoever has
-        // the key could sign another history, but not one that fits what was kept outside.
-        let held = open.take_if(|kept| kept.root.size == records);
-        if let Some(Err(finding)) = held.map(|kept| verifier.checkpoint(kept.note)) {
-            return Ok(Taken { records, found: Err(finding) });
+    let broke_off = in_order(lines, |line| {
+        let is_record = matches!(line, Ok(Line::Record { .. }));
+        let taken = hold(&mut verifier, &mut open, records).and_then(|()| verifier.take(line));
+        if let Err(finding) = taken {
+            return ControlFlow::Break(finding);
         }
-        let count = lines.count() + 1;
-        let found = match lines.next()? {
-            None => break,
-            Some(Err(reason)) => Err(Finding::Form { line: count, reason }),
-            Some(Ok(text)) => {
-                let is_record = !text.starts_with("{\"checkpoint\"");
-                verifier.line(text).map(|()| is_record)
-            }
-        };
-        match found {
-            Ok(is_record) => records += u64::from(is_record),
-            Err(finding) => return Ok(Taken { records, found: Err(finding) }),
-        }
+        records += u64::from(is_record);
         if records.is_multiple_of(TELL_EVERY) {
             told(records);
         }
+        ControlFlow::Continue(())
+    })?;
+    let finding = broke_off.or_else(|| hold(&mut verifier, &mut open, records).err());
+    let found = match finding {
+        Some(finding) => Err(finding),
+        None => verifier.finish(header.size, kept.map(|kept| &kept.root)),
+    };
+    Ok(Taken { records, found })
+}
+
+/// Holds a note from the middle of the log against the records before it.
+///
+/// SECURITY: whoever has the key could sign another history, but not one that fits what was kept outside.
+fn hold(
+    verifier: &mut Verifier,
+    open: &mut Option<&Kept<'_>>,
+    records: u64,
+) -> Result<(), Finding> {
+    match open.take_if(|kept| kept.root.size == records) {
+        Some(kept) => verifier.checkpoint(kept.note),
+        None => Ok(()),
     }
-    Ok(Taken { records, found: verifier.finish(header.size, kept.map(|kept| &kept.root)) })
 }
 
 fn verdict(taken: Taken, checkpoint: Option<&str>, now: Timestamp) -> AuditVerification {
