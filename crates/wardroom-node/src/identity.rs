@@ -14,7 +14,6 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::{
     fs,
     io::Write as _,
@@ -25,6 +24,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use wardroom_core::digest::sha256;
 use wardroom_wire::{
     error::Problem,
     link::{
@@ -215,10 +215,7 @@ pub async fn join(
     let answer: EnrolResponse = post(&http(tls)?, server, ENROL_PATH, &request).await?;
     let authority = CertificateDer::from_pem_slice(answer.authority.as_bytes())
         .context("the authority's certificate can't be read")?;
-    ensure!(
-        <[u8; 32]>::from(Sha256::digest(&authority)) == fingerprint,
-        "the answer's authority is not the join token's"
-    );
+    ensure!(sha256(&[&authority]) == fingerprint, "the answer's authority is not the join token's");
     let enrolment = Enrolment {
         node: answer.node,
         server: server.to_owned(),
@@ -278,7 +275,7 @@ impl ServerCertVerifier for Pinned {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let authority = chain
             .iter()
-            .find(|certificate| <[u8; 32]>::from(Sha256::digest(certificate)) == self.fingerprint)
+            .find(|certificate| sha256(&[certificate]) == self.fingerprint)
             .ok_or_else(|| {
                 Self::refuse("the server does not show the authority that the join token names")
             })?;

@@ -5,9 +5,8 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject as _};
-use sha2::{Digest, Sha256};
 use std::{net::IpAddr, path::Path, time::Duration};
-use wardroom_core::Timestamp;
+use wardroom_core::{Timestamp, digest::sha256};
 use zeroize::Zeroizing;
 
 /// How long a server certificate is good for.
@@ -95,7 +94,7 @@ impl Authority {
 
     /// SHA-256 of the certificate, which join tokens carry.
     pub fn fingerprint(&self) -> [u8; 32] {
-        Sha256::digest(&self.certificate).into()
+        sha256(&[&self.certificate])
     }
 
     /// A certificate for a server with these names and addresses, good from a day before `now`.

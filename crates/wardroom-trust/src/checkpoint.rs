@@ -2,8 +2,8 @@
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use data_encoding::{BASE64, HEXLOWER};
-use sha2::{Digest, Sha256};
 use std::{fmt, str::FromStr};
+use wardroom_core::digest::sha256;
 
 /// The longest note that is read, in bytes.
 pub const NOTE_BYTES_MAX: usize = 16 * 1024;
@@ -46,11 +46,7 @@ pub struct VerifierKey {
 
 impl VerifierKey {
     fn id(&self) -> [u8; 4] {
-        let digest = Sha256::new()
-            .chain_update(self.name.as_bytes())
-            .chain_update([b'\n', ED25519_TYPE])
-            .chain_update(self.public)
-            .finalize();
+        let digest = sha256(&[self.name.as_bytes(), &[b'\n', ED25519_TYPE], &self.public]);
         let mut id = [0_u8; 4];
         id.iter_mut().zip(digest.iter()).for_each(|(to, from)| *to = *from);
         id

@@ -8,9 +8,8 @@ use aws_lc_rs::{
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::{collections::HashMap, time::Duration};
-use wardroom_core::{NodeId, Rng, Timestamp};
+use wardroom_core::{NodeId, Rng, Timestamp, digest::sha256};
 
 /// How long an access token is good for where nobody says.
 pub const TOKEN_TTL_DEFAULT: Duration = Duration::from_secs(900);
@@ -84,7 +83,7 @@ impl NodeTokens {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| NodeProofError::Key)?;
         let pkcs8 = pair.to_pkcs8v1().map_err(|_| NodeProofError::Key)?;
         let public = pair.public_key().as_ref().to_vec();
-        let kid = HEXLOWER.encode(Sha256::digest(&public).get(..8).unwrap_or_default());
+        let kid = HEXLOWER.encode(sha256(&[&public]).get(..8).unwrap_or_default());
         Ok(Self {
             encoding: EncodingKey::from_ed_der(pkcs8.as_ref()),
             decoding: DecodingKey::from_ed_der(&public),

@@ -2,9 +2,8 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
-use wardroom_core::{JoinTokenId, Rng, identity::SecretHash};
+use wardroom_core::{JoinTokenId, Rng, digest::sha256, identity::SecretHash};
 
 /// A text that is not a secret of the wanted kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +28,7 @@ fn bytes_of(text: &str) -> Option<[u8; 32]> {
 }
 
 fn hash(text: &str) -> SecretHash {
-    SecretHash(Sha256::digest(text.as_bytes()).into())
+    SecretHash(sha256(&[text.as_bytes()]))
 }
 
 macro_rules! opaque {

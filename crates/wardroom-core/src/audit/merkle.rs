@@ -1,6 +1,6 @@
 //! Merkle trees as in RFC 9162 §2.1.
 
-use sha2::{Digest, Sha256};
+use crate::digest::sha256;
 use std::ops::Range;
 
 /// A SHA-256 hash.
@@ -13,17 +13,17 @@ pub const TILE_LEVEL: u32 = 8;
 
 /// The hash of a leaf: SHA-256(0x00 ‖ data).
 pub fn leaf_hash(data: &[u8]) -> Hash {
-    Sha256::new().chain_update([0]).chain_update(data).finalize().into()
+    sha256(&[&[0], data])
 }
 
 /// The hash of an inner node: SHA-256(0x01 ‖ left ‖ right).
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
+    sha256(&[&[1], left, right])
 }
 
 /// The root of the empty tree: SHA-256 of nothing.
 pub fn empty_root() -> Hash {
-    Sha256::digest([]).into()
+    sha256(&[])
 }
 
 /// The right edge of a growing tree: the roots of its complete subtrees, largest first. All that
@@ -165,6 +165,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
     use ct_merkle::mem_backed_tree::MemoryBackedTree;
+    use sha2::Sha256;
 
     /// An independent implementation of the same RFC.
     fn oracle(size: u64) -> MemoryBackedTree<Sha256, Vec<u8>> {

@@ -6,12 +6,12 @@ use super::{
     spec::{Ability, FailCode, Said, Spec},
     sys::{self, Fork},
 };
+use aws_lc_rs::digest::{Context, SHA256};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
-use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeSet,
     ffi::CString,
@@ -324,7 +324,7 @@ fn pin(spec: &Spec) -> Result<Option<File>, Failed> {
     let program =
         |error: io::Error| failed(FailCode::Program, &spec.program.display().to_string(), error);
     let mut file = File::open(&spec.program).map_err(program)?;
-    let mut hasher = Sha256::new();
+    let mut hasher = Context::new(&SHA256);
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match file.read(&mut buffer).map_err(program)? {
@@ -332,7 +332,7 @@ fn pin(spec: &Spec) -> Result<Option<File>, Failed> {
             count => hasher.update(buffer.get(..count).unwrap_or_default()),
         }
     }
-    if <[u8; 32]>::from(hasher.finalize()) == wanted {
+    if hasher.finish().as_ref() == wanted {
         Ok(Some(file))
     } else {
         Err(Failed(

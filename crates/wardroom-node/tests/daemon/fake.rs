@@ -5,7 +5,6 @@ use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use data_encoding::BASE64URL_NOPAD;
 use futures_util::{SinkExt as _, StreamExt as _};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use sha2::{Digest as _, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, LazyLock, Mutex, MutexGuard},
@@ -27,6 +26,7 @@ use tokio_tungstenite::{
         protocol::{Role, WebSocketConfig},
     },
 };
+use wardroom_core::digest::sha256;
 use wardroom_wire::link::{
     CHALLENGE_CONTEXT, CHALLENGE_PATH, ChallengeRequest, ChallengeResponse, ENROL_CONTEXT,
     ENROL_PATH, EnrolRequest, EnrolResponse, FRAME_BYTES_MAX, LINK_PATH, LINK_SUBPROTOCOL,
@@ -183,7 +183,7 @@ fn certificates() -> (String, [u8; 32], rustls::ServerConfig) {
         )
         .unwrap();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    (authority.pem(), Sha256::digest(authority.der()).into(), config)
+    (authority.pem(), sha256(&[authority.der()]), config)
 }
 
 async fn serve(

@@ -4,7 +4,10 @@ use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
     Schema,
 };
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 use wardroom_core::{
     Action, Principal,
     action::{Resource, ResourceKind},
@@ -46,8 +49,15 @@ fn entity_type(kind: ResourceKind) -> &'static str {
     }
 }
 
+/// Reading a name costs more than a decision, and there are only these.
+static TYPES: LazyLock<HashMap<&'static str, EntityTypeName>> = LazyLock::new(|| {
+    let kinds = ResourceKind::ALL.into_iter().map(entity_type);
+    let named = |kind: &'static str| Some((kind, format!("Wardroom::{kind}").parse().ok()?));
+    kinds.chain(["User", "Role", "Action"]).filter_map(named).collect()
+});
+
 fn uid(kind: &str, id: &str) -> Option<EntityUid> {
-    let name: EntityTypeName = format!("Wardroom::{kind}").parse().ok()?;
+    let name = TYPES.get(kind)?.clone();
     Some(EntityUid::from_type_name_and_id(name, EntityId::new(id)))
 }
 

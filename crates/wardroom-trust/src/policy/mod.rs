@@ -3,9 +3,7 @@
 mod entities;
 
 use cedar_policy::{Authorizer, Decision as Cedar, PolicySet, Schema, ValidationMode, Validator};
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
-use wardroom_core::{Action, Principal, action::Resource};
+use wardroom_core::{Action, Principal, action::Resource, digest::sha256_hex};
 
 /// The schema that every policy is checked against.
 pub const SCHEMA: &str = include_str!("schema.cedarschema");
@@ -83,8 +81,7 @@ impl Policy {
         if !mistakes.is_empty() {
             return Err(PolicyError::Mistakes(mistakes));
         }
-        let version: String =
-            HEXLOWER.encode(&Sha256::digest(text.as_bytes())).chars().take(12).collect();
+        let version: String = sha256_hex(text.as_bytes()).chars().take(12).collect();
         Ok(Self { schema, policies, authorizer: Authorizer::new(), text: text.to_owned(), version })
     }
 
