@@ -86,7 +86,7 @@ impl Daemon {
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let most = options
             .runs_max
-            .unwrap_or(u32::try_from(cpus * 4).unwrap_or(RUNS_MAX))
+            .unwrap_or(u32::try_from(cpus * 16).unwrap_or(RUNS_MAX))
             .clamp(1, RUNS_MAX);
         let daemon = Rc::new_cyclic(|this| Self {
             identity,
