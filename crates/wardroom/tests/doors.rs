@@ -254,3 +254,119 @@ async fn a_planted_secret_shows_up_nowhere() {
         "only hashes are stored"
     );
 }
+
+/// What a body can be that no route expects.
+fn mutations(sound: &Value) -> Vec<Vec<u8>> {
+    let text = sound.to_string();
+    let mut found: Vec<Vec<u8>> =
+        (0..text.len()).step_by(7).map(|end| text[..end].into()).collect();
+    found.extend([
+        vec![0xff, 0xfe, 0x00],
+        b"\"\\ud800\"".to_vec(),
+        "[".repeat(100_000).into_bytes(),
+        "{\"a\":".repeat(20_000).into_bytes(),
+        format!("{text}{text}").into_bytes(),
+        format!("{{\"__proto__\":{text}}}").into_bytes(),
+        text.replace('{', "{\"\\u0000\":1,").into_bytes(),
+    ]);
+    let strange = [
+        json!(null),
+        json!(-1),
+        json!(1e308),
+        json!(u64::MAX),
+        json!(""),
+        json!("\u{0}\u{202e}".repeat(500)),
+        json!("a".repeat(100_000)),
+        json!([]),
+        json!([[[[{}]]]]),
+        json!({"a": {"b": []}}),
+        json!(true),
+    ];
+    let names = sound.as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>());
+    for name in names.unwrap_or_default() {
+        for value in &strange {
+            let mut changed = sound.clone();
+            changed[&name] = value.clone();
+            found.push(changed.to_string().into_bytes());
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn no_body_and_no_query_breaks_a_route() {
+    let world = World::new().await;
+    let submission = json!({
+        "command": "echo", "node": "local", "labels": "a=b", "all": true, "parameters": {"text": "x"},
+        "priority": 3, "attempts_max": 2, "backoff_ms": 10, "deadline_seconds": 60,
+    });
+    let routes = [
+        (Method::POST, "/api/v1/login", json!({"name": "a", "password": "b", "token_name": "c"})),
+        (Method::POST, "/api/v1/runs", submission),
+        (Method::POST, "/api/v1/tokens", json!({"name": "a", "expires_in": 60})),
+        (Method::POST, "/api/v1/join-tokens", json!({"labels": {}, "expires_in": 60})),
+        (Method::PATCH, "/api/v1/nodes/local", json!({"labels": {"a": "b"}})),
+        (
+            Method::POST,
+            "/api/v1/policy/explain",
+            json!({"action": "run.read", "role": "admin", "resource": "x"}),
+        ),
+        (
+            Method::POST,
+            "/node/v1/enrol",
+            json!({"token": "wrj_x", "name": "n", "public_key": "x", "signature": "x"}),
+        ),
+        (Method::POST, "/node/v1/challenge", json!({"node": "node_x"})),
+        (
+            Method::POST,
+            "/node/v1/token",
+            json!({"node": "node_x", "challenge": "x", "signature": "x"}),
+        ),
+    ];
+    for (method, path, sound) in routes {
+        for body in mutations(&sound) {
+            let shown = String::from_utf8_lossy(&body).chars().take(200).collect::<String>();
+            let answer = world
+                .client
+                .request(method.clone(), world.at(path))
+                .bearer_auth(&world.token)
+                .header("content-type", "application/json")
+                .header("if-match", "*")
+                .body(body)
+                .send()
+                .await
+                .unwrap();
+            assert!(answer.status().as_u16() < 500, "{path}: {} to {shown}", answer.status());
+        }
+    }
+    for path in [
+        "/api/v1/runs",
+        "/api/v1/nodes",
+        "/api/v1/audit/records",
+        "/api/v1/tokens",
+        "/runs",
+        "/audit",
+    ] {
+        for query in [
+            "limit=0",
+            "limit=-1",
+            "limit=99999999999999999999",
+            "after=%00",
+            "after=%ff",
+            "state=x",
+            "a=1&a=2",
+            "%",
+            "limit=1&limit=2",
+        ] {
+            let answer = world
+                .client
+                .get(format!("{}?{query}", world.at(path)))
+                .bearer_auth(&world.token)
+                .send()
+                .await
+                .unwrap();
+            assert!(answer.status().as_u16() < 500, "{path}?{query}: {}", answer.status());
+        }
+    }
+    world.sound().await;
+}

@@ -284,3 +284,82 @@ impl Verifier {
         Ok(self.verified)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+    use super::*;
+    use crate::{
+        Origin, Principal, Timestamp,
+        audit::{AuditDraft, merkle::Frontier},
+    };
+    use proptest::prelude::*;
+
+    fn verifier() -> Verifier {
+        Verifier::new(Box::new(|note: &str| {
+            let (size, root) = note.split_once(' ').ok_or("no note")?;
+            let mut hash = [0; 32];
+            let bytes = HEXLOWER.decode(root.as_bytes()).map_err(|_| "no root")?;
+            hash.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+            Ok(SignedRoot { size: size.parse().map_err(|_| "no size")?, root: hash })
+        }))
+    }
+
+    /// An export's lines behind the header: records, and a note behind the last.
+    fn lines(count: u64) -> Vec<String> {
+        let mut frontier = Frontier::default();
+        let mut lines: Vec<String> = (0..count)
+            .map(|index| {
+                let at = Timestamp::from_micros(1_800_000_000_000_000 + index as i64);
+                let draft =
+                    AuditDraft::event("test.event", &Principal::System, &Origin::INTERNAL, at);
+                let body = draft.0.canonical();
+                let leaf = leaf_hash(body.as_bytes());
+                frontier.append(leaf);
+                record_line(&AuditEntry { index, leaf, body })
+            })
+            .collect();
+        let note = format!("{count} {}", HEXLOWER.encode(&frontier.root()));
+        lines.push(format!("{{\"checkpoint\":{}}}", serde_json::to_string(&note).unwrap()));
+        lines
+    }
+
+    fn verify(lines: &[String]) -> Result<Verified, Finding> {
+        let mut verifier = verifier();
+        lines.iter().try_for_each(|line| verifier.line(line))?;
+        verifier.finish(lines.len() as u64 - 1, None)
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_the_verifier(text in any::<String>(), note in any::<String>()) {
+            let mut verifier = verifier();
+            prop_assert!(verifier.line(&text).is_err());
+            prop_assert!(verifier.checkpoint(&note).is_err());
+        }
+
+        #[test]
+        fn no_changed_byte_goes_unnoticed(at in any::<prop::sample::Index>(), to in 0x20_u8..0x7f) {
+            let sound = lines(20);
+            prop_assert_eq!(verify(&sound).map(|found| found.signed), Ok(20));
+            let text = sound.join("\n");
+            let at = at.index(text.len());
+            prop_assume!(text.as_bytes()[at] != to && text.as_bytes()[at] != b'\n');
+            let mut bytes = text.into_bytes();
+            bytes[at] = to;
+            let altered: Vec<String> =
+                String::from_utf8(bytes).unwrap().split('\n').map(str::to_owned).collect();
+            prop_assert!(verify(&altered).is_err());
+        }
+
+        #[test]
+        fn no_lost_or_moved_line_goes_unnoticed(from in 0_usize..20, to in 0_usize..20) {
+            let mut moved = lines(20);
+            let line = moved.remove(from);
+            prop_assert!(verify(&moved).is_err());
+            prop_assume!(from != to);
+            moved.insert(to, line);
+            prop_assert!(verify(&moved).is_err());
+        }
+    }
+}

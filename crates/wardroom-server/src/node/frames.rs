@@ -175,3 +175,71 @@ fn plain(text: String) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use proptest::{prelude::*, strategy::ValueTree as _};
+
+    const RUN: &str = "run_0123456789ab7def8000000000000001";
+
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any::<String>(),
+            Just(RUN.to_owned()),
+            Just("2026-01-01T00:00:00.000001Z".to_owned()),
+            Just("wall".to_owned()),
+            Just("x".repeat(100_000)),
+        ]
+    }
+
+    /// A frame of the right form, with anything for its values.
+    fn frame() -> impl Strategy<Value = serde_json::Value> {
+        let end = prop_oneof![
+            any::<i32>().prop_map(|code| serde_json::json!({"kind": "exited", "code": code})),
+            text().prop_map(|limit| serde_json::json!({"kind": "limit", "limit": limit})),
+        ];
+        (text(), any::<i64>(), text(), text(), any::<u32>(), end).prop_flat_map(
+            |(run, fence, code, message, seq, end)| {
+                let result = serde_json::json!({
+                    "end": end, "message": message, "started_at": code, "finished_at": message,
+                    "cpu_ms": u64::MAX, "memory_peak_bytes": seq, "output_bytes": 0,
+                });
+                prop_oneof![
+                    Just(serde_json::json!({"type": "accepted", "run": run, "fence": fence})),
+                    Just(serde_json::json!({"type": "refused", "run": run, "fence": fence, "code": code, "message": message})),
+                    Just(serde_json::json!({"type": "started", "run": run, "fence": fence, "at": code})),
+                    Just(serde_json::json!({"type": "output", "run": run, "fence": fence, "seq": seq, "stream": "stdout", "data": message})),
+                    Just(serde_json::json!({"type": "finished", "run": run, "fence": fence, "chunks": seq, "result": result})),
+                ]
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn no_frame_breaks_the_link(frame in frame(), garbage in any::<String>()) {
+            prop_assert!(serde_json::from_str::<NodeFrame>(&garbage).is_err());
+            let Ok(frame) = serde_json::from_value::<NodeFrame>(frame) else { return Ok(()) };
+            if let Ok(Some(said)) = report(frame) {
+                prop_assert_eq!(said.run.to_string(), RUN);
+                if let What::Refused { code, message } = said.what {
+                    prop_assert!(code.len() <= 64 && message.len() <= MESSAGE_BYTES_MAX);
+                    prop_assert!(!message.chars().any(char::is_control));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_forms_that_are_tried_are_those_of_the_link() {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let mut read = 0;
+        for _ in 0..200 {
+            let tried = frame().new_tree(&mut runner).unwrap().current();
+            read += usize::from(serde_json::from_value::<NodeFrame>(tried).is_ok());
+        }
+        assert!(read > 100, "only {read} of 200 frames had the form of one");
+    }
+}
