@@ -4,6 +4,7 @@
 //! given and must never decide policy: what may be written was decided before it gets here.
 
 mod error;
+mod migrations;
 mod options;
 mod postgres;
 mod repository;
@@ -12,13 +13,11 @@ mod sqlite;
 pub mod testing;
 
 pub use error::OpenError;
+pub use migrations::SCHEMA_VERSION;
 pub use options::{Migrated, Options, PostgresOptions, TlsMode};
 
 use std::sync::Arc;
 use wardroom_core::{hint::HintSink, store::Store};
-
-/// The version of the schema that this build works with.
-pub const SCHEMA_VERSION: i64 = 1;
 
 /// Opens a database whose schema is this build's. Creates and migrates nothing.
 pub async fn open(

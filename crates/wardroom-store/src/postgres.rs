@@ -3,11 +3,10 @@
 use crate::{
     Migrated, OpenError, Options, SCHEMA_VERSION, TlsMode,
     error::{is_transient, of},
-    repository,
+    migrations, repository,
 };
 use sqlx::{
     Connection as _, PgConnection, PgPool, Postgres, Row as _,
-    migrate::Migrator,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions, PgSslMode},
 };
 use std::{str::FromStr as _, sync::Arc, time::Duration};
@@ -28,8 +27,6 @@ const SEQUENCE_LOCK: i64 = 0x0057_4152_4452_4f4f;
 const CHANNEL: &str = "wardroom_hints";
 /// How long the listener waits before it connects anew.
 const RELISTEN: Duration = Duration::from_secs(1);
-
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// The PostgreSQL store.
 pub(crate) struct PostgresStore {
@@ -101,7 +98,10 @@ pub(crate) async fn migrate(options: &Options) -> Result<Migrated, OpenError> {
         return Err(OpenError::TooNew { found: from });
     }
     // The migrator takes a lock of its own, so two orchestrators may start at once.
-    MIGRATIONS.run(&mut connection).await.map_err(|error| OpenError::Other(error.to_string()))?;
+    migrations::postgres()
+        .run(&mut connection)
+        .await
+        .map_err(|error| OpenError::Other(error.to_string()))?;
     connection.close().await?;
     Ok(Migrated { from, to: SCHEMA_VERSION })
 }

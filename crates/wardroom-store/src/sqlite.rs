@@ -1,9 +1,8 @@
 //! SQLite: one writer that commits what waits together, readers beside it.
 
-use crate::{Migrated, OpenError, Options, SCHEMA_VERSION, error::of, repository};
+use crate::{Migrated, OpenError, Options, SCHEMA_VERSION, error::of, migrations, repository};
 use sqlx::{
     Connection as _, Row as _, Sqlite, SqliteConnection, SqlitePool,
-    migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -24,8 +23,6 @@ const WAITING_MAX: usize = 4096;
 const BATCH_MAX: usize = 512;
 /// How long opening waits for a reader.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 type Answer = oneshot::Sender<StoreResult<()>>;
 
@@ -80,7 +77,10 @@ pub(crate) async fn migrate(options: &Options) -> Result<Migrated, OpenError> {
     if from > SCHEMA_VERSION {
         return Err(OpenError::TooNew { found: from });
     }
-    MIGRATIONS.run(&mut connection).await.map_err(|error| OpenError::Other(error.to_string()))?;
+    migrations::sqlite()
+        .run(&mut connection)
+        .await
+        .map_err(|error| OpenError::Other(error.to_string()))?;
     connection.close().await?;
     Ok(Migrated { from, to: SCHEMA_VERSION })
 }

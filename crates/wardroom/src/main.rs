@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use config::Config;
 use std::{
+    io::IsTerminal as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -166,7 +167,7 @@ pub(crate) fn start_log(config: &Config) -> anyhow::Result<()> {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match config.text("log_format") {
         Some("json") => log.json().flatten_event(true).try_init(),
-        Some("pretty") | None => log.try_init(),
+        Some("pretty") | None => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
         Some(other) => anyhow::bail!("the setting log_format is {other:?}: use pretty or json"),
     };
     started.map_err(|error| anyhow::anyhow!("the log can't be started: {error}"))

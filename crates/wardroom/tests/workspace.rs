@@ -378,6 +378,33 @@ fn all_sources() -> Vec<PathBuf> {
     files
 }
 
+/// The routes of the table that belong to the API, as `METHOD /path`.
+fn api_routes(table: &str) -> BTreeSet<String> {
+    let routes = table.split("Method::").skip(1).filter_map(|rest| {
+        let (method, rest) = rest.split_once(',')?;
+        let path = rest.trim_start().strip_prefix('"')?.split('"').next()?;
+        path.starts_with("/api/v1/").then(|| format!("{method} {path}"))
+    });
+    routes.collect()
+}
+
+#[test]
+fn the_api_document_describes_every_route_of_the_table() {
+    let routes = api_routes(&read("crates/wardroom-server/src/routes.rs"));
+    assert!(routes.len() > 25, "the table is not read: {routes:?}");
+    let document: serde_json::Value =
+        serde_json::from_str(&read("docs/reference/openapi.json")).expect("it is JSON");
+    let paths = document["paths"].as_object().expect("it has paths");
+    let described: BTreeSet<String> = paths
+        .iter()
+        .flat_map(|(path, operations)| {
+            let methods = operations.as_object().into_iter().flatten();
+            methods.map(move |(method, _)| format!("{} {path}", method.to_uppercase()))
+        })
+        .collect();
+    assert_eq!(routes, described);
+}
+
 #[test]
 fn no_source_file_is_too_long() {
     let too_long: Vec<String> = all_sources()

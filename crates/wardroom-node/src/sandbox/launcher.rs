@@ -2,8 +2,8 @@
 //! becomes the program. Talks to the daemon over the socket that it has as standard input.
 
 use super::{
-    confine,
-    spec::{Ability, FailCode, Said, Spec},
+    confine, filters,
+    spec::{Ability, FailCode, Order, Said, Spec},
     sys::{self, Fork},
 };
 use aws_lc_rs::digest::{Context, SHA256};
@@ -23,8 +23,8 @@ use std::{
 
 /// The argument that turns the program into the launcher.
 pub const ARGUMENT: &str = "sandbox-launch";
-/// The largest specification, in bytes.
-const SPEC_BYTES_MAX: u32 = 1024 * 1024;
+/// The largest order, in bytes.
+const ORDER_BYTES_MAX: u32 = 1024 * 1024;
 /// Where the socket is moved to.
 const SOCKET: i32 = 3;
 
@@ -43,9 +43,9 @@ fn failed(code: FailCode, what: &str, error: impl std::fmt::Display) -> Failed {
 }
 
 fn launch() -> i32 {
-    let Ok(spec) = prepare() else { return 125 };
+    let Ok(order) = prepare() else { return 125 };
     let mut socket = sys::own(SOCKET);
-    match build(&spec, &mut socket) {
+    match build(&order, &mut socket) {
         Ok(code) => code,
         Err(Failed(code, message)) => {
             say(&mut socket, &Said::Failed { code, message });
@@ -61,8 +61,8 @@ fn say(socket: &mut File, said: &Said) -> bool {
     socket.write_all(&line).is_ok()
 }
 
-/// Reads the specification and puts the descriptors in order: nothing of the daemon's stays open.
-fn prepare() -> io::Result<Spec> {
+/// Reads the order and puts the descriptors in order: nothing of the daemon's stays open.
+fn prepare() -> io::Result<Order<'static>> {
     sys::die_with_parent()?;
     sys::dup_onto(0, SOCKET, true)?;
     sys::close_from(4)?;
@@ -76,8 +76,8 @@ fn prepare() -> io::Result<Spec> {
     let mut length = [0; 4];
     socket.read_exact(&mut length)?;
     let length = u32::from_le_bytes(length);
-    if length > SPEC_BYTES_MAX {
-        return Err(io::Error::other("the specification is too large"));
+    if length > ORDER_BYTES_MAX {
+        return Err(io::Error::other("the order is too large"));
     }
     let mut bytes = vec![0; length as usize];
     socket.read_exact(&mut bytes)?;
@@ -85,7 +85,8 @@ fn prepare() -> io::Result<Spec> {
 }
 
 /// Builds the namespaces and forks the sandbox's first process.
-fn build(spec: &Spec, socket: &mut File) -> Result<i32, Failed> {
+fn build(order: &Order<'_>, socket: &mut File) -> Result<i32, Failed> {
+    let spec = &*order.spec;
     let mut enforced = BTreeSet::new();
     let sandbox =
         |what: &'static str| move |error: io::Error| failed(FailCode::Sandbox, what, error);
@@ -110,7 +111,7 @@ fn build(spec: &Spec, socket: &mut File) -> Result<i32, Failed> {
     }
     match sys::fork().map_err(sandbox("a first process"))? {
         Fork::Child => {
-            let code = first_process(spec, socket, enforced);
+            let code = first_process(order, socket, enforced);
             exit(code)
         }
         Fork::Parent(pid) => {
@@ -190,8 +191,8 @@ fn demand(spec: &Spec, enforced: &BTreeSet<Ability>, among: &[Ability]) -> Resul
 }
 
 /// The namespace's first process: starts the program, reaps, reports. When it ends, all others do.
-fn first_process(spec: &Spec, socket: &mut File, mut enforced: BTreeSet<Ability>) -> i32 {
-    let begun = begin(spec, &enforced);
+fn first_process(order: &Order<'_>, socket: &mut File, mut enforced: BTreeSet<Ability>) -> i32 {
+    let begun = begin(order, &enforced);
     let (program, mut errors) = match begun {
         Ok(begun) => begun,
         Err(Failed(code, message)) => {
@@ -242,7 +243,7 @@ fn first_process(spec: &Spec, socket: &mut File, mut enforced: BTreeSet<Ability>
 }
 
 /// Forks the program. Gives its process and where it says what went wrong before it was executed.
-fn begin(spec: &Spec, enforced: &BTreeSet<Ability>) -> Result<(i32, File), Failed> {
+fn begin(order: &Order<'_>, enforced: &BTreeSet<Ability>) -> Result<(i32, File), Failed> {
     let sandbox =
         |what: &'static str| move |error: io::Error| failed(FailCode::Sandbox, what, error);
     sys::die_with_parent().map_err(sandbox("the death signal"))?;
@@ -254,7 +255,7 @@ fn begin(spec: &Spec, enforced: &BTreeSet<Ability>) -> Result<(i32, File), Faile
         }
         Fork::Child => {
             drop(errors);
-            let Failed(code, message) = match become_program(spec, enforced, &mut report) {
+            let Failed(code, message) = match become_program(order, enforced, &mut report) {
                 Err(failed) => failed,
                 Ok(never) => match never {},
             };
@@ -267,12 +268,13 @@ fn begin(spec: &Spec, enforced: &BTreeSet<Ability>) -> Result<(i32, File), Faile
 
 /// Confines itself and executes the program.
 fn become_program(
-    spec: &Spec,
+    order: &Order<'_>,
     enforced: &BTreeSet<Ability>,
     report: &mut io::PipeWriter,
 ) -> Result<std::convert::Infallible, Failed> {
     let sandbox =
         |what: &'static str| move |error: io::Error| failed(FailCode::Sandbox, what, error);
+    let spec = &*order.spec;
     sys::reset_signals();
     let own_proc = enforced.contains(&Ability::PidNamespace)
         && enforced.contains(&Ability::MountNamespace)
@@ -292,7 +294,8 @@ fn become_program(
         env.push(text(format!("{name}={value}").as_bytes())?);
     }
     let pinned = pin(spec)?;
-    let filters = confine::filters(&spec.access)
+    // Now, because the memory is bounded soon.
+    let filters = filters::programs(&order.filters)
         .map_err(|error| failed(FailCode::Sandbox, "seccomp", error))?;
     let _ = sys::drop_bounding_set();
     rustix::thread::set_no_new_privs(true)

@@ -5,6 +5,7 @@
 //! namespace dies as a whole with the program, with a limit, with a cancellation and with the daemon.
 
 mod confine;
+mod filters;
 pub mod launcher;
 mod spec;
 mod supervise;

@@ -1,7 +1,9 @@
 //! What the daemon tells the launcher, and what it hears back.
 
+use super::filters::Packed;
 use serde::{Deserialize, Serialize};
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
 };
@@ -28,6 +30,16 @@ pub struct Spec {
     pub run_as: RunAs,
     /// Abilities without which it must not run.
     pub requires: BTreeSet<Ability>,
+}
+
+/// What the launcher is handed.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Order<'a> {
+    /// The program.
+    pub(super) spec: Cow<'a, Spec>,
+    /// The filters of its system calls.
+    pub(super) filters: Cow<'a, [Packed]>,
 }
 
 /// What a program may use at most.

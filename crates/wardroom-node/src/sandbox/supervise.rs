@@ -1,11 +1,12 @@
 //! The daemon's side: starts the launcher, reads both streams in order, enforces time and output.
 
 use super::{
-    launcher,
-    spec::{Ability, FailCode, Said, Spec},
+    filters, launcher,
+    spec::{Ability, FailCode, Order, Said, Spec},
 };
 use std::{
-    collections::BTreeSet, io, os::fd::OwnedFd, path::PathBuf, process::Stdio, time::Duration,
+    borrow::Cow, collections::BTreeSet, io, os::fd::OwnedFd, path::PathBuf, process::Stdio,
+    time::Duration,
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
@@ -118,11 +119,14 @@ impl Sandbox {
 
     /// Hands the specification over and hears whether the program was executed.
     async fn converse(&mut self) -> Result<BTreeSet<Ability>, SandboxError> {
-        let spec = serde_json::to_vec(&self.spec).map_err(io::Error::other)?;
-        let length = u32::try_from(spec.len()).map_err(io::Error::other)?;
+        let filters = filters::filters(self.spec.access.network)
+            .map_err(|message| SandboxError::Refused { code: FailCode::Sandbox, message })?;
+        let order = Order { spec: Cow::Borrowed(&self.spec), filters: Cow::Borrowed(filters) };
+        let order = serde_json::to_vec(&order).map_err(io::Error::other)?;
+        let length = u32::try_from(order.len()).map_err(io::Error::other)?;
         let stream = self.socket.get_mut();
         stream.write_all(&length.to_le_bytes()).await?;
-        stream.write_all(&spec).await?;
+        stream.write_all(&order).await?;
         match hear(&mut self.socket).await? {
             Some(Said::Started { enforced }) => Ok(enforced),
             Some(Said::Failed { code, message }) => Err(SandboxError::Refused { code, message }),

@@ -26,15 +26,21 @@ impl Watch {
     /// Listens for hints about the runs in `ids`. From here on no change is missed for long.
     pub(crate) async fn start(api: &Arc<Api>, ids: Vec<String>) -> Self {
         let changed = Arc::new(Notify::new());
-        let opened = timeout(OPEN_TIMEOUT, api.stream("/api/v1/events")).await;
-        let listener = opened.ok().and_then(Result::ok).map(|mut response| {
-            let changed = Arc::clone(&changed);
+        let listener = open(api).await.map(|mut response| {
+            let (changed, api) = (Arc::clone(&changed), Arc::clone(api));
             tokio::spawn(async move {
-                let mut lines = Lines::default();
-                while let Ok(Some(chunk)) = response.chunk().await {
-                    if lines.push(&chunk, |line| is_about(line, &ids)) {
-                        changed.notify_one();
+                loop {
+                    let mut lines = Lines::default();
+                    while let Ok(Some(chunk)) = response.chunk().await {
+                        if lines.push(&chunk, |line| is_about(line, &ids)) {
+                            changed.notify_one();
+                        }
                     }
+                    // The orchestrator ends a stream from time to time, to hear again who listens.
+                    tokio::time::sleep(LOOK_MIN).await;
+                    let Some(next) = open(&api).await else { return };
+                    response = next;
+                    changed.notify_one();
                 }
             })
         });
@@ -53,6 +59,10 @@ impl Watch {
     pub(crate) const fn progressed(&mut self) {
         self.pause = LOOK_MIN;
     }
+}
+
+async fn open(api: &Api) -> Option<reqwest::Response> {
+    timeout(OPEN_TIMEOUT, api.stream("/api/v1/events")).await.ok()?.ok()
 }
 
 impl Drop for Watch {

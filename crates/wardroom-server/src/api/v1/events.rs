@@ -2,7 +2,7 @@
 
 use crate::{context::Ctx, error::ApiError};
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _};
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::sync::broadcast::error::RecvError;
 use wardroom_core::{Action, action::Resource, hint::Hint};
@@ -10,6 +10,11 @@ use wardroom_wire::error::{ErrorCode, Problem};
 
 /// How often a comment keeps a quiet stream open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a stream lasts. SECURITY: who listens proves themselves anew when they come back, so that a
+/// session or token that was ended hears nothing after this.
+const STREAM_TTL: Duration = Duration::from_secs(60);
+/// How soon a listener comes back.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// Live hints as Server-Sent Events: `{"kind":"run","id":"run_…"}`. A hint says only that something
 /// changed; what changed is read where reading it is authorised.
@@ -25,12 +30,15 @@ pub(crate) async fn handler(
     let hints = ctx.app.engine.hub().listen();
     let sees_all = ctx.may(Action::NodeList);
     let stop = ctx.app.stop.clone();
+    let end = tokio::time::Instant::now() + STREAM_TTL;
+    let first = futures_util::stream::once(async { Ok(Event::default().retry(RETRY)) });
     let state = (hints, place, ctx, stop);
     let stream =
         futures_util::stream::unfold(state, move |(mut hints, place, ctx, stop)| async move {
             loop {
                 let hint = tokio::select! {
                     () = stop.cancelled() => return None,
+                    () = tokio::time::sleep_until(end) => return None,
                     hint = hints.recv() => hint,
                 };
                 let data = match hint {
@@ -46,7 +54,7 @@ pub(crate) async fn handler(
                 }
             }
         });
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    Ok(Sse::new(first.chain(stream)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
 /// Whether the caller may know that this changed.
