@@ -332,3 +332,45 @@ async fn a_receipt_proves_one_record() {
     fs::write(&receipt, proof.to_string().replacen("\"index\":2", "\"index\":3", 1)).unwrap();
     assert!(!verify(&receipt));
 }
+
+#[tokio::test]
+async fn the_nodes_own_log_and_the_orchestrators_tell_the_same_and_a_lie_shows() {
+    let mut world = World::new().await;
+    for seconds in [0, 1] {
+        let run = world.submit("sleep", json!({"seconds": seconds})).await;
+        assert_eq!(world.ended(&run).await["state"], "succeeded");
+    }
+    let refused = world.submit("read-log", json!({"path": "/var/log/there-is-none"})).await;
+    assert_eq!(world.ended(&refused).await["state"], "failed");
+    world.kill_node();
+    let export = world.folder.path().join("export.jsonl");
+    let answer =
+        world.client.get(world.at("/api/v1/audit/export")).bearer_auth(&world.token).send().await;
+    fs::write(&export, answer.unwrap().bytes().await.unwrap()).unwrap();
+    let exported = command(wardroom_node())
+        .args(["log", "export", "--data"])
+        .arg(world.node_data())
+        .stdout(std::process::Stdio::piped())
+        .output()
+        .unwrap();
+    assert!(exported.status.success());
+    let log = String::from_utf8(exported.stdout).unwrap();
+    let compare = |text: &str| {
+        let file = world.folder.path().join("node.jsonl");
+        fs::write(&file, text).unwrap();
+        let output = command(wardroom())
+            .args(["audit", "compare", "--json", "--node-log"])
+            .args([&file, &export])
+            .stdout(std::process::Stdio::piped())
+            .output()
+            .unwrap();
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.success(), found)
+    };
+    let (same, found) = compare(&log);
+    assert!(same && found["attempts"] == 3 && found["fault"] == Value::Null, "{found}");
+    // The node says that it ran something else than what it was asked for.
+    let (same, found) = compare(&log.replace("\"command\":\"sleep\"", "\"command\":\"touch\""));
+    assert!(!same && found["fault"].is_string(), "{found}");
+    assert_eq!(found["differences"].as_array().unwrap().len(), 2, "{found}");
+}

@@ -35,12 +35,9 @@ pub(crate) enum AuditCommand {
     Proof(ProofArgs),
     /// Compare a node's own log with an export: what one has and the other lacks
     Compare {
-        /// The node's own log: `journal.jsonl` in its data folder
+        /// The node's own log, as `wardroom-node log export` writes it
         #[arg(long, value_name = "FILE")]
         node_log: PathBuf,
-        /// The node's id; found out where not given
-        #[arg(long, value_name = "ID")]
-        node: Option<String>,
         /// The orchestrator's export
         export: PathBuf,
     },
@@ -201,9 +198,7 @@ pub(crate) async fn run(session: &Session, command: AuditCommand) -> Result<Exit
             }
             Ok(Exit::Ok)
         }
-        AuditCommand::Compare { node_log, node, export } => {
-            compare(session, &node_log, node.as_deref(), &export)
-        }
+        AuditCommand::Compare { node_log, export } => compare(session, &node_log, &export),
         AuditCommand::Checkpoint => {
             let note = session.api()?.text("/api/v1/audit/checkpoint").await?;
             output.text(&note)?;
@@ -347,17 +342,12 @@ fn tell(session: &Session, found: &AuditVerification) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn compare(
-    session: &Session,
-    node_log: &Path,
-    node: Option<&str>,
-    export: &Path,
-) -> Result<Exit, Failure> {
+fn compare(session: &Session, node_log: &Path, export: &Path) -> Result<Exit, Failure> {
     let open = |path: &Path| {
         File::open(path)
             .map_err(|error| Failure::usage(format!("{} can't be read: {error}", path.display())))
     };
-    let compared = offline::compare::logs(open(node_log)?, open(export)?, node)?;
+    let compared = offline::compare::logs(open(node_log)?, open(export)?)?;
     let output = &session.output;
     let same = compared.differences.is_empty();
     let exit = if same && compared.fault.is_none() { Exit::Ok } else { Exit::Found };

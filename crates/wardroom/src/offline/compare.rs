@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, io::Read};
 use wardroom_core::{Timestamp, audit::export::LINE_BYTES_MAX, digest::sha256_hex};
 
-/// The longest line of a node's log, in bytes; short output stands in it.
-const NODE_LINE_BYTES_MAX: usize = 1024 * 1024;
+/// The form of a node's log, as `wardroom-node log export` writes it.
+const FORMAT: &str = "wardroom-node-log/1";
+/// The longest line of a node's log, in bytes.
+const NODE_LINE_BYTES_MAX: usize = 64 * 1024;
 /// The most attempts that are held in memory.
 const ATTEMPTS_MAX: usize = 5_000_000;
 
@@ -36,6 +38,15 @@ pub(crate) struct Difference {
     pub(crate) what: String,
 }
 
+/// The first line of a node's log.
+#[derive(Debug, Deserialize)]
+struct NodeHeader {
+    format: String,
+    node: String,
+    lines: u64,
+    head: String,
+}
+
 /// A line of a node's log, as far as it matters here.
 #[derive(Debug, Deserialize)]
 struct NodeLine {
@@ -46,12 +57,12 @@ struct NodeLine {
     run: Option<String>,
     fence: Option<i64>,
     command: Option<String>,
-    result: Option<NodeResult>,
+    end: Option<NodeEnd>,
+    usage: Option<NodeUsage>,
 }
 
 #[derive(Debug, Deserialize)]
-struct NodeResult {
-    end: NodeEnd,
+struct NodeUsage {
     started_at: Option<String>,
 }
 
@@ -120,18 +131,9 @@ struct Log {
     fault: Option<String>,
 }
 
-/// Compares the two logs. `node` is the node's id; without it, it is the one on which the export has
-/// most of the attempts that the node's log tells of.
-pub(crate) fn logs(
-    node_log: impl Read,
-    export: impl Read,
-    node: Option<&str>,
-) -> Result<Compared, Failure> {
-    let (ours, theirs) = (read_node(node_log)?, read_export(export)?);
-    let node = match node {
-        Some(node) => node.to_owned(),
-        None => guess(&ours.attempts, &theirs.attempts)?,
-    };
+/// Compares the two logs.
+pub(crate) fn logs(node_log: impl Read, export: impl Read) -> Result<Compared, Failure> {
+    let ((node, ours), theirs) = (read_node(node_log)?, read_export(export)?);
     let mut found = Compared { node, attempts: 0, fault: ours.fault, differences: vec![] };
     for (key, attempt) in &ours.attempts {
         match theirs.attempts.get(key) {
@@ -154,20 +156,6 @@ pub(crate) fn logs(
     }
     found.differences.sort_by(|a, b| (&a.run, a.fence).cmp(&(&b.run, b.fence)));
     Ok(found)
-}
-
-fn guess(ours: &Attempts, theirs: &Attempts) -> Result<String, Failure> {
-    let mut nodes: BTreeMap<&str, usize> = BTreeMap::new();
-    for node in ours.keys().filter_map(|key| theirs.get(key)?.node.as_deref()) {
-        *nodes.entry(node).or_default() += 1;
-    }
-    let most = nodes.into_iter().max_by_key(|(_, count)| *count);
-    most.map(|(node, _)| node.to_owned()).ok_or_else(|| {
-        Failure::usage(
-            "the two logs have no attempt in common, so they don't tell which node this is",
-        )
-        .advice("Give the node's id with --node.")
-    })
 }
 
 impl Compared {
@@ -217,20 +205,27 @@ impl End {
     }
 }
 
-fn read_node(reader: impl Read) -> Result<Log, Failure> {
+/// Reads a node's log: whose it is, and what it tells.
+fn read_node(reader: impl Read) -> Result<(String, Log), Failure> {
     let mut lines = Lines::new(reader, NODE_LINE_BYTES_MAX);
+    let wrong = |count: u64, reason: &str| {
+        Failure::usage(format!("line {count} of the node's log is not acceptable: {reason}"))
+            .advice("`wardroom-node log export --data FOLDER` writes one.")
+    };
+    let first = lines.next()?.unwrap_or(Ok("")).map_err(|reason| wrong(1, &reason))?;
+    let header: NodeHeader =
+        serde_json::from_str(first).map_err(|error| wrong(1, &error.to_string()))?;
+    if header.format != FORMAT {
+        return Err(wrong(1, &format!("its form is {:?}, not {FORMAT}", header.format)));
+    }
     let mut log = Log::default();
     let mut before: Option<(String, u64)> = None;
     loop {
         let count = lines.count() + 1;
-        let wrong = |reason: &str| {
-            Failure::usage(format!("line {count} of the node's log is not acceptable: {reason}"))
-                .advice("It is `journal.jsonl` in the node's data folder; older files may stand before it.")
-        };
-        let Some(line) = lines.next()? else { return Ok(log) };
-        let text = line.map_err(|reason| wrong(&reason))?;
+        let Some(line) = lines.next()? else { break };
+        let text = line.map_err(|reason| wrong(count, &reason))?;
         let line: NodeLine =
-            serde_json::from_str(text).map_err(|error| wrong(&error.to_string()))?;
+            serde_json::from_str(text).map_err(|error| wrong(count, &error.to_string()))?;
         match &before {
             None => log.begin = Some(line.at).filter(|_| line.seq > 0),
             Some((hash, seq))
@@ -245,21 +240,30 @@ fn read_node(reader: impl Read) -> Result<Log, Failure> {
         }
         before = Some((sha256_hex(text.as_bytes()), line.seq));
         if log.attempts.len() >= ATTEMPTS_MAX {
-            return Err(wrong("it tells of too many attempts to compare at once"));
+            return Err(wrong(count, "it tells of too many attempts to compare at once"));
         }
         take_line(line, &mut log);
     }
+    let ends_well = before.is_none_or(|(hash, _)| hash == header.head);
+    if log.fault.is_none() && (lines.count() != header.lines + 1 || !ends_well) {
+        log.fault = Some(
+            "the node's log is not as long as its first line says: lines were cut off or added"
+                .to_owned(),
+        );
+    }
+    Ok((header.node, log))
 }
 
 fn take_line(line: NodeLine, log: &mut Log) {
     log.end = log.end.max(line.at);
     let (Some(run), Some(fence)) = (line.run, line.fence) else { return };
-    let (started, ended) = match (line.event.as_str(), line.result) {
-        ("accepted", _) => (None, None),
+    let (started, ended) = match (line.event.as_str(), line.end) {
+        ("accepted" | "carried", None) => (None, None),
         ("refused", _) => (Some(false), Some(End::Refused)),
-        ("finished", Some(result)) => {
-            let well = result.end.kind == "exited" && result.end.code == Some(0);
-            (Some(result.started_at.is_some()), Some(if well { End::Well } else { End::Badly }))
+        ("finished" | "carried", Some(end)) => {
+            let started = line.usage.is_some_and(|usage| usage.started_at.is_some());
+            let well = end.kind == "exited" && end.code == Some(0);
+            (Some(started), Some(if well { End::Well } else { End::Badly }))
         }
         // That something was recorded or discarded tells nothing of what ran.
         _ => return,

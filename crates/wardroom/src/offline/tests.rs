@@ -262,17 +262,20 @@ fn node_log(events: &[(&str, &str, Option<i64>)]) -> Vec<String> {
         let prev = wardroom_core::digest::sha256_hex(
             lines.last().map_or(&b""[..], |line| line.as_bytes()),
         );
-        let result = code.map(|code| {
-            json!({"end": {"kind": "exited", "code": code}, "message": null, "started_at": "2026-01-01T00:00:01Z",
-                   "finished_at": "2026-01-01T00:00:02Z", "cpu_ms": 0, "memory_peak_bytes": 0, "output_bytes": 0})
-        });
         let mut line = json!({"seq": seq, "prev": prev, "at": "2026-01-01T00:00:00Z", "event": event, "run": run, "fence": 1});
-        match result {
-            Some(result) => line["result"] = result,
+        match code {
+            Some(code) => {
+                line["end"] = json!({"kind": "exited", "code": code});
+                line["usage"] = json!({"started_at": "2026-01-01T00:00:01Z", "finished_at": "2026-01-01T00:00:02Z",
+                                       "cpu_ms": 0, "memory_peak_bytes": 0, "output_bytes": 0});
+            }
             None => line["command"] = json!("echo"),
         }
         lines.push(line.to_string());
     }
+    let head = lines.last().map(|line| wardroom_core::digest::sha256_hex(line.as_bytes()));
+    let header = json!({"format": "wardroom-node-log/1", "node": "node_1", "lines": lines.len(), "first": 0, "head": head});
+    lines.insert(0, header.to_string());
     lines
 }
 
@@ -285,7 +288,7 @@ fn export_line(run: &str, action: &str, state: &str, node: &str) -> String {
 }
 
 fn compared(node: &[String], export: &[String]) -> compare::Compared {
-    compare::logs(node.join("\n").as_bytes(), export.join("\n").as_bytes(), None).unwrap()
+    compare::logs(node.join("\n").as_bytes(), export.join("\n").as_bytes()).unwrap()
 }
 
 #[test]
@@ -343,9 +346,12 @@ fn what_one_log_lacks_or_tells_otherwise_is_listed() {
             "run_4: the orchestrator recorded a start, the node started nothing",
         ]
     );
-    let failure = compare::logs(node.join("\n").as_bytes(), &b""[..], None).unwrap_err();
-    assert!(failure.exit == Exit::Usage && failure.further.concat().contains("--node"));
-    assert_eq!(compare::logs(&b"{}"[..], &b""[..], None).unwrap_err().exit, Exit::Usage);
+    for no_log in
+        ["", "{}", "{\"format\":\"other/1\",\"node\":\"node_1\",\"lines\":0,\"head\":\"\"}"]
+    {
+        let failure = compare::logs(no_log.as_bytes(), &b""[..]).unwrap_err();
+        assert!(failure.exit == Exit::Usage && failure.further.concat().contains("log export"));
+    }
 }
 
 #[test]
@@ -361,9 +367,12 @@ fn a_node_log_that_was_changed_does_not_continue_itself() {
     ];
     assert_eq!(compared(&whole, &export).fault, None);
     let mut altered = whole.clone();
-    altered[1] = altered[1].replace("\"code\":0", "\"code\":1");
-    assert!(compared(&altered, &export).fault.unwrap().starts_with("line 3 of the node's log"));
-    let mut removed = whole;
-    removed.remove(1);
-    assert!(compared(&removed, &export).fault.unwrap().starts_with("line 2 of the node's log"));
+    altered[2] = altered[2].replace("\"code\":0", "\"code\":1");
+    assert!(compared(&altered, &export).fault.unwrap().starts_with("line 4 of the node's log"));
+    let mut removed = whole.clone();
+    removed.remove(2);
+    assert!(compared(&removed, &export).fault.unwrap().starts_with("line 3 of the node's log"));
+    let mut cut = whole;
+    cut.pop();
+    assert!(compared(&cut, &export).fault.unwrap().contains("cut off"));
 }
