@@ -30,8 +30,8 @@ struct Batch {
 }
 
 impl Batch {
-    /// The next lines; `None` at the end.
-    fn fill<R: Read>(lines: &mut Lines<R>) -> Result<Option<Self>, (Self, Failure)> {
+    /// The next lines, and how the lines end if they do behind these.
+    fn fill<R: Read>(lines: &mut Lines<R>) -> (Self, Option<Result<(), Failure>>) {
         let mut batch = Self::default();
         while batch.text.len() < BATCH_BYTES && batch.broken.is_none() {
             match lines.next() {
@@ -40,12 +40,15 @@ impl Batch {
                     batch.ends.push(batch.text.len());
                 }
                 Ok(Some(Err(reason))) => batch.broken = Some(reason),
-                Ok(None) if batch.ends.is_empty() => return Ok(None),
-                Ok(None) => break,
-                Err(failure) => return Err((batch, failure)),
+                Ok(None) => return (batch, Some(Ok(()))),
+                Err(failure) => return (batch, Some(Err(failure))),
             }
         }
-        Ok(Some(batch))
+        (batch, None)
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.ends.is_empty() && self.broken.is_none()
     }
 
     fn read(self) -> Vec<Said> {
@@ -97,18 +100,11 @@ pub(super) fn in_order<R: Read, T>(
         let mut end: Option<Result<(), Failure>> = None;
         loop {
             while end.is_none() && open < threads * WAITING_MAX {
-                let batch = match Batch::fill(lines) {
-                    Ok(Some(batch)) => batch,
-                    Ok(None) => {
-                        end = Some(Ok(()));
-                        break;
-                    }
-                    // What came before counts first.
-                    Err((batch, failure)) => {
-                        end = Some(Err(failure));
-                        batch
-                    }
-                };
+                let (batch, ended) = Batch::fill(lines);
+                end = ended;
+                if batch.is_empty() {
+                    break;
+                }
                 given.next().and_then(|to| to.batches.send(batch).ok()).ok_or_else(gone)?;
                 open += 1;
             }
