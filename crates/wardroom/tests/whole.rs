@@ -374,3 +374,19 @@ async fn the_nodes_own_log_and_the_orchestrators_tell_the_same_and_a_lie_shows()
     assert!(!same && found["fault"].is_string(), "{found}");
     assert_eq!(found["differences"].as_array().unwrap().len(), 2, "{found}");
 }
+
+#[tokio::test]
+async fn a_log_that_grows_while_it_is_verified_is_sound() {
+    let world = World::new().await;
+    let submissions = async {
+        for _ in 0..60 {
+            world.submit("ping", json!({})).await;
+        }
+    };
+    let verifications = async {
+        for _ in 0..20 {
+            world.sound().await;
+        }
+    };
+    tokio::join!(submissions, verifications);
+}
