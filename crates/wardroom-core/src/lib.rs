@@ -15,6 +15,7 @@ pub mod identity;
 pub mod node;
 pub mod page;
 pub mod principal;
+pub mod redact;
 pub mod rng;
 pub mod run;
 pub mod store;

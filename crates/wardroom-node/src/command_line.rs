@@ -108,7 +108,9 @@ impl CommandLine {
     pub fn run(self) -> ExitCode {
         let filter = tracing_subscriber::EnvFilter::try_from_env("WARDROOM_LOG")
             .unwrap_or_else(|_| "info".into());
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        let log = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(|| wardroom_core::redact::Redacting(std::io::stderr()));
         let started = if self.log_json {
             log.json().flatten_event(true).try_init()
         } else {

@@ -164,7 +164,9 @@ async fn asked_to_stop() -> anyhow::Result<()> {
 pub(crate) fn start_log(config: &Config) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(config.text("log").unwrap_or("info"))
         .context("the setting log is not acceptable")?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(|| wardroom_core::redact::Redacting(std::io::stderr()));
     let started = match config.text("log_format") {
         Some("json") => log.json().flatten_event(true).try_init(),
         Some("pretty") | None => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
