@@ -2,12 +2,12 @@
 //! one wholly or not at all; on SQLite it commits many that wait together in one transaction.
 
 use crate::{
-    ApiTokenId, JoinTokenId, NodeId, RunId, SessionId, Timestamp, UserId,
+    ApiTokenId, JoinTokenId, LinkId, NodeId, RunId, SessionId, Timestamp, UserId,
     audit::{AuditCheckpoint, AuditDraft},
     hint::Hint,
     identity::{ApiToken, JoinToken, SealedKey, Session, User},
     node::{Catalogue, Node, NodeReport},
-    run::{OutputChunk, Run},
+    run::{Candidate, OutputChunk, Run},
 };
 
 /// One change: all of it happens or none.
@@ -86,14 +86,23 @@ pub enum Write {
     AddNode(Node),
     /// What people set on a node changed: name, labels, disabled.
     UpdateNode(Node),
-    /// A node is forgotten.
+    /// A node is forgotten, also as a candidate of runs.
     RemoveNode(NodeId),
-    /// A node's link opened or closed. Not guarded by a version.
-    MarkNode {
+    /// A node's link opened. Not guarded by a version.
+    MarkLinked {
         /// The node.
         id: NodeId,
-        /// Whether its link is open.
-        connected: bool,
+        /// The link.
+        link: LinkId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A node's link closed. Nothing happens where the node has another one by now.
+    MarkUnlinked {
+        /// The node.
+        id: NodeId,
+        /// The link.
+        link: LinkId,
         /// When.
         at: Timestamp,
     },
@@ -115,9 +124,17 @@ pub enum Write {
     },
     /// Every node counts as not connected: the orchestrator just started.
     DisconnectAllNodes,
-    /// A new run. Its idempotency key must be free for its submitter.
+    /// A new run. Its idempotency key must be free for its submitter, and it must be the only one that
+    /// repeats its `replay_of`.
     AddRun(Box<Run>),
-    /// A changed run.
+    /// The nodes that may take a run that is for one of several.
+    AddCandidates {
+        /// The run.
+        run: RunId,
+        /// The nodes.
+        candidates: Vec<Candidate>,
+    },
+    /// A changed run. When it is over, its candidates are forgotten.
     UpdateRun(Box<Run>),
     /// Output of a run. A chunk that is there already is passed over.
     AppendOutput {

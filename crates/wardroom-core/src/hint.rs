@@ -19,6 +19,8 @@ pub enum Hint {
     Sever(NodeId),
     /// New audit records.
     Audit,
+    /// Hints may have been lost: look at everything again.
+    Resync,
 }
 
 /// Where the store tells of what it has committed.

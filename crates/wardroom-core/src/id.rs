@@ -104,6 +104,9 @@ id!(
     /// An enrolled machine.
     NodeId, "node");
 id!(
+    /// One connection of a node.
+    LinkId, "link");
+id!(
     /// A single-use permission to enrol a machine.
     JoinTokenId, "join");
 id!(

@@ -22,7 +22,9 @@ pub mod store;
 pub mod time;
 
 pub use action::Action;
-pub use id::{ApiTokenId, IdError, JoinTokenId, NodeId, RequestId, RunId, SessionId, UserId};
+pub use id::{
+    ApiTokenId, IdError, JoinTokenId, LinkId, NodeId, RequestId, RunId, SessionId, UserId,
+};
 pub use principal::{Door, Origin, Principal, Role};
 pub use rng::Rng;
 pub use time::{Clock, Timestamp};

@@ -185,13 +185,8 @@ impl Engine {
         node.version += 1;
         let change = Change::recorded(audit.on(id))
             .write(Write::UpdateNode(node.clone()))
-            .hint(Hint::Node(id))
-            .hint(Hint::Queue(id));
+            .hint(Hint::Node(id));
         self.commit_update(change).await?;
-        if let Some(link) = self.links.get(id) {
-            link.set_labels(node.labels.clone());
-            link.wake();
-        }
         Ok(node)
     }
 
@@ -204,18 +199,17 @@ impl Engine {
             .hint(Hint::Sever(id));
         self.commit_update(change).await?;
         self.sever(id, Goodbye::Removed);
-        self.end_runs_of_removed(id).await
+        self.end_orphaned().await
     }
 
-    /// Ends what a removed node leaves behind. A crash in between is made good by the ticker.
-    pub(crate) async fn end_runs_of_removed(&self, id: NodeId) -> Result<(), EngineError> {
+    /// Ends what removed nodes leave behind. A crash in between is made good by the ticker.
+    pub(crate) async fn end_orphaned(&self) -> Result<(), EngineError> {
         loop {
-            let open = self.store.list_open_for_node(id, PAGE_ITEMS_MAX).await?;
-            let held = self.store.list_held(id).await?;
-            if open.is_empty() && held.is_empty() {
+            let orphaned = self.store.list_orphaned(PAGE_ITEMS_MAX).await?;
+            if orphaned.is_empty() {
                 return Ok(());
             }
-            for run in open.iter().chain(&held) {
+            for run in orphaned {
                 let event = Event::NodeGone;
                 match self.happen(run.id, &event, self.own_record(event.as_str())).await {
                     Ok((run, effects)) => self.follow(&run, &effects).await?,

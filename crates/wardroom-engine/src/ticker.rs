@@ -5,12 +5,10 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use wardroom_core::{
-    RunId,
+    Timestamp,
     change::{Change, Write},
     hint::Hint,
-    page::{PAGE_ITEMS_MAX, PageRequest},
     run::{self, Event, Run, RunState, Target},
-    store::RunFilter,
 };
 
 /// How often the clock is looked at.
@@ -24,12 +22,10 @@ impl Engine {
     /// Works until `stop`: follows hints and the clock. Call once.
     pub async fn work(self: Arc<Self>, stop: CancellationToken) {
         let hints = tokio::spawn(Arc::clone(&self).follow_hints(stop.clone()));
-        if let Err(error) = self.take_up().await {
-            tracing::error!(%error, "what an earlier process left open could not be taken up; the ticker goes on with it");
-        }
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        let mut swept = self.now();
+        // What an earlier process left half done is taken up with the first tick.
+        let mut swept = Timestamp::from_micros(0);
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -40,9 +36,7 @@ impl Engine {
             if sweep {
                 swept = now;
             }
-            if let Err(error) = self.tick(sweep).await {
-                tracing::warn!(%error, "a tick did not come through; the next one tries again");
-            }
+            self.tick(sweep).await;
         }
         self.close_links();
         let _ = hints.await;
@@ -51,38 +45,30 @@ impl Engine {
         }
     }
 
-    /// Takes up what an earlier process left half done.
-    async fn take_up(&self) -> Result<(), EngineError> {
-        let filter =
-            RunFilter { state: Some(RunState::Running), top_level: true, ..RunFilter::default() };
-        let mut page = PageRequest::new(None, PAGE_ITEMS_MAX);
-        loop {
-            let found = self.store.list_runs(&filter, page).await?;
-            for run in &found.items {
-                let parent = matches!(run.target, Target::AllOf { .. });
-                if parent && run.cancel_requested_at.is_some() {
-                    self.stop_children(run.id).await?;
-                }
-            }
-            match found.next {
-                Some(after) => page.after = Some(after),
-                None => return Ok(()),
-            }
+    /// Each part by itself: what keeps one from coming through must not keep the others.
+    async fn tick(&self, sweep: bool) {
+        note("due runs", self.follow_clock().await);
+        note("the audit log", self.seal_audit().await);
+        if sweep {
+            note("ended sessions", self.forget_expired().await);
+            note("runs of removed nodes", self.end_orphaned().await);
+            note("stops", self.repeat_stops().await);
+            note("waiting runs", self.wake_awaited().await);
         }
     }
 
-    async fn tick(&self, sweep: bool) -> Result<(), EngineError> {
-        for run in self.store.list_due(self.now(), DUE_MAX).await? {
+    async fn follow_clock(&self) -> Result<(), EngineError> {
+        let now = self.now();
+        // The orchestrator was away itself: nodes get a lease's time to come back.
+        let back = now.since(self.started_at) >= run::LEASE;
+        let lapsed_by = if back { now } else { Timestamp::from_micros(0) };
+        for run in self.store.list_due(now, lapsed_by, DUE_MAX).await? {
             match self.time_tells(&run).await {
                 Ok(()) | Err(EngineError::RunState(_) | EngineError::Conflict) => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(run = %run.id, %error, "a due run could not be brought on; it is tried again");
+                }
             }
-        }
-        self.seal_audit().await?;
-        if sweep {
-            let past = self.now();
-            self.store.commit(Change::default().write(Write::RemoveExpired(past))).await?;
-            self.wake_for_waiting().await?;
         }
         Ok(())
     }
@@ -90,15 +76,12 @@ impl Engine {
     /// Applies to `run` what time has to say.
     async fn time_tells(&self, run: &Run) -> Result<(), EngineError> {
         let now = self.now();
-        let event = if run.deadline.is_some_and(|deadline| now >= deadline) {
+        let event = if matches!(run.target, Target::AllOf { .. }) {
+            return self.settle_parent(run.id).await;
+        } else if run.deadline.is_some_and(|deadline| now >= deadline) {
             Event::DeadlinePassed
         } else if run.state == RunState::Retrying {
             Event::RetryDue
-        } else if matches!(run.target, Target::AllOf { .. }) {
-            return self.settle_parent(run.id).await;
-        } else if now.since(self.started_at) < run::LEASE {
-            // The orchestrator was away itself: nodes get a lease's time to come back.
-            return Ok(());
         } else {
             Event::LeaseLapsed { fence: run.fence }
         };
@@ -107,26 +90,27 @@ impl Engine {
         self.follow(&run, &effects).await
     }
 
+    async fn forget_expired(&self) -> Result<(), EngineError> {
+        let now = self.now();
+        Ok(self.store.commit(Change::default().write(Write::RemoveExpired(now))).await?)
+    }
+
     /// Wakes links for runs that wait although no hint came: it was lost, or its process died.
-    async fn wake_for_waiting(&self) -> Result<(), EngineError> {
-        for link in self.links.all() {
-            if link.has_backlog() {
+    async fn wake_awaited(&self) -> Result<(), EngineError> {
+        for node in self.store.list_awaited_nodes(self.now()).await? {
+            if let Some(link) = self.links.get(node) {
                 link.wake();
             }
         }
-        let filter = RunFilter { state: Some(RunState::Queued), ..RunFilter::default() };
-        let waiting =
-            self.store.list_runs(&filter, PageRequest::<RunId>::new(None, PAGE_ITEMS_MAX)).await?;
-        for run in waiting.items {
-            for hint in self.takers(&run) {
-                self.heed(hint).await?;
-            }
-            // A node that was removed while its runs were being ended.
-            if let Target::Node { node } = &run.target
-                && self.store.lookup_node(*node).await?.is_none()
-            {
-                self.end_runs_of_removed(*node).await?;
-            }
+        Ok(())
+    }
+
+    /// Hints may have been lost: looks at all that they could have told.
+    async fn resync(&self) -> Result<(), EngineError> {
+        self.wake_awaited().await?;
+        self.repeat_stops().await?;
+        for link in self.links.all() {
+            self.heed(Hint::Sever(link.node())).await?;
         }
         Ok(())
     }
@@ -139,11 +123,8 @@ impl Engine {
                 hint = hints.recv() => hint,
             };
             let heeded = match hint {
+                Ok(Hint::Resync) | Err(RecvError::Lagged(_)) => self.resync().await,
                 Ok(hint) => self.heed(hint).await,
-                Err(RecvError::Lagged(_)) => {
-                    self.links.all().iter().for_each(|link| link.wake());
-                    Ok(())
-                }
                 Err(RecvError::Closed) => return,
             };
             if let Err(error) = heeded {
@@ -170,8 +151,14 @@ impl Engine {
                 Some(_) => {}
                 None => self.sever(node, Goodbye::Removed),
             },
-            Hint::Run(_) | Hint::Node(_) | Hint::Audit => {}
+            Hint::Run(_) | Hint::Node(_) | Hint::Audit | Hint::Resync => {}
         }
         Ok(())
+    }
+}
+
+fn note(part: &str, outcome: Result<(), EngineError>) {
+    if let Err(error) = outcome {
+        tracing::warn!(part, %error, "this part of a tick did not come through; the next one tries again");
     }
 }

@@ -27,6 +27,7 @@ use tokio::{
     sync::{Semaphore, mpsc, watch},
     time::Instant,
 };
+use tokio_util::sync::CancellationToken;
 use wardroom_wire::link::{self as wire, CatalogueShape, NodeFrame, ReportShape};
 
 /// The most runs at the same time, whatever is asked for.
@@ -64,6 +65,8 @@ pub struct Daemon {
     machine: RefCell<Machine>,
     forgotten: RefCell<Forgotten>,
     deciding: Arc<Semaphore>,
+    /// Offers that are being decided, under their leases, with what stops them.
+    offered: RefCell<HashMap<(String, i64), CancellationToken>>,
     enforced: BTreeMap<String, bool>,
     data: PathBuf,
     runs_max: u32,
@@ -97,6 +100,7 @@ impl Daemon {
             machine: RefCell::default(),
             forgotten: RefCell::new(Forgotten::from(forgotten)),
             deciding: Arc::new(Semaphore::new(DECIDING_MAX)),
+            offered: RefCell::default(),
             enforced,
             data: options.data.clone(),
             runs_max: most,
@@ -196,12 +200,20 @@ impl Daemon {
     pub(crate) fn catalogue(&self) -> NodeFrame {
         let catalogue = self.lists.borrow().list.catalogue();
         // Both have the same JSON by contract; a test of the list keeps it so.
-        let catalogue =
-            serde_json::to_value(catalogue).and_then(serde_json::from_value::<CatalogueShape>);
-        NodeFrame::Catalogue { catalogue: catalogue.unwrap_or_default() }
+        let catalogue = serde_json::to_value(catalogue)
+            .and_then(serde_json::from_value::<CatalogueShape>)
+            .unwrap_or_else(|error| {
+                tracing::error!(%error, "the catalogue does not have the link's form: none is offered");
+                CatalogueShape::default()
+            });
+        NodeFrame::Catalogue { catalogue }
     }
 
-    pub(crate) fn report(&self) -> ReportShape {
+    pub(crate) fn heartbeat(&self) -> NodeFrame {
+        NodeFrame::Heartbeat { report: self.report(), holding: self.holding() }
+    }
+
+    fn report(&self) -> ReportShape {
         let mut report = self.machine.borrow_mut().report(&self.data);
         report.sandbox.clone_from(&self.enforced);
         report.runs_active = u32::try_from(self.active()).unwrap_or(u32::MAX);
@@ -249,7 +261,7 @@ async fn probe(runner: &Runner) -> BTreeMap<String, bool> {
         Ok(sandbox) => {
             let enforced = sandbox.enforced.clone();
             let (output, _dropped) = mpsc::channel(1);
-            sandbox.supervise(output, tokio_util::sync::CancellationToken::new()).await;
+            sandbox.supervise(output, CancellationToken::new()).await;
             enforced
         }
         Err(error) => {

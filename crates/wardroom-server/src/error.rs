@@ -63,9 +63,9 @@ impl From<StoreError> for ApiError {
             StoreError::Duplicate(what) => {
                 Self::say(ErrorCode::NameTaken, format!("The {what} is taken: choose another."))
             }
-            StoreError::Unavailable(_) | StoreError::Full(_) => Self {
+            StoreError::Unavailable(_) | StoreError::Full(_) | StoreError::Transient(_) => Self {
                 detail: Some(
-                    "Nothing was done. Try again; operators find the cause in the log.".into(),
+                    "It is not certain whether it was done: look, then try again. Operators find the cause in the log.".into(),
                 ),
                 source: Some(Arc::new(error)),
                 ..Self::new(ErrorCode::StoreUnavailable)

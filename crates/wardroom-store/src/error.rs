@@ -97,7 +97,7 @@ fn code(error: &dyn DatabaseError) -> String {
 pub(crate) fn of(error: sqlx::Error) -> StoreError {
     let unavailable = |why: String| {
         StoreError::Unavailable(format!(
-            "the database can't be used now: {why}. Nothing of this was written; it is tried again when it is back"
+            "the database can't be used now: {why}. Whether this was written is not known; look again when it is back"
         ))
     };
     match &error {
@@ -109,11 +109,11 @@ pub(crate) fn of(error: sqlx::Error) -> StoreError {
             }
             match code(&**cause).as_str() {
                 "13" | "53100" => StoreError::Full(
-                    "the database's disk is full: free space, then try again. Nothing of this was written".to_owned(),
+                    "the database's disk is full: free space, then try again".to_owned(),
                 ),
-                "5" | "6" | "261" | "517" | "8" | "1032" | "55P03" | "57P01" | "57P03" | "57014" | "53300" => {
-                    unavailable(cause.message().to_owned())
-                }
+                "5" | "6" | "261" | "517" | "8" | "1032" | "55P03" | "57P01" | "57P03"
+                | "57014" | "53300" => unavailable(cause.message().to_owned()),
+                "40001" | "40P01" => StoreError::Transient(cause.message().to_owned()),
                 "11" | "26" | "267" => {
                     StoreError::Corrupt { what: "database", reason: cause.message().to_owned() }
                 }
@@ -136,6 +136,7 @@ pub(crate) fn of(error: sqlx::Error) -> StoreError {
 fn unique(named: &str) -> &'static str {
     for (part, what) in [
         ("idempotency_key", "idempotency key"),
+        ("replay_of", "repetition"),
         ("public_key", "public key"),
         ("nodes_name", "node name"),
         ("nodes.name", "node name"),
@@ -150,9 +151,4 @@ fn unique(named: &str) -> &'static str {
         }
     }
     "id"
-}
-
-/// Whether a PostgreSQL transaction may simply be tried again.
-pub(crate) fn is_transient(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Database(cause) if matches!(code(&**cause).as_str(), "40001" | "40P01"))
 }

@@ -7,7 +7,7 @@ use sqlx::{
 };
 
 /// The version of the schema that this build works with.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 
 /// Number, name and text of each migration, in order, for one engine.
 macro_rules! migrations {
@@ -22,8 +22,8 @@ macro_rules! migrations {
 
 type Listed = &'static [(i64, &'static str, &'static str)];
 
-const SQLITE: Listed = migrations!("sqlite": 1 "0001_foundation");
-const POSTGRES: Listed = migrations!("postgres": 1 "0001_foundation");
+const SQLITE: Listed = migrations!("sqlite": 1 "0001_foundation", 2 "0002_candidates");
+const POSTGRES: Listed = migrations!("postgres": 1 "0001_foundation", 2 "0002_candidates");
 
 /// SQLite's.
 pub(crate) fn sqlite() -> Migrator {

@@ -1,9 +1,7 @@
 //! PostgreSQL: a transaction per change; a leader gives audit records their place afterwards.
 
 use crate::{
-    Migrated, OpenError, Options, SCHEMA_VERSION, TlsMode,
-    error::{is_transient, of},
-    migrations, repository,
+    Migrated, OpenError, Options, SCHEMA_VERSION, TlsMode, error::of, migrations, repository,
 };
 use sqlx::{
     Connection as _, PgConnection, PgPool, Postgres, Row as _,
@@ -148,8 +146,8 @@ impl PostgresStore {
         &self.pool
     }
 
-    async fn transact(&self, change: &Change) -> Result<(), Trouble> {
-        let mut transaction = self.pool.begin().await?;
+    async fn transact(&self, change: &Change) -> StoreResult<()> {
+        let mut transaction = self.pool.begin().await.map_err(of)?;
         for write in &change.writes {
             writes::apply(&mut transaction, write).await?;
         }
@@ -161,10 +159,10 @@ impl PostgresStore {
                 .bind(CHANNEL)
                 .bind(text)
                 .execute(&mut *transaction)
-                .await?;
+                .await
+                .map_err(of)?;
         }
-        transaction.commit().await?;
-        Ok(())
+        transaction.commit().await.map_err(of)
     }
 
     /// Gives waiting records their place, if no other process is doing so.
@@ -230,24 +228,6 @@ impl PostgresStore {
     }
 }
 
-/// What went wrong in a transaction: in our words, or the driver's, which may be passing.
-enum Trouble {
-    Ours(StoreError),
-    Driver(sqlx::Error),
-}
-
-impl From<StoreError> for Trouble {
-    fn from(error: StoreError) -> Self {
-        Self::Ours(error)
-    }
-}
-
-impl From<sqlx::Error> for Trouble {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Driver(error)
-    }
-}
-
 #[async_trait::async_trait]
 impl Commit for PostgresStore {
     async fn commit(&self, change: Change) -> StoreResult<()> {
@@ -255,11 +235,8 @@ impl Commit for PostgresStore {
         loop {
             match self.transact(&change).await {
                 Ok(()) => return Ok(()),
-                Err(Trouble::Driver(error)) if is_transient(&error) && tries < TRIES_MAX => {
-                    tries += 1
-                }
-                Err(Trouble::Driver(error)) => return Err(of(error)),
-                Err(Trouble::Ours(error)) => return Err(error),
+                Err(StoreError::Transient(_)) if tries < TRIES_MAX => tries += 1,
+                Err(error) => return Err(error),
             }
         }
     }
@@ -305,7 +282,10 @@ async fn listen(pool: PgPool, first: PgListener, hints: Arc<dyn HintSink>) {
         }
         tokio::time::sleep(RELISTEN).await;
         match listener(&pool).await {
-            Ok(open) => current = Some(open),
+            Ok(open) => {
+                current = Some(open);
+                hints.publish(Hint::Resync);
+            }
             Err(error) => {
                 tracing::warn!(%error, "hints are not heard; work goes on at the ticker's pace")
             }

@@ -157,6 +157,11 @@ impl Commit for SqliteStore {
 #[async_trait::async_trait]
 impl Health for SqliteStore {
     async fn health(&self) -> StoreResult<StoreHealth> {
+        if self.changes.is_closed() {
+            return Err(StoreError::Unavailable(
+                "the database's writer has stopped; restart the orchestrator".to_owned(),
+            ));
+        }
         let row = sqlx::query("SELECT sqlite_version() AS version, (SELECT MAX(version) FROM _sqlx_migrations) AS schema")
             .fetch_one(&self.readers)
             .await

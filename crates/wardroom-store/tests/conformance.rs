@@ -16,13 +16,14 @@ mod sample;
 use sample::{Sample, at};
 use std::sync::Arc;
 use wardroom_core::{
+    NodeId, UserId,
     audit::merkle::{Frontier, inclusion_ranges, leaf_hash, verify_inclusion},
     change::{Change, Write},
     identity::SecretHash,
     node::{Catalogue, NodeReport},
     page::PageRequest,
-    run::{self, Event, RunState, Target},
-    store::{AuditFilter, RunFilter, Store, StoreError},
+    run::{self, Candidate, Event, RunState, Target},
+    store::{AuditFilter, Extent, RunFilter, Store, StoreError},
 };
 use wardroom_store::testing::{TestStore, postgres, sqlite};
 
@@ -45,6 +46,9 @@ on_both!(
     nodes_and_their_guards,
     runs_and_their_guards,
     queues_and_what_is_due,
+    candidates_take_what_is_for_one_of_them,
+    what_nobody_can_end_and_what_is_to_stop,
+    a_run_is_repeated_once,
     output_is_kept_once_and_in_order,
     a_change_is_whole_or_not_at_all,
     the_audit_log_grows_and_proves,
@@ -165,7 +169,8 @@ async fn nodes_and_their_guards(test: TestStore) {
     let report =
         NodeReport { version: "1".into(), alerts: vec!["disk".into()], ..NodeReport::default() };
     let catalogue = Catalogue { digest: "d".into(), commands: vec![s.command("echo")] };
-    commit(&store, Write::MarkNode { id, connected: true, at: at(5) }).await.unwrap();
+    let link = s.link();
+    commit(&store, Write::MarkLinked { id, link, at: at(5) }).await.unwrap();
     commit(&store, Write::ReportNode { id, report: report.clone(), at: at(6) }).await.unwrap();
     commit(&store, Write::PublishCatalogue { id, catalogue: catalogue.clone() }).await.unwrap();
     let found = store.lookup_node_by_name("alpha").await.unwrap().unwrap();
@@ -174,8 +179,15 @@ async fn nodes_and_their_guards(test: TestStore) {
         (found.report, found.catalogue, found.labels),
         (Some(report), catalogue, node.labels)
     );
+    let connected = async || store.lookup_node(id).await.unwrap().unwrap().connected;
+    // The end of an older link says nothing about the newer one.
+    commit(&store, Write::MarkUnlinked { id, link: s.link(), at: at(7) }).await.unwrap();
+    assert!(connected().await);
+    commit(&store, Write::MarkUnlinked { id, link, at: at(7) }).await.unwrap();
+    assert!(!connected().await);
+    commit(&store, Write::MarkLinked { id, link, at: at(8) }).await.unwrap();
     commit(&store, Write::DisconnectAllNodes).await.unwrap();
-    assert!(!store.lookup_node(id).await.unwrap().unwrap().connected);
+    assert!(!connected().await);
     commit(&store, Write::AddNode(s.node("beta"))).await.unwrap();
     let page = store.list_nodes(PageRequest::new(None, 1)).await.unwrap();
     assert_eq!(page.next.as_deref(), Some("alpha"));
@@ -210,7 +222,6 @@ async fn runs_and_their_guards(test: TestStore) {
     ));
     assert_eq!(store.lookup_run(queued.id).await.unwrap().as_ref(), Some(&leased));
     assert_eq!(store.list_held(node.id).await.unwrap(), [leased.clone()]);
-    assert_eq!(store.list_open_for_node(node.id, 10).await.unwrap(), [leased.clone()]);
     let filter =
         RunFilter { state: Some(RunState::Leased), node: Some(node.id), ..RunFilter::default() };
     assert_eq!(store.list_runs(&filter, PageRequest::first()).await.unwrap().items, [leased]);
@@ -242,6 +253,8 @@ async fn queues_and_what_is_due(test: TestStore) {
         commit(&store, Write::AddRun(Box::new(run.clone()))).await.unwrap();
     }
     let ids = |runs: Vec<run::Run>| runs.into_iter().map(|run| run.id).collect::<Vec<_>>();
+    let candidates = vec![candidate(node, "d")];
+    commit(&store, Write::AddCandidates { run: any.id, candidates }).await.unwrap();
     assert_eq!(ids(store.list_queued(node, at(10), 10).await.unwrap()), [high.id, any.id, low.id]);
     assert_eq!(
         ids(store.list_queued(node, at(50), 10).await.unwrap()),
@@ -249,7 +262,7 @@ async fn queues_and_what_is_due(test: TestStore) {
     );
     assert_eq!(store.list_queued(node, at(10), 1).await.unwrap().len(), 1);
 
-    assert!(store.list_due(at(10), 10).await.unwrap().is_empty());
+    assert!(store.list_due(at(10), at(10), 10).await.unwrap().is_empty());
     let leased = run::apply(&high, &Event::Lease { node, until: at(20) }, at(1)).unwrap().run;
     commit(&store, Write::UpdateRun(Box::new(leased))).await.unwrap();
     let mut dated = s.run(user.id, other);
@@ -265,13 +278,17 @@ async fn queues_and_what_is_due(test: TestStore) {
     for run in [&dated, &retrying, &parent, &child] {
         commit(&store, Write::AddRun(Box::new(run.clone()))).await.unwrap();
     }
-    assert_eq!(ids(store.list_due(at(20), 10).await.unwrap()), [high.id]);
-    assert_eq!(ids(store.list_due(at(40), 10).await.unwrap()), [high.id, dated.id, retrying.id]);
+    assert_eq!(ids(store.list_due(at(20), at(20), 10).await.unwrap()), [high.id]);
+    assert!(store.list_due(at(20), at(19), 10).await.unwrap().is_empty(), "leases have grace");
+    assert_eq!(
+        ids(store.list_due(at(40), at(40), 10).await.unwrap()),
+        [high.id, dated.id, retrying.id]
+    );
     assert_eq!(store.count_children(parent.id).await.unwrap(), [(RunState::Queued, 1)]);
     let ended = run::apply(&child, &Event::Cancel, at(2)).unwrap().run;
     commit(&store, Write::UpdateRun(Box::new(ended))).await.unwrap();
     assert_eq!(
-        ids(store.list_due(at(10), 10).await.unwrap()),
+        ids(store.list_due(at(10), at(10), 10).await.unwrap()),
         [parent.id],
         "its children are over"
     );
@@ -289,6 +306,99 @@ async fn queues_and_what_is_due(test: TestStore) {
     assert_eq!(seen, 8, "all but the child");
 }
 
+fn candidate(node: NodeId, digest: &str) -> Candidate {
+    Candidate { node, command_digest: digest.into(), idempotent: true }
+}
+
+fn one_of(s: &Sample, user: UserId) -> run::Run {
+    let target = Target::OneOf { labels: "a=b".parse().unwrap() };
+    run::Run { target, ..s.run(user, s.node("any").id) }
+}
+
+async fn candidates_take_what_is_for_one_of_them(test: TestStore) {
+    let (store, s) = (test.store, Sample::default());
+    let user = s.user("ann").id;
+    let nodes = [s.node("a").id, s.node("b").id, s.node("c").id];
+    let run = one_of(&s, user);
+    let candidates = vec![candidate(nodes[0], "0"), candidate(nodes[1], "1")];
+    let change = Change::default()
+        .write(Write::AddRun(Box::new(run.clone())))
+        .write(Write::AddCandidates { run: run.id, candidates: candidates.clone() });
+    store.commit(change).await.unwrap();
+    // Only one of many that the others wait for; a node that is no candidate sees none of them.
+    for _ in 0..5 {
+        let other = one_of(&s, user);
+        let change = Change::default().write(Write::AddRun(Box::new(other.clone()))).write(
+            Write::AddCandidates { run: other.id, candidates: vec![candidate(nodes[1], "x")] },
+        );
+        store.commit(change).await.unwrap();
+    }
+    let queued = async |node| store.list_queued(node, at(1), 3).await.unwrap().len();
+    assert_eq!((queued(nodes[0]).await, queued(nodes[1]).await, queued(nodes[2]).await), (1, 3, 0));
+    let found = store.lookup_candidate(run.id, nodes[1]).await.unwrap();
+    assert_eq!(found.as_ref(), candidates.get(1));
+    assert_eq!(store.lookup_candidate(run.id, nodes[2]).await.unwrap(), None);
+    assert_eq!(store.list_candidates(run.id).await.unwrap(), nodes[..2]);
+    let mut awaited = store.list_awaited_nodes(at(1)).await.unwrap();
+    awaited.sort();
+    assert_eq!(awaited, nodes[..2]);
+    // Held, it waits for nobody; over, it has no candidates any more.
+    let event = Event::Lease { node: nodes[0], until: at(9) };
+    let leased = run::apply(&run, &event, at(2)).unwrap().run;
+    commit(&store, Write::UpdateRun(Box::new(leased.clone()))).await.unwrap();
+    assert_eq!(store.list_awaited_nodes(at(1)).await.unwrap(), nodes[1..2]);
+    assert_eq!(store.list_candidates(run.id).await.unwrap().len(), 2);
+    let over = run::apply(&leased, &Event::LeaseLapsed { fence: 1 }, at(9)).unwrap().run;
+    commit(&store, Write::UpdateRun(Box::new(over))).await.unwrap();
+    assert!(store.list_candidates(run.id).await.unwrap().is_empty());
+}
+
+async fn what_nobody_can_end_and_what_is_to_stop(test: TestStore) {
+    let (store, s) = (test.store, Sample::default());
+    let user = s.user("ann").id;
+    let (there, gone) = (s.node("there"), s.node("gone"));
+    for node in [&there, &gone] {
+        commit(&store, Write::AddNode(node.clone())).await.unwrap();
+    }
+    let (kept, lost, held, chosen) =
+        (s.run(user, there.id), s.run(user, gone.id), s.run(user, gone.id), one_of(&s, user));
+    for run in [&kept, &lost, &held, &chosen] {
+        commit(&store, Write::AddRun(Box::new(run.clone()))).await.unwrap();
+    }
+    let candidates = vec![candidate(gone.id, "d")];
+    commit(&store, Write::AddCandidates { run: chosen.id, candidates }).await.unwrap();
+    let leased = run::apply(&held, &Event::Lease { node: gone.id, until: at(9) }, at(1)).unwrap();
+    commit(&store, Write::UpdateRun(Box::new(leased.run.clone()))).await.unwrap();
+    assert!(store.list_orphaned(10).await.unwrap().is_empty());
+    commit(&store, Write::RemoveNode(gone.id)).await.unwrap();
+    let ids = |runs: Vec<run::Run>| runs.into_iter().map(|run| run.id).collect::<Vec<_>>();
+    assert_eq!(ids(store.list_orphaned(10).await.unwrap()), [lost.id, held.id, chosen.id]);
+    assert_eq!(ids(store.list_orphaned(1).await.unwrap()), [lost.id]);
+    assert!(store.list_stopping(10).await.unwrap().is_empty());
+    for run in [&leased.run, &kept] {
+        let asked = run::apply(run, &Event::Cancel, at(2)).unwrap().run;
+        commit(&store, Write::UpdateRun(Box::new(asked))).await.unwrap();
+    }
+    // The queued one was over at once.
+    assert_eq!(ids(store.list_stopping(10).await.unwrap()), [held.id]);
+}
+
+async fn a_run_is_repeated_once(test: TestStore) {
+    let (store, s) = (test.store, Sample::default());
+    let (user, node) = (s.user("ann").id, s.node("n").id);
+    let old = s.run(user, node);
+    commit(&store, Write::AddRun(Box::new(old.clone()))).await.unwrap();
+    assert_eq!(store.lookup_replay(old.id).await.unwrap(), None);
+    let first = run::Run { replay_of: Some(old.id), ..s.run(user, node) };
+    let second = run::Run { replay_of: Some(old.id), ..s.run(s.user("bob").id, node) };
+    commit(&store, Write::AddRun(Box::new(first.clone()))).await.unwrap();
+    assert!(matches!(
+        commit(&store, Write::AddRun(Box::new(second))).await,
+        Err(StoreError::Duplicate("repetition"))
+    ));
+    assert_eq!(store.lookup_replay(old.id).await.unwrap(), Some(first));
+}
+
 async fn output_is_kept_once_and_in_order(test: TestStore) {
     let (store, s) = (test.store, Sample::default());
     let run = s.run(s.user("ann").id, s.node("n").id).id;
@@ -299,8 +409,9 @@ async fn output_is_kept_once_and_in_order(test: TestStore) {
     assert_eq!(store.list_output(run, (0, 0), 1 << 20).await.unwrap(), chunks);
     assert_eq!(store.list_output(run, (1, 3), 1 << 20).await.unwrap(), chunks[3..]);
     assert_eq!(store.list_output(run, (0, 0), 1).await.unwrap().len(), 1, "at least one");
-    assert_eq!(store.next_output_seq(run, 1).await.unwrap(), 5);
-    assert_eq!(store.next_output_seq(run, 2).await.unwrap(), 0);
+    let bytes = chunks.iter().map(|chunk| chunk.bytes.len() as u64).sum();
+    assert_eq!(store.output_extent(run, 1).await.unwrap(), Extent { chunks: 5, bytes });
+    assert_eq!(store.output_extent(run, 2).await.unwrap(), Extent::default());
 }
 
 async fn a_change_is_whole_or_not_at_all(test: TestStore) {

@@ -118,6 +118,8 @@ pub enum NodeFrame {
     Heartbeat {
         /// How the machine is.
         report: ReportShape,
+        /// The runs that it holds: their leases are renewed, and no others'.
+        holding: Vec<Held>,
     },
     /// The node took the run into its journal; it will not take it twice.
     Accepted {

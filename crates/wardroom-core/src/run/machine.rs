@@ -1,6 +1,6 @@
 //! The state machine of a run: `apply(run, event, now)` gives the next run and what must follow.
 
-use super::{End, Outcome, Run, RunState};
+use super::{BACKOFF_MIN, End, Outcome, Run, RunState};
 use crate::{NodeId, RunId, Timestamp};
 
 /// Something that happens to a run.
@@ -45,7 +45,7 @@ pub enum Event {
     NodeGone,
     /// A person asks for it to stop.
     Cancel,
-    /// The deadline has come.
+    /// The deadline has come. Not for a parent: its children have the same one.
     DeadlinePassed,
     /// The pause before the next attempt is over.
     RetryDue,
@@ -58,6 +58,8 @@ pub enum Event {
         /// Whether all that failed were cancelled.
         cancelled: bool,
     },
+    /// A run that is over was submitted anew: it is no dead letter any more.
+    Replayed,
 }
 
 impl Event {
@@ -74,6 +76,7 @@ impl Event {
             Self::DeadlinePassed => "run.deadline_passed",
             Self::RetryDue => "run.retry_due",
             Self::ChildrenDone { .. } => "run.children_done",
+            Self::Replayed => "run.replayed",
         }
     }
 }
@@ -124,11 +127,22 @@ pub enum Refusal {
 
 /// Applies `event` to `run` at `now`. Pure: the caller makes the result durable, then follows the effects.
 pub fn apply(run: &Run, event: &Event, now: Timestamp) -> Result<Transition, Refusal> {
-    if run.state.is_terminal() {
-        return Err(Refusal::Over);
-    }
     let mut next = run.clone();
     next.version += 1;
+    if run.state.is_terminal() {
+        // Nothing that has happened changes: only the mark that somebody should look at it goes.
+        let replayed = *event == Event::Replayed && run.state != RunState::Succeeded;
+        next.dead_letter = false;
+        return if replayed {
+            Ok(Transition { run: next, effects: vec![] })
+        } else {
+            Err(Refusal::Over)
+        };
+    }
+    let parent = matches!(run.target, super::Target::AllOf { .. });
+    if parent && !matches!(event, Event::Cancel | Event::ChildrenDone { .. }) {
+        return Err(Refusal::State);
+    }
     let effects = match event {
         Event::Lease { node, until } => lease(&mut next, *node, *until, now)?,
         Event::Renew { fence, until } => {
@@ -179,6 +193,7 @@ pub fn apply(run: &Run, event: &Event, now: Timestamp) -> Result<Transition, Ref
         Event::ChildrenDone { succeeded, failed, cancelled } => {
             children_done(&mut next, *succeeded, *failed, *cancelled, now)?
         }
+        Event::Replayed => return Err(Refusal::State),
     };
     Ok(Transition { run: next, effects })
 }
@@ -268,7 +283,10 @@ fn ended(next: &mut Run, outcome: Outcome, now: Timestamp) -> Vec<Effect> {
     }
     let past_deadline = next.deadline.is_some_and(|deadline| now >= deadline);
     let (state, dead) = match &outcome.end {
-        End::Cancelled if cancelling => (RunState::Cancelled, false),
+        // A stop was asked for, and it did not happen at all.
+        End::Cancelled | End::NotStarted | End::Refused { .. } if cancelling => {
+            (RunState::Cancelled, false)
+        }
         End::Cancelled if past_deadline => (RunState::TimedOut, true),
         End::Interrupted => (RunState::Interrupted, true),
         End::Limit { limit } if limit == "wall" => (RunState::TimedOut, true),
@@ -282,7 +300,8 @@ fn ended(next: &mut Run, outcome: Outcome, now: Timestamp) -> Vec<Effect> {
 
 fn retry(next: &mut Run, outcome: Outcome, now: Timestamp) -> Vec<Effect> {
     next.state = RunState::Retrying;
-    next.not_before = Some(now.plus(next.retry.backoff(next.attempt.max(1))));
+    let pause = next.retry.backoff(next.attempt.max(1)).max(BACKOFF_MIN);
+    next.not_before = Some(now.plus(pause));
     next.outcome = Some(outcome);
     next.lease_until = None;
     vec![]
@@ -294,10 +313,11 @@ fn node_gone(next: &mut Run, now: Timestamp) -> Vec<Effect> {
             ended(next, lost("the node was removed while it held the run"), now)
         }
         _ => {
-            let outcome = Outcome::without_process(
-                End::NotStarted,
-                "the node was removed before the run began",
-            );
+            let message = match next.target {
+                super::Target::Node { .. } => "the node was removed before the run began",
+                _ => "every node that could take the run was removed before it began",
+            };
+            let outcome = Outcome::without_process(End::NotStarted, message);
             finish(next, RunState::Failed, outcome, true, now)
         }
     }
@@ -321,10 +341,6 @@ fn cancel(next: &mut Run, now: Timestamp) -> Result<Vec<Effect>, Refusal> {
 }
 
 fn deadline_passed(next: &mut Run, now: Timestamp) -> Vec<Effect> {
-    if matches!(next.target, super::Target::AllOf { .. }) {
-        next.deadline = None;
-        return vec![Effect::StopChildren];
-    }
     let held_by = match next.state {
         RunState::Leased | RunState::Running => next.node,
         _ => None,

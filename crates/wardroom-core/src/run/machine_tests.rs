@@ -109,6 +109,53 @@ fn cancelling_ends_a_queued_run_at_once_and_a_held_one_with_its_node() {
 }
 
 #[test]
+fn what_did_not_happen_after_a_stop_was_cancelled() {
+    let asked = step(&lease(&queued(false, 3), 1), Event::Cancel, 2);
+    let busy = End::Refused { code: "busy".into() };
+    for ended in [busy, End::NotStarted, End::Refused { code: "bad_parameter".into() }] {
+        let run = step(&asked, end(1, ended), 3);
+        assert_eq!((run.state, run.dead_letter), (RunState::Cancelled, false));
+    }
+    // What it did is unknown: that it was to be stopped does not make it known.
+    let run = step(&asked, end(1, End::Interrupted), 3);
+    assert_eq!((run.state, run.dead_letter), (RunState::Interrupted, true));
+}
+
+#[test]
+fn a_replay_takes_the_mark_off_and_nothing_else() {
+    let dead = step(&lease(&queued(false, 1), 1), end(1, End::NotStarted), 2);
+    assert!(dead.dead_letter);
+    let laid = step(&dead, Event::Replayed, 3);
+    assert_eq!(laid, Run { dead_letter: false, version: dead.version + 1, ..dead });
+    let done = step(&lease(&queued(false, 1), 1), end(1, End::Exited { code: 0 }), 2);
+    assert_eq!(apply(&done, &Event::Replayed, at(3)), Err(Refusal::Over));
+    assert_eq!(apply(&queued(false, 1), &Event::Replayed, at(3)), Err(Refusal::State));
+}
+
+#[test]
+fn a_parent_ends_with_its_children_and_not_by_the_clock() {
+    let target = Target::AllOf { labels: "a=b".parse().unwrap() };
+    let state = RunState::Running;
+    let parent = Run { target, state, deadline: Some(at(10)), ..queued(false, 1) };
+    assert_eq!(apply(&parent, &Event::DeadlinePassed, at(20)), Err(Refusal::State));
+    let asked = apply(&parent, &Event::Cancel, at(2)).unwrap();
+    assert_eq!((asked.run.state, asked.effects), (state, vec![Effect::StopChildren]));
+    let done = |failed, cancelled| Event::ChildrenDone { succeeded: 1, failed, cancelled };
+    assert_eq!(step(&asked.run, done(1, true), 3).state, RunState::Cancelled);
+    assert_eq!(step(&parent, done(1, false), 3).state, RunState::Failed);
+    assert_eq!(step(&parent, done(0, false), 3).state, RunState::Succeeded);
+    assert_eq!(apply(&queued(false, 1), &done(0, false), at(3)), Err(Refusal::State));
+}
+
+#[test]
+fn a_full_node_is_not_asked_in_a_tight_loop() {
+    let mut run = queued(false, 1);
+    run.retry.backoff_ms = 0;
+    let busy = step(&lease(&run, 1), end(1, End::Refused { code: "busy".into() }), 2);
+    assert_eq!(busy.not_before, Some(at(2).plus(super::super::BACKOFF_MIN)));
+}
+
+#[test]
 fn a_full_node_costs_no_attempt() {
     let busy = step(&lease(&queued(false, 1), 1), end(1, End::Refused { code: "busy".into() }), 2);
     assert_eq!((busy.state, busy.attempt), (RunState::Retrying, 0));
@@ -160,6 +207,12 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::Cancel),
         Just(Event::DeadlinePassed),
         Just(Event::RetryDue),
+        Just(Event::Replayed),
+        (0..2_u32, 0..2_u32).prop_map(|(succeeded, failed)| Event::ChildrenDone {
+            succeeded,
+            failed,
+            cancelled: failed > 0,
+        }),
     ]
 }
 
@@ -170,16 +223,24 @@ proptest! {
         idempotent: bool,
         attempts_max in 1..4_u32,
         deadline in prop::option::of(0..300_i64),
+        parent: bool,
     ) {
         let mut run = Run { deadline: deadline.map(at), ..queued(idempotent, attempts_max) };
+        if parent {
+            run.state = RunState::Running;
+            run.target = Target::AllOf { labels: "a=b".parse().unwrap() };
+        }
         for (event, now) in events {
             let before = run.clone();
             let Ok(transition) = apply(&run, &event, at(now)) else { continue };
             run = transition.run;
-            prop_assert!(!before.state.is_terminal(), "nothing happens to a run that is over");
+            if before.state.is_terminal() {
+                let laid = Run { dead_letter: false, version: before.version + 1, ..before.clone() };
+                prop_assert_eq!(&run, &laid, "nothing but the mark changes on a run that is over");
+            }
             prop_assert_eq!(run.version, before.version + 1);
             prop_assert!(run.fence >= before.fence && run.attempt <= attempts_max);
-            let held = matches!(run.state, RunState::Leased | RunState::Running);
+            let held = !parent && matches!(run.state, RunState::Leased | RunState::Running);
             prop_assert_eq!(run.lease_until.is_some(), held, "a lease exactly while a node holds it");
             prop_assert_eq!(run.finished_at.is_some(), run.state.is_terminal());
             prop_assert!(!run.dead_letter || run.state.is_terminal());

@@ -11,6 +11,8 @@ use std::{fmt, str::FromStr, time::Duration};
 pub const ATTEMPTS_MAX: u32 = 10;
 /// The longest pause between attempts.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(3600);
+/// The shortest, whatever a retry policy says: a node that is full is not asked in a tight loop.
+pub const BACKOFF_MIN: Duration = Duration::from_millis(250);
 /// Priorities go from 0 to this; a higher one goes first.
 pub const PRIORITY_MAX: u8 = 9;
 /// The priority where none is asked for.
@@ -90,7 +92,7 @@ pub enum Target {
         /// The node.
         node: NodeId,
     },
-    /// Any one node that the selector matches.
+    /// Any one of the nodes that the selector matched, see [`Candidate`].
     OneOf {
         /// The selector.
         labels: Selector,
@@ -100,6 +102,18 @@ pub enum Target {
         /// The selector.
         labels: Selector,
     },
+}
+
+/// A node that may take a run of which any one of several is to run it: one on which policy allowed
+/// the command when the run was submitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The node.
+    pub node: NodeId,
+    /// Digest of the command's definition there, as the submitter saw it.
+    pub command_digest: String,
+    /// Whether it may be repeated without harm, as that node declares.
+    pub idempotent: bool,
 }
 
 /// How often to try.

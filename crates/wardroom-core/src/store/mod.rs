@@ -7,7 +7,7 @@ use crate::{
     identity::{ApiToken, JoinToken, SealedKey, SecretHash, Session, User},
     node::Node,
     page::{Page, PageRequest},
-    run::{OutputChunk, Run, RunState},
+    run::{Candidate, OutputChunk, Run, RunState},
 };
 use async_trait::async_trait;
 use std::ops::Range;
@@ -24,6 +24,9 @@ pub enum StoreError {
     /// The database can't be used now; the text says why and what to do.
     #[error("{0}")]
     Unavailable(String),
+    /// Two transactions got in each other's way; the same one again comes through.
+    #[error("the database gave way to another transaction: {0}. Try again")]
+    Transient(String),
     /// The database is full; the text says what to do.
     #[error("{0}")]
     Full(String),
@@ -110,6 +113,15 @@ pub struct RunFilter {
     pub top_level: bool,
 }
 
+/// How much output there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Chunks.
+    pub chunks: u32,
+    /// Bytes in them.
+    pub bytes: u64,
+}
+
 /// Runs of one hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HourCount {
@@ -134,16 +146,31 @@ pub trait Runs: Send + Sync {
         filter: &RunFilter,
         page: PageRequest<RunId>,
     ) -> StoreResult<Page<Run, RunId>>;
-    /// Queued runs that `node` may take now, by priority, then age: its own, and those for any
-    /// node (of which the caller checks the selector).
+    /// The run that repeats `run`.
+    async fn lookup_replay(&self, run: RunId) -> StoreResult<Option<Run>>;
+    /// `node` as a candidate of `run`.
+    async fn lookup_candidate(&self, run: RunId, node: NodeId) -> StoreResult<Option<Candidate>>;
+    /// The nodes that may take `run`, where it is for one of several.
+    async fn list_candidates(&self, run: RunId) -> StoreResult<Vec<NodeId>>;
+    /// The nodes for which queued runs wait that may begin at `now`. As many as there are such nodes.
+    async fn list_awaited_nodes(&self, now: Timestamp) -> StoreResult<Vec<NodeId>>;
+    /// Queued runs that `node` may take now, by priority, then age: its own, and those of which it is a
+    /// candidate.
     async fn list_queued(&self, node: NodeId, now: Timestamp, limit: u32) -> StoreResult<Vec<Run>>;
     /// Runs that `node` holds.
     async fn list_held(&self, node: NodeId) -> StoreResult<Vec<Run>>;
-    /// Runs on which time has something to say at `now`: lease lapsed, deadline passed, retry due;
-    /// and parents whose children are all over.
-    async fn list_due(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Run>>;
-    /// Not yet ended runs that target exactly `node`.
-    async fn list_open_for_node(&self, node: NodeId, limit: u32) -> StoreResult<Vec<Run>>;
+    /// Runs on which time has something to say at `now`: lease lapsed by `lapsed_by`, deadline passed,
+    /// retry due; and parents whose children are all over.
+    async fn list_due(
+        &self,
+        now: Timestamp,
+        lapsed_by: Timestamp,
+        limit: u32,
+    ) -> StoreResult<Vec<Run>>;
+    /// Not yet ended runs that no node can end any more, because theirs was removed.
+    async fn list_orphaned(&self, limit: u32) -> StoreResult<Vec<Run>>;
+    /// Not yet ended runs that somebody asked to stop.
+    async fn list_stopping(&self, limit: u32) -> StoreResult<Vec<Run>>;
     /// How many children of `parent` are in each state.
     async fn count_children(&self, parent: RunId) -> StoreResult<Vec<(RunState, u32)>>;
     /// Runs per hour since `since`, oldest hour first; hours without runs are left out.
@@ -158,8 +185,8 @@ pub trait Runs: Send + Sync {
         from: (i64, u32),
         bytes_max: u64,
     ) -> StoreResult<Vec<OutputChunk>>;
-    /// The number behind the last stored chunk of an attempt; 0 when there is none.
-    async fn next_output_seq(&self, run: RunId, fence: i64) -> StoreResult<u32>;
+    /// How much output of an attempt is stored.
+    async fn output_extent(&self, run: RunId, fence: i64) -> StoreResult<Extent>;
 }
 
 /// Which audit records are wanted. An empty filter wants all.

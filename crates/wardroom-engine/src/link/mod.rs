@@ -1,10 +1,15 @@
 //! Open node links: what travels in domain terms, and who is linked here.
 
 mod dispatch;
+mod held;
 mod open;
+mod reconcile;
+mod renew;
 mod reports;
+mod slots;
 
 pub use open::Link;
+use reconcile::Discarded;
 
 use std::{
     collections::HashMap,
@@ -13,12 +18,12 @@ use std::{
 use wardroom_core::{
     NodeId, RunId, Timestamp,
     command::Parameters,
-    node::Selector,
     run::{Outcome, OutputChunk},
 };
 
-/// Frames for one node that may wait to be sent.
-pub const FRAMES_WAITING_MAX: usize = 64;
+/// Frames for one node that may wait to be sent. Enough for an offer and a stop of every run that it may
+/// hold and an answer to every report of it that may wait.
+pub const FRAMES_WAITING_MAX: usize = 1024;
 /// Reports of one node that may wait to be recorded.
 pub const REPORTS_WAITING_MAX: u32 = 256;
 /// The most output that is kept of one attempt, in bytes, whatever the node's own limit says.
@@ -69,8 +74,6 @@ pub enum ToNode {
         /// The fencing token that was refused.
         fence: i64,
     },
-    /// The link closes.
-    Goodbye(Goodbye),
 }
 
 /// Why a link closes.
@@ -86,6 +89,8 @@ pub enum Goodbye {
     Protocol(&'static str),
     /// The store can't take the node's reports now; it keeps them and comes back.
     Store,
+    /// The node does not take what is sent to it.
+    Slow,
     /// The orchestrator goes down.
     Shutdown,
 }
@@ -129,7 +134,7 @@ pub enum What {
 }
 
 /// A run that a node says it holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Held {
     /// The run.
     pub run: RunId,
@@ -167,11 +172,6 @@ impl Links {
 
     pub(crate) fn all(&self) -> Vec<Arc<Link>> {
         self.lock().values().cloned().collect()
-    }
-
-    /// The linked nodes that a selector matches.
-    pub(crate) fn matching(&self, selector: &Selector) -> Vec<NodeId> {
-        self.lock().values().filter(|link| link.matches(selector)).map(|link| link.node()).collect()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<NodeId, Arc<Link>>> {

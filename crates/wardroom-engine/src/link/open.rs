@@ -1,51 +1,51 @@
-//! One open link: opening, slots, closing.
+//! One open link: opening, sending, closing.
 
-use super::{FRAMES_WAITING_MAX, Goodbye, HELD_MAX, Held, REPORTS_WAITING_MAX, Report, ToNode};
+use super::{
+    Discarded, FRAMES_WAITING_MAX, Goodbye, HELD_MAX, Held, REPORTS_WAITING_MAX, Report, ToNode,
+    held::{HeldRun, HeldRuns},
+    slots::Slots,
+};
 use crate::{Engine, EngineError};
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
     },
 };
 use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
 use wardroom_core::{
-    NodeId, Origin, Principal, RunId,
-    audit::AuditDraft,
+    LinkId, NodeId, Origin, Principal, RunId,
+    audit::{AuditDraft, AuditOutcome},
     change::{Change, Write},
     command::Parameters,
     hint::Hint,
-    node::{Catalogue, Labels, NodeReport, Selector},
-    run::{self, Event, Run},
-    store::StoreError,
+    node::Catalogue,
+    run::Run,
+    store::Extent,
 };
-
-/// A run that the node holds, as last written.
-pub(crate) struct HeldRun {
-    pub(crate) run: Run,
-    /// The number behind the last stored chunk.
-    pub(crate) chunks: u32,
-    /// Output bytes stored.
-    pub(crate) bytes: u64,
-}
 
 /// An open link to a node. The door feeds it what the node says and sends what comes out of the
 /// receiver that it was opened with.
 pub struct Link {
     pub(crate) engine: Arc<Engine>,
+    id: LinkId,
     node: NodeId,
     origin: Origin,
-    labels: Mutex<Labels>,
     out: mpsc::Sender<Box<ToNode>>,
-    slots_max: u32,
-    slots_taken: AtomicU32,
-    pub(crate) backlog: AtomicBool,
-    pub(crate) dispatching: AtomicBool,
-    pub(crate) held: Mutex<HashMap<RunId, HeldRun>>,
-    pub(crate) waiting: Mutex<HashMap<RunId, Vec<Report>>>,
-    pub(crate) permits: Arc<Semaphore>,
-    closed: AtomicBool,
+    pub(super) slots: Slots,
+    /// What the node holds has been agreed on; before that, nothing is given to it.
+    ready: AtomicBool,
+    /// Something may wait for the node.
+    pub(super) backlog: AtomicBool,
+    pub(super) dispatching: AtomicBool,
+    pub(super) held: Mutex<HeldRuns>,
+    pub(super) waiting: Mutex<HashMap<RunId, Vec<Report>>>,
+    pub(super) permits: Arc<Semaphore>,
+    pub(super) discarded: Mutex<Discarded>,
+    goodbye: OnceLock<Goodbye>,
+    closed: CancellationToken,
 }
 
 impl Engine {
@@ -55,54 +55,62 @@ impl Engine {
         self: &Arc<Self>,
         id: NodeId,
         origin: Origin,
-        holding: &[Held],
+        holding: Vec<Held>,
         runs_max: u32,
     ) -> Result<(Arc<Link>, mpsc::Receiver<Box<ToNode>>), EngineError> {
-        let node = self.store.lookup_node(id).await?.ok_or(EngineError::NotFound("node"))?;
-        if node.disabled {
-            return Err(EngineError::NodeDisabled);
-        }
+        self.check_node(id).await?;
         let (out, frames) = mpsc::channel(FRAMES_WAITING_MAX);
         let link = Arc::new(Link {
             engine: Arc::clone(self),
+            id: LinkId::new(self.now(), &*self.rng),
             node: id,
             origin,
-            labels: Mutex::new(node.labels),
             out,
-            slots_max: runs_max.clamp(1, HELD_MAX),
-            slots_taken: AtomicU32::new(0),
+            slots: Slots::new(runs_max.clamp(1, HELD_MAX)),
+            ready: AtomicBool::new(false),
             backlog: AtomicBool::new(false),
             dispatching: AtomicBool::new(false),
             held: Mutex::default(),
             waiting: Mutex::default(),
             permits: Arc::new(Semaphore::new(REPORTS_WAITING_MAX as usize)),
-            closed: AtomicBool::new(false),
+            discarded: Mutex::default(),
+            goodbye: OnceLock::new(),
+            closed: CancellationToken::new(),
         });
         if let Some(former) = self.links.put(Arc::clone(&link)) {
             former.say_goodbye(Goodbye::Replaced);
         }
-        let change = Change::recorded(link.record("node.connected").on(id))
-            .write(Write::MarkNode { id, connected: true, at: self.now() })
+        let change = Change::recorded(link.record("node.connected").on(id).detail("link", link.id))
+            .write(Write::MarkLinked { id, link: link.id, at: self.now() })
             .hint(Hint::Node(id));
-        self.store.commit(change).await?;
+        if let Err(error) = self.store.commit(change).await {
+            self.links.take(&link);
+            return Err(error.into());
+        }
         // A node that was turned away while its link opened must not slip through.
-        match self.store.lookup_node(id).await? {
-            Some(node) if !node.disabled => {}
-            _ => {
-                self.links.take(&link);
-                return Err(EngineError::NodeDisabled);
-            }
+        if let Err(error) = self.check_node(id).await {
+            link.close("the node was turned away").await;
+            return Err(error);
         }
         let opened = Arc::clone(&link);
-        let holding = holding.to_vec();
-        // The frames that this sends are read by the caller only once it has the receiver.
+        // Beside the caller, who has yet to send what this says to the node.
         tokio::spawn(async move {
             if let Err(error) = opened.reconcile(&holding).await {
                 tracing::warn!(node = %opened.node, %error, "a link could not be reconciled");
-                opened.say_goodbye(Goodbye::Store);
+                return opened.say_goodbye(Goodbye::Store);
             }
+            opened.ready.store(true, Ordering::Release);
+            opened.wake();
         });
         Ok((link, frames))
+    }
+
+    async fn check_node(&self, id: NodeId) -> Result<(), EngineError> {
+        match self.store.lookup_node(id).await? {
+            None => Err(EngineError::NotFound("node")),
+            Some(node) if node.disabled => Err(EngineError::NodeDisabled),
+            Some(_) => Ok(()),
+        }
     }
 
     /// Tells the link of a node, if it is here, that it closes now.
@@ -126,9 +134,10 @@ impl Link {
         self.node
     }
 
-    /// Whether a goodbye was said.
-    pub fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+    /// Waits until the link is to be closed from this side, and says why.
+    pub async fn goodbye(&self) -> Goodbye {
+        self.closed.cancelled().await;
+        self.goodbye.get().copied().unwrap_or(Goodbye::Shutdown)
     }
 
     /// The node offers other commands.
@@ -149,159 +158,101 @@ impl Link {
         let audit = self
             .record("node.catalogue_refused")
             .on(self.node)
-            .outcome(wardroom_core::audit::AuditOutcome::Refused, reason);
+            .outcome(AuditOutcome::Refused, reason);
         Ok(self.engine.record(audit).await?)
-    }
-
-    /// The node is still there: its report is kept and its leases are renewed.
-    pub async fn heartbeat(&self, report: NodeReport) -> Result<(), EngineError> {
-        let at = self.engine.now();
-        let mut change = Change::default()
-            .write(Write::ReportNode { id: self.node, report, at })
-            .hint(Hint::Node(self.node));
-        change.writes.extend(self.due_renewals());
-        match self.engine.store.commit(change).await {
-            Ok(()) => Ok(()),
-            // A run changed under a renewal: the next heartbeat comes soon enough.
-            Err(StoreError::Conflict(_)) => {
-                self.forget_stale().await?;
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Renewals for leases of which more than half is over.
-    fn due_renewals(&self) -> Vec<Write> {
-        let now = self.engine.now();
-        let mut held = lock(&self.held);
-        let mut writes = Vec::new();
-        for entry in held.values_mut() {
-            let due = entry.run.lease_until.is_some_and(|until| until.since(now) < run::LEASE / 2);
-            if !due {
-                continue;
-            }
-            let event = Event::Renew { fence: entry.run.fence, until: now.plus(run::LEASE) };
-            if let Ok(transition) = run::apply(&entry.run, &event, now) {
-                entry.run = transition.run.clone();
-                writes.push(Write::UpdateRun(Box::new(transition.run)));
-            }
-        }
-        writes
-    }
-
-    /// Reads the held runs again after a conflict.
-    async fn forget_stale(&self) -> Result<(), EngineError> {
-        let ids: Vec<RunId> = lock(&self.held).keys().copied().collect();
-        for id in ids {
-            let stored = self.engine.store.lookup_run(id).await?;
-            let mut held = lock(&self.held);
-            if let (Some(run), Some(entry)) = (stored, held.get_mut(&id))
-                && run.version > entry.run.version
-            {
-                entry.run = run;
-            }
-        }
-        Ok(())
     }
 
     /// The link is gone.
     pub async fn close(self: &Arc<Self>, why: &str) {
-        self.closed.store(true, Ordering::Release);
+        self.closed.cancel();
         if !self.engine.links.take(self) {
             return;
         }
         let id = self.node;
-        let change = Change::recorded(self.record("node.disconnected").on(id).detail("why", why))
-            .write(Write::MarkNode { id, connected: false, at: self.engine.now() })
+        let audit = self.record("node.disconnected").on(id).detail("link", self.id);
+        let change = Change::recorded(audit.detail("why", why))
+            .write(Write::MarkUnlinked { id, link: self.id, at: self.engine.now() })
             .hint(Hint::Node(id));
         if let Err(error) = self.engine.store.commit(change).await {
             tracing::warn!(node = %id, %error, "a closed link could not be recorded");
         }
     }
 
-    /// Closes the link from this side. The frame is sent if there is room for it; the door closes the
-    /// connection either way as soon as it sees [`Link::is_closed`] or the frame.
+    /// Closes the link from this side: nothing is given to the node any more, and the door says why
+    /// before it closes the connection. The first reason counts.
     pub fn say_goodbye(&self, why: Goodbye) {
-        self.closed.store(true, Ordering::Release);
-        let _ = self.out.try_send(Box::new(ToNode::Goodbye(why)));
+        let _ = self.goodbye.set(why);
+        self.closed.cancel();
     }
 
-    /// Sends a frame; waits while the node is slow. A frame for a closed link is dropped: the
-    /// database still has what it was about.
-    pub(crate) async fn send(&self, frame: ToNode) {
-        let _ = self.out.send(Box::new(frame)).await;
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.is_cancelled()
     }
 
-    pub(crate) fn has_backlog(&self) -> bool {
-        self.backlog.load(Ordering::Acquire)
+    /// Whether runs may be given to the node.
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire) && !self.is_closed()
     }
 
-    pub(crate) fn matches(&self, selector: &Selector) -> bool {
-        selector.matches(&lock(&self.labels))
-    }
-
-    pub(crate) fn set_labels(&self, labels: Labels) {
-        *lock(&self.labels) = labels;
+    /// Sends a frame. Never waits: one slow node must not hold up the others. A node that takes its
+    /// frames more slowly than they come loses its link, and hears all of it again on its next one,
+    /// because the database has what they were about.
+    pub(super) fn send(&self, frame: ToNode) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.out.try_send(Box::new(frame)) {
+            self.say_goodbye(Goodbye::Slow);
+        }
     }
 
     /// Takes one of the node's slots, if it has one and nobody waits for it.
     pub(crate) fn take_slot(&self) -> bool {
-        !self.is_closed()
-            && !self.backlog.load(Ordering::Acquire)
-            && self
-                .slots_taken
-                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |taken| {
-                    (taken < self.slots_max).then_some(taken + 1)
-                })
-                .is_ok()
-    }
-
-    /// Takes up to `most` slots, backlog or not.
-    pub(crate) fn take_slots(&self) -> u32 {
-        let taken = self.slots_taken.swap(self.slots_max, Ordering::AcqRel);
-        self.slots_max.saturating_sub(taken)
+        self.is_ready() && !self.backlog.load(Ordering::Acquire) && self.slots.take()
     }
 
     pub(crate) fn give_slot_back(&self) {
-        self.give_slots_back(1);
-    }
-
-    pub(crate) fn give_slots_back(&self, slots: u32) {
-        let _ = self.slots_taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, |taken| {
-            Some(taken.saturating_sub(slots))
-        });
-    }
-
-    /// Slots that runs of an earlier connection still take.
-    pub(crate) fn occupy(&self, slots: u32) {
-        self.slots_taken.store(slots.min(self.slots_max), Ordering::Release);
+        self.slots.give_back(1);
     }
 
     /// Sends a leased run to the node.
-    pub(crate) async fn offer(&self, run: Run, parameters: &Parameters) {
+    pub(crate) fn offer(&self, run: Run, parameters: Parameters) {
+        let (id, fence) = (run.id, run.fence);
         let frame = ToNode::Offer {
-            run: run.id,
-            fence: run.fence,
+            run: id,
+            fence,
             command: run.command.clone(),
             digest: run.command_digest.clone(),
-            parameters: parameters.clone(),
+            parameters,
             deadline: run.deadline,
         };
-        lock(&self.held).insert(run.id, HeldRun { run, chunks: 0, bytes: 0 });
-        self.send(frame).await;
+        // Under the lock, so that no stop overtakes its offer.
+        let mut held = lock(&self.held);
+        let stop = held.insert(HeldRun { run, output: Extent::default() });
+        self.send(frame);
+        if stop {
+            self.send(ToNode::Cancel { run: id, fence });
+        }
     }
 
-    /// Tells the node to stop a run.
-    pub(crate) async fn stop(&self, run: &Run) {
-        self.send(ToNode::Cancel { run: run.id, fence: run.fence }).await;
+    /// Takes in that the node has a run.
+    pub(super) fn hold(&self, run: HeldRun) {
+        let (id, fence) = (run.run.id, run.run.fence);
+        if lock(&self.held).insert(run) {
+            self.send(ToNode::Cancel { run: id, fence });
+        }
     }
 
-    pub(crate) fn record(&self, name: &str) -> AuditDraft {
+    /// Tells the node to stop a run, as soon as it has it.
+    pub(crate) fn stop(&self, run: &Run) {
+        let mut held = lock(&self.held);
+        if held.stop(run.id) {
+            self.send(ToNode::Cancel { run: run.id, fence: run.fence });
+        }
+    }
+
+    pub(super) fn record(&self, name: &str) -> AuditDraft {
         AuditDraft::event(name, &Principal::Node(self.node), &self.origin, self.engine.now())
     }
 }
 
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,8 +4,7 @@
 //! waiting goes into one change.
 
 use super::{
-    Goodbye, Held, Link, OUTPUT_BYTES_MAX, Report, ToNode, What,
-    open::{HeldRun, lock},
+    Goodbye, Held, Link, OUTPUT_BYTES_MAX, Report, ToNode, What, held::HeldRun, open::lock,
 };
 use crate::{EngineError, engine::CONFLICT_TRIES_MAX, runs::describe};
 use std::sync::{Arc, atomic::Ordering};
@@ -15,7 +14,7 @@ use wardroom_core::{
     change::{Change, Write},
     hint::Hint,
     run::{self, Effect, End, Event, Outcome, OutputChunk, Refusal, Run},
-    store::StoreError,
+    store::{Extent, StoreError},
 };
 
 /// What a batch of reports comes to.
@@ -23,8 +22,7 @@ struct Settled {
     run: Run,
     changed: bool,
     chunks: Vec<OutputChunk>,
-    next_chunk: u32,
-    bytes: u64,
+    output: Extent,
     audit: Vec<AuditDraft>,
     effects: Vec<Effect>,
     stale: bool,
@@ -88,14 +86,14 @@ impl Link {
         reports: &[Report],
     ) -> Result<(), EngineError> {
         for _ in 0..CONFLICT_TRIES_MAX {
-            let Some((run, next_chunk, bytes)) = self.held_run(id, reports).await? else {
+            let Some(held) = self.held_run(id, reports).await? else {
                 for report in reports {
                     let held = Held { run: id, fence: report.fence };
                     self.refuse_stale(held, "there is no such run").await?;
                 }
                 return Ok(());
             };
-            let settled = match self.settle(run, next_chunk, bytes, reports) {
+            let settled = match self.settle(held, reports) {
                 Ok(settled) => settled,
                 Err(what) => {
                     self.say_goodbye(Goodbye::Protocol(what));
@@ -113,16 +111,15 @@ impl Link {
 
     /// Somebody else changed the run: what is held in memory is brought up to it.
     async fn refresh(&self, id: RunId) -> Result<(), EngineError> {
-        let stored = self.engine.store.lookup_run(id).await?;
-        if let (Some(run), Some(entry)) = (stored, lock(&self.held).get_mut(&id)) {
-            entry.run = run;
+        if let Some(run) = self.engine.store.lookup_run(id).await? {
+            lock(&self.held).keep(run);
         }
         Ok(())
     }
 
     /// The run is no longer the node's to hold here.
     fn let_go(&self, id: RunId) {
-        if lock(&self.held).remove(&id).is_some() {
+        if lock(&self.held).remove(id) {
             self.give_slot_back();
         }
     }
@@ -132,31 +129,24 @@ impl Link {
         &self,
         id: RunId,
         reports: &[Report],
-    ) -> Result<Option<(Run, u32, u64)>, EngineError> {
-        if let Some(entry) = lock(&self.held).get(&id) {
-            return Ok(Some((entry.run.clone(), entry.chunks, entry.bytes)));
+    ) -> Result<Option<HeldRun>, EngineError> {
+        if let Some(held) = lock(&self.held).get(id) {
+            return Ok(Some(held.clone()));
         }
         let Some(run) = self.engine.store.lookup_run(id).await? else { return Ok(None) };
         let fence = reports.first().map_or(run.fence, |report| report.fence);
-        let chunks = self.engine.store.next_output_seq(id, fence).await?;
-        Ok(Some((run, chunks, 0)))
+        let output = self.engine.store.output_extent(id, fence).await?;
+        Ok(Some(HeldRun { run, output }))
     }
 
     /// Works out what the reports come to. An error is a node that makes no sense.
-    fn settle(
-        &self,
-        base: Run,
-        next_chunk: u32,
-        bytes: u64,
-        reports: &[Report],
-    ) -> Result<Settled, &'static str> {
-        let version = base.version + 1;
+    fn settle(&self, base: HeldRun, reports: &[Report]) -> Result<Settled, &'static str> {
+        let version = base.run.version + 1;
         let mut settled = Settled {
-            run: base,
+            run: base.run,
             changed: false,
             chunks: vec![],
-            next_chunk,
-            bytes,
+            output: base.output,
             audit: vec![],
             effects: vec![],
             stale: false,
@@ -177,7 +167,19 @@ impl Link {
         }
         let event = match &report.what {
             What::Accepted => return Ok(()),
-            What::Output(chunk) => return take_chunk(settled, chunk),
+            What::Output(chunk) => {
+                if take_chunk(settled, chunk)? {
+                    return Ok(());
+                }
+                Event::Ended {
+                    fence: report.fence,
+                    started_at: None,
+                    outcome: Outcome::without_process(
+                        End::Limit { limit: "output".to_owned() },
+                        "the command printed more than is kept of any run, and was stopped",
+                    ),
+                }
+            }
             What::Started(at) => Event::Started { fence: report.fence, at: *at },
             What::Refused { code, message } => Event::Ended {
                 fence: report.fence,
@@ -188,7 +190,7 @@ impl Link {
                 ),
             },
             What::Finished { chunks, started_at, outcome } => {
-                if *chunks > settled.next_chunk && !settled.run.state.is_terminal() {
+                if *chunks > settled.output.chunks && !settled.run.state.is_terminal() {
                     return Err("a run ended before all of its output had come");
                 }
                 Event::Ended {
@@ -259,7 +261,7 @@ impl Link {
         settled: Settled,
         reports: &[Report],
     ) -> Result<(), EngineError> {
-        let Settled { mut run, changed, next_chunk, bytes, effects, stale, over, .. } = settled;
+        let Settled { mut run, changed, output, effects, stale, over, .. } = settled;
         if !changed {
             run.version -= 1;
         }
@@ -267,17 +269,16 @@ impl Link {
         let mine = run.node == Some(self.node());
         if over {
             self.let_go(id);
-            self.send(ToNode::Recorded { run: id, fence, chunks: next_chunk, finished: true })
-                .await;
+            self.send(ToNode::Recorded { run: id, fence, chunks: output.chunks, finished: true });
         } else if mine && !run.state.is_terminal() {
-            lock(&self.held).insert(id, HeldRun { run: run.clone(), chunks: next_chunk, bytes });
+            self.hold(HeldRun { run: run.clone(), output });
             if reports.iter().any(|report| matches!(report.what, What::Output(_))) {
-                self.send(ToNode::Recorded { run: id, fence, chunks: next_chunk, finished: false })
-                    .await;
+                let chunks = output.chunks;
+                self.send(ToNode::Recorded { run: id, fence, chunks, finished: false });
             }
         }
         if stale {
-            if !mine || lock(&self.held).get(&id).is_some_and(|entry| entry.run.fence != fence) {
+            if !mine || lock(&self.held).get(id).is_some_and(|held| held.run.fence != fence) {
                 self.let_go(id);
             }
             let other = reports.iter().find(|report| !mine || report.fence != fence);
@@ -293,19 +294,22 @@ impl Link {
     }
 }
 
-/// Takes a chunk that is the next one; passes over one that is there.
-fn take_chunk(settled: &mut Settled, chunk: &OutputChunk) -> Result<(), &'static str> {
-    if settled.run.state.is_terminal() || chunk.seq < settled.next_chunk {
-        return Ok(());
+/// Takes a chunk that is the next one; passes over one that is there. `false` when no run may print as
+/// much.
+fn take_chunk(settled: &mut Settled, chunk: &OutputChunk) -> Result<bool, &'static str> {
+    let output = &mut settled.output;
+    // A run that was ended or taken away meanwhile keeps what it has.
+    if settled.run.lease_until.is_none() || chunk.seq < output.chunks {
+        return Ok(true);
     }
-    if chunk.seq > settled.next_chunk {
+    if chunk.seq > output.chunks {
         return Err("a piece of output is missing before this one");
     }
-    settled.bytes += chunk.bytes.len() as u64;
-    if settled.bytes > OUTPUT_BYTES_MAX {
-        return Err("a run printed more than any run may");
+    let bytes = output.bytes + chunk.bytes.len() as u64;
+    if bytes > OUTPUT_BYTES_MAX {
+        return Ok(false);
     }
-    settled.next_chunk += 1;
+    *output = Extent { chunks: output.chunks + 1, bytes };
     settled.chunks.push(chunk.clone());
-    Ok(())
+    Ok(true)
 }

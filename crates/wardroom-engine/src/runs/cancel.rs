@@ -7,9 +7,21 @@ use wardroom_core::{
     change::{Change, Write},
     hint::Hint,
     page::{PAGE_ITEMS_MAX, PageRequest},
-    run::{self, Effect, Event, Refusal, Run},
+    run::{self, Effect, Event, Refusal, Run, Target},
     store::{RunFilter, StoreError},
 };
+
+/// Runs whose stop is told again in one go.
+const STOPPING_MAX: u32 = 500;
+
+/// What follows from a run being asked to stop.
+fn stops(run: &Run) -> Vec<Effect> {
+    match (&run.target, run.node) {
+        (Target::AllOf { .. }, _) => vec![Effect::StopChildren],
+        (_, Some(node)) if run.lease_until.is_some() => vec![Effect::Stop(node)],
+        _ => vec![],
+    }
+}
 
 impl Engine {
     /// Asks a run to stop. A queued run ends at once, a held one when its node says so. Asking again
@@ -31,7 +43,11 @@ impl Engine {
             let run = self.store.lookup_run(id).await?.ok_or(EngineError::NotFound("run"))?;
             let transition = match run::apply(&run, event, self.now()) {
                 Ok(transition) => transition,
-                Err(Refusal::AlreadyAsked) => return Ok((run, vec![])),
+                // Whoever asks again may do so because the first time did not get through.
+                Err(Refusal::AlreadyAsked) => {
+                    let effects = stops(&run);
+                    return Ok((run, effects));
+                }
                 Err(refusal) => return Err(EngineError::RunState(refusal)),
             };
             let next = transition.run;
@@ -41,7 +57,7 @@ impl Engine {
             for effect in &transition.effects {
                 match effect {
                     Effect::Stop(node) => change.hints.push(Hint::Cancel(*node)),
-                    Effect::Queue => change.hints.extend(self.takers(&next)),
+                    Effect::Queue => change.hints.extend(self.takers(&next).await?),
                     Effect::Offer(_) | Effect::SettleParent(_) | Effect::StopChildren => {}
                 }
             }
@@ -60,13 +76,23 @@ impl Engine {
             match effect {
                 Effect::Stop(node) => {
                     if let Some(link) = self.links.get(*node) {
-                        link.stop(run).await;
+                        link.stop(run);
                     }
                 }
                 Effect::SettleParent(parent) => self.settle_parent(*parent).await?,
                 Effect::StopChildren => self.stop_children(run.id).await?,
                 // The hint that was committed with the change wakes who may take it.
                 Effect::Offer(_) | Effect::Queue => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells again of stops that did not get through: the hint was lost, or its process died.
+    pub(crate) async fn repeat_stops(&self) -> Result<(), EngineError> {
+        for run in self.store.list_stopping(STOPPING_MAX).await? {
+            if let Err(error) = self.follow(&run, &stops(&run)).await {
+                tracing::warn!(run = %run.id, %error, "a stop could not be passed on; it is tried again");
             }
         }
         Ok(())

@@ -5,8 +5,8 @@ mod replay;
 mod settle;
 mod submit;
 
+pub(crate) use submit::lease_record;
 pub use submit::{Asked, FANOUT_MAX, Submission};
-pub(crate) use submit::{declare, lease_record};
 
 use wardroom_core::{
     audit::{AuditDraft, AuditOutcome},

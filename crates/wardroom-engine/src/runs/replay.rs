@@ -1,60 +1,55 @@
-//! Submitting a dead run anew.
+//! Submitting a run anew that did not succeed.
 
 use super::{Asked, Submission};
-use crate::{Engine, EngineError};
+use crate::{Engine, EngineError, engine::CONFLICT_TRIES_MAX};
 use wardroom_core::{
-    RunId,
+    RunId, UserId,
     audit::AuditDraft,
-    change::Change,
-    run::{Refusal, Run},
+    change::Write,
+    hint::Hint,
+    run::{self, Event, Run},
+    store::StoreError,
 };
 
 impl Engine {
-    /// Submits a run anew whose end was not a success, with the same values, for `submission_user`.
-    /// `asked` is where its target leads now. The old run stops being a dead letter.
+    /// Submits a run anew whose end was not a success, with the same values, for `user`. `asked` is
+    /// where its target leads now. In the same change the old run stops being a dead letter. A run is
+    /// repeated once, whoever asks: the second to ask gets the first one's run.
     pub async fn replay(
         &self,
-        old: &Run,
+        id: RunId,
         asked: Asked,
-        user: wardroom_core::UserId,
+        user: UserId,
         audit: AuditDraft,
     ) -> Result<Run, EngineError> {
-        if !old.state.is_terminal() {
-            return Err(EngineError::RunState(Refusal::State));
+        for _ in 0..CONFLICT_TRIES_MAX {
+            let old = self.store.lookup_run(id).await?.ok_or(EngineError::NotFound("run"))?;
+            let laid_to_rest =
+                run::apply(&old, &Event::Replayed, self.now()).map_err(EngineError::RunState)?.run;
+            if let Some(earlier) = self.store.lookup_replay(id).await? {
+                return Ok(earlier);
+            }
+            let submission = Submission {
+                user,
+                command: old.command.clone(),
+                asked: asked.clone(),
+                parameters: self.open_parameters(&old)?.all(),
+                deadline: None,
+                retry: old.retry,
+                priority: old.priority,
+                idempotency_key: None,
+                replay_of: Some(id),
+            };
+            let planned = self.plan(&submission)?;
+            let mut change =
+                planned.change(audit.clone().detail("replay_of", id)).hint(Hint::Run(id));
+            change.writes.push(Write::UpdateRun(Box::new(laid_to_rest)));
+            match self.take_in(planned, change).await {
+                // Somebody else was quicker: with the replay, or with another change of the old run.
+                Err(EngineError::Store(StoreError::Duplicate(_) | StoreError::Conflict(_))) => {}
+                outcome => return outcome,
+            }
         }
-        let submission = Submission {
-            user,
-            command: old.command.clone(),
-            asked,
-            parameters: self.open_parameters(old)?.all(),
-            deadline: None,
-            retry: old.retry,
-            priority: old.priority,
-            // Two clicks on one dead letter are one replay.
-            idempotency_key: Some(format!("replay-of-{}", old.id)),
-            replay_of: Some(old.id),
-        };
-        let run = self.submit(submission, audit.detail("replay_of", old.id)).await?;
-        self.lay_to_rest(old.id).await?;
-        Ok(run)
-    }
-
-    /// Takes the mark of a dead letter off a run that was replayed.
-    async fn lay_to_rest(&self, id: RunId) -> Result<(), EngineError> {
-        let Some(mut run) = self.store.lookup_run(id).await? else { return Ok(()) };
-        if !run.dead_letter {
-            return Ok(());
-        }
-        run.dead_letter = false;
-        run.version += 1;
-        let audit = self.own_record("run.dead_letter_replayed").on(id);
-        let change = Change::recorded(audit)
-            .write(wardroom_core::change::Write::UpdateRun(Box::new(run)))
-            .hint(wardroom_core::hint::Hint::Run(id));
-        match self.store.commit(change).await {
-            // Somebody else's click was quicker.
-            Ok(()) | Err(wardroom_core::store::StoreError::Conflict(_)) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        Err(EngineError::Conflict)
     }
 }

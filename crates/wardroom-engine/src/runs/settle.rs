@@ -33,14 +33,12 @@ impl Engine {
     }
 
     /// Whom to wake so that somebody takes a queued run.
-    pub(crate) fn takers(&self, run: &Run) -> Vec<Hint> {
-        match &run.target {
-            Target::Node { node } => vec![Hint::Queue(*node)],
-            // Links elsewhere look by themselves once their own slots turn free or time passes.
-            Target::OneOf { labels } => {
-                self.links.matching(labels).into_iter().map(Hint::Queue).collect()
-            }
+    pub(super) async fn takers(&self, run: &Run) -> Result<Vec<Hint>, EngineError> {
+        let nodes = match &run.target {
+            Target::Node { node } => vec![*node],
+            Target::OneOf { .. } => self.store.list_candidates(run.id).await?,
             Target::AllOf { .. } => vec![],
-        }
+        };
+        Ok(nodes.into_iter().map(Hint::Queue).collect())
     }
 }

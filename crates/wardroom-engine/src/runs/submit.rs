@@ -10,7 +10,7 @@ use wardroom_core::{
     digest::{parameters_digest, sha256_hex},
     hint::Hint,
     node::{Node, Selector},
-    run::{self, Event, RetryPolicy, Run, RunState, Target},
+    run::{self, Candidate, Event, RetryPolicy, Run, RunState, Target},
     store::StoreError,
 };
 
@@ -66,33 +66,31 @@ impl Engine {
         if let Some(run) = self.earlier(&submission, &request_digest).await? {
             return Ok(run);
         }
-        let planned = self.plan(&submission, &request_digest)?;
-        let run = planned.head.clone();
-        let audit = audit
-            .on(run.id)
-            .detail("command", &run.command)
-            .detail("parameters_digest", &run.parameters_digest);
-        let audit = match run.node {
-            Some(node) => audit.detail("node", node),
-            None => audit,
-        };
-        match self.store.commit(planned.change(audit)).await {
-            Ok(()) => {
-                for (link, run) in planned.leased {
-                    link.offer(run, &planned.values).await;
-                }
-                Ok(run)
-            }
+        let planned = self.plan(&submission)?;
+        let change = planned.change(audit);
+        match self.take_in(planned, change).await {
             // The same request raced itself: both get the one run.
-            Err(StoreError::Duplicate(_)) => {
-                planned.give_back();
+            Err(EngineError::Store(StoreError::Duplicate(_))) => {
                 self.earlier(&submission, &request_digest).await?.ok_or(EngineError::Conflict)
             }
-            Err(error) => {
-                planned.give_back();
-                Err(error.into())
-            }
+            outcome => outcome,
         }
+    }
+
+    /// Makes planned runs durable and offers those that were leased at once.
+    pub(super) async fn take_in(
+        &self,
+        planned: Planned,
+        change: Change,
+    ) -> Result<Run, EngineError> {
+        if let Err(error) = self.store.commit(change).await {
+            planned.leased.iter().for_each(|(link, _)| link.give_slot_back());
+            return Err(error.into());
+        }
+        for (link, run) in planned.leased {
+            link.offer(run, planned.values.clone());
+        }
+        Ok(planned.head)
     }
 
     /// The run of an earlier request with the same key.
@@ -110,7 +108,7 @@ impl Engine {
     }
 
     /// Makes the runs of a submission, giving each at once to its node where that has room.
-    fn plan(&self, submission: &Submission, request_digest: &str) -> Result<Planned, EngineError> {
+    pub(super) fn plan(&self, submission: &Submission) -> Result<Planned, EngineError> {
         let now = self.now();
         let (target, nodes) = match &submission.asked {
             Asked::Node(node) => (Target::Node { node: node.id }, std::slice::from_ref(&**node)),
@@ -131,9 +129,15 @@ impl Engine {
             nodes.iter().any(marks)
         };
         let sealed = self.seal_parameters(&Values::part(values.clone(), is_secret))?;
-        let mut head = self.new_run(submission, &target, sealed, &values, request_digest, now);
-        let mut planned =
-            Planned { head: head.clone(), rows: vec![], leased: vec![], hints: vec![], values };
+        let mut head = self.new_run(submission, &target, sealed, &values, now);
+        let mut planned = Planned {
+            head: head.clone(),
+            rows: vec![],
+            candidates: vec![],
+            leased: vec![],
+            hints: vec![],
+            values,
+        };
         if let Target::AllOf { .. } = target {
             head.state = RunState::Running;
             head.command_digest = String::new();
@@ -145,6 +149,7 @@ impl Engine {
                 child.id = RunId::new(now, &*self.rng);
                 child.parent = Some(head.id);
                 child.idempotency_key = None;
+                child.replay_of = None;
                 child.state = RunState::Queued;
                 child.target = Target::Node { node: node.id };
                 self.place(&mut planned, child, std::slice::from_ref(node), now);
@@ -153,6 +158,10 @@ impl Engine {
         } else {
             for node in nodes {
                 check_for(node, submission)?;
+            }
+            if let Target::OneOf { .. } = target {
+                planned.candidates =
+                    nodes.iter().filter_map(|node| candidate(&head, node)).collect();
             }
             planned.head = self.place(&mut planned, head, nodes, now);
         }
@@ -196,7 +205,6 @@ impl Engine {
         target: &Target,
         sealed: Vec<u8>,
         values: &Parameters,
-        request_digest: &str,
         now: Timestamp,
     ) -> Run {
         Run {
@@ -218,7 +226,7 @@ impl Engine {
             priority: submission.priority,
             idempotent: false,
             idempotency_key: submission.idempotency_key.clone(),
-            request_digest: request_digest.to_owned(),
+            request_digest: request_digest(submission),
             deadline: submission.deadline.map(|after| now.plus(after)),
             not_before: None,
             lease_until: None,
@@ -233,9 +241,11 @@ impl Engine {
 }
 
 /// Runs that are about to be committed.
-struct Planned {
+pub(super) struct Planned {
     head: Run,
     rows: Vec<Run>,
+    /// The nodes that may take the head, where it is for one of several.
+    candidates: Vec<Candidate>,
     leased: Vec<(Arc<Link>, Run)>,
     hints: Vec<Hint>,
     values: Parameters,
@@ -243,21 +253,25 @@ struct Planned {
 
 impl Planned {
     /// The one change that makes them durable, with the request's record and one per lease.
-    fn change(&self, audit: AuditDraft) -> Change {
-        let at = audit.0.at;
-        let mut change = Change::recorded(audit);
+    pub(super) fn change(&self, audit: AuditDraft) -> Change {
+        let (at, run) = (audit.0.at, &self.head);
+        let audit = audit
+            .on(run.id)
+            .detail("command", &run.command)
+            .detail("parameters_digest", &run.parameters_digest);
+        let mut change = Change::recorded(match run.node {
+            Some(node) => audit.detail("node", node),
+            None => audit,
+        });
         change.writes = self.rows.iter().map(|run| Write::AddRun(Box::new(run.clone()))).collect();
+        if !self.candidates.is_empty() {
+            let candidates = self.candidates.clone();
+            change.writes.push(Write::AddCandidates { run: run.id, candidates });
+        }
         change.audit.extend(self.leased.iter().map(|(_, run)| lease_record(run, at)));
         change.hints.clone_from(&self.hints);
-        change.hints.push(Hint::Run(self.head.id));
+        change.hints.push(Hint::Run(run.id));
         change
-    }
-
-    /// Nothing was committed: the nodes' slots are free again.
-    fn give_back(&self) {
-        for (link, _) in &self.leased {
-            link.give_slot_back();
-        }
     }
 }
 
@@ -267,8 +281,18 @@ pub(crate) fn lease_record(run: &Run, at: Timestamp) -> AuditDraft {
     super::describe(draft, run)
 }
 
+/// The node as one that may take the run.
+fn candidate(run: &Run, node: &Node) -> Option<Candidate> {
+    let command = node.catalogue.command(&run.command)?;
+    Some(Candidate {
+        node: node.id,
+        command_digest: command.digest.clone(),
+        idempotent: command.idempotent,
+    })
+}
+
 /// Takes over what the node says of the command.
-pub(crate) fn declare(run: &mut Run, node: &Node) {
+fn declare(run: &mut Run, node: &Node) {
     if let Some(command) = node.catalogue.command(&run.command) {
         run.command_digest.clone_from(&command.digest);
         run.idempotent = command.idempotent;

@@ -6,6 +6,7 @@ use crate::{
     runner::{Held, Judged, Offer, Outgoing, Output, Refusal},
 };
 use std::{rc::Rc, sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
 use wardroom_core::{
     RunId,
     command::{ParameterValue, Parameters},
@@ -33,8 +34,11 @@ impl Daemon {
                 let offer =
                     Offer { run, fence, command, digest, parameters: values(parameters), deadline };
                 let outgoing = outgoing.clone();
+                let (key, cancel) = ((offer.run.clone(), fence), CancellationToken::new());
+                self.offered.borrow_mut().insert(key.clone(), cancel.clone());
                 tokio::task::spawn_local(async move {
-                    let decided = this.decide(&offer, &outgoing).await;
+                    let decided = this.decide(&offer, cancel, &outgoing).await;
+                    this.offered.borrow_mut().remove(&key);
                     drop(deciding);
                     if let Some((held, judged)) = decided {
                         this.runner
@@ -44,6 +48,10 @@ impl Daemon {
                 });
             }
             OrchestratorFrame::Cancel { run, fence } => {
+                // Its offer may have come just before and not be decided yet.
+                if let Some(cancel) = self.offered.borrow().get(&(run.clone(), fence)) {
+                    cancel.cancel();
+                }
                 if let Some(held) = self.find(&run, fence) {
                     held.cancel.cancel();
                 }
@@ -90,7 +98,12 @@ impl Daemon {
     }
 
     /// Decides about an offer and tells the decision; gives what is to be executed.
-    async fn decide(&self, offer: &Offer, outgoing: &Outgoing) -> Option<(Arc<Held>, Judged)> {
+    async fn decide(
+        &self,
+        offer: &Offer,
+        cancel: CancellationToken,
+        outgoing: &Outgoing,
+    ) -> Option<(Arc<Held>, Judged)> {
         loop {
             let known = self.held.borrow().get(&offer.run).cloned();
             let Some(known) = known else { break };
@@ -100,6 +113,9 @@ impl Daemon {
                 self.forget(&known, true).await;
             } else if !self.superseded(&known, offer) {
                 self.repeat(&known, offer, outgoing).await;
+                if cancel.is_cancelled() {
+                    known.cancel.cancel();
+                }
                 return None;
             } else {
                 known.forget.cancel();
@@ -128,7 +144,7 @@ impl Daemon {
             parameters: parameters_digest(&judged.values),
         };
         let output = Output::new(&self.runner.spool, &offer.run);
-        let held = Held::new(offer.run.clone(), offer.fence, asked, output);
+        let held = Held::new(offer.run.clone(), offer.fence, cancel, asked, output);
         // Held before it is durable: the same offer must not slip in beside it.
         self.hold(Arc::clone(&held));
         if let Err(refusal) = self.runner.accept(&held).await {

@@ -28,6 +28,8 @@ pub(super) struct Outbox {
     file: File,
     bytes: u64,
     live: BTreeSet<String>,
+    /// A write or a sync failed and could not be undone: what the disk has is unknown.
+    broken: bool,
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -66,7 +68,8 @@ impl Outbox {
                 found.insert(entry.run, pieces);
             }
         })?;
-        let mut outbox = Self { path, file, bytes: 0, live: found.keys().cloned().collect() };
+        let mut outbox =
+            Self { path, file, bytes: 0, live: found.keys().cloned().collect(), broken: false };
         // Also takes a torn end out, which would spoil the next entry.
         outbox.compact()?;
         Ok((outbox, found))
@@ -92,15 +95,23 @@ impl Outbox {
         if text.is_empty() {
             return Ok(());
         }
-        if let Err(error) =
-            self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data())
-        {
-            self.file.set_len(self.bytes)?;
+        if let Err(error) = self.file.write_all(text.as_bytes()) {
+            // A half-written line must not stand before the next one.
+            self.broken = self.file.set_len(self.bytes).is_err();
+            return Err(error);
+        }
+        if let Err(error) = self.file.sync_data() {
+            self.broken = true;
             return Err(error);
         }
         self.bytes += text.len() as u64;
         self.live.extend(runs);
         Ok(())
+    }
+
+    /// Whether what the disk has is unknown, so that nothing may be built on it.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken
     }
 
     /// The output of a run is not needed any more.

@@ -24,6 +24,10 @@ const WAITING_MAX: usize = 1024;
 /// Forgotten runs that are remembered, so that a late repetition of their offer is known.
 const FORGOTTEN_MAX: usize = 4096;
 
+/// What is answered once the disk can't be relied on.
+const BROKEN: &str =
+    "the disk failed to store the journal earlier; look at the disk, then start the node again";
+
 /// Why the journal can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
@@ -157,7 +161,9 @@ struct Found {
 impl Found {
     /// Reads the newest file, which begins with all that was open before it.
     fn read(data: &Path) -> Result<Self, ChainFault> {
-        let last = files(data)?.pop();
+        let mut kept = files(data)?;
+        let last = kept.pop();
+        let mut forgotten = kept.last().map(|path| forgotten_in(path)).unwrap_or_default();
         let path = last.unwrap_or_else(|| data.join(FOLDER).join(file_name(1)));
         let number = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok()).unwrap_or(1);
         let mut options = OpenOptions::new();
@@ -170,7 +176,7 @@ impl Found {
             .map_err(|_| ChainFault::Form { file: path.display().to_string(), line: 0 })?;
         let head = Head::read(data);
         let mut follower = Follower::default();
-        let (mut open, mut forgotten) = (BTreeMap::new(), VecDeque::new());
+        let mut open = BTreeMap::new();
         for (at, text) in text.lines().enumerate() {
             let number = at as u64 + 1;
             let event = follower.take(text, &path, number, head.as_ref())?.event();
@@ -179,12 +185,7 @@ impl Found {
                 line: number,
             })?;
             follow(&mut open, &event);
-            if let Event::Recorded { run, fence, .. } = event {
-                forgotten.push_back((run, fence));
-                if forgotten.len() > FORGOTTEN_MAX {
-                    forgotten.pop_front();
-                }
-            }
+            remember(&mut forgotten, &event);
         }
         // A head that is older than this file's first line says nothing about this file.
         let (lines, last) = (follower.lines, follower.last.clone());
@@ -195,6 +196,29 @@ impl Found {
         let (next_seq, prev) = last.map_or((0, sha256_hex(b"")), |(seq, hash)| (seq + 1, hash));
         let cut_bytes = (bytes.len() - whole) as u64;
         Ok(Self { file, number, bytes: whole as u64, next_seq, prev, cut_bytes, open, forgotten })
+    }
+}
+
+/// The runs that were forgotten while an older file was the newest. It only tells what not to repeat, so
+/// a line that can't be read is passed over here; the chain over all files is for `log verify`.
+fn forgotten_in(path: &Path) -> VecDeque<(String, i64)> {
+    let mut forgotten = VecDeque::new();
+    let bytes = fs::read(path).unwrap_or_default();
+    for line in bytes.split(|byte| *byte == b'\n') {
+        if let Some(event) = serde_json::from_slice::<Line>(line).ok().and_then(Line::event) {
+            remember(&mut forgotten, &event);
+        }
+    }
+    forgotten
+}
+
+/// Keeps the runs that were forgotten lately.
+fn remember(forgotten: &mut VecDeque<(String, i64)>, event: &Event) {
+    if let Event::Recorded { run, fence, .. } = event {
+        forgotten.push_back((run.clone(), *fence));
+        if forgotten.len() > FORGOTTEN_MAX {
+            forgotten.pop_front();
+        }
     }
 }
 
@@ -257,6 +281,7 @@ impl Writer {
                 jobs.push(next);
             }
             let outcome = self.commit(&jobs);
+            let last_at = jobs.last().map(|job| job.at.clone()).unwrap_or_default();
             for job in jobs {
                 let told = outcome
                     .as_ref()
@@ -267,7 +292,7 @@ impl Writer {
             }
             if outcome.is_ok()
                 && self.bytes > FILE_BYTES_MAX
-                && let Err(error) = self.rotate()
+                && let Err(error) = self.rotate(&last_at)
             {
                 tracing::error!(%error, "a new journal file can't be begun; the old one goes on growing");
             }
@@ -282,6 +307,9 @@ impl Writer {
             }
             _ => None,
         });
+        if self.broken || self.outbox.is_broken() {
+            return Err(io::Error::other(BROKEN));
+        }
         // Before the line that tells of it.
         self.outbox.append(outputs)?;
         self.append(jobs.iter().map(|job| (&job.event, job.at.as_str())))?;
@@ -298,16 +326,13 @@ impl Writer {
         &mut self,
         events: impl Iterator<Item = (&'a Event, &'a str)> + Clone,
     ) -> io::Result<()> {
-        if self.broken {
-            return Err(io::Error::other(
-                "the disk failed to store the journal earlier; look at the disk, then start the node again",
-            ));
-        }
         let (text, next_seq, prev) = lines(self.next_seq, self.prev.clone(), events.clone())?;
         if let Err(error) = self.file.write_all(text.as_bytes()) {
             // A half-written line must not stand before the next one.
+            self.broken = true;
             self.file.set_len(self.bytes)?;
             self.file.seek(io::SeekFrom::End(0))?;
+            self.broken = false;
             return Err(error);
         }
         let sync = events.clone().any(|(event, _)| must_sync(event));
@@ -338,12 +363,11 @@ impl Writer {
     }
 
     /// Begins a new file, which repeats what is still open.
-    fn rotate(&mut self) -> io::Result<()> {
+    fn rotate(&mut self, at: &str) -> io::Result<()> {
         let carried: Vec<Event> =
             self.open.values().map(|run| Event::Carried(Box::new(run.clone()))).collect();
-        let at = crate::runner::now();
         let opened = Event::Opened { version: env!("CARGO_PKG_VERSION").to_owned(), cut_bytes: 0 };
-        let events = std::iter::once(&opened).chain(&carried).map(|event| (event, at.as_str()));
+        let events = std::iter::once(&opened).chain(&carried).map(|event| (event, at));
         let (text, next_seq, prev) = lines(self.next_seq, self.prev.clone(), events)?;
         let (number, new) = (self.number + 1, self.folder.join("new"));
         let mut file =

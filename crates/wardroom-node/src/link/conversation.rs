@@ -161,7 +161,7 @@ async fn write(
                 }
                 // The orchestrator answers a ping, which shows that it is there.
                 match sink.feed(Message::Ping(Default::default())).await {
-                    Ok(()) => send(sink, [NodeFrame::Heartbeat { report: daemon.report() }]).await,
+                    Ok(()) => send(sink, [daemon.heartbeat()]).await,
                     Err(error) => Err(error.to_string()),
                 }
             }

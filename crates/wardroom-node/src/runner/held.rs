@@ -41,11 +41,17 @@ pub(crate) struct State {
 
 impl Held {
     /// A run that is about to be accepted.
-    pub fn new(run: String, fence: i64, asked: Asked, output: Output) -> Arc<Self> {
+    pub fn new(
+        run: String,
+        fence: i64,
+        cancel: CancellationToken,
+        asked: Asked,
+        output: Output,
+    ) -> Arc<Self> {
         Arc::new(Self {
             run,
             asked,
-            cancel: CancellationToken::new(),
+            cancel,
             forget: CancellationToken::new(),
             done: CancellationToken::new(),
             output,
@@ -56,7 +62,8 @@ impl Held {
 
     /// A run of an earlier process, with what is kept of its output.
     pub fn found(open: &OpenRun, output: Output) -> Arc<Self> {
-        let held = Self::new(open.run.clone(), open.fence, open.asked.clone(), output);
+        let cancel = CancellationToken::new();
+        let held = Self::new(open.run.clone(), open.fence, cancel, open.asked.clone(), output);
         held.done.cancel();
         held.accepted();
         if let Some(finish) = &open.finished {

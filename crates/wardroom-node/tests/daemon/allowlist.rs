@@ -24,7 +24,7 @@ async fn a_changed_list_is_published_and_a_broken_one_changes_nothing_but_is_tol
     machine.write_list("[[command]]\nname = 5\n");
     let alerts = conn
         .until(|frame| match frame {
-            NodeFrame::Heartbeat { report } if !report.alerts.is_empty() => Some(report.alerts),
+            NodeFrame::Heartbeat { report, .. } if !report.alerts.is_empty() => Some(report.alerts),
             _ => None,
         })
         .await;
@@ -41,7 +41,7 @@ async fn a_changed_list_is_published_and_a_broken_one_changes_nothing_but_is_tol
 
     machine.write_list(&machine.list());
     conn.until(|frame| match frame {
-        NodeFrame::Heartbeat { report } if report.alerts.is_empty() => Some(()),
+        NodeFrame::Heartbeat { report, .. } if report.alerts.is_empty() => Some(()),
         _ => None,
     })
     .await;

@@ -77,7 +77,7 @@ async fn a_run_whose_id_is_none_touches_no_file() {
     }
     // Refused or the link closed: in no case executed.
     while let Some(frame) = conn.try_next().await {
-        if let wardroom_wire::link::NodeFrame::Heartbeat { report } = frame
+        if let wardroom_wire::link::NodeFrame::Heartbeat { report, .. } = frame
             && report.runs_active == 0
         {
             break;

@@ -134,7 +134,7 @@ async fn a_discarded_run_is_killed_and_forgotten() {
     // It is gone when the node reports nothing in progress; it never says that it ended.
     loop {
         match conn.try_next().await.unwrap() {
-            NodeFrame::Heartbeat { report } if report.runs_active == 0 => break,
+            NodeFrame::Heartbeat { report, .. } if report.runs_active == 0 => break,
             NodeFrame::Finished { .. } => panic!("a discarded run has no end to tell of"),
             _ => {}
         }

@@ -133,7 +133,6 @@ pub(super) fn outgoing(frame: ToNode, now: Timestamp) -> OrchestratorFrame {
         ToNode::Discard { run, fence } => {
             OrchestratorFrame::Discard { run: run.to_string(), fence }
         }
-        ToNode::Goodbye(why) => goodbye(why),
     }
 }
 
@@ -145,6 +144,7 @@ pub(super) fn goodbye(why: Goodbye) -> OrchestratorFrame {
         Goodbye::Replaced => ("replaced", "the node opened another link"),
         Goodbye::Protocol(what) => ("protocol", what),
         Goodbye::Store => ("shutdown", "the orchestrator can't store reports now; come back later"),
+        Goodbye::Slow => ("slow", "the node did not take what was sent to it in time"),
         Goodbye::Shutdown => ("shutdown", "the orchestrator goes down"),
     };
     OrchestratorFrame::Goodbye { code: code.to_owned(), message: message.to_owned() }

@@ -126,7 +126,7 @@ async fn serve(
     if send(&mut socket, &welcome).await.is_err() {
         return;
     }
-    let (link, outgoing) = match app.engine.open_link(node, info.origin(), &holding, runs_max).await
+    let (link, outgoing) = match app.engine.open_link(node, info.origin(), holding, runs_max).await
     {
         Ok(opened) => opened,
         Err(EngineError::NodeDisabled) => return part(&mut socket, Goodbye::Disabled).await,
@@ -160,16 +160,15 @@ impl Conversation {
         pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                why = self.link.goodbye() => {
+                    part(&mut self.socket, why).await;
+                    return "the orchestrator said goodbye";
+                }
                 frame = outgoing.recv() => {
                     let Some(frame) = frame else { return "the link was given up" };
-                    let goodbye = matches!(*frame, ToNode::Goodbye(_));
                     let frame = frames::outgoing(*frame, self.app.engine.now());
                     if send(&mut self.socket, &frame).await.is_err() {
                         return "the node did not take what was sent";
-                    }
-                    if goodbye {
-                        let _ = self.socket.send(Message::Close(None)).await;
-                        return "the orchestrator said goodbye";
                     }
                 }
                 received = receive(&mut self.socket) => {
@@ -196,10 +195,6 @@ impl Conversation {
                     if heard.elapsed() > SILENCE_MAX {
                         return "the node was silent for too long";
                     }
-                    // A goodbye for which there was no room in the queue.
-                    if self.link.is_closed() {
-                        return "the orchestrator closed the link";
-                    }
                 }
             }
         }
@@ -208,9 +203,10 @@ impl Conversation {
     async fn take(&mut self, frame: NodeFrame) -> Result<(), &'static str> {
         match frame {
             NodeFrame::Hello { .. } => Err("hello was said twice"),
-            NodeFrame::Heartbeat { report } => {
-                let report = frames::node_report(report)?;
-                self.link.heartbeat(report).await.map_err(|_| "the heartbeat could not be stored")
+            NodeFrame::Heartbeat { report, holding } => {
+                let (report, holding) = (frames::node_report(report)?, frames::holding(&holding)?);
+                let kept = self.link.heartbeat(report, &holding).await;
+                kept.map_err(|_| "the heartbeat could not be stored")
             }
             NodeFrame::Catalogue { catalogue } => match frames::catalogue(catalogue) {
                 Ok(catalogue) => self

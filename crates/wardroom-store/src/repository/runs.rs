@@ -10,8 +10,8 @@ macro_rules! runs {
             use wardroom_core::{
                 NodeId, RunId, Timestamp, UserId,
                 page::{Page, PageRequest},
-                run::{OutputChunk, RetryPolicy, Run, RunState},
-                store::{HourCount, RunFilter, Runs, StoreResult},
+                run::{Candidate, OutputChunk, RetryPolicy, Run, RunState},
+                store::{Extent, HourCount, RunFilter, Runs, StoreResult},
             };
 
             type DbRow = <$db as sqlx::Database>::Row;
@@ -122,9 +122,55 @@ macro_rules! runs {
                     Ok(Page::cut(all(rows)?, page.limit, |run| run.id))
                 }
 
+                async fn lookup_replay(&self, of_run: RunId) -> StoreResult<Option<Run>> {
+                    let row = sqlx::query("SELECT * FROM runs WHERE replay_of = $1").bind(of_run.uuid()).fetch_optional(self.reader()).await;
+                    row.map_err(of)?.as_ref().map(run).transpose()
+                }
+
+                async fn lookup_candidate(&self, run: RunId, node: NodeId) -> StoreResult<Option<Candidate>> {
+                    let row = sqlx::query("SELECT command_digest, idempotent FROM run_candidates WHERE run = $1 AND node = $2")
+                        .bind(run.uuid())
+                        .bind(node.uuid())
+                        .fetch_optional(self.reader())
+                        .await
+                        .map_err(of)?;
+                    row.map(|row| {
+                        Ok(Candidate {
+                            node,
+                            command_digest: row.try_get("command_digest").map_err(of)?,
+                            idempotent: row.try_get("idempotent").map_err(of)?,
+                        })
+                    })
+                    .transpose()
+                }
+
+                async fn list_candidates(&self, run: RunId) -> StoreResult<Vec<NodeId>> {
+                    let nodes: Vec<Uuid> = sqlx::query_scalar("SELECT node FROM run_candidates WHERE run = $1 ORDER BY node")
+                        .bind(run.uuid())
+                        .fetch_all(self.reader())
+                        .await
+                        .map_err(of)?;
+                    Ok(nodes.into_iter().map(NodeId::from_uuid).collect())
+                }
+
+                async fn list_awaited_nodes(&self, now: Timestamp) -> StoreResult<Vec<NodeId>> {
+                    let nodes: Vec<Uuid> = sqlx::query_scalar(
+                        "SELECT target_node FROM runs WHERE state = 'queued' AND target_node IS NOT NULL \
+                           AND (not_before IS NULL OR not_before <= $1) \
+                         UNION SELECT c.node FROM runs r JOIN run_candidates c ON c.run = r.id \
+                           WHERE r.state = 'queued' AND r.target_node IS NULL AND (r.not_before IS NULL OR r.not_before <= $1)",
+                    )
+                    .bind(now.as_micros())
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(of)?;
+                    Ok(nodes.into_iter().map(NodeId::from_uuid).collect())
+                }
+
                 async fn list_queued(&self, node: NodeId, now: Timestamp, limit: u32) -> StoreResult<Vec<Run>> {
                     let rows = sqlx::query(
-                        "SELECT * FROM runs WHERE state = 'queued' AND (target_node = $1 OR target_node IS NULL) \
+                        "SELECT * FROM runs WHERE state = 'queued' \
+                         AND (target_node = $1 OR id IN (SELECT run FROM run_candidates WHERE node = $1)) \
                          AND (not_before IS NULL OR not_before <= $2) ORDER BY priority DESC, id LIMIT $3",
                     )
                     .bind(node.uuid())
@@ -145,18 +191,19 @@ macro_rules! runs {
                     all(rows)
                 }
 
-                async fn list_due(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Run>> {
+                async fn list_due(&self, now: Timestamp, lapsed_by: Timestamp, limit: u32) -> StoreResult<Vec<Run>> {
                     // One branch per partial index; a union lets each engine use them all.
                     let rows = sqlx::query(
                         "SELECT * FROM runs WHERE id IN ( \
-                           SELECT id FROM runs WHERE lease_until IS NOT NULL AND lease_until <= $1 \
-                           UNION SELECT id FROM runs WHERE deadline IS NOT NULL AND finished_at IS NULL AND deadline <= $1 \
+                           SELECT id FROM runs WHERE lease_until IS NOT NULL AND lease_until <= $2 \
+                           UNION SELECT id FROM runs WHERE deadline IS NOT NULL AND finished_at IS NULL AND deadline <= $1 AND target_kind <> 'all_of' \
                            UNION SELECT id FROM runs WHERE not_before IS NOT NULL AND not_before <= $1 AND state = 'retrying' \
                            UNION SELECT p.id FROM runs p WHERE p.target_kind = 'all_of' AND p.finished_at IS NULL \
                              AND p.parent IS NULL AND NOT EXISTS (SELECT 1 FROM runs c WHERE c.parent = p.id AND c.finished_at IS NULL) \
-                         ) ORDER BY id LIMIT $2",
+                         ) ORDER BY id LIMIT $3",
                     )
                     .bind(now.as_micros())
+                    .bind(lapsed_by.as_micros())
                     .bind(i64::from(limit))
                     .fetch_all(self.reader())
                     .await
@@ -164,13 +211,29 @@ macro_rules! runs {
                     all(rows)
                 }
 
-                async fn list_open_for_node(&self, node: NodeId, limit: u32) -> StoreResult<Vec<Run>> {
-                    let rows = sqlx::query("SELECT * FROM runs WHERE target_node = $1 AND finished_at IS NULL ORDER BY id LIMIT $2")
-                        .bind(node.uuid())
-                        .bind(i64::from(limit))
-                        .fetch_all(self.reader())
-                        .await
-                        .map_err(of)?;
+                async fn list_orphaned(&self, limit: u32) -> StoreResult<Vec<Run>> {
+                    let rows = sqlx::query(
+                        "SELECT * FROM runs r WHERE r.finished_at IS NULL AND ( \
+                           (r.lease_until IS NOT NULL AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = r.node)) \
+                           OR (r.lease_until IS NULL AND r.target_kind = 'node' AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = r.target_node)) \
+                           OR (r.lease_until IS NULL AND r.target_kind = 'one_of' AND NOT EXISTS (SELECT 1 FROM run_candidates c WHERE c.run = r.id)) \
+                         ) ORDER BY r.id LIMIT $1",
+                    )
+                    .bind(i64::from(limit))
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(of)?;
+                    all(rows)
+                }
+
+                async fn list_stopping(&self, limit: u32) -> StoreResult<Vec<Run>> {
+                    let rows = sqlx::query(
+                        "SELECT * FROM runs WHERE cancel_requested_at IS NOT NULL AND finished_at IS NULL ORDER BY id LIMIT $1",
+                    )
+                    .bind(i64::from(limit))
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(of)?;
                     all(rows)
                 }
 
@@ -249,14 +312,18 @@ macro_rules! runs {
                     Ok(chunks)
                 }
 
-                async fn next_output_seq(&self, run: RunId, fence: i64) -> StoreResult<u32> {
-                    let last: Option<i64> = sqlx::query_scalar("SELECT MAX(seq) FROM run_output WHERE run = $1 AND fence = $2")
-                        .bind(run.uuid())
-                        .bind(fence)
-                        .fetch_one(self.reader())
-                        .await
-                        .map_err(of)?;
-                    unsigned("seq", last.map_or(0, |last| last + 1))
+                async fn output_extent(&self, run: RunId, fence: i64) -> StoreResult<Extent> {
+                    // Chunks are stored without gaps, so their count is the next one's number.
+                    let row = sqlx::query(
+                        "SELECT COUNT(*) AS chunks, CAST(COALESCE(SUM(LENGTH(bytes)), 0) AS BIGINT) AS bytes \
+                         FROM run_output WHERE run = $1 AND fence = $2",
+                    )
+                    .bind(run.uuid())
+                    .bind(fence)
+                    .fetch_one(self.reader())
+                    .await
+                    .map_err(of)?;
+                    Ok(Extent { chunks: number(&row, "chunks")?, bytes: number(&row, "bytes")? })
                 }
             }
 

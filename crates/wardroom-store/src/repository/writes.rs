@@ -17,7 +17,7 @@ macro_rules! writes {
             use wardroom_core::{
                 audit::{AuditDraft, merkle::{Frontier, Hash, leaf_hash}},
                 change::Write,
-                run::{OutputChunk, Run, Target},
+                run::{Candidate, OutputChunk, Run, Target},
                 identity::User,
                 node::Node,
                 store::{StoreError, StoreResult},
@@ -36,6 +36,7 @@ macro_rules! writes {
             pub(super) async fn apply(c: &mut Connection, write: &Write) -> StoreResult<()> {
                 match write {
                     Write::AddRun(run) => add_run(c, run).await,
+                    Write::AddCandidates { run, candidates } => add_candidates(c, run.uuid(), candidates).await,
                     Write::UpdateRun(run) => update_run(c, run).await,
                     Write::AppendOutput { run, chunks } => append_output(c, run.uuid(), chunks).await,
                     Write::AddUser(user) => add_user(c, user).await,
@@ -84,9 +85,16 @@ macro_rules! writes {
                     Write::RevokeJoinToken { id, at } => guarded("the join token",
                         run!(c, "UPDATE join_tokens SET revoked_at = $2 WHERE id = $1 AND used_at IS NULL AND revoked_at IS NULL AND expires_at > $2",
                             id.uuid(), at.as_micros())),
-                    Write::RemoveNode(id) => guarded("the node", run!(c, "DELETE FROM nodes WHERE id = $1", id.uuid())),
-                    Write::MarkNode { id, connected, at } => guarded("the node",
-                        run!(c, "UPDATE nodes SET connected = $2, seen_at = $3 WHERE id = $1", id.uuid(), *connected, at.as_micros())),
+                    Write::RemoveNode(id) => {
+                        run!(c, "DELETE FROM run_candidates WHERE node = $1", id.uuid());
+                        guarded("the node", run!(c, "DELETE FROM nodes WHERE id = $1", id.uuid()))
+                    }
+                    Write::MarkLinked { id, link, at } => guarded("the node",
+                        run!(c, "UPDATE nodes SET connected = $2, link = $3, seen_at = $4 WHERE id = $1", id.uuid(), true, link.uuid(), at.as_micros())),
+                    Write::MarkUnlinked { id, link, at } => {
+                        run!(c, "UPDATE nodes SET connected = $2, seen_at = $4 WHERE id = $1 AND link = $3", id.uuid(), false, link.uuid(), at.as_micros());
+                        Ok(())
+                    }
                     Write::ReportNode { id, report, at } => guarded("the node",
                         run!(c, "UPDATE nodes SET report = $2, seen_at = $3 WHERE id = $1", id.uuid(), json(report)?, at.as_micros())),
                     Write::PublishCatalogue { id, catalogue } => guarded("the node",
@@ -105,8 +113,9 @@ macro_rules! writes {
                             signed(p.size), p.root.to_vec(), p.at.as_micros(), p.note.clone());
                         Ok(())
                     }
-                    // The others are in apply().
-                    _ => Ok(()),
+                    // These are in apply(); named, so that a new write can't be forgotten.
+                    Write::AddRun(_) | Write::AddCandidates { .. } | Write::UpdateRun(_) | Write::AppendOutput { .. }
+                    | Write::AddUser(_) | Write::UpdateUser(_) | Write::AddNode(_) | Write::UpdateNode(_) => Ok(()),
                 }
             }
 
@@ -153,7 +162,22 @@ macro_rules! writes {
                 guarded("the run", run!(c, "UPDATE runs SET version = $2, command_digest = $3, node = $4, state = $5, fence = $6, attempt = $7, idempotent = $8, deadline = $9, not_before = $10, lease_until = $11, cancel_requested_at = $12, started_at = $13, finished_at = $14, outcome = $15, dead_letter = $16 WHERE id = $1 AND version = $2 - 1",
                     r.id.uuid(), r.version, r.command_digest.clone(), r.node.map(|id| id.uuid()), r.state.as_str(), r.fence, i64::from(r.attempt), r.idempotent,
                     r.deadline.map(|t| t.as_micros()), r.not_before.map(|t| t.as_micros()), r.lease_until.map(|t| t.as_micros()), r.cancel_requested_at.map(|t| t.as_micros()),
-                    r.started_at.map(|t| t.as_micros()), r.finished_at.map(|t| t.as_micros()), outcome, r.dead_letter))
+                    r.started_at.map(|t| t.as_micros()), r.finished_at.map(|t| t.as_micros()), outcome, r.dead_letter))?;
+                if r.finished_at.is_some() && matches!(r.target, Target::OneOf { .. }) {
+                    run!(c, "DELETE FROM run_candidates WHERE run = $1", r.id.uuid());
+                }
+                Ok(())
+            }
+
+            async fn add_candidates(c: &mut Connection, run: uuid::Uuid, candidates: &[Candidate]) -> StoreResult<()> {
+                for part in candidates.chunks(ROWS_MAX) {
+                    let mut query = QueryBuilder::<$db>::new("INSERT INTO run_candidates (run, node, command_digest, idempotent) ");
+                    query.push_values(part, |mut row, candidate| {
+                        row.push_bind(run).push_bind(candidate.node.uuid()).push_bind(candidate.command_digest.clone()).push_bind(candidate.idempotent);
+                    });
+                    query.build().execute(&mut *c).await.map_err(of)?;
+                }
+                Ok(())
             }
 
             async fn append_output(c: &mut Connection, run: uuid::Uuid, chunks: &[OutputChunk]) -> StoreResult<()> {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 use wardroom_core::{
-    ApiTokenId, JoinTokenId, NodeId, Origin, Principal, Rng, Role, RunId, SessionId, Timestamp,
-    UserId,
+    ApiTokenId, JoinTokenId, LinkId, NodeId, Origin, Principal, Rng, Role, RunId, SessionId,
+    Timestamp, UserId,
     audit::{AuditCheckpoint, AuditDraft},
     command::{CommandLimits, CommandSpec},
     identity::{ApiToken, JoinToken, SealedKey, SecretHash, Session, User},
@@ -37,6 +37,10 @@ impl Sample {
         let mut bytes = [0; 32];
         self.fill(&mut bytes);
         SecretHash(bytes)
+    }
+
+    pub fn link(&self) -> LinkId {
+        LinkId::new(at(0), self)
     }
 
     pub fn user(&self, name: &str) -> User {

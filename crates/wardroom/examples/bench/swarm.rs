@@ -130,7 +130,10 @@ impl Link {
         loop {
             tokio::select! {
                 _ = beats.tick() => {
-                    let frame = NodeFrame::Heartbeat { report: self.swarm.report.clone() };
+                    let frame = NodeFrame::Heartbeat {
+                        report: self.swarm.report.clone(),
+                        holding: vec![],
+                    };
                     let beat = async {
                         self.socket.feed(Message::Ping(Default::default())).await?;
                         feed(&mut self.socket, &frame).await?;

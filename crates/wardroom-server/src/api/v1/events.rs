@@ -42,11 +42,13 @@ pub(crate) async fn handler(
                     hint = hints.recv() => hint,
                 };
                 let data = match hint {
+                    Ok(Hint::Resync) | Err(RecvError::Lagged(_)) => {
+                        Some("{\"kind\":\"all\"}".to_owned())
+                    }
                     Ok(hint) if visible(&ctx, sees_all, hint).await => {
                         serde_json::to_string(&hint).ok()
                     }
                     Ok(_) => None,
-                    Err(RecvError::Lagged(_)) => Some("{\"kind\":\"all\"}".to_owned()),
                     Err(RecvError::Closed) => return None,
                 };
                 if let Some(data) = data {
@@ -66,6 +68,6 @@ async fn visible(ctx: &Ctx, sees_nodes: bool, hint: Hint) -> bool {
             Ok(Some(run)) => ctx.decide(Action::RunRead, &Resource::run(&run)).allowed,
             _ => false,
         },
-        Hint::Queue(_) | Hint::Cancel(_) | Hint::Sever(_) => false,
+        Hint::Queue(_) | Hint::Cancel(_) | Hint::Sever(_) | Hint::Resync => false,
     }
 }

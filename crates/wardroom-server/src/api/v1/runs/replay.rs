@@ -3,7 +3,12 @@
 use super::submit::{by_labels, one_node};
 use crate::{context::Ctx, error::ApiError, view};
 use axum::{Json, extract::Path, http::StatusCode};
-use wardroom_core::{Action, action::Resource, run::Target};
+use wardroom_core::{
+    Action,
+    action::Resource,
+    run::{Refusal, Target},
+};
+use wardroom_engine::EngineError;
 use wardroom_wire::{api::RunView, error::Problem};
 
 /// Submit a run that ended without success anew, with the same values. The caller must be allowed to
@@ -29,6 +34,10 @@ pub(crate) async fn act(ctx: &Ctx, text: &str) -> Result<RunView, ApiError> {
         Target::OneOf { labels } => by_labels(ctx, labels.clone(), &run.command, false).await?,
         Target::AllOf { labels } => by_labels(ctx, labels.clone(), &run.command, true).await?,
     };
-    let replayed = ctx.app.engine.replay(&run, asked, ctx.user()?, allowed.draft(ctx)).await?;
+    let replayed = ctx.app.engine.replay(run.id, asked, ctx.user()?, allowed.draft(ctx)).await?;
+    // SECURITY: where somebody else was quicker, the run is theirs, and not for everybody to see.
+    if !ctx.decide(Action::RunRead, &Resource::run(&replayed)).allowed {
+        return Err(EngineError::RunState(Refusal::Over).into());
+    }
     view::run(ctx, &replayed)
 }

@@ -105,7 +105,7 @@ pub(super) async fn one_node(
     Ok((Asked::Node(Box::new(node)), allowed.draft(ctx)))
 }
 
-/// The nodes that match, offer the command and on which the caller may run it.
+/// The nodes that match now, offer the command and on which the caller may run it.
 pub(super) async fn by_labels(
     ctx: &Ctx,
     labels: Selector,

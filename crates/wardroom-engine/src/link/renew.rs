@@ -1,0 +1,54 @@
+//! Keeping the leases of a node that is heard of.
+
+use super::{Held, Link, open::lock};
+use crate::EngineError;
+use futures_util::future::join_all;
+use wardroom_core::{
+    change::{Change, Write},
+    hint::Hint,
+    node::NodeReport,
+    run::{self, Event, Run},
+    store::StoreError,
+};
+
+impl Link {
+    /// The node is still there: its report is kept, and the leases of what it holds are renewed.
+    pub async fn heartbeat(&self, report: NodeReport, holding: &[Held]) -> Result<(), EngineError> {
+        let at = self.engine.now();
+        let change = Change::default()
+            .write(Write::ReportNode { id: self.node(), report, at })
+            .hint(Hint::Node(self.node()));
+        self.engine.store.commit(change).await?;
+        let renewals = self.due_renewals(holding).into_iter().map(|run| self.renew(run));
+        join_all(renewals).await.into_iter().collect()
+    }
+
+    /// The held runs, with longer leases, of which more than half is over. A run that the node does not
+    /// name is not renewed: whatever became of it there, its lease must lapse.
+    fn due_renewals(&self, holding: &[Held]) -> Vec<Run> {
+        let now = self.engine.now();
+        let held = lock(&self.held);
+        let due = |found: &&Held| {
+            let run = &held.get(found.run)?.run;
+            let over = run.lease_until.is_some_and(|until| until.since(now) < run::LEASE / 2);
+            let event = Event::Renew { fence: found.fence, until: now.plus(run::LEASE) };
+            over.then(|| run::apply(run, &event, now).ok()).flatten().map(|next| next.run)
+        };
+        holding.iter().filter_map(|found| due(&found)).collect()
+    }
+
+    /// Each in a change of its own: one that somebody else changed must not cost the others theirs.
+    async fn renew(&self, run: Run) -> Result<(), EngineError> {
+        let change = Change::default().write(Write::UpdateRun(Box::new(run.clone())));
+        let kept = match self.engine.store.commit(change).await {
+            Ok(()) => Some(run),
+            // The next heartbeat renews what it is by then.
+            Err(StoreError::Conflict(_)) => self.engine.store.lookup_run(run.id).await?,
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(run) = kept {
+            lock(&self.held).keep(run);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,16 @@
+//! The engine against nodes that the tests play.
+#![allow(
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod giving;
+mod holding;
+mod stopping;
+mod time;
+mod world;
