@@ -7,6 +7,7 @@ use crate::{
     hint::Hint,
     identity::{ApiToken, JoinToken, SealedKey, Session, User},
     node::{Catalogue, Node, NodeReport},
+    principal::Credential,
     run::{Candidate, OutputChunk, Run},
 };
 
@@ -58,6 +59,8 @@ pub enum Write {
     RemoveSessionsOf(UserId),
     /// Sessions and tokens that ended before this time are forgotten.
     RemoveExpired(Timestamp),
+    /// Nothing is written: fails when this proof of who somebody is does not hold any more.
+    RequireCredential(Credential),
     /// A new API token.
     AddApiToken(ApiToken),
     /// A token that ends. Fails when there is none.

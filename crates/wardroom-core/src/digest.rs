@@ -23,8 +23,11 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     HEXLOWER.encode(&sha256(&[bytes]))
 }
 
-/// SHA-256 over the canonical JSON of a command's values (names sorted), hexadecimal.
-pub fn parameters_digest(values: &Parameters) -> String {
+/// SHA-256 over `salt`, a line feed and the canonical JSON of a command's values as they were given (names
+/// sorted), hexadecimal. SECURITY: it stands in logs and secrets are among the values: without the run's
+/// salt, which is kept with them, a short one could be found by trying.
+pub fn parameters_digest(salt: &str, values: &Parameters) -> String {
     // Texts, integers and booleans under text keys: serialising can't fail.
-    sha256_hex(&serde_json::to_vec(values).unwrap_or_default())
+    let json = serde_json::to_vec(values).unwrap_or_default();
+    HEXLOWER.encode(&sha256(&[salt.as_bytes(), b"\n", &json]))
 }

@@ -111,13 +111,14 @@ impl Engine {
     /// Proves that record `index` is in the signed log.
     pub async fn prove_audit(&self, index: u64) -> Result<Proof, EngineError> {
         let missing = || EngineError::NotFound("audit record");
-        let mut checkpoint = self.store.lookup_checkpoint(index + 1).await?;
+        let size = index.checked_add(1).ok_or_else(missing)?;
+        let mut checkpoint = self.store.lookup_checkpoint(size).await?;
         if checkpoint.is_none() {
             self.seal_audit().await?;
-            checkpoint = self.store.lookup_checkpoint(index + 1).await?;
+            checkpoint = self.store.lookup_checkpoint(size).await?;
         }
         let checkpoint = checkpoint.ok_or_else(missing)?;
-        let entry = self.store.read_audit(index..index + 1).await?.pop().ok_or_else(missing)?;
+        let entry = self.store.read_audit(index..size).await?.pop().ok_or_else(missing)?;
         let ranges = merkle::inclusion_ranges(index, checkpoint.size).ok_or_else(missing)?;
         let mut path = Vec::with_capacity(ranges.len());
         for range in ranges {

@@ -1,6 +1,7 @@
 //! The engine's parts and what all of it shares.
 
 use crate::{EngineError, hub::Hub, link::Links};
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 use wardroom_core::{
@@ -105,7 +106,7 @@ impl Engine {
         self.store.commit(Change::recorded(draft)).await
     }
 
-    /// The values of a run, as its submitter gave them and defaults filled them up.
+    /// The values of a run, as its submitter gave them; the node fills in its own defaults.
     pub fn open_parameters(&self, run: &Run) -> Result<Values, EngineError> {
         let plain = self
             .sealer
@@ -136,6 +137,8 @@ const SEAL_PARAMETERS: &str = "run.parameters";
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Values {
+    /// Random, hexadecimal: what digests of the values are mixed with.
+    pub salt: String,
     /// Those that whoever may read the run may see.
     pub shown: Parameters,
     /// Those that nobody sees after submission.
@@ -144,9 +147,15 @@ pub struct Values {
 
 impl Values {
     /// Parts values by whether their parameter is secret.
-    pub(crate) fn part(values: Parameters, is_secret: impl Fn(&str) -> bool) -> Self {
+    pub(crate) fn part(
+        values: Parameters,
+        is_secret: impl Fn(&str) -> bool,
+        rng: &dyn Rng,
+    ) -> Self {
+        let mut salt = [0; 16];
+        rng.fill(&mut salt);
         let (secret, shown) = values.into_iter().partition(|(name, _)| is_secret(name));
-        Self { shown, secret }
+        Self { salt: HEXLOWER.encode(&salt), shown, secret }
     }
 
     /// All of them, for the node.

@@ -4,7 +4,7 @@ use crate::{Engine, EngineError, link::Goodbye};
 use std::time::Duration;
 use wardroom_core::{
     JoinTokenId, NodeId, Origin, Principal,
-    audit::{AuditDraft, AuditOutcome},
+    audit::AuditDraft,
     change::{Change, Write},
     hint::Hint,
     identity::{JoinToken, JoinTokenState, SecretHash},
@@ -81,21 +81,8 @@ impl Engine {
     }
 
     /// Enrols a machine: the token is used up and the node is there, or neither.
+    /// A refusal is the door's to record.
     pub async fn enrol(&self, enrolment: Enrolment, origin: &Origin) -> Result<Node, EngineError> {
-        match self.try_enrol(&enrolment, origin).await {
-            Err(EngineError::JoinToken(why)) => {
-                let audit =
-                    AuditDraft::event("node.enrol", &Principal::Anonymous, origin, self.now())
-                        .on(enrolment.token)
-                        .outcome(AuditOutcome::Refused, why);
-                self.record(audit).await?;
-                Err(EngineError::JoinToken(why))
-            }
-            outcome => outcome,
-        }
-    }
-
-    async fn try_enrol(&self, enrolment: &Enrolment, origin: &Origin) -> Result<Node, EngineError> {
         check_name(&enrolment.name)
             .map_err(|error| EngineError::Field { field: "name", reason: error.to_string() })?;
         let now = self.now();

@@ -50,6 +50,8 @@ pub struct Offer {
     pub command: String,
     /// Digest of the definition that the submitter saw.
     pub digest: String,
+    /// What the digest of the values is mixed with.
+    pub salt: String,
     /// The values, or the names of those that are of no type that a parameter has.
     pub parameters: Result<Parameters, Vec<String>>,
     /// Time that is left for it.

@@ -2,8 +2,12 @@
 
 use crate::{identity::PasswordPool, metrics::Metrics, middleware::RefusalLog};
 use axum::http::HeaderValue;
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
-use tokio::sync::Mutex;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use wardroom_engine::Engine;
 use wardroom_trust::{
@@ -11,6 +15,7 @@ use wardroom_trust::{
     password::PasswordHasher,
     policy::Policy,
 };
+use wardroom_wire::api::AuditVerification;
 
 /// Bounds of the doors.
 #[derive(Debug, Clone)]
@@ -83,7 +88,7 @@ pub struct App {
     pub(crate) passwords: PasswordPool,
     pub(crate) node_tokens: NodeTokens,
     pub(crate) challenges: Challenges,
-    pub(crate) spent: std::sync::Mutex<SpentChallenges>,
+    pub(crate) spent: Mutex<SpentChallenges>,
     pub(crate) authority_pem: String,
     pub(crate) authority_fingerprint: [u8; 32],
     pub(crate) public_url: String,
@@ -92,9 +97,13 @@ pub struct App {
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) refusals: RefusalLog,
-    pub(crate) streams: Arc<tokio::sync::Semaphore>,
-    /// One verification of the audit log at a time, and what the last one found.
-    pub(crate) verification: Mutex<Option<wardroom_wire::api::AuditVerification>>,
+    pub(crate) streams: Arc<Semaphore>,
+    /// One catalogue is checked at a time.
+    pub(crate) catalogues: Arc<Semaphore>,
+    /// One verification of the audit log at a time.
+    pub(crate) verifying: Arc<Semaphore>,
+    /// What the last verification found.
+    pub(crate) verification: Mutex<Option<AuditVerification>>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -108,7 +117,7 @@ impl App {
             policy: parts.policy,
             node_tokens: parts.node_tokens,
             challenges: parts.challenges,
-            spent: std::sync::Mutex::default(),
+            spent: Mutex::default(),
             authority_pem: parts.authority_pem,
             authority_fingerprint: parts.authority_fingerprint,
             public_url: parts.public_url,
@@ -116,11 +125,18 @@ impl App {
             cors_origins: parts.cors_origins,
             metrics: Metrics::new(),
             refusals: RefusalLog::default(),
-            streams: Arc::new(tokio::sync::Semaphore::new(limits.streams_max)),
-            verification: Mutex::new(None),
+            streams: Arc::new(Semaphore::new(limits.streams_max)),
+            catalogues: Arc::new(Semaphore::new(1)),
+            verifying: Arc::new(Semaphore::new(1)),
+            verification: Mutex::default(),
             stop: parts.stop,
             limits,
         })
+    }
+
+    /// What the last verification of the audit log found, if there was one since the start.
+    pub(crate) fn last_verification(&self) -> Option<AuditVerification> {
+        self.verification.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What is counted and measured.

@@ -1,6 +1,6 @@
 //! What a secured handler knows of its request.
 
-use crate::{App, error::ApiError};
+use crate::{App, error::ApiError, middleware::Proof};
 use axum::{extract::FromRequestParts, http::request::Parts};
 use std::sync::{
     Arc,
@@ -10,6 +10,7 @@ use wardroom_core::{
     Action, Origin, Principal, Timestamp, UserId,
     action::{Resource, ResourceKind},
     audit::{AuditDraft, AuditOutcome},
+    principal::Credential,
 };
 use wardroom_trust::policy::Decision;
 use wardroom_wire::error::ErrorCode;
@@ -26,18 +27,23 @@ pub(crate) struct Ctx {
     /// What the route is for.
     pub(crate) action: Action,
     csrf: Arc<str>,
+    ends_at: Timestamp,
     authorised: Arc<AtomicBool>,
 }
 
 impl Ctx {
-    pub(crate) fn new(
-        app: Arc<App>,
-        principal: Principal,
-        origin: Origin,
-        action: Action,
-        csrf: &str,
-    ) -> Self {
-        Self { app, principal, origin, action, csrf: csrf.into(), authorised: Arc::default() }
+    pub(crate) fn new(app: Arc<App>, proof: Proof, origin: Origin, action: Action) -> Self {
+        let Proof { principal, csrf, ends_at } = proof;
+        let csrf = csrf.into();
+        Self { app, principal, origin, action, csrf, ends_at, authorised: Arc::default() }
+    }
+
+    /// What proved who asks, and until when it holds.
+    pub(crate) fn proof(&self) -> Option<(Credential, Timestamp)> {
+        match &self.principal {
+            Principal::User { credential, .. } => Some((*credential, self.ends_at)),
+            _ => None,
+        }
     }
 
     /// The time now.
@@ -90,7 +96,7 @@ impl Ctx {
             .on(&resource.id)
             .policy(&decision.policies, &decision.version)
             .outcome(AuditOutcome::Refused, "policy does not allow it");
-        self.app.engine.record(audit).await?;
+        self.app.refusals.record(&self.app, audit).await?;
         if self.hides(resource) {
             return Err(ApiError::not_found());
         }

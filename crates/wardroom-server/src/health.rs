@@ -84,7 +84,7 @@ async fn store_part(app: &App) -> HealthPart {
 async fn audit_part(app: &App) -> HealthPart {
     let head = app.engine.store().audit_head().await;
     let last = app.engine.store().last_checkpoint().await;
-    let found = app.verification.lock().await.clone();
+    let found = app.last_verification();
     let (Ok((size, _)), Ok(last)) = (head, last) else {
         return part("down", [("error", "the audit log can't be read".to_owned())]);
     };

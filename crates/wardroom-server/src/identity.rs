@@ -1,14 +1,15 @@
 //! Proving who somebody is: passwords on a bounded pool, sessions, API tokens.
 
-use crate::{App, Limits, error::ApiError, middleware::RequestInfo};
+use crate::{App, Limits, error::ApiError, middleware::RequestInfo, places::PerAddress};
 use secrecy::SecretString;
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 use wardroom_core::{
-    ApiTokenId, Principal, SessionId,
+    ApiTokenId, Principal, SessionId, Timestamp,
     audit::{AuditDraft, AuditOutcome},
     change::{Change, Write},
     identity::{ApiToken, Session, User},
+    principal::Credential,
     store::StoreError,
 };
 use wardroom_trust::{
@@ -33,6 +34,7 @@ pub(crate) struct PasswordPool {
     hasher: Arc<PasswordHasher>,
     working: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    by_address: PerAddress,
 }
 
 impl PasswordPool {
@@ -42,21 +44,30 @@ impl PasswordPool {
             hasher: Arc::new(hasher),
             working: Arc::new(Semaphore::new(limits.password_hashes_max)),
             waiting: Arc::new(Semaphore::new(all)),
+            // A quarter, so that it takes several addresses to keep everybody else waiting.
+            by_address: PerAddress::new((all / 4).max(1)),
         }
     }
 
     /// Runs `work` when its turn comes; at once [`ErrorCode::Busy`] when too many wait already.
     async fn run<T: Send + 'static>(
         &self,
+        address: IpAddr,
         work: impl FnOnce(&PasswordHasher) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
         let busy = || {
             ApiError::say(ErrorCode::Busy, "Too many sign-ins at once: try again in a few seconds.")
         };
-        let _waiting = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| busy())?;
-        let _working = Arc::clone(&self.working).acquire_owned().await.map_err(|_| busy())?;
+        let place = self.by_address.take(address).ok_or_else(busy)?;
+        let waiting = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| busy())?;
+        let working = Arc::clone(&self.working).acquire_owned().await.map_err(|_| busy())?;
         let hasher = Arc::clone(&self.hasher);
-        tokio::task::spawn_blocking(move || work(&hasher)).await.map_err(ApiError::internal)
+        let working = move || {
+            // SECURITY: the work goes on when its request is gone, so it keeps its places until then.
+            let _places = (place, waiting, working);
+            work(&hasher)
+        };
+        tokio::task::spawn_blocking(working).await.map_err(ApiError::internal)
     }
 }
 
@@ -76,7 +87,7 @@ pub(crate) async fn check_password(
     let rng = app.engine.rng_shared();
     let (verdict, renewed) = app
         .passwords
-        .run(move |hasher| match phc {
+        .run(info.peer.ip(), move |hasher| match phc {
             Some(phc) if !too_long => {
                 let verdict = hasher.verify(&password, &phc);
                 // Only now is the password at hand to be hashed at today's cost.
@@ -185,36 +196,59 @@ pub(crate) fn signed_in(app: &App, info: &RequestInfo, user: &User) -> AuditDraf
     audit
 }
 
-/// Makes an API token for `user`; `audit` is the record of it, without target.
+/// An API token that somebody wants.
+pub(crate) struct WantedToken {
+    name: String,
+    ttl: Duration,
+}
+
+impl WantedToken {
+    /// Checks what is wanted.
+    pub(crate) fn new(name: &str, expires_in: Option<u64>) -> Result<Self, ApiError> {
+        let name = name.trim();
+        if name.is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control) {
+            return Err(ApiError::field("name", "must be 1 to 64 characters"));
+        }
+        let ttl = expires_in.map_or(TOKEN_TTL_DEFAULT, Duration::from_secs);
+        if !(TOKEN_TTL_MIN..=TOKEN_TTL_MAX).contains(&ttl) {
+            return Err(ApiError::field("expires_in", "must be 60 to 7,776,000 seconds"));
+        }
+        Ok(Self { name: name.to_owned(), ttl })
+    }
+}
+
+/// Makes an API token for `user`; `audit` is the record of it, without target. Where another token asks
+/// for it, it ends with that one, and only while that proof holds is it made.
 pub(crate) async fn issue_token(
     app: &App,
     user: wardroom_core::UserId,
-    name: &str,
-    expires_in: Option<u64>,
+    wanted: WantedToken,
+    proof: Option<(Credential, Timestamp)>,
     audit: AuditDraft,
 ) -> Result<(ApiToken, ApiSecret), ApiError> {
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control) {
-        return Err(ApiError::field("name", "must be 1 to 64 characters"));
-    }
-    let ttl = expires_in.map_or(TOKEN_TTL_DEFAULT, Duration::from_secs);
-    if !(TOKEN_TTL_MIN..=TOKEN_TTL_MAX).contains(&ttl) {
-        return Err(ApiError::field("expires_in", "must be 60 to 7,776,000 seconds"));
-    }
     let now = app.engine.now();
+    let mut expires_at = now.plus(wanted.ttl);
+    let mut change = Change::default();
+    if let Some((credential, ends_at)) = proof {
+        if let Credential::ApiToken(_) = credential {
+            expires_at = expires_at.min(ends_at);
+        }
+        // SECURITY: signing out everywhere must not be outrun by a token that is just being made.
+        change.writes.push(Write::RequireCredential(credential));
+    }
     let secret = ApiSecret::generate(app.engine.rng());
     let token = ApiToken {
         id: ApiTokenId::new(now, app.engine.rng()),
         secret_hash: secret.hash(),
         user,
-        name: name.to_owned(),
+        name: wanted.name,
         created_at: now,
-        expires_at: now.plus(ttl),
+        expires_at,
     };
-    let audit = audit.on(token.id).detail("expires_at", token.expires_at);
-    app.engine
-        .store()
-        .commit(Change::recorded(audit).write(Write::AddApiToken(token.clone())))
-        .await?;
-    Ok((token, secret))
+    change.audit.push(audit.on(token.id).detail("expires_at", token.expires_at));
+    match app.engine.store().commit(change.write(Write::AddApiToken(token.clone()))).await {
+        Ok(()) => Ok((token, secret)),
+        Err(StoreError::Conflict(_)) => Err(ApiError::new(ErrorCode::Unauthenticated)),
+        Err(error) => Err(error.into()),
+    }
 }

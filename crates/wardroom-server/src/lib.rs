@@ -14,6 +14,7 @@ mod metrics;
 mod middleware;
 mod node;
 mod openapi;
+mod places;
 mod routes;
 mod sign_in;
 mod ui;

@@ -3,6 +3,7 @@
 use crate::{
     App,
     middleware::{self, Peer},
+    places::{self, PerAddress},
     routes,
 };
 use axum::{Router, extract::Request};
@@ -11,9 +12,11 @@ use hyper_util::{
     server::{conn::auto, graceful::GracefulShutdown},
 };
 use std::{
-    collections::HashMap,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -102,8 +105,7 @@ impl Listener {
             router,
             acceptor: TlsAcceptor::from(tls),
             all: Arc::new(Semaphore::new(app.limits.connections_max)),
-            by_address: Arc::default(),
-            per_address_max: app.limits.connections_per_address_max,
+            by_address: PerAddress::new(app.limits.connections_per_address_max),
             stop: app.stop.clone(),
             app,
         });
@@ -130,8 +132,7 @@ struct DoorState {
     router: Router,
     acceptor: TlsAcceptor,
     all: Arc<Semaphore>,
-    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    per_address_max: usize,
+    by_address: PerAddress,
     stop: CancellationToken,
     app: Arc<App>,
 }
@@ -139,37 +140,17 @@ struct DoorState {
 /// A connection's place within the bounds; given back when it is dropped.
 struct Place {
     _all: OwnedSemaphorePermit,
-    address: IpAddr,
-    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut counts = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.address);
-            }
-        }
-    }
+    _of_address: places::Place,
 }
 
 impl DoorState {
     fn place(&self, address: IpAddr) -> Option<Place> {
         let all = Arc::clone(&self.all).try_acquire_owned().ok()?;
-        let mut counts = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(address).or_insert(0);
-        if *count >= self.per_address_max {
-            return None;
-        }
-        *count += 1;
-        drop(counts);
-        Some(Place { _all: all, address, by_address: Arc::clone(&self.by_address) })
+        Some(Place { _all: all, _of_address: self.by_address.take(address)? })
     }
 
     fn take(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, graceful: &GracefulShutdown) {
-        let Some(place) = self.place(peer.ip().to_canonical()) else {
+        let Some(place) = self.place(peer.ip()) else {
             self.app.metrics().connection_refused();
             return;
         };
@@ -184,8 +165,11 @@ impl DoorState {
             };
             let place = Arc::new(place);
             let router = door.router.clone();
+            let asked = Arc::new(AtomicBool::new(false));
+            let first = Arc::clone(&asked);
             let service = hyper::service::service_fn(
                 move |request: hyper::Request<hyper::body::Incoming>| {
+                    first.store(true, Ordering::Relaxed);
                     let mut request = request.map(axum::body::Body::new);
                     request.extensions_mut().insert(Peer(peer));
                     // An upgraded connection outlives this one's task and must keep its place.
@@ -207,8 +191,18 @@ impl DoorState {
                 .keep_alive_interval(Duration::from_secs(30));
             let connection =
                 builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-            if let Err(error) = watcher.watch(connection).await {
-                tracing::debug!(%error, "a connection ended badly");
+            let silent = async {
+                // Neither HTTP/2's preface nor telling the versions apart has a time limit of its own.
+                tokio::time::sleep(2 * HEADER_TIMEOUT).await;
+                if asked.load(Ordering::Relaxed) {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                ended = watcher.watch(connection) => if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended badly");
+                },
+                () = silent => tracing::debug!("a connection asked for nothing"),
             }
         });
     }

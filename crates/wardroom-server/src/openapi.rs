@@ -1,7 +1,8 @@
 //! The OpenAPI 3.1 description of the REST API.
 
 use crate::api::v1;
-use axum::{http::header, response::IntoResponse};
+use axum::{body::Bytes, http::header, response::IntoResponse};
+use std::sync::LazyLock;
 use utoipa::OpenApi;
 
 #[derive(OpenApi)]
@@ -44,5 +45,6 @@ pub fn openapi_json() -> String {
 
 /// `GET /api/openapi.json`
 pub(crate) async fn handler() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], openapi_json())
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| openapi_json().into());
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.clone())
 }

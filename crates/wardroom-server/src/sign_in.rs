@@ -9,12 +9,16 @@ use crate::{
 use axum::{
     Extension, Form,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::sync::Arc;
+use wardroom_core::{
+    Principal,
+    audit::{AuditDraft, AuditOutcome},
+};
 use wardroom_wire::error::ErrorCode;
 
 /// The form.
@@ -32,10 +36,18 @@ pub(crate) async fn handler(
     State(app): State<Arc<App>>,
     Extension(info): Extension<RequestInfo>,
     headers: HeaderMap,
+    uri: Uri,
     Form(form): Form<SignIn>,
 ) -> Result<Response, ApiError> {
     // SECURITY: another site must not sign a browser in under an account of its choice.
-    own_origin(&app, &headers).map_err(|_| ApiError::new(ErrorCode::CrossSite))?;
+    if let Err(why) = own_origin(&app, &headers, &uri) {
+        let now = app.engine.now();
+        let audit =
+            AuditDraft::event("auth.cross_site", &Principal::Anonymous, &info.origin(), now)
+                .outcome(AuditOutcome::Refused, why);
+        app.refusals.record(&app, audit).await?;
+        return Err(ApiError::new(ErrorCode::CrossSite));
+    }
     let next = local_path(&form.next);
     let password = SecretString::from(form.password);
     let user = match identity::check_password(&app, &info, &form.name, password).await {

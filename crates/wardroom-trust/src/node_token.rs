@@ -15,8 +15,10 @@ use wardroom_core::{NodeId, Rng, Timestamp, digest::sha256};
 pub const TOKEN_TTL_DEFAULT: Duration = Duration::from_secs(900);
 /// How long a challenge may be answered.
 pub const CHALLENGE_TTL: Duration = Duration::from_secs(60);
-/// The most challenges that are remembered as spent.
-const SPENT_MAX: usize = 100_000;
+/// The most challenges that one node may answer within [`CHALLENGE_TTL`].
+const SPENT_MAX: usize = 32;
+/// Nodes of which answers are remembered before those that are too old are looked for.
+const NODES_MAX: usize = 16_384;
 const ISSUER: &str = "wardroom";
 const AUDIENCE: &str = "wardroom-node-link";
 
@@ -203,18 +205,26 @@ impl Challenges {
     }
 }
 
-/// Challenges that were answered; each is good once.
+/// Challenges that were answered; each is good once. Each node has its own share, so that none can use up
+/// what the others need.
 #[derive(Debug, Default)]
-pub struct SpentChallenges(HashMap<Nonce, Timestamp>);
+pub struct SpentChallenges(HashMap<NodeId, Vec<(Nonce, Timestamp)>>);
 
 impl SpentChallenges {
     /// Spends one; `false` when it was spent before, or too many are remembered to be sure.
-    pub fn spend(&mut self, nonce: Nonce, now: Timestamp) -> bool {
-        if self.0.len() >= SPENT_MAX {
-            self.0.retain(|_, spent| now.since(*spent) < CHALLENGE_TTL);
+    pub fn spend(&mut self, node: NodeId, nonce: Nonce, now: Timestamp) -> bool {
+        let fresh = |spent: &(Nonce, Timestamp)| now.since(spent.1) < CHALLENGE_TTL;
+        if self.0.len() >= NODES_MAX && !self.0.contains_key(&node) {
+            self.0.retain(|_, spent| spent.iter().any(fresh));
         }
+        let spent = self.0.entry(node).or_default();
+        spent.retain(fresh);
         // SECURITY: full of fresh ones, it refuses rather than forgets.
-        self.0.len() < SPENT_MAX && self.0.insert(nonce, now).is_none()
+        if spent.len() >= SPENT_MAX || spent.iter().any(|(known, _)| *known == nonce) {
+            return false;
+        }
+        spent.push((nonce, now));
+        true
     }
 }
 
@@ -268,8 +278,12 @@ mod tests {
         assert!(challenges.check(&text, a, start().plus(CHALLENGE_TTL)).is_err());
         assert!(Challenges::new(&SystemRng).check(&text, a, start()).is_err());
         let mut spent = SpentChallenges::default();
-        assert!(spent.spend(nonce, start()));
-        assert!(!spent.spend(nonce, start()));
+        assert!(spent.spend(a, nonce, start()));
+        assert!(!spent.spend(a, nonce, start()));
+        let answers = (0..100).filter(|n| spent.spend(a, [*n; 16], start())).count();
+        assert_eq!(answers, SPENT_MAX - 1);
+        assert!(spent.spend(b, nonce, start()), "another node has its own share");
+        assert!(spent.spend(a, [9; 16], start().plus(CHALLENGE_TTL)));
     }
 
     proptest! {

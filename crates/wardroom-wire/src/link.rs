@@ -267,6 +267,8 @@ pub enum OrchestratorFrame {
         command: String,
         /// The digest of the command's definition that the submitter saw.
         digest: String,
+        /// What the digest of the values is mixed with in the node's log.
+        salt: String,
         /// The values.
         parameters: BTreeMap<String, serde_json::Value>,
         /// Milliseconds that remain until the run's deadline, if it has one.

@@ -37,7 +37,7 @@ pub struct Run {
     pub command_digest: String,
     /// The values, sealed; opened only to hand them to the node or to somebody who may read the run.
     pub parameters_sealed: Vec<u8>,
-    /// SHA-256 over the canonical JSON of the values, hexadecimal.
+    /// Digest of the values, see [`crate::digest::parameters_digest`].
     pub parameters_digest: String,
     /// Where it should run.
     pub target: Target,

@@ -114,13 +114,13 @@ impl Link {
         let event = Event::Lease { node, until: now.plus(run::LEASE) };
         let Ok(transition) = run::apply(&base, &event, now) else { return Ok(false) };
         let leased = transition.run;
-        let parameters = self.engine.open_parameters(&leased)?.all();
+        let values = self.engine.open_parameters(&leased)?;
         let change = Change::recorded(lease_record(&leased, now))
             .write(Write::UpdateRun(Box::new(leased.clone())))
             .hint(Hint::Run(leased.id));
         match self.engine.store.commit(change).await {
             Ok(()) => {
-                self.offer(leased, parameters);
+                self.offer(leased, &values);
                 Ok(true)
             }
             Err(StoreError::Conflict(_)) => Ok(false),

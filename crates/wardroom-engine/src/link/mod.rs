@@ -1,5 +1,6 @@
 //! Open node links: what travels in domain terms, and who is linked here.
 
+mod allowance;
 mod dispatch;
 mod held;
 mod open;
@@ -9,7 +10,6 @@ mod reports;
 mod slots;
 
 pub use open::Link;
-use reconcile::Discarded;
 
 use std::{
     collections::HashMap,
@@ -44,6 +44,8 @@ pub enum ToNode {
         command: String,
         /// Digest of the definition that the submitter saw.
         digest: String,
+        /// What digests of the values are mixed with.
+        salt: String,
         /// The values.
         parameters: Parameters,
         /// When it must be over.

@@ -1,13 +1,14 @@
 //! One open link: opening, sending, closing.
 
 use super::{
-    Discarded, FRAMES_WAITING_MAX, Goodbye, HELD_MAX, Held, REPORTS_WAITING_MAX, Report, ToNode,
+    FRAMES_WAITING_MAX, Goodbye, HELD_MAX, Held, REPORTS_WAITING_MAX, Report, ToNode,
+    allowance::Allowance,
     held::{HeldRun, HeldRuns},
     slots::Slots,
 };
-use crate::{Engine, EngineError};
+use crate::{Engine, EngineError, Values};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -19,7 +20,6 @@ use wardroom_core::{
     LinkId, NodeId, Origin, Principal, RunId,
     audit::{AuditDraft, AuditOutcome},
     change::{Change, Write},
-    command::Parameters,
     hint::Hint,
     node::Catalogue,
     run::Run,
@@ -43,7 +43,9 @@ pub struct Link {
     pub(super) held: Mutex<HeldRuns>,
     pub(super) waiting: Mutex<HashMap<RunId, Vec<Report>>>,
     pub(super) permits: Arc<Semaphore>,
-    pub(super) discarded: Mutex<Discarded>,
+    /// The stale leases that the node was told to forget: each is recorded once.
+    pub(super) discarded: Mutex<HashSet<Held>>,
+    allowance: Mutex<Allowance>,
     goodbye: OnceLock<Goodbye>,
     closed: CancellationToken,
 }
@@ -74,6 +76,7 @@ impl Engine {
             waiting: Mutex::default(),
             permits: Arc::new(Semaphore::new(REPORTS_WAITING_MAX as usize)),
             discarded: Mutex::default(),
+            allowance: Mutex::default(),
             goodbye: OnceLock::new(),
             closed: CancellationToken::new(),
         });
@@ -140,8 +143,12 @@ impl Link {
         self.goodbye.get().copied().unwrap_or(Goodbye::Shutdown)
     }
 
-    /// The node offers other commands.
+    /// The node offers these commands.
     pub async fn publish(&self, catalogue: Catalogue) -> Result<(), EngineError> {
+        let known = self.engine.store.lookup_node(self.node).await?;
+        if known.is_some_and(|node| node.catalogue == catalogue) || !self.may_record() {
+            return Ok(());
+        }
         let audit = self
             .record("node.catalogue_published")
             .on(self.node)
@@ -155,6 +162,9 @@ impl Link {
 
     /// The node's catalogue is not acceptable: the old one stays, and people hear of it.
     pub async fn catalogue_refused(&self, reason: &str) -> Result<(), EngineError> {
+        if !self.may_record() {
+            return Ok(());
+        }
         let audit = self
             .record("node.catalogue_refused")
             .on(self.node)
@@ -185,6 +195,16 @@ impl Link {
         self.closed.cancel();
     }
 
+    /// Whether one more record may be made that only the node causes. A node that wants too many loses
+    /// its link.
+    pub(super) fn may_record(&self) -> bool {
+        let may = lock(&self.allowance).take(self.engine.now());
+        if !may {
+            self.say_goodbye(Goodbye::Protocol("too much was said that has to be recorded"));
+        }
+        may
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.closed.is_cancelled()
     }
@@ -213,14 +233,15 @@ impl Link {
     }
 
     /// Sends a leased run to the node.
-    pub(crate) fn offer(&self, run: Run, parameters: Parameters) {
+    pub(crate) fn offer(&self, run: Run, values: &Values) {
         let (id, fence) = (run.id, run.fence);
         let frame = ToNode::Offer {
             run: id,
             fence,
             command: run.command.clone(),
             digest: run.command_digest.clone(),
-            parameters,
+            salt: values.salt.clone(),
+            parameters: values.all(),
             deadline: run.deadline,
         };
         // Under the lock, so that no stop overtakes its offer.

@@ -1,18 +1,12 @@
 //! Agreeing with a node on what it holds, and refusing what it does not.
 
-use super::{Goodbye, Held, Link, ToNode, held::HeldRun, open::lock};
+use super::{Held, Link, ToNode, held::HeldRun, open::lock};
 use crate::EngineError;
 use std::{collections::HashSet, sync::Arc};
 use wardroom_core::{
     audit::AuditOutcome,
     run::{End, Event, Outcome, Run, RunState},
 };
-
-/// Stale leases that one link may name before it is taken for hostile.
-const DISCARDED_MAX: usize = 1024;
-
-/// The stale leases that this link was told to forget: each is recorded once.
-pub(super) type Discarded = HashSet<Held>;
 
 impl Link {
     /// Brings the node's journal and the database together on a new link.
@@ -41,8 +35,8 @@ impl Link {
                 self.end_here(&run, &event).await?;
             } else {
                 // Not in its journal, so it was never begun: the offer was lost on the way.
-                let parameters = self.engine.open_parameters(&run)?.all();
-                self.offer(run, parameters);
+                let values = self.engine.open_parameters(&run)?;
+                self.offer(run, &values);
             }
         }
         for held in named {
@@ -78,12 +72,8 @@ impl Link {
 
     /// Tells the node to forget a run that is not its own. Recorded once for each lease.
     pub(super) async fn refuse_stale(&self, held: Held, why: &str) -> Result<(), EngineError> {
-        let (new, many) = {
-            let mut discarded = lock(&self.discarded);
-            (discarded.insert(held), discarded.len() > DISCARDED_MAX)
-        };
-        if many {
-            self.say_goodbye(Goodbye::Protocol("too many runs were named that are not the node's"));
+        let new = lock(&self.discarded).insert(held);
+        if new && !self.may_record() {
             return Ok(());
         }
         if new {

@@ -225,7 +225,9 @@ impl Link {
             settled.run.outcome.as_ref().is_some_and(|outcome| {
                 matches!(outcome.end, End::DeadlinePassed | End::Interrupted)
             });
-        if let (What::Finished { outcome, .. }, true) = (what, closed_without_it) {
+        if let (What::Finished { outcome, .. }, true) = (what, closed_without_it)
+            && self.may_record()
+        {
             let audit = self
                 .record("run.late_report")
                 .on(settled.run.id)

@@ -29,16 +29,18 @@ impl Engine {
             if let Some(earlier) = self.store.lookup_replay(id).await? {
                 return Ok(earlier);
             }
+            let values = self.open_parameters(&old)?;
             let submission = Submission {
                 user,
                 command: old.command.clone(),
                 asked: asked.clone(),
-                parameters: self.open_parameters(&old)?.all(),
+                parameters: values.all(),
                 deadline: None,
                 retry: old.retry,
                 priority: old.priority,
                 idempotency_key: None,
                 replay_of: Some(id),
+                secret: values.secret.into_keys().collect(),
             };
             let planned = self.plan(&submission)?;
             let mut change =

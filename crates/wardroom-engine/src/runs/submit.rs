@@ -1,7 +1,7 @@
 //! Submission: typed input in, a durable run out.
 
 use crate::{Engine, EngineError, Values, link::Link};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use wardroom_core::{
     Origin, Principal, RunId, Timestamp, UserId,
     audit::AuditDraft,
@@ -51,6 +51,8 @@ pub struct Submission {
     pub idempotency_key: Option<String>,
     /// The dead run that this one repeats.
     pub replay_of: Option<RunId>,
+    /// Values that are nobody's to see, whatever the command says by now.
+    pub secret: BTreeSet<String>,
 }
 
 impl Engine {
@@ -62,8 +64,7 @@ impl Engine {
         audit: AuditDraft,
     ) -> Result<Run, EngineError> {
         check_bounds(&submission)?;
-        let request_digest = request_digest(&submission);
-        if let Some(run) = self.earlier(&submission, &request_digest).await? {
+        if let Some(run) = self.earlier(&submission).await? {
             return Ok(run);
         }
         let planned = self.plan(&submission)?;
@@ -71,7 +72,7 @@ impl Engine {
         match self.take_in(planned, change).await {
             // The same request raced itself: both get the one run.
             Err(EngineError::Store(StoreError::Duplicate(_))) => {
-                self.earlier(&submission, &request_digest).await?.ok_or(EngineError::Conflict)
+                self.earlier(&submission).await?.ok_or(EngineError::Conflict)
             }
             outcome => outcome,
         }
@@ -88,23 +89,22 @@ impl Engine {
             return Err(error.into());
         }
         for (link, run) in planned.leased {
-            link.offer(run, planned.values.clone());
+            link.offer(run, &planned.values);
         }
         Ok(planned.head)
     }
 
     /// The run of an earlier request with the same key.
-    async fn earlier(
-        &self,
-        submission: &Submission,
-        digest: &str,
-    ) -> Result<Option<Run>, EngineError> {
+    async fn earlier(&self, submission: &Submission) -> Result<Option<Run>, EngineError> {
         let Some(key) = &submission.idempotency_key else { return Ok(None) };
-        match self.store.lookup_run_by_key(submission.user, key).await? {
-            Some(run) if run.request_digest == digest => Ok(Some(run)),
-            Some(_) => Err(EngineError::IdempotencyMismatch),
-            None => Ok(None),
+        let Some(run) = self.store.lookup_run_by_key(submission.user, key).await? else {
+            return Ok(None);
+        };
+        let salt = self.open_parameters(&run)?.salt;
+        if run.request_digest != request_digest(&salt, submission) {
+            return Err(EngineError::IdempotencyMismatch);
         }
+        Ok(Some(run))
     }
 
     /// Makes the runs of a submission, giving each at once to its node where that has room.
@@ -120,16 +120,18 @@ impl Engine {
         }
         let first = nodes.first().ok_or_else(|| EngineError::NoNode(submission.command.clone()))?;
         // On several nodes one name may stand for several definitions; each is checked against its own.
-        let values = check_for(first, submission)?;
+        check_for(first, submission)?;
         let is_secret = |name: &str| {
             let marks = |node: &Node| {
                 let command = node.catalogue.command(&submission.command);
                 command.is_some_and(|c| c.parameters.iter().any(|p| p.secret && p.name == name))
             };
-            nodes.iter().any(marks)
+            submission.secret.contains(name) || nodes.iter().any(marks)
         };
-        let sealed = self.seal_parameters(&Values::part(values.clone(), is_secret))?;
-        let mut head = self.new_run(submission, &target, sealed, &values, now);
+        // SECURITY: what was given and no node's defaults: one node's must not come to the others as if
+        // a person had given them.
+        let values = Values::part(submission.parameters.clone(), is_secret, &*self.rng);
+        let mut head = self.new_run(submission, &target, &values, now)?;
         let mut planned = Planned {
             head: head.clone(),
             rows: vec![],
@@ -203,18 +205,17 @@ impl Engine {
         &self,
         submission: &Submission,
         target: &Target,
-        sealed: Vec<u8>,
-        values: &Parameters,
+        values: &Values,
         now: Timestamp,
-    ) -> Run {
-        Run {
+    ) -> Result<Run, EngineError> {
+        Ok(Run {
             id: RunId::new(now, &*self.rng),
             version: 1,
             submitted_by: submission.user,
             command: submission.command.clone(),
             command_digest: String::new(),
-            parameters_sealed: sealed,
-            parameters_digest: parameters_digest(values),
+            parameters_sealed: self.seal_parameters(values)?,
+            parameters_digest: parameters_digest(&values.salt, &submission.parameters),
             target: target.clone(),
             node: None,
             parent: None,
@@ -226,7 +227,7 @@ impl Engine {
             priority: submission.priority,
             idempotent: false,
             idempotency_key: submission.idempotency_key.clone(),
-            request_digest: request_digest(submission),
+            request_digest: request_digest(&values.salt, submission),
             deadline: submission.deadline.map(|after| now.plus(after)),
             not_before: None,
             lease_until: None,
@@ -236,7 +237,7 @@ impl Engine {
             finished_at: None,
             outcome: None,
             dead_letter: false,
-        }
+        })
     }
 }
 
@@ -248,7 +249,7 @@ pub(super) struct Planned {
     candidates: Vec<Candidate>,
     leased: Vec<(Arc<Link>, Run)>,
     hints: Vec<Hint>,
-    values: Parameters,
+    values: Values,
 }
 
 impl Planned {
@@ -300,7 +301,7 @@ fn declare(run: &mut Run, node: &Node) {
 }
 
 /// Checks the values against the command as `node` defines it.
-fn check_for(node: &Node, submission: &Submission) -> Result<Parameters, EngineError> {
+fn check_for(node: &Node, submission: &Submission) -> Result<(), EngineError> {
     if node.disabled {
         return Err(EngineError::NodeDisabled);
     }
@@ -308,7 +309,8 @@ fn check_for(node: &Node, submission: &Submission) -> Result<Parameters, EngineE
         .catalogue
         .command(&submission.command)
         .ok_or_else(|| EngineError::UnknownCommand(submission.command.clone()))?;
-    check_parameters(command, &submission.parameters).map_err(EngineError::Parameters)
+    check_parameters(command, &submission.parameters).map_err(EngineError::Parameters)?;
+    Ok(())
 }
 
 fn check_bounds(submission: &Submission) -> Result<(), EngineError> {
@@ -336,7 +338,7 @@ fn check_bounds(submission: &Submission) -> Result<(), EngineError> {
 }
 
 /// What makes two requests with one key the same request.
-fn request_digest(submission: &Submission) -> String {
+fn request_digest(salt: &str, submission: &Submission) -> String {
     let place = match &submission.asked {
         Asked::Node(node) => format!("node {}", node.id),
         Asked::OneOf(labels, _) => format!("one of {labels}"),
@@ -345,7 +347,7 @@ fn request_digest(submission: &Submission) -> String {
     let text = format!(
         "{}\n{place}\n{}\n{:?}\n{:?}\n{}\n{:?}",
         submission.command,
-        parameters_digest(&submission.parameters),
+        parameters_digest(salt, &submission.parameters),
         submission.deadline,
         submission.retry,
         submission.priority,

@@ -1,7 +1,7 @@
 //! An engine on a real SQLite database, with a clock that the test moves and nodes that it plays.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -183,6 +183,7 @@ impl World {
             priority: 4,
             idempotency_key: None,
             replay_of: None,
+            secret: BTreeSet::new(),
         }
     }
 

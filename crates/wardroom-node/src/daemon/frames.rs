@@ -24,15 +24,23 @@ impl Daemon {
     ) -> Result<(), &'static str> {
         let Some(this) = self.this.upgrade() else { return Ok(()) };
         match frame {
-            OrchestratorFrame::Offer { run, fence, command, digest, parameters, deadline_ms } => {
+            OrchestratorFrame::Offer {
+                run,
+                fence,
+                command,
+                digest,
+                salt,
+                parameters,
+                deadline_ms,
+            } => {
                 // SECURITY: the id becomes a part of file names.
                 run.parse::<RunId>().map_err(|_| "an offer's run is not a run's id")?;
                 let Ok(deciding) = Arc::clone(&self.deciding).acquire_owned().await else {
                     return Ok(());
                 };
                 let deadline = deadline_ms.map(Duration::from_millis);
-                let offer =
-                    Offer { run, fence, command, digest, parameters: values(parameters), deadline };
+                let parameters = values(parameters);
+                let offer = Offer { run, fence, command, digest, salt, parameters, deadline };
                 let outgoing = outgoing.clone();
                 let (key, cancel) = ((offer.run.clone(), fence), CancellationToken::new());
                 self.offered.borrow_mut().insert(key.clone(), cancel.clone());
@@ -141,7 +149,11 @@ impl Daemon {
         let asked = Asked {
             command: offer.command.clone(),
             definition: offer.digest.clone(),
-            parameters: parameters_digest(&judged.values),
+            parameters: offer
+                .parameters
+                .as_ref()
+                .map(|given| parameters_digest(&offer.salt, given))
+                .unwrap_or_default(),
         };
         let output = Output::new(&self.runner.spool, &offer.run);
         let held = Held::new(offer.run.clone(), offer.fence, cancel, asked, output);

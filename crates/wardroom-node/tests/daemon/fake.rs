@@ -418,6 +418,7 @@ impl Conn {
         let digest = self.digest_of(command).await;
         let parameters = serde_json::from_value(parameters).unwrap();
         let frame = OrchestratorFrame::Offer {
+            salt: String::new(),
             run: run.into(),
             fence,
             command: command.into(),

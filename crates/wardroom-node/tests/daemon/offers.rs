@@ -62,6 +62,7 @@ async fn the_nodes_own_list_refuses_and_never_repeats_a_value() {
     assert_eq!(code("count", json!({"tag": 1.5})).await, "bad_parameter");
     assert_eq!(code("flood", json!({"bytes": "hunter2"})).await, "bad_parameter");
     let frame = OrchestratorFrame::Offer {
+        salt: String::new(),
         run: run(100),
         fence: 1,
         command: "ping".into(),
@@ -110,6 +111,7 @@ async fn the_deadline_shortens_the_wall_limit() {
     let mut conn = fake.link().await;
     let digest = conn.digest_of("count").await;
     let frame = OrchestratorFrame::Offer {
+        salt: String::new(),
         run: run(1),
         fence: 1,
         command: "count".into(),

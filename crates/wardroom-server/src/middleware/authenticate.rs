@@ -4,7 +4,7 @@ use super::RequestInfo;
 use crate::{App, error::ApiError};
 use axum::http::{HeaderMap, header};
 use wardroom_core::{
-    Principal,
+    Principal, Timestamp,
     audit::{AuditDraft, AuditOutcome},
     identity::User,
     principal::Credential,
@@ -19,6 +19,8 @@ pub(crate) const SESSION_COOKIE: &str = "__Host-wardroom";
 pub(crate) struct Proof {
     pub(crate) principal: Principal,
     pub(crate) csrf: String,
+    /// Until when it holds.
+    pub(crate) ends_at: Timestamp,
 }
 
 /// The value of the session's cookie, if the request has exactly one.
@@ -62,6 +64,7 @@ async fn by_token(app: &App, info: &RequestInfo, header: &str) -> Result<Proof, 
         Some((token, user)) if now < token.expires_at && !user.disabled => Ok(Proof {
             principal: principal(user, Credential::ApiToken(token.id)),
             csrf: String::new(),
+            ends_at: token.expires_at,
         }),
         _ => {
             let audit = AuditDraft::event("auth.token", &Principal::Anonymous, &info.origin(), now)
@@ -79,6 +82,7 @@ async fn by_session(app: &App, cookie: &str) -> Result<Proof, ApiError> {
         Some((session, user)) if now < session.expires_at && !user.disabled => Ok(Proof {
             principal: principal(user, Credential::Session(session.id)),
             csrf: secret.csrf_token(),
+            ends_at: session.expires_at,
         }),
         // An ended session is everyday life, not an attack; guessing one is out of reach.
         _ => Err(unauthenticated()),

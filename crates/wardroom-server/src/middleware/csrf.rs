@@ -1,12 +1,12 @@
 //! A browser's state-changing request must come from our own pages: by origin, by fetch metadata and
 //! by a token that only our pages know.
 
-use super::{RequestInfo, authenticate::Proof};
+use super::{RequestInfo, authenticate::Proof, edge::is_own_host};
 use crate::{App, error::ApiError};
 use axum::{
     body::{Body, Bytes},
     extract::Request,
-    http::{HeaderMap, header},
+    http::{HeaderMap, Uri, header},
 };
 use subtle::ConstantTimeEq;
 use wardroom_core::audit::{AuditDraft, AuditOutcome};
@@ -24,7 +24,7 @@ pub(super) async fn check(
     proof: &Proof,
     request: Request,
 ) -> Result<Request, ApiError> {
-    let refused = match own_origin(app, request.headers()) {
+    let refused = match own_origin(app, request.headers(), request.uri()) {
         Err(why) => why,
         Ok(()) => {
             let (token, request) = token_of(app, request).await?;
@@ -45,7 +45,7 @@ pub(super) async fn check(
 }
 
 /// Whether the headers that a page can't forge say that the request is our own page's.
-pub(crate) fn own_origin(app: &App, headers: &HeaderMap) -> Result<(), &'static str> {
+pub(crate) fn own_origin(app: &App, headers: &HeaderMap, target: &Uri) -> Result<(), &'static str> {
     if let Some(site) = headers.get("sec-fetch-site")
         && site != "same-origin"
         && site != "none"
@@ -57,11 +57,17 @@ pub(crate) fn own_origin(app: &App, headers: &HeaderMap) -> Result<(), &'static 
     };
     let origin = origin.to_str().unwrap_or_default();
     let authority = origin.strip_prefix("https://").and_then(|rest| rest.split('/').next());
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    // HTTP/2 carries the host in the request's target. The edge has checked that it is this server's.
+    let host = match target.authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => headers.get(header::HOST).and_then(|host| host.to_str().ok()),
+    };
     match (authority, host) {
-        (Some(authority), Some(host)) if authority.eq_ignore_ascii_case(host) => Ok(()),
-        // HTTP/2 carries the host in the request's target, which the edge has checked already.
-        (Some(authority), None) if super::edge::is_own_host(app, authority) => Ok(()),
+        (Some(authority), Some(host))
+            if authority.eq_ignore_ascii_case(host) && is_own_host(app, authority) =>
+        {
+            Ok(())
+        }
         _ => Err("the request's origin is another site"),
     }
 }

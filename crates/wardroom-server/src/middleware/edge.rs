@@ -126,7 +126,7 @@ async fn edge_of(app: Arc<App>, mut request: Request, next: Next) -> Response {
         // The rest of the body is not read, so nothing can follow it: the client must know.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    app.metrics.request(method.as_str(), &route, status.as_u16(), begun.elapsed());
+    app.metrics.request(&method, &route, status.as_u16(), begun.elapsed());
     tracing::debug!(parent: &span, route, status = status.as_u16(), ms = begun.elapsed().as_millis(), "answered");
     response
 }

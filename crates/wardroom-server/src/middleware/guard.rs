@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use std::sync::Arc;
+use tracing::Instrument as _;
 use wardroom_core::{
     Action, Principal,
     action::{Resource, ResourceKind},
@@ -33,9 +34,11 @@ impl Guard {
     pub(crate) async fn run(self, request: Request, next: Next) -> Response {
         match self.admit(request).await {
             Ok((ctx, request)) => {
-                let response = next.run(request).await;
+                let response = run(request, next).await;
+                let status = response.status();
+                let refused = status.is_client_error() || status.is_server_error();
                 // SECURITY: a handler that never asked policy about what it touched fails closed.
-                if response.status().is_success() && !ctx.was_authorised() {
+                if !refused && !ctx.was_authorised() {
                     tracing::error!(action = %self.action, "a handler answered without asking policy");
                     return ApiError::new(ErrorCode::Internal).into_response();
                 }
@@ -52,28 +55,38 @@ impl Guard {
             .cloned()
             .ok_or_else(|| ApiError::new(ErrorCode::Internal))?;
         let proof = authenticate(&self.app, &info, request.headers()).await?;
-        let Principal::User { credential, .. } = &proof.principal else {
+        let Principal::User { credential, .. } = proof.principal.clone() else {
             return Err(ApiError::new(ErrorCode::Unauthenticated));
         };
-        let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+        let changes = changes(request.method());
         let request = match credential {
             Credential::Session(_) if changes => {
                 csrf::check(&self.app, &info, &proof, request).await?
             }
             _ => request,
         };
-        let ctx = Ctx::new(
-            Arc::clone(&self.app),
-            proof.principal,
-            info.origin(),
-            self.action,
-            &proof.csrf,
-        );
+        let ctx = Ctx::new(Arc::clone(&self.app), proof, info.origin(), self.action);
         if self.action.resource_kind() == ResourceKind::System {
             ctx.authorise(self.action, &Resource::system()).await?;
         }
         let mut request = request;
         request.extensions_mut().insert(ctx.clone());
         Ok((ctx, request))
+    }
+}
+
+fn changes(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// Runs the handler. What changes something goes on to its end when its client is gone or its time is
+/// over: cut off between a commit and what must follow, it would leave things half done.
+async fn run(request: Request, next: Next) -> Response {
+    if !changes(request.method()) {
+        return next.run(request).await;
+    }
+    match tokio::spawn(next.run(request).in_current_span()).await {
+        Ok(response) => response,
+        Err(error) => ApiError::internal(error).into_response(),
     }
 }

@@ -6,7 +6,7 @@ mod edge;
 mod guard;
 mod refusals;
 
-pub(crate) use authenticate::SESSION_COOKIE;
+pub(crate) use authenticate::{Proof, SESSION_COOKIE};
 pub(crate) use csrf::own_origin;
 pub(crate) use edge::{Peer, RequestInfo, wrap};
 pub(crate) use guard::guard;

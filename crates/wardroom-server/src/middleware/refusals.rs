@@ -1,69 +1,123 @@
-//! Records of refusals that anybody can cause, bounded so that nobody can fill the log with them.
+//! Records of refusals, bounded so that nobody can fill the log with them.
 
-use crate::{App, error::ApiError};
+use crate::{App, error::ApiError, places::network};
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
-use wardroom_core::{Timestamp, audit::AuditDraft};
+use wardroom_core::{
+    Origin, Principal, Timestamp,
+    audit::{AuditDraft, AuditRecord},
+};
 
-/// Refusals of one address that are recorded one by one within [`WINDOW`].
+/// Refusals of one kind and one party that are recorded one by one within [`WINDOW`].
 const EACH_MAX: u32 = 20;
 /// The window.
 const WINDOW: Duration = Duration::from_secs(60);
-/// Addresses that are kept apart; beyond that they share one allowance.
-const ADDRESSES_MAX: usize = 4096;
+/// Kinds and parties that are kept apart; beyond that they share one allowance.
+const KEPT_MAX: usize = 4096;
 
-/// Counts refusals by address.
+/// Whose refusals of which action: one kind must not use up what another would be recorded with.
+type Key = (String, String);
+
+/// Counts refusals.
 #[derive(Default)]
-pub(crate) struct RefusalLog(Mutex<HashMap<String, Counted>>);
+pub(crate) struct RefusalLog(Mutex<HashMap<Key, Counted>>);
 
 struct Counted {
     since: Timestamp,
     seen: u32,
 }
 
+impl Counted {
+    fn passed_over(&self) -> u32 {
+        self.seen.saturating_sub(EACH_MAX)
+    }
+}
+
 impl RefusalLog {
-    /// Records a refusal, or counts it for the next record when its address had its share.
+    /// Records a refusal, or counts it when its party had its share. What was only counted is recorded as
+    /// a number with the first refusal of anybody after its window.
     pub(crate) async fn record(&self, app: &App, audit: AuditDraft) -> Result<(), ApiError> {
-        let address = audit.0.address.clone().unwrap_or_default();
         app.metrics.refused(&audit.0.action);
-        let Some(passed_over) = self.count(address, app.engine.now()) else { return Ok(()) };
-        let audit =
-            if passed_over > 0 { audit.detail("not_recorded_before", passed_over) } else { audit };
-        Ok(app.engine.record(audit).await?)
+        let (each, ended) = self.count(key(&audit.0), app.engine.now());
+        for ((party, action), count) in ended {
+            let at = app.engine.now();
+            let told = AuditDraft::event(
+                "refusals.not_recorded",
+                &Principal::System,
+                &Origin::INTERNAL,
+                at,
+            );
+            let told = told.on(party).detail("action", action).detail("count", count);
+            app.engine.record(told).await?;
+        }
+        if each {
+            app.engine.record(audit).await?;
+        }
+        Ok(())
     }
 
-    /// `None` when the refusal is only counted; else how many were only counted before it.
-    fn count(&self, address: String, now: Timestamp) -> Option<u32> {
+    /// Whether the refusal is recorded, and what was only counted in windows that are over.
+    fn count(&self, key: Key, now: Timestamp) -> (bool, Vec<(Key, u32)>) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() >= ADDRESSES_MAX {
-            seen.retain(|_, counted| now.since(counted.since) < WINDOW);
-        }
-        let key = if seen.len() >= ADDRESSES_MAX { String::new() } else { address };
+        let mut ended = Vec::new();
+        seen.retain(|key, counted| {
+            let over = now.since(counted.since) >= WINDOW;
+            if over && counted.passed_over() > 0 {
+                ended.push((key.clone(), counted.passed_over()));
+            }
+            !over
+        });
+        let key =
+            if seen.len() >= KEPT_MAX && !seen.contains_key(&key) { Key::default() } else { key };
         let counted = seen.entry(key).or_insert(Counted { since: now, seen: 0 });
-        if now.since(counted.since) >= WINDOW {
-            let passed_over = counted.seen.saturating_sub(EACH_MAX);
-            *counted = Counted { since: now, seen: 1 };
-            return Some(passed_over);
-        }
         counted.seen = counted.seen.saturating_add(1);
-        (counted.seen <= EACH_MAX).then_some(0)
+        (counted.seen <= EACH_MAX, ended)
     }
+}
+
+/// A user by themselves, anybody else by their network.
+fn key(record: &AuditRecord) -> Key {
+    let party = if record.actor.starts_with("user_") {
+        record.actor.clone()
+    } else {
+        let address = record.address.as_deref().and_then(|address| address.parse().ok());
+        address.map(|address| network(address).to_string()).unwrap_or_default()
+    };
+    (party, record.action.clone())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn named(party: &str, action: &str) -> Key {
+        (party.to_owned(), action.to_owned())
+    }
+
     #[test]
-    fn a_flood_is_counted_and_told_of_in_the_next_window() {
+    fn a_flood_is_counted_and_told_of_after_its_window_by_whoever_comes_next() {
         let log = RefusalLog::default();
         let start = Timestamp::from_micros(0);
-        let recorded = (0..100).filter(|_| log.count("a".into(), start).is_some()).count();
+        let recorded = (0..100).filter(|_| log.count(named("a", "x"), start).0).count();
         assert_eq!(recorded, 20);
-        assert_eq!(log.count("b".into(), start), Some(0), "another address has its own share");
-        assert_eq!(log.count("a".into(), start.plus(WINDOW)), Some(80));
+        assert!(log.count(named("b", "x"), start).0, "another party has its own share");
+        assert!(log.count(named("a", "y"), start).0, "another kind as well");
+        let (recorded, ended) = log.count(named("c", "z"), start.plus(WINDOW));
+        assert_eq!((recorded, ended), (true, vec![(named("a", "x"), 80)]));
+        assert_eq!(log.count(named("a", "x"), start.plus(WINDOW)), (true, vec![]));
+    }
+
+    #[test]
+    fn more_parties_than_are_kept_share_one_allowance() {
+        let log = RefusalLog::default();
+        let start = Timestamp::from_micros(0);
+        for number in 0..KEPT_MAX {
+            assert!(log.count(named(&number.to_string(), "x"), start).0);
+        }
+        let more = (0..100).filter(|n| log.count(named(&format!("more {n}"), "x"), start).0);
+        assert_eq!(more.count(), 20);
     }
 }

@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use std::collections::BTreeMap;
 use wardroom_core::{
     RunId, Timestamp,
-    command::{COMMANDS_MAX, ParameterValue, check_spec},
+    command::{COMMANDS_MAX, ParameterKind, ParameterValue, check_spec},
     node::{Catalogue, NodeReport},
     run::{End, Outcome, OutputChunk},
 };
@@ -16,6 +16,8 @@ use wardroom_wire::link::{
 
 /// The longest text that a node may say about a run, in bytes.
 const MESSAGE_BYTES_MAX: usize = 1024;
+/// The most parameters with patterns that a node's commands may have, all together.
+const PATTERNS_MAX: usize = 1024;
 /// The most alerts in a report, and the longest.
 const ALERTS_MAX: usize = 16;
 
@@ -35,6 +37,9 @@ pub(super) fn report(frame: NodeFrame) -> Result<Option<Report>, Nonsense> {
         NodeFrame::Started { run, fence, at } => (run, fence, What::Started(time(&at)?)),
         NodeFrame::Output { run, fence, seq, stream, data } => {
             let bytes = STANDARD.decode(data).map_err(|_| "output is not base64")?;
+            if bytes.is_empty() {
+                return Err("a piece of output is empty");
+            }
             if bytes.len() > CHUNK_BYTES_MAX {
                 return Err("a piece of output is too large");
             }
@@ -85,6 +90,12 @@ pub(super) fn catalogue(shape: wire::CatalogueShape) -> Result<Catalogue, String
     }
     let catalogue: Catalogue =
         twin(shape).map_err(|_| "it does not have the form of a catalogue".to_owned())?;
+    let patterns = catalogue.commands.iter().flat_map(|command| &command.parameters);
+    if patterns.filter(|one| matches!(one.kind, ParameterKind::String { .. })).count()
+        > PATTERNS_MAX
+    {
+        return Err(format!("it has more than {PATTERNS_MAX} parameters with patterns"));
+    }
     let mut names = std::collections::BTreeSet::new();
     for command in &catalogue.commands {
         check_spec(command).map_err(|error| format!("command {:?}: {error}", command.name))?;
@@ -111,12 +122,13 @@ pub(super) fn node_report(shape: wire::ReportShape) -> Result<NodeReport, Nonsen
 /// A frame for the node.
 pub(super) fn outgoing(frame: ToNode, now: Timestamp) -> OrchestratorFrame {
     match frame {
-        ToNode::Offer { run, fence, command, digest, parameters, deadline } => {
+        ToNode::Offer { run, fence, command, digest, salt, parameters, deadline } => {
             OrchestratorFrame::Offer {
                 run: run.to_string(),
                 fence,
                 command,
                 digest,
+                salt,
                 parameters: parameters
                     .into_iter()
                     .map(|(name, value)| (name, json(value)))

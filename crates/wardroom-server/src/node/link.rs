@@ -16,13 +16,14 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use wardroom_core::{
     NodeId, Principal,
     audit::{AuditDraft, AuditOutcome},
+    node::Catalogue,
 };
 use wardroom_engine::{
     EngineError,
     link::{Goodbye, Link, ToNode},
 };
 use wardroom_wire::link::{
-    FRAME_BYTES_MAX, LINK_SUBPROTOCOL, LINK_VERSION, NodeFrame, OrchestratorFrame,
+    CatalogueShape, FRAME_BYTES_MAX, LINK_SUBPROTOCOL, LINK_VERSION, NodeFrame, OrchestratorFrame,
 };
 
 /// How often a node says that it is still there.
@@ -208,18 +209,20 @@ impl Conversation {
                 let kept = self.link.heartbeat(report, &holding).await;
                 kept.map_err(|_| "the heartbeat could not be stored")
             }
-            NodeFrame::Catalogue { catalogue } => match frames::catalogue(catalogue) {
-                Ok(catalogue) => self
-                    .link
-                    .publish(catalogue)
-                    .await
-                    .map_err(|_| "the catalogue could not be stored"),
-                Err(reason) => self
-                    .link
-                    .catalogue_refused(&reason)
-                    .await
-                    .map_err(|_| "the catalogue's refusal could not be recorded"),
-            },
+            NodeFrame::Catalogue { catalogue } => {
+                match checked(Arc::clone(&self.app), catalogue).await {
+                    Ok(catalogue) => self
+                        .link
+                        .publish(catalogue)
+                        .await
+                        .map_err(|_| "the catalogue could not be stored"),
+                    Err(reason) => self
+                        .link
+                        .catalogue_refused(&reason)
+                        .await
+                        .map_err(|_| "the catalogue's refusal could not be recorded"),
+                }
+            }
             NodeFrame::Renew { token } => self.renew(&token).await,
             frame => {
                 if let Some(report) = frames::report(frame)? {
@@ -241,6 +244,17 @@ impl Conversation {
         let frame = OrchestratorFrame::Renewed { token_expires_in: expires_in.as_secs() };
         send(&mut self.socket, &frame).await.map_err(|()| "the node did not take what was sent")
     }
+}
+
+/// A catalogue, checked where that holds nothing up: its patterns take their time to be compiled. One at a
+/// time, so that nodes can't use up the machine with them.
+async fn checked(app: Arc<App>, shape: CatalogueShape) -> Result<Catalogue, String> {
+    let permit = Arc::clone(&app.catalogues).acquire_owned().await;
+    let checking = tokio::task::spawn_blocking(move || {
+        let _one_at_a_time = permit;
+        frames::catalogue(shape)
+    });
+    checking.await.unwrap_or_else(|error| Err(error.to_string()))
 }
 
 /// The next frame; `None` when the connection is gone.
@@ -267,6 +281,7 @@ async fn send(socket: &mut WebSocket, frame: &OrchestratorFrame) -> Result<(), (
 
 /// Says goodbye and closes.
 async fn part(socket: &mut WebSocket, why: Goodbye) {
-    let _ = send(socket, &frames::goodbye(why)).await;
-    let _ = socket.send(Message::Close(None)).await;
+    if send(socket, &frames::goodbye(why)).await.is_ok() {
+        let _ = timeout(SEND_TIMEOUT, socket.send(Message::Close(None))).await;
+    }
 }

@@ -64,13 +64,13 @@ async fn prove(app: &App, body: &TokenRequest) -> Result<NodeId, (ApiError, &'st
     if !verify_ed25519(&node.public_key, message.as_bytes(), &signature) {
         return Err(no("the challenge is not signed by the node's key"));
     }
-    // SECURITY: a challenge is spent only once its signature is right, so nobody can spend another's.
-    let fresh = app.spent.lock().unwrap_or_else(PoisonError::into_inner).spend(nonce, now);
-    if !fresh {
-        return Err(no("the challenge was used already"));
-    }
     if node.disabled {
         return Err(no("the node is disabled"));
+    }
+    // SECURITY: a challenge is spent only once its signature is right, so nobody can spend another's.
+    let fresh = app.spent.lock().unwrap_or_else(PoisonError::into_inner).spend(id, nonce, now);
+    if !fresh {
+        return Err(no("the challenge was used already, or the node asks too often"));
     }
     Ok(id)
 }

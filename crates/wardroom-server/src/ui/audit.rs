@@ -45,7 +45,7 @@ pub(crate) async fn list(
     };
     let mut shell = shell(&ctx, "/audit");
     name_ids(&ctx, &mut shell, ids_of_records(&list.items)).await?;
-    let verification = audit::verify::last(&ctx).await;
+    let verification = ctx.app.last_verification();
     html(status, &AuditPage { shell, list, filters, problem, verification })
 }
 

@@ -18,8 +18,9 @@ macro_rules! writes {
                 audit::{AuditDraft, merkle::{Frontier, Hash, leaf_hash}},
                 change::Write,
                 run::{Candidate, OutputChunk, Run, Target},
-                identity::User,
+                identity::{ApiToken, JoinToken, Session, User},
                 node::Node,
+                principal::Credential,
                 store::{StoreError, StoreResult},
             };
 
@@ -49,11 +50,7 @@ macro_rules! writes {
 
             async fn apply_small(c: &mut Connection, write: &Write) -> StoreResult<()> {
                 match write {
-                    Write::AddSession(s) => {
-                        run!(c, "INSERT INTO sessions (id, secret_hash, user_id, created_at, expires_at, address, user_agent) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                            s.id.uuid(), s.secret_hash.0.to_vec(), s.user.uuid(), s.created_at.as_micros(), s.expires_at.as_micros(), s.address.clone(), s.user_agent.clone());
-                        Ok(())
-                    }
+                    Write::AddSession(s) => add_session(c, s).await,
                     Write::RemoveSession(id) => guarded("the session", run!(c, "DELETE FROM sessions WHERE id = $1", id.uuid())),
                     Write::RemoveSessionsOf(user) => {
                         run!(c, "DELETE FROM sessions WHERE user_id = $1", user.uuid());
@@ -64,21 +61,18 @@ macro_rules! writes {
                         run!(c, "DELETE FROM api_tokens WHERE expires_at <= $1", now.as_micros());
                         Ok(())
                     }
-                    Write::AddApiToken(t) => {
-                        run!(c, "INSERT INTO api_tokens (id, secret_hash, user_id, name, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
-                            t.id.uuid(), t.secret_hash.0.to_vec(), t.user.uuid(), t.name.clone(), t.created_at.as_micros(), t.expires_at.as_micros());
-                        Ok(())
-                    }
+                    // An update that changes nothing: it holds the row until the change is durable.
+                    Write::RequireCredential(Credential::Session(id)) => guarded("the session",
+                        run!(c, "UPDATE sessions SET id = id WHERE id = $1", id.uuid())),
+                    Write::RequireCredential(Credential::ApiToken(id)) => guarded("the token",
+                        run!(c, "UPDATE api_tokens SET id = id WHERE id = $1", id.uuid())),
+                    Write::AddApiToken(t) => add_api_token(c, t).await,
                     Write::RemoveApiToken(id) => guarded("the token", run!(c, "DELETE FROM api_tokens WHERE id = $1", id.uuid())),
                     Write::RemoveApiTokensOf(user) => {
                         run!(c, "DELETE FROM api_tokens WHERE user_id = $1", user.uuid());
                         Ok(())
                     }
-                    Write::AddJoinToken(t) => {
-                        run!(c, "INSERT INTO join_tokens (id, secret_hash, labels, created_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
-                            t.id.uuid(), t.secret_hash.0.to_vec(), json(&t.labels)?, t.created_by.clone(), t.created_at.as_micros(), t.expires_at.as_micros());
-                        Ok(())
-                    }
+                    Write::AddJoinToken(t) => add_join_token(c, t).await,
                     Write::UseJoinToken { id, by, at } => guarded("the join token",
                         run!(c, "UPDATE join_tokens SET used_at = $2, used_by = $3 WHERE id = $1 AND used_at IS NULL AND revoked_at IS NULL AND expires_at > $2",
                             id.uuid(), at.as_micros(), by.uuid())),
@@ -117,6 +111,24 @@ macro_rules! writes {
                     Write::AddRun(_) | Write::AddCandidates { .. } | Write::UpdateRun(_) | Write::AppendOutput { .. }
                     | Write::AddUser(_) | Write::UpdateUser(_) | Write::AddNode(_) | Write::UpdateNode(_) => Ok(()),
                 }
+            }
+
+            async fn add_session(c: &mut Connection, s: &Session) -> StoreResult<()> {
+                run!(c, "INSERT INTO sessions (id, secret_hash, user_id, created_at, expires_at, address, user_agent) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                    s.id.uuid(), s.secret_hash.0.to_vec(), s.user.uuid(), s.created_at.as_micros(), s.expires_at.as_micros(), s.address.clone(), s.user_agent.clone());
+                Ok(())
+            }
+
+            async fn add_api_token(c: &mut Connection, t: &ApiToken) -> StoreResult<()> {
+                run!(c, "INSERT INTO api_tokens (id, secret_hash, user_id, name, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+                    t.id.uuid(), t.secret_hash.0.to_vec(), t.user.uuid(), t.name.clone(), t.created_at.as_micros(), t.expires_at.as_micros());
+                Ok(())
+            }
+
+            async fn add_join_token(c: &mut Connection, t: &JoinToken) -> StoreResult<()> {
+                run!(c, "INSERT INTO join_tokens (id, secret_hash, labels, created_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+                    t.id.uuid(), t.secret_hash.0.to_vec(), json(&t.labels)?, t.created_by.clone(), t.created_at.as_micros(), t.expires_at.as_micros());
+                Ok(())
             }
 
             async fn add_user(c: &mut Connection, u: &User) -> StoreResult<()> {

@@ -97,6 +97,7 @@ async fn submit(engine: &Engine, node: Node) -> anyhow::Result<Run> {
         priority: PRIORITY_DEFAULT,
         idempotency_key: None,
         replay_of: None,
+        secret: Default::default(),
     };
     let audit = AuditDraft::event("run.submit", &Principal::System, &Origin::CONSOLE, engine.now());
     Ok(engine.submit(submission, audit).await?)

@@ -20,11 +20,12 @@ pub(crate) async fn handler(
     Extension(info): Extension<RequestInfo>,
     Json(body): Json<LoginRequest>,
 ) -> Result<(StatusCode, axum::Json<NewToken>), ApiError> {
+    // Before the password is looked at: it must not be found out without a record.
+    let wanted = identity::WantedToken::new(&body.token_name, body.expires_in)?;
     let password = SecretString::from(body.password);
     let user = identity::check_password(&app, &info, &body.name, password).await?;
     let audit = identity::signed_in(&app, &info, &user);
-    let (token, secret) =
-        identity::issue_token(&app, user.id, &body.token_name, body.expires_in, audit).await?;
+    let (token, secret) = identity::issue_token(&app, user.id, wanted, None, audit).await?;
     let answer =
         NewToken { token: view::token(&token), secret: secret.expose().expose_secret().to_owned() };
     Ok((StatusCode::CREATED, axum::Json(answer)))

@@ -109,7 +109,7 @@ pub(crate) fn permille(part: impl Borrow<u64>, whole: impl Borrow<u64>) -> u32 {
 
 /// Thousandths as whole per cent.
 pub(crate) fn percent(permille: impl Borrow<u32>) -> u32 {
-    (permille.borrow() + 5) / 10
+    permille.borrow().saturating_add(5) / 10
 }
 
 /// Thousandths as a number with two digits behind the point.

@@ -49,7 +49,13 @@ pub(crate) async fn load(ctx: &Ctx, query: RunQuery) -> Result<List<RunView>, Ap
     // Where policy lets the caller read nobody's runs but their own, the store is asked for those only.
     let anyones = ctx.decide(Action::RunRead, &Resource::new(ResourceKind::Run, "any")).allowed;
     let node = match query.node.as_deref().filter(|node| !node.is_empty()) {
-        Some(node) => Some(super::super::nodes::find(ctx, node).await?.id),
+        Some(node) => {
+            let node = super::super::nodes::find(ctx, node).await?;
+            if !ctx.decide(Action::NodeRead, &Resource::node(&node)).allowed {
+                return Err(ApiError::not_found());
+            }
+            Some(node.id)
+        }
         None => None,
     };
     let parent = filter("parent", query.parent.as_deref())?;

@@ -3,7 +3,10 @@
 use super::super::super::input::Json;
 use crate::{context::Ctx, error::ApiError, view};
 use axum::http::{HeaderMap, StatusCode};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use wardroom_core::{
     Action,
     action::Resource,
@@ -73,6 +76,7 @@ pub(crate) async fn act(
         priority: body.priority.unwrap_or(PRIORITY_DEFAULT),
         idempotency_key: key,
         replay_of: None,
+        secret: BTreeSet::new(),
     };
     let run = ctx.app.engine.submit(submission, audit).await?;
     view::run(ctx, &run)
@@ -113,7 +117,6 @@ pub(super) async fn by_labels(
     all: bool,
 ) -> Result<(Asked, AuditDraft), ApiError> {
     let mut nodes: Vec<Node> = Vec::new();
-    let mut matched = false;
     let mut page = PageRequest::new(None, PAGE_ITEMS_MAX);
     loop {
         let found = ctx.app.engine.store().list_nodes(page).await?;
@@ -122,7 +125,6 @@ pub(super) async fn by_labels(
             if node.disabled || !offers || !labels.matches(&node.labels) {
                 continue;
             }
-            matched = true;
             if ctx.decide(Action::RunSubmit, &Resource::command(&node, command)).allowed {
                 nodes.push(node);
             }
@@ -138,9 +140,6 @@ pub(super) async fn by_labels(
         // Without any node to ask about, policy is asked about a command on no node.
         let nowhere = Resource::new(wardroom_core::action::ResourceKind::Command, command);
         ctx.authorise(Action::RunSubmit, &nowhere).await?;
-        if matched {
-            return Err(ApiError::not_found());
-        }
         return Err(EngineError::NoNode(command.to_owned()).into());
     };
     let allowed = ctx.authorise(Action::RunSubmit, &Resource::command(first, command)).await?;

@@ -25,9 +25,9 @@ pub(crate) async fn handler(
 /// Makes a token.
 pub(crate) async fn act(ctx: &Ctx, body: TokenCreate) -> Result<NewToken, ApiError> {
     let user = ctx.user()?;
+    let wanted = identity::WantedToken::new(&body.name, body.expires_in)?;
     let allowed = ctx.authorise(Action::TokenCreate, &Resource::user(user)).await?;
-    let (token, secret) =
-        identity::issue_token(&ctx.app, user, &body.name, body.expires_in, allowed.draft(ctx))
-            .await?;
+    let audit = allowed.draft(ctx);
+    let (token, secret) = identity::issue_token(&ctx.app, user, wanted, ctx.proof(), audit).await?;
     Ok(NewToken { token: view::token(&token), secret: secret.expose().expose_secret().to_owned() })
 }
