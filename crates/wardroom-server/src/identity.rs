@@ -252,3 +252,37 @@ pub(crate) async fn issue_token(
         Err(error) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use std::sync::mpsc;
+    use wardroom_trust::{ambient::SystemRng, password::Cost};
+
+    #[tokio::test]
+    async fn work_keeps_its_places_when_its_request_is_gone() {
+        let cost = Cost { memory_kib: 8, passes: 1, ..Cost::default() };
+        let limits =
+            Limits { password_hashes_max: 1, password_waiting_max: 0, ..Limits::default() };
+        let pool = PasswordPool::new(PasswordHasher::new(cost, &SystemRng).unwrap(), &limits);
+        let address = IpAddr::from([192, 0, 2, 1]);
+        let (done, wait) = mpsc::channel::<()>();
+        let (begun, begins) = tokio::sync::oneshot::channel();
+        let mut request = Box::pin(pool.run(address, move |_| {
+            begun.send(()).unwrap();
+            let _ = wait.recv();
+        }));
+        tokio::select! {
+            _ = &mut request => unreachable!("the work waits"),
+            begun = begins => begun.unwrap(),
+        }
+        drop(request);
+        let busy = pool.run(address, |_| ()).await.unwrap_err();
+        assert_eq!(busy.code, ErrorCode::Busy);
+        drop(done);
+        while pool.run(address, |_| ()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    }
+}

@@ -142,3 +142,68 @@ async fn runs_of_a_removed_node_end() {
         assert_eq!(world.run(run.id).await.state, RunState::Queued);
     }
 }
+
+#[tokio::test]
+async fn a_node_that_wants_too_much_recorded_loses_its_link_and_saying_the_same_costs_nothing() {
+    let world = World::new().await;
+    let node = world.add_node("a").await;
+    let played = world.link(node.id, &[]).await;
+    let count = async || {
+        let filter = wardroom_core::store::AuditFilter {
+            action: Some("node.catalogue_published".into()),
+            ..Default::default()
+        };
+        let page = wardroom_core::page::PageRequest::new(None, 200);
+        world.store.list_audit(&filter, page).await.unwrap().items.len()
+    };
+    for _ in 0..300 {
+        played.link.publish(node.catalogue.clone()).await.unwrap();
+    }
+    assert_eq!(count().await, 0, "it was known");
+    for number in 0..300 {
+        let catalogue =
+            wardroom_core::node::Catalogue { digest: number.to_string(), ..node.catalogue.clone() };
+        played.link.publish(catalogue).await.unwrap();
+    }
+    assert_eq!(count().await, 120);
+    let goodbye = tokio::time::timeout(super::world::PATIENCE, played.link.goodbye()).await;
+    assert!(matches!(goodbye, Ok(wardroom_engine::link::Goodbye::Protocol(_))));
+}
+
+#[tokio::test]
+async fn defaults_of_one_node_do_not_come_to_another_and_secrets_stay_secret() {
+    use wardroom_core::command::{ParameterKind, ParameterSpec, ParameterValue, Parameters};
+    let world = World::new().await;
+    let (mut liar, mut honest) = (world.add_node("a").await, world.add_node("b").await);
+    let parameter = |default: &str, secret| ParameterSpec {
+        name: "target".into(),
+        description: String::new(),
+        required: false,
+        secret,
+        default: Some(ParameterValue::Text(default.into())),
+        leading_dash: false,
+        kind: ParameterKind::Enum { values: vec!["production".into(), "test".into()] },
+    };
+    liar.catalogue.commands[0].parameters = vec![parameter("production", false)];
+    honest.catalogue.commands[0].parameters = vec![parameter("test", true)];
+    let asked = Asked::AllOf(super::world::web(), vec![liar, honest.clone()]);
+    world.submit("echo", asked).await;
+    match world.link(honest.id, &[]).await.next().await {
+        ToNode::Offer { parameters, .. } => assert_eq!(parameters, Parameters::new()),
+        other => panic!("an offer should come, not {other:?}"),
+    }
+    // A secret stays one in a replay, although the command does not call it one any more.
+    let mut node = world.add_node("c").await;
+    node.catalogue.commands[0].parameters = vec![parameter("test", true)];
+    let mut submission = world.submission("echo", Asked::Node(Box::new(node.clone())));
+    submission.parameters.insert("target".into(), ParameterValue::Text("test".into()));
+    let run = world.try_submit(submission).await.unwrap();
+    world.engine.cancel(run.id, world.audit()).await.unwrap();
+    node.catalogue.commands[0].parameters = vec![parameter("test", false)];
+    let asked = Asked::Node(Box::new(node));
+    let again = world.engine.replay(run.id, asked, world.user, world.audit()).await.unwrap();
+    let values = world.engine.open_parameters(&again).unwrap();
+    assert!(values.shown.is_empty() && values.secret.contains_key("target"));
+    // The same values do not have the same digest.
+    assert_ne!(again.parameters_digest, world.run(run.id).await.parameters_digest);
+}
