@@ -51,6 +51,19 @@ fn main() {
             tell(checked(unsafe { libc::kill(what.parse().expect("a pid"), libc::SIGKILL) }.into()))
         }
         "calls" => calls(),
+        "mode" => tell(fs::metadata(&what).and_then(|found| {
+            // The mode that it has: whether it may be set is asked, not what it is.
+            fs::set_permissions(&what, found.permissions())
+        })),
+        "times" => {
+            tell(File::open(&what).and_then(|file| file.set_modified(std::time::SystemTime::now())))
+        }
+        "stray" => tell(stray(&what)),
+        "close" => {
+            let _ = fs::create_dir_all("deep/closed");
+            let none = std::os::unix::fs::PermissionsExt::from_mode(0o000);
+            tell(fs::set_permissions("deep/closed", none));
+        }
         "spin" => loop {
             std::hint::spin_loop();
         },
@@ -123,8 +136,23 @@ fn calls() {
     call("perf", libc::SYS_perf_event_open, [0; 4]);
     call("handle", libc::SYS_open_by_handle_at, [0; 4]);
     call("inject", libc::SYS_ioctl, [0, libc::TIOCSTI as i64, root, 0]);
+    call("shared memory", libc::SYS_shmget, [0, 4096, 0o1600, 0]);
+    call("memory file", libc::SYS_memfd_create, [c"x".as_ptr() as i64, 0, 0, 0]);
+    call("watch", libc::SYS_inotify_add_watch, [0; 4]);
+    call("local", libc::SYS_socket, [libc::AF_UNIX.into(), libc::SOCK_STREAM.into(), 0, 0]);
+    let mut pair = [0_i32; 2];
+    let pair = pair.as_mut_ptr() as i64;
+    call("pair", libc::SYS_socketpair, [libc::AF_UNIX.into(), libc::SOCK_DGRAM.into(), 0, pair]);
+    // The same call by its number in the x32 ABI.
+    call("x32", libc::SYS_getpid | 0x4000_0000, [0; 4]);
     call("packet", libc::SYS_socket, [libc::AF_PACKET.into(), libc::SOCK_RAW.into(), 0, 0]);
     call("netlink", libc::SYS_socket, [libc::AF_NETLINK.into(), libc::SOCK_RAW.into(), 0, 0]);
+}
+
+/// Sends to a service without ever asking for a socket that could connect.
+fn stray(path: &str) -> io::Result<usize> {
+    let (socket, _) = std::os::unix::net::UnixDatagram::pair()?;
+    socket.send_to(b"x", path)
 }
 
 fn hog() {

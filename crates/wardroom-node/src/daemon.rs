@@ -11,7 +11,7 @@ use crate::{
     journal::{Journal, OpenRun, Opened},
     link::{self, Backoff, Parted, STABLE},
     machine::Machine,
-    runner::{Held, Output, Runner, Wire, interrupted, now, scratch_folder},
+    runner::{Held, Output, Runner, Scratch, Wire, interrupted, now},
     sandbox::{Ability, Access, Limits, RunAs, Sandbox, Spec},
 };
 use anyhow::Context as _;
@@ -34,6 +34,9 @@ use wardroom_wire::link::{self as wire, CatalogueShape, NodeFrame, ReportShape};
 const RUNS_MAX: u32 = 256;
 /// Offers that may wait for a decision; with more of them, nothing further is read from the link.
 const DECIDING_MAX: usize = 512;
+/// Runs that may be held, with those that are over and not recorded yet. SECURITY: the journal repeats them
+/// in each new file, and an orchestrator that never records any must not fill it with them.
+const HELD_MAX: usize = 2048;
 
 /// The orchestrator removed this node.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +85,7 @@ impl Daemon {
         let lists = allowlist::watch(&list)?;
         let Opened { journal, open, forgotten } = Journal::open(&options.data, &now())?;
         let spool = spool_folder(&options.data, &open)?;
-        let scratch = scratch_folder(&options.data, &identity.enrolment.node)?;
+        let scratch = Scratch::open(&options.data, &identity.enrolment.node)?;
         let runner =
             Runner { journal, scratch, spool, run_as: options.run_as, alerts: Mutex::default() };
         let enforced = probe(&runner).await;
@@ -114,8 +117,6 @@ impl Daemon {
             () = stop => Ok(()),
         };
         daemon.held.borrow().values().for_each(|held| held.cancel.cancel());
-        // Stays where a run is still in it; the next start takes it out.
-        let _ = std::fs::remove_dir(&daemon.runner.scratch);
         drop(lock);
         outcome
     }
@@ -243,7 +244,7 @@ async fn probe(runner: &Runner) -> BTreeMap<String, bool> {
         program_sha256: None,
         args: vec![],
         env: BTreeMap::new(),
-        scratch: runner.scratch.clone(),
+        scratch: runner.scratch.path().to_owned(),
         limits: Limits {
             wall_ms_max: 10_000,
             cpu_seconds_max: 5,

@@ -64,9 +64,11 @@ pub struct Identity {
 impl Identity {
     /// Reads the identity in `folder`.
     pub fn load(folder: &Path) -> anyhow::Result<Self> {
+        owned(folder)?;
         let enrolment = enrolment(folder)?;
         let path = folder.join("key.pk8");
         let mode = fs::metadata(&path).context("the node's key is missing")?.mode();
+        owned(&path)?;
         ensure!(
             mode & 0o077 == 0,
             "the node's key {0} may be read by others: run chmod 600 {0} and enrol the node anew",
@@ -195,6 +197,7 @@ pub async fn join(
             .create(folder)
             .with_context(|| format!("{} can't be made", folder.display()))?;
     }
+    owned(folder)?;
     // A folder that was there may be open to others.
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
         .with_context(|| format!("{} can't be closed to other users", folder.display()))?;
@@ -227,6 +230,18 @@ pub async fn join(
     // Last: only a whole enrolment counts.
     write_private(&folder.join("node.json"), serde_json::to_string_pretty(&enrolment)?.as_bytes())?;
     Ok(enrolment)
+}
+
+/// SECURITY: whoever owns the folder can put another key and another authority into it.
+fn owned(path: &Path) -> anyhow::Result<()> {
+    let found = fs::symlink_metadata(path).with_context(|| format!("{}", path.display()))?;
+    let own = rustix::process::geteuid().as_raw();
+    ensure!(
+        !found.is_symlink() && found.uid() == own,
+        "{} does not belong to the user that runs the node: use a folder of its own",
+        path.display()
+    );
+    Ok(())
 }
 
 fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {

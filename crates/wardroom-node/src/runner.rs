@@ -3,22 +3,23 @@
 mod delivery;
 mod held;
 mod output;
+mod scratch;
 
 pub use delivery::{Outgoing, Wire};
 pub use held::Held;
 pub use output::Output;
+pub use scratch::Scratch;
 
 use crate::{
     allowlist::{AllowList, Command, Does, resolve},
     journal::{Event, Finish, Journal, Pieces},
     sandbox::{Access, Chunk, End, FailCode, Limits, RunAs, Sandbox, SandboxError, Spec},
 };
-use anyhow::Context as _;
 use std::{
     collections::BTreeMap,
     fs, io,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
-    path::{Path, PathBuf},
+    os::unix::fs::MetadataExt as _,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -86,7 +87,7 @@ pub struct Runner {
     /// The journal.
     pub journal: Journal,
     /// Where runs have their own folders.
-    pub scratch: PathBuf,
+    pub scratch: Scratch,
     /// Where long outputs are kept.
     pub spool: PathBuf,
     /// Whom a root daemon turns into.
@@ -267,15 +268,14 @@ impl Runner {
     ) -> Result<ResultShape, String> {
         let (args, paths) = resolve(command, values).map_err(|refused| refused.to_string())?;
         let folder = self
-            .folder(&held.run, held.fence())
+            .scratch
+            .make(&format!("{}.{}", held.run, held.fence()), self.run_as)
             .map_err(|error| format!("the run's folder can't be made: {error:#}"))?;
         let spec = self
             .spec(command, args, paths, folder.clone(), deadline)
             .ok_or("the command has no program")?;
         let outcome = self.supervised(held, spec).await;
-        if let Err(error) = fs::remove_dir_all(&folder) {
-            tracing::warn!(%error, folder = %folder.display(), "a run's folder could not be removed");
-        }
+        self.scratch.remove(folder).await;
         outcome
     }
 
@@ -373,19 +373,6 @@ impl Runner {
             output_bytes: outcome.output_bytes,
         })
     }
-
-    /// The run's own folder, which only it may enter.
-    fn folder(&self, run: &str, fence: i64) -> anyhow::Result<PathBuf> {
-        let folder = self.scratch.join(format!("{run}.{fence}"));
-        fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&folder)
-            .with_context(|| folder.display().to_string())?;
-        if rustix::process::geteuid().is_root() {
-            std::os::unix::fs::chown(&folder, Some(self.run_as.uid), Some(self.run_as.gid))?;
-        }
-        Ok(folder)
-    }
 }
 
 /// Passes output into the spool until it ends. Small pieces that wait together become one.
@@ -460,33 +447,4 @@ fn ended(end: EndShape, message: String) -> ResultShape {
         memory_peak_bytes: 0,
         output_bytes: 0,
     }
-}
-
-/// Makes the folder beneath which runs have theirs. A root daemon needs one that the commands' user
-/// can walk through; its own data folder is closed to that user.
-pub fn scratch_folder(data: &Path, node: &str) -> anyhow::Result<PathBuf> {
-    if !rustix::process::geteuid().is_root() {
-        let folder = data.join("scratch");
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-        return Ok(folder);
-    }
-    let folder = PathBuf::from(format!("/var/tmp/wardroom-{node}"));
-    match fs::DirBuilder::new().mode(0o711).create(&folder) {
-        Ok(()) => fs::set_permissions(&folder, fs::Permissions::from_mode(0o711))?,
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let found = fs::symlink_metadata(&folder)?;
-            // SECURITY: anybody may have made something of this name in a folder open to all.
-            anyhow::ensure!(
-                found.is_dir() && found.uid() == 0 && found.mode() & 0o022 == 0,
-                "{} is not this node's: remove it",
-                folder.display()
-            );
-        }
-        Err(error) => return Err(error.into()),
-    }
-    // What an earlier process left there belongs to runs that are over.
-    for entry in fs::read_dir(&folder)?.flatten() {
-        let _ = fs::remove_dir_all(entry.path());
-    }
-    Ok(folder)
 }

@@ -33,8 +33,7 @@ pub fn resolve(
             .map_err(|reason| Refused { parameter: parameter.name.clone(), reason })?;
         // SECURITY: the root and not the path. A path is looked up again when the sandbox is built, and
         // a symbolic link that somebody planted there meanwhile would be followed to wherever it
-        // leads. The root belongs to the list, so nobody but its owner can plant anything in its way;
-        // a link beneath it that leads out of it is then refused by the kernel when the program opens it.
+        // leads. The root is opened as the list names it, without following any link; a link beneath it that leads out of it is then refused by the kernel when the program opens it.
         paths.push(PathBuf::from(root));
     }
     let mut resolved = Vec::with_capacity(arguments.len());
@@ -78,8 +77,21 @@ fn beneath<'a>(path: &str, roots: &'a [String], entry: PathEntry) -> Result<&'a 
         .ok_or("it is beneath none of its roots")?;
     let rest = Path::new(path).strip_prefix(root).map_err(|error| error.to_string())?;
     let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let folder = rustix::fs::open(root.as_str(), flags | OFlags::DIRECTORY, Mode::empty())
-        .map_err(|error| format!("its root {root} can't be opened: {error}"))?;
+    let folder = openat2(
+        rustix::fs::CWD,
+        root.as_str(),
+        flags | OFlags::DIRECTORY,
+        Mode::empty(),
+        ResolveFlags::NO_SYMLINKS,
+    )
+    .map_err(|error| match error {
+        rustix::io::Errno::LOOP => {
+            format!(
+                "a symbolic link stands in its root {root}: the allow-list must name the real path"
+            )
+        }
+        error => format!("its root {root} can't be opened: {error}"),
+    })?;
     let rest = if rest.as_os_str().is_empty() { Path::new(".") } else { rest };
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     let found =

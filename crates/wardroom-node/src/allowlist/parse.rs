@@ -241,10 +241,14 @@ fn check_program(program: &Spanned<std::path::PathBuf>, wrong: &mut Wrong) {
         Ok(found) if found.mode() & 0o111 == 0 => no("it may not be executed"),
         Ok(found) if others_write(&found) => no("others may write it: run chmod go-w, chown root"),
         Ok(_) => {
-            // SECURITY: who may write the folder may put another program in its place.
-            let folder =
-                path.canonicalize().ok().and_then(|path| std::fs::metadata(path.parent()?).ok());
-            if folder.is_none_or(|folder| others_write(&folder)) {
+            // SECURITY: who may write the folder may put another program in its place, or where the
+            // path is a link, another link.
+            let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+            let writable = |path: &std::path::Path| {
+                let folder = path.parent().and_then(|folder| std::fs::metadata(folder).ok());
+                folder.is_none_or(|folder| others_write(&folder))
+            };
+            if writable(path) || writable(&real) {
                 no("others may write the folder that it is in");
             }
         }

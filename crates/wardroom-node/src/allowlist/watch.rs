@@ -2,12 +2,7 @@
 //! broken one changes nothing but raises an alert.
 
 use super::{AllowList, FileError, read};
-use std::{
-    os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{os::unix::fs::MetadataExt as _, path::Path, sync::Arc, time::Duration};
 use tokio::sync::watch::{self, Receiver};
 
 /// How often the file is looked at.
@@ -24,10 +19,11 @@ pub struct Current {
 
 /// Follows `path`, beginning with what it holds now.
 pub fn watch(path: &Path) -> Result<Receiver<Current>, FileError> {
+    // Before it is read: an edit in between must not go unnoticed.
+    let mut seen = stamp(path);
     let first = Current { list: Arc::new(read(path)?), alert: None };
     let (sender, receiver) = watch::channel(first);
     let path = path.to_owned();
-    let mut seen = stamp(&path);
     tokio::spawn(async move {
         while !sender.is_closed() {
             tokio::time::sleep(LOOK).await;
@@ -55,7 +51,7 @@ pub fn watch(path: &Path) -> Result<Receiver<Current>, FileError> {
 }
 
 /// What changes when the file does.
-fn stamp(path: &PathBuf) -> Option<(u64, i64, i64, u64, u32)> {
+fn stamp(path: &Path) -> Option<(u64, i64, i64, u64, u32)> {
     let metadata = std::fs::symlink_metadata(path).ok()?;
     Some((
         metadata.ino(),

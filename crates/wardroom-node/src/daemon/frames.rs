@@ -214,6 +214,12 @@ impl Daemon {
     fn judge(&self, offer: &Offer) -> Result<Judged, Refusal> {
         let list = Arc::clone(&self.lists.borrow().list);
         let judged = self.runner.judge(&list, offer, &self.enforced)?;
+        if self.held.borrow().len() >= super::HELD_MAX {
+            return Err(Refusal {
+                code: "busy",
+                message: "the orchestrator has yet to record too many runs of this node".to_owned(),
+            });
+        }
         if self.active() >= self.runs_max as usize {
             return Err(Refusal {
                 code: "busy",

@@ -374,7 +374,10 @@ impl Writer {
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
         file.write_all(text.as_bytes())?;
         // What was not synced in the old file comes before what is in the new one.
-        self.file.sync_data()?;
+        if let Err(error) = self.file.sync_data() {
+            self.broken = true;
+            return Err(error);
+        }
         file.sync_data()?;
         fs::rename(&new, self.folder.join(file_name(number)))?;
         (self.file, self.number, self.bytes) = (file, number, text.len() as u64);

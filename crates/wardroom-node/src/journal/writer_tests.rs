@@ -126,22 +126,28 @@ async fn a_new_file_carries_on_what_is_open_and_the_chain() {
     write(&opened.journal, held).await;
     // Long names fill the files fast; more of them than are kept.
     let filler = "x".repeat(60_000);
+    let refused = |command: &str| Event::Refused {
+        run: "r".into(),
+        fence: 1,
+        command: command.into(),
+        code: "busy".into(),
+    };
     for number in 0..60 {
-        let event = Event::Refused {
-            run: format!("{number}"),
-            fence: 1,
-            command: filler.clone(),
-            code: "busy".into(),
-        };
-        let journal = opened.journal.clone();
-        journal.write(event, NOW.into()).await.unwrap();
+        if number == 55 {
+            write(&opened.journal, accepted("gone")).await;
+            write(&opened.journal, recorded("gone")).await;
+        }
+        write(&opened.journal, refused(&filler)).await;
     }
+    // When this is written, the file that the one before it filled up has been closed.
+    write(&opened.journal, refused("c")).await;
     drop(opened);
     assert_eq!(files(folder.path()).unwrap().len(), FILES_MAX);
     let verified = verify(folder.path()).unwrap();
     assert!(verified.first > 0);
     let again = Journal::open(folder.path(), NOW).unwrap();
     assert_eq!(again.open.len(), 1);
+    assert_eq!(again.forgotten, [("gone".to_owned(), 1)], "it stands in the file before");
     assert_eq!(again.open[0].output, [(false, b"x".to_vec())]);
     assert!(again.open[0].finished.is_some());
 }

@@ -25,6 +25,8 @@ const WELCOME_TIMEOUT: Duration = Duration::from_secs(20);
 const SILENT_BEATS_MAX: u32 = 3;
 /// How long before its end an access token is renewed.
 const RENEW_BEFORE: Duration = Duration::from_secs(60);
+/// The longest that an access token is taken for good, whatever the orchestrator says.
+const TOKEN_TTL_MAX: Duration = Duration::from_secs(86_400);
 /// How long to wait before a failed renewal is tried again.
 const RENEW_AGAIN: Duration = Duration::from_secs(10);
 
@@ -212,6 +214,7 @@ async fn renew(
 
 /// When to renew a token that is good for `ttl`.
 fn renewal(ttl: Duration) -> Instant {
+    let ttl = ttl.min(TOKEN_TTL_MAX);
     Instant::now() + if ttl > RENEW_BEFORE { ttl - RENEW_BEFORE } else { ttl / 2 }
 }
 

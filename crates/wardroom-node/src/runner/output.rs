@@ -87,13 +87,12 @@ impl Output {
             let mut options = OpenOptions::new();
             options.read(true).write(true).create(true).truncate(true).mode(0o600);
             let file = options.open(&self.path)?;
-            kept.file = Some(Arc::new(file));
-            let next = kept.next.0;
-            for (stderr, bytes) in std::mem::take(&mut kept.inline) {
-                kept.append(stderr, &bytes)?;
+            // Moved as a whole or not at all: somebody may have been told of the pieces.
+            let mut moved = Kept { file: Some(Arc::new(file)), ..Kept::default() };
+            for (stderr, bytes) in &kept.inline {
+                moved.append(*stderr, bytes)?;
             }
-            kept.next = (0, 0);
-            debug_assert!(next <= kept.count, "nobody was told of a piece that is not there");
+            *kept = moved;
         }
         kept.append(stderr, &bytes)
     }

@@ -5,13 +5,16 @@ use super::{
     sys,
 };
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, PathBeneath, PathFd,
-    Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus, Scope,
+    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, PathBeneath, Ruleset,
+    RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus, Scope,
 };
-use std::{io, path::Path};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
+use std::{io, os::fd::OwnedFd, path::Path};
 
 /// The newest Landlock that is asked for; an older kernel enforces what it knows.
 const LANDLOCK: ABI = ABI::V6;
+
+const PATH: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
 /// Programs and libraries.
 const RUN: [&str; 5] = ["/usr", "/bin", "/sbin", "/lib", "/lib64"];
@@ -44,6 +47,34 @@ const READ_NETWORK: [&str; 6] = [
     "/etc/ssl/certs",
 ];
 
+/// Makes all that is mounted read-only, but for the program's own folder and what it may write. Landlock
+/// says nothing about modes, owners, times and attributes, and on older kernels nothing about lengths; a
+/// daemon that is no root shares its user with the program. Gives whether the kernel does it.
+pub(super) fn mounts(spec: &Spec) -> io::Result<bool> {
+    let writable = || std::iter::once(&spec.scratch).chain(&spec.access.write);
+    let text = |path: &Path| path.to_str().map(str::to_owned).ok_or(io::ErrorKind::InvalidInput);
+    for path in writable().filter(|path| path.exists()) {
+        let path = text(path)?;
+        // A mount of its own, which need not follow the others.
+        if sys::mount(&path, &path, "", libc::MS_BIND | libc::MS_REC).is_err() {
+            return Ok(false);
+        }
+    }
+    if sys::set_read_only("/", true).is_err() {
+        return Ok(false);
+    }
+    for path in writable().filter(|path| path.exists()) {
+        sys::set_read_only(&text(path)?, false)?;
+    }
+    Ok(true)
+}
+
+/// Opens what the list names. SECURITY: by the path that it names and no link, which somebody may have
+/// put there since.
+fn open_named(path: &Path) -> Option<OwnedFd> {
+    openat2(rustix::fs::CWD, path, PATH, Mode::empty(), ResolveFlags::NO_SYMLINKS).ok()
+}
+
 /// Confines the file system. `own_proc` tells whether /proc shows only the sandbox's processes.
 /// Gives whether the kernel enforces it.
 pub(super) fn files(spec: &Spec, own_proc: bool) -> Result<bool, String> {
@@ -63,14 +94,19 @@ pub(super) fn files(spec: &Spec, own_proc: bool) -> Result<bool, String> {
         .map_err(|error| why(&error))?
         .create()
         .map_err(|error| why(&error))?;
-    let mut allow = |path: &Path, access| -> Result<(), String> {
-        // What is not there can't be reached either.
-        let Ok(file) = PathFd::new(path) else { return Ok(()) };
-        let access = if path.is_dir() { access } else { access & AccessFs::from_file(LANDLOCK) };
-        if let Err(error) = (&mut created).add_rule(PathBeneath::new(file, access)) {
-            return Err(error.to_string());
+    let mut rule = |file: OwnedFd, access| -> Result<(), String> {
+        let folder = fstat(&file)
+            .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Directory);
+        let access = if folder { access } else { access & AccessFs::from_file(LANDLOCK) };
+        match (&mut created).add_rule(PathBeneath::new(file, access)) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
         }
-        Ok(())
+    };
+    // What is not there can't be reached either.
+    let mut allow = |path: &Path, access| match rustix::fs::open(path, PATH, Mode::empty()) {
+        Ok(file) => rule(file, access),
+        Err(_) => Ok(()),
     };
     for path in RUN {
         allow(Path::new(path), read)?;
@@ -89,12 +125,13 @@ pub(super) fn files(spec: &Spec, own_proc: bool) -> Result<bool, String> {
     }
     allow(Path::new("/dev/null"), plain | AccessFs::WriteFile)?;
     allow(&spec.program, read)?;
-    allow(&spec.scratch, all & !AccessFs::Execute)?;
-    for path in &spec.access.read {
-        allow(path, plain)?;
-    }
-    for path in &spec.access.write {
-        allow(path, all & !AccessFs::Execute)?;
+    let write = all & !AccessFs::Execute;
+    allow(&spec.scratch, write)?;
+    let named = spec.access.read.iter().map(|path| (path, plain));
+    for (path, access) in named.chain(spec.access.write.iter().map(|path| (path, write))) {
+        if let Some(file) = open_named(path) {
+            rule(file, access)?;
+        }
     }
     let status = created.restrict_self().map_err(|error| why(&error))?;
     Ok(status.ruleset != RulesetStatus::NotEnforced)

@@ -6,8 +6,8 @@ use seccompiler::{
 };
 use std::{collections::BTreeMap, sync::LazyLock};
 
-/// How many there are: one that refuses, and one that plays absent.
-const FILTERS: usize = 2;
+/// How many there are: one that refuses, one that plays absent, and one against another set of calls.
+const FILTERS: usize = 3;
 
 /// Calls that nothing on an allow-list needs and that attacks on the kernel and on other processes use.
 const DENIED: &[i64] = &[
@@ -61,6 +61,14 @@ const DENIED: &[i64] = &[
     libc::SYS_process_madvise,
     libc::SYS_fanotify_init,
     libc::SYS_vhangup,
+    // Memory that no limit of a process counts.
+    libc::SYS_shmget,
+    libc::SYS_msgget,
+    libc::SYS_mq_open,
+    libc::SYS_memfd_create,
+    libc::SYS_memfd_secret,
+    // It tells the names of files that can't be reached.
+    libc::SYS_inotify_add_watch,
 ];
 
 /// Namespaces that a clone must not make.
@@ -131,6 +139,7 @@ fn make(network: bool) -> Made {
         }
         rules.insert(libc::SYS_clone, clone);
         rules.insert(libc::SYS_socket, sockets(network)?);
+        rules.insert(libc::SYS_socketpair, pairs()?);
         let injects =
             SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, libc::TIOCSTI)?;
         rules.insert(libc::SYS_ioctl, vec![SeccompRule::new(vec![injects])?]);
@@ -140,7 +149,7 @@ fn make(network: bool) -> Made {
         // clone3's flags lie in memory that a filter can't read: its absence makes libraries use clone.
         let absent = BTreeMap::from([(libc::SYS_clone3, vec![])]);
         let absent = SeccompFilter::new(absent, SeccompAction::Allow, errno(libc::ENOSYS), arch)?;
-        let programs: [BpfProgram; FILTERS] = [deny.try_into()?, absent.try_into()?];
+        let programs: [BpfProgram; FILTERS] = [deny.try_into()?, absent.try_into()?, other_calls()];
         Ok::<_, seccompiler::BackendError>(programs)
     })();
     let programs = made.map_err(|error| error.to_string())?;
@@ -149,15 +158,42 @@ fn make(network: bool) -> Made {
 
 /// The rules by which `socket` is refused; none of them refuses it always.
 fn sockets(network: bool) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
+    // SECURITY: local ones never. Landlock does not keep a process from a service's socket file, and where
+    // the daemon is an ordinary user, that user's session manager would start anything outside of here.
     if !network {
-        // SECURITY: not even local ones: Landlock does not keep a process from a service's socket file.
         return Ok(vec![]);
     }
-    let foreign = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK].map(|family| {
+    let foreign = [libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK].map(|family| {
         let family = u64::try_from(family).unwrap_or(0);
         SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, family)
     });
     Ok(vec![SeccompRule::new(foreign.into_iter().collect::<Result<_, _>>()?)?])
+}
+
+/// The rules by which `socketpair` is refused: a pair without connections can be sent from to any service.
+fn pairs() -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
+    [libc::SOCK_DGRAM, libc::SOCK_RAW]
+        .map(|kind| {
+            let kind = u64::try_from(kind).unwrap_or(0);
+            let op = SeccompCmpOp::MaskedEq(0xf);
+            let condition = SeccompCondition::new(1, SeccompCmpArgLen::Dword, op, kind)?;
+            SeccompRule::new(vec![condition])
+        })
+        .into_iter()
+        .collect()
+}
+
+/// Refuses the calls of the x32 ABI, which the kernel tells from others by a bit of their number alone, so
+/// that none of the rules above would name them. No other architecture has calls up there.
+fn other_calls() -> BpfProgram {
+    let instruction = |code, jf, k| sock_filter { code, jt: 0, jf, k };
+    vec![
+        // The number; from the bit on: EPERM; else: allowed (seccomp(2), bpf_common.h).
+        instruction(0x20, 0, 0),
+        instruction(0x35, 1, 0x4000_0000),
+        instruction(0x06, 0, 0x0005_0000 | libc::EPERM.unsigned_abs()),
+        instruction(0x06, 0, 0x7fff_0000),
+    ]
 }
 
 #[cfg(test)]

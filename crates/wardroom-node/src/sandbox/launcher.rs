@@ -117,7 +117,16 @@ fn build(order: &Order<'_>, socket: &mut File) -> Result<i32, Failed> {
         Fork::Parent(pid) => {
             // The pipes' other ends must see their end when the sandbox does, not when this does.
             drop((sys::own(1), sys::own(2)));
-            Ok(oversee(pid, socket))
+            if !enforced.contains(&Ability::PidNamespace) {
+                // No namespace ends with the program: this process ends what is left.
+                sys::adopt_orphans().map_err(sandbox("the orphans"))?;
+            }
+            // The maps are written by now. Others of the same user must not look into it: the values
+            // are in its memory, and it tells the daemon how the program ended.
+            sys::undumpable().map_err(sandbox("its own memory"))?;
+            let code = oversee(pid, socket);
+            end_orphans();
+            Ok(code)
         }
     }
 }
@@ -142,6 +151,33 @@ fn oversee(first: i32, socket: &File) -> i32 {
             Err(_) => return 124,
         }
     }
+}
+
+/// Kills and awaits all that became this process's own. In a process namespace nothing did.
+fn end_orphans() {
+    loop {
+        for child in children() {
+            let _ = rustix::process::kill_process(child, Signal::KILL);
+        }
+        match sys::wait_any() {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return,
+            _ => {}
+        }
+    }
+}
+
+/// This process's children, as /proc tells them (proc_pid_stat(5): the parent is the fourth field, the
+/// second after the name in parentheses).
+fn children() -> Vec<Pid> {
+    let own = std::process::id().to_string();
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let child = |pid: &i32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1));
+        parent == Some(own.as_str())
+    };
+    numbers.filter(child).filter_map(Pid::from_raw).collect()
 }
 
 /// Leaves the host's namespaces, as many as the kernel lets us leave.
@@ -200,6 +236,7 @@ fn first_process(order: &Order<'_>, socket: &mut File, mut enforced: BTreeSet<Ab
             return 125;
         }
     };
+    let _ = sys::undumpable();
     // The streams belong to the program alone.
     let _ = File::open("/dev/null").and_then(|null| {
         use std::os::fd::AsRawFd as _;
@@ -275,11 +312,17 @@ fn become_program(
     let sandbox =
         |what: &'static str| move |error: io::Error| failed(FailCode::Sandbox, what, error);
     let spec = &*order.spec;
+    // Kept over the execution, which gains nothing: where no namespace does, this ends the program.
+    sys::die_with_parent().map_err(sandbox("the death signal"))?;
     sys::reset_signals();
+    // When memory runs out, the program goes first, and neither the daemon nor its neighbours.
+    let _ = fs::write("/proc/self/oom_score_adj", "1000");
     let own_proc = enforced.contains(&Ability::PidNamespace)
         && enforced.contains(&Ability::MountNamespace)
         && sys::mount("proc", "/proc", "proc", libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC)
             .is_ok();
+    let read_only = enforced.contains(&Ability::MountNamespace)
+        && confine::mounts(spec).map_err(sandbox("the mounts"))?;
     std::env::set_current_dir(&spec.scratch).map_err(sandbox("the run's folder"))?;
     let text = |bytes: &[u8]| {
         CString::new(bytes).map_err(|error| failed(FailCode::Program, "an argument", error))
@@ -307,7 +350,19 @@ fn become_program(
     if landlocked {
         now.insert(Ability::Landlock);
     }
-    demand(spec, &now, &[Ability::Landlock])?;
+    if read_only {
+        now.insert(Ability::ReadOnlyMounts);
+    }
+    demand(spec, &now, &[Ability::Landlock, Ability::ReadOnlyMounts])?;
+    if !landlocked && !now.contains(&Ability::OwnUser) {
+        // SECURITY: it would be the daemon's own user with nothing between it and the node's key.
+        return Err(Failed(
+            FailCode::Ability,
+            "this machine enforces neither own_user nor landlock, one of which every command needs: \
+             run the node as root, or on a kernel with Landlock"
+                .into(),
+        ));
+    }
     confine::resources(&spec.limits).map_err(sandbox("resource limits"))?;
     for filter in &filters {
         seccompiler::apply_filter(filter)

@@ -98,6 +98,8 @@ pub enum Ability {
     NetworkNamespace,
     /// Has its own mounts.
     MountNamespace,
+    /// Changes nothing outside of its folders, not even modes and times.
+    ReadOnlyMounts,
     /// Reaches only the files that it may.
     Landlock,
     /// Makes only the system calls that it may.
@@ -110,12 +112,13 @@ pub enum Ability {
 
 impl Ability {
     /// Every ability.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::OwnUser,
         Self::UserNamespace,
         Self::PidNamespace,
         Self::NetworkNamespace,
         Self::MountNamespace,
+        Self::ReadOnlyMounts,
         Self::Landlock,
         Self::Seccomp,
         Self::NoNewPrivs,
@@ -130,6 +133,7 @@ impl Ability {
             Self::PidNamespace => "pid_namespace",
             Self::NetworkNamespace => "network_namespace",
             Self::MountNamespace => "mount_namespace",
+            Self::ReadOnlyMounts => "read_only_mounts",
             Self::Landlock => "landlock",
             Self::Seccomp => "seccomp",
             Self::NoNewPrivs => "no_new_privs",

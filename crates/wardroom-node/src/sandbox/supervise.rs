@@ -201,21 +201,18 @@ impl Sandbox {
                 && cpu_ms >= self.spec.limits.cpu_seconds_max.saturating_mul(1000))
     }
 
-    /// Ends the sandbox; where it is a process namespace, nothing of it is left when this returns.
+    /// Ends the sandbox; nothing of it is left when this returns.
     async fn end_all(&mut self) {
-        if self.enforced.contains(&Ability::PidNamespace) {
-            // The launcher kills the namespace and ends once it is empty.
-            let _ = self.socket.get_mut().shutdown().await;
-        } else {
-            self.kill_group();
-        }
+        // The launcher kills the first process, and with it its namespace or else all that is left, and
+        // ends once they are gone.
+        let _ = self.socket.get_mut().shutdown().await;
         if timeout(KILL_TIMEOUT, self.child.wait()).await.is_err() {
             tracing::error!(program = %self.spec.program.display(), "a sandbox did not die within 10 s");
             self.kill_group();
         }
     }
 
-    /// Kills the launcher and the session that it began: the next best where there is no namespace.
+    /// Kills the launcher and the session that it began: the next best where that did not help.
     fn kill_group(&mut self) {
         let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok());
         if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {

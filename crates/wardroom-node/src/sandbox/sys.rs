@@ -93,6 +93,42 @@ pub(super) fn mount(
     .map(drop)
 }
 
+/// Makes everything that is mounted at and beneath `path` read-only, or writable again.
+pub(super) fn set_read_only(path: &str, read_only: bool) -> io::Result<()> {
+    const RECURSIVE: libc::c_int = 0x8000;
+    const RDONLY: u64 = 1;
+    let path = CString::new(path).map_err(io::Error::other)?;
+    // struct mount_attr: what to set, what to clear, propagation, a user namespace (mount_setattr(2)).
+    let attributes: [u64; 4] = if read_only { [RDONLY, 0, 0, 0] } else { [0, RDONLY, 0, 0] };
+    // SAFETY: the text is NUL-terminated, the structure has the size that is passed, and both live.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            RECURSIVE,
+            attributes.as_ptr(),
+            size_of_val(&attributes),
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Lets nobody else of the same user look into this process (ptrace(2), access mode checking).
+pub(super) fn undumpable() -> io::Result<()> {
+    // SAFETY: a plain system call on values.
+    check(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) }).map(drop)
+}
+
+/// Becomes the parent of descendants whose own parent ends, and outlives the daemon to end them.
+pub(super) fn adopt_orphans() -> io::Result<()> {
+    // SAFETY: plain system calls on values.
+    unsafe {
+        check(libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))?;
+        check(libc::prctl(libc::PR_SET_PDEATHSIG, 0, 0, 0, 0)).map(drop)
+    }
+}
+
 /// Takes every capability out of the bounding set.
 pub(super) fn drop_bounding_set() -> io::Result<()> {
     for capability in 0..64 {

@@ -180,11 +180,20 @@ async fn the_network_is_out_of_reach_unless_it_is_asked_for() {
     prison.refused("hostile", "send", &udp.local_addr().unwrap().to_string()).await;
     prison.refused("hostile", "unix", &socket).await;
     prison.refused("hostile", "abstract", &hidden).await;
+    let stray = prison.path("open/stray");
+    let service = std::os::unix::net::UnixDatagram::bind(&stray).unwrap();
+    service.set_nonblocking(true).unwrap();
+    fs::set_permissions(&stray, fs::Permissions::from_mode(0o777)).unwrap();
+    for command in ["hostile", "online"] {
+        prison.refused(command, "stray", &stray).await;
+    }
+    assert!(service.recv(&mut [0; 8]).is_err(), "nothing arrived");
 
     let open = TcpListener::bind("127.0.0.1:0").unwrap();
     prison.done("online", "connect", &open.local_addr().unwrap().to_string()).await;
     // Asking for the network is not asking for this machine's other services.
     prison.refused("online", "abstract", &hidden).await;
+    prison.refused("online", "unix", &socket).await;
 }
 
 #[tokio::test]
@@ -215,8 +224,26 @@ async fn files_outside_are_neither_read_nor_written() {
 }
 
 #[tokio::test]
+async fn an_ordinary_users_own_files_are_not_touched_either() {
+    // The daemon and the program are the same user: only the sandbox stands between them.
+    let mut prison = Prison::of_an_ordinary_user().await;
+    let key = prison.path("data/key.pk8");
+    let before = fs::metadata(&key).unwrap();
+    prison.refused("hostile", "read", &key).await;
+    for path in [key.clone(), prison.path("data"), prison.path("commands.toml")] {
+        prison.refused("hostile", "mode", &path).await;
+    }
+    prison.done("hostile", "write", "own").await;
+    prison.done("sharing", "mode", &prison.path("writable/file")).await;
+    prison.refused("sharing", "mode", &prison.path("readable/file")).await;
+    prison.refused("sharing", "times", &prison.path("readable/file")).await;
+    assert_eq!(fs::metadata(&key).unwrap().ctime_nsec(), before.ctime_nsec());
+}
+
+#[tokio::test]
 async fn a_run_has_a_folder_of_its_own_that_goes_with_it() {
     let mut prison = Prison::new().await;
+    prison.done("hostile", "close", "").await;
     prison.done("hostile", "write", "note").await;
     // The next run begins with an empty one.
     prison.refused("hostile", "read", "note").await;
@@ -264,7 +291,7 @@ async fn nothing_is_inherited() {
 async fn dangerous_calls_are_refused() {
     let mut prison = Prison::new().await;
     let said = prison.said("hostile", "calls", "").await;
-    assert_eq!(said.lines().count(), 14, "{said}");
+    assert_eq!(said.lines().count(), 20, "{said}");
     for line in said.lines() {
         // EPERM from the filter itself, not because an argument was wrong; ENOSYS for clone3.
         let refused = line.ends_with(" refused 1") || line == "clone3 refused 38";
