@@ -11,6 +11,9 @@ pub enum EngineError {
     /// The run's state does not allow it.
     #[error("{0}")]
     RunState(Refusal),
+    /// The run is not one to repeat; the text says why and what to do.
+    #[error("{0}")]
+    NotRepeated(String),
     /// The command's parameters were refused.
     #[error("the parameters were refused")]
     Parameters(Vec<ParameterError>),

@@ -164,7 +164,7 @@ impl Daemon {
                 Ok(Parted::Removed(message)) => return Err(Removed(message).into()),
                 Ok(Parted::Disabled) => {
                     tracing::warn!("this node is disabled; it asks again from time to time");
-                    backoff.longest();
+                    backoff.middle();
                 }
                 Ok(Parted::Lost(why)) => tracing::warn!(why, "the link ended"),
                 Err(error) => tracing::warn!("no link: {error:#}"),

@@ -80,7 +80,9 @@ impl From<EngineError> for ApiError {
         let text = error.to_string();
         match error {
             EngineError::NotFound(_) => Self::not_found(),
-            EngineError::RunState(_) => Self::say(ErrorCode::RunState, capital(&text)),
+            EngineError::RunState(_) | EngineError::NotRepeated(_) => {
+                Self::say(ErrorCode::RunState, capital(&text))
+            }
             EngineError::Parameters(errors) => Self {
                 fields: errors
                     .into_iter()
@@ -94,7 +96,7 @@ impl From<EngineError> for ApiError {
             ),
             EngineError::NoNode(_) => Self::say(ErrorCode::NoNode, capital(&text)),
             EngineError::TooManyNodes { .. } => Self::field("labels", text),
-            EngineError::NodeDisabled => Self::say(ErrorCode::Conflict, capital(&text)),
+            EngineError::NodeDisabled => Self::say(ErrorCode::NodeDisabled, capital(&text)),
             EngineError::Field { field, reason } => Self::field(field, reason),
             EngineError::IdempotencyMismatch => Self::say(
                 ErrorCode::IdempotencyMismatch,

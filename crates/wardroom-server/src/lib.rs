@@ -6,6 +6,7 @@
 mod api;
 mod app;
 mod context;
+mod docs;
 mod error;
 mod health;
 mod identity;

@@ -40,9 +40,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a listener could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "can't listen on {address}: {source}; choose another address with --listen, or stop what has it"
-)]
+#[error("can't listen on {address}; choose another address with --listen, or stop what has it")]
 pub struct ListenError {
     /// The address.
     address: SocketAddr,

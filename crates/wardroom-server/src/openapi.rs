@@ -21,20 +21,36 @@ use utoipa::OpenApi;
         v1::audit::export::handler, v1::audit::checkpoint::handler, v1::audit::verify::handler,
         v1::policy::get::handler, v1::policy::explain::handler,
     ),
-    modifiers(&Bearer),
+    modifiers(&Common),
     security(("token" = []))
 )]
 struct Document;
 
-/// Tells how requests authenticate.
-struct Bearer;
+/// Tells how requests authenticate, and that any may be refused.
+struct Common;
 
-impl utoipa::Modify for Bearer {
+impl utoipa::Modify for Common {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+        use utoipa::openapi::{
+            ContentBuilder, Ref, ResponseBuilder,
+            security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+        };
         let scheme =
             SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
         openapi.components.get_or_insert_default().add_security_scheme("token", scheme);
+        // Any operation may be refused before its handler: without credentials, over a bound, and so on.
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        let problem = ResponseBuilder::new()
+            .description("Refused or failed; the code says why")
+            .content("application/problem+json", content)
+            .build();
+        for item in openapi.paths.paths.values_mut() {
+            let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
+            for operation in operations.into_iter().flatten() {
+                let responses = &mut operation.responses.responses;
+                responses.insert("default".to_owned(), problem.clone().into());
+            }
+        }
     }
 }
 

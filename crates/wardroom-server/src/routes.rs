@@ -1,6 +1,6 @@
 //! The one route table. A route names its action, or says why it needs none.
 
-use crate::{App, api::v1, health, middleware, node, openapi, sign_in, ui};
+use crate::{App, api::v1, docs, health, middleware, node, openapi, sign_in, ui};
 use axum::{
     Router,
     handler::Handler,
@@ -146,6 +146,7 @@ fn api(r: &mut Routes) {
         "says only whether requests can be served",
     );
     r.public(Method::GET, "/api/openapi.json", openapi::handler, "the same for everybody");
+    r.public(Method::GET, "/docs/errors/{code}", docs::handler, "the same for everybody");
     r.public(Method::POST, "/api/v1/login", v1::login::handler, "name and password prove it");
     r.secured(Method::GET, "/api/v1/whoami", Action::UserRead, v1::whoami::handler);
     r.secured(Method::POST, "/api/v1/logout", Action::SessionEnd, v1::logout::handler);

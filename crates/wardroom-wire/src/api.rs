@@ -288,6 +288,8 @@ pub struct OutputPage {
 /// A piece of output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OutputView {
+    /// The run.
+    pub run: String,
     /// The attempt, counted by its lease.
     pub attempt: i64,
     /// Counts from 0 within the attempt.

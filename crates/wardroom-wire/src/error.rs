@@ -28,6 +28,8 @@ codes! {
     InvalidField = "invalid_field", 422, "A field is not acceptable";
     /// A command's parameters were refused.
     InvalidParameter = "invalid_parameter", 422, "A parameter is not acceptable";
+    /// The node was turned away.
+    NodeDisabled = "node_disabled", 409, "The node is disabled";
     /// No or no valid credentials.
     Unauthenticated = "unauthenticated", 401, "Sign in first";
     /// Name or password is wrong.

@@ -164,3 +164,25 @@ async fn what_a_customer_may_not_see_shows_by_no_filter() {
     }
     assert_eq!(answers, [StatusCode::NOT_FOUND; 2]);
 }
+
+#[tokio::test]
+async fn a_second_orchestrator_keeps_out_of_a_folder_that_has_one() {
+    let world = World::new().await;
+    let second = world::command(world::wardroom())
+        .args(["up", "--without-node", "--listen", "127.0.0.1:0", "--data"])
+        .arg(world.data())
+        .stderr(std::process::Stdio::piped())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(!second.status.success() && said.contains("another orchestrator runs"), "{said}");
+}
+
+#[tokio::test]
+async fn an_errors_page_is_where_its_problem_document_says() {
+    let world = World::new().await;
+    let problem = world.get("/api/v1/runs/run_0123456789ab7def8000000000000001").await;
+    let page = world.client.get(world.at(problem["type"].as_str().unwrap())).send().await.unwrap();
+    assert!(page.status().is_success());
+    assert!(page.text().await.unwrap().contains("`not_found`"));
+}

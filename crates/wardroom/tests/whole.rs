@@ -203,7 +203,7 @@ async fn a_disabled_node_is_cut_off_at_once_and_a_removed_one_for_good() {
     world.post("/api/v1/nodes/local/disable", json!({})).await;
     world.until_node("disabled").await;
     let refused = world.post("/api/v1/runs", json!({"command": "ping", "node": "local"})).await;
-    assert_eq!(refused["code"], "conflict");
+    assert_eq!(refused["code"], "node_disabled");
     world.post("/api/v1/nodes/local/enable", json!({})).await;
     let queued = world.submit("ping", json!({})).await;
     let removed = world

@@ -78,6 +78,10 @@ impl Line {
             let parsed: CheckpointLine = serde_json::from_str(text).map_err(|e| e.to_string())?;
             return Ok(Self::Checkpoint(parsed.checkpoint));
         }
+        // In this form alone, so that nothing that reads exports can take it for something else.
+        if !text.starts_with("{\"index\":") {
+            return Err("it is neither a record nor a checkpoint".to_owned());
+        }
         let parsed: RecordLine<'_> = serde_json::from_str(text).map_err(|e| e.to_string())?;
         let (hash, fits) = hashed(parsed.leaf, parsed.record.get());
         Ok(Self::Record { index: parsed.index, hash, fits })

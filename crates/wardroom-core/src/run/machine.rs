@@ -268,8 +268,14 @@ fn may_retry(run: &Run, end: &End) -> bool {
     }
 }
 
-fn ended(next: &mut Run, outcome: Outcome, now: Timestamp) -> Vec<Effect> {
+fn ended(next: &mut Run, mut outcome: Outcome, now: Timestamp) -> Vec<Effect> {
     let cancelling = next.cancel_requested_at.is_some();
+    let past_deadline = next.deadline.is_some_and(|deadline| now >= deadline);
+    // The node takes what is left until the deadline for the time that the program may take.
+    if past_deadline && matches!(&outcome.end, End::Limit { limit } if limit == "wall") {
+        outcome.end = End::DeadlinePassed;
+        outcome.message = Some("the deadline passed while it ran, and it was stopped".to_owned());
+    }
     if outcome.end == (End::Exited { code: 0 }) {
         return finish(next, RunState::Succeeded, outcome, false, now);
     }
@@ -281,13 +287,13 @@ fn ended(next: &mut Run, outcome: Outcome, now: Timestamp) -> Vec<Effect> {
     if may_retry(next, &outcome.end) {
         return retry(next, outcome, now);
     }
-    let past_deadline = next.deadline.is_some_and(|deadline| now >= deadline);
     let (state, dead) = match &outcome.end {
         // A stop was asked for, and it did not happen at all.
         End::Cancelled | End::NotStarted | End::Refused { .. } if cancelling => {
             (RunState::Cancelled, false)
         }
         End::Cancelled if past_deadline => (RunState::TimedOut, true),
+        End::DeadlinePassed => (RunState::TimedOut, true),
         End::Interrupted => (RunState::Interrupted, true),
         End::Limit { limit } if limit == "wall" => (RunState::TimedOut, true),
         End::Exited { .. } | End::Signalled { .. } if next.retry.attempts_max == 1 => {

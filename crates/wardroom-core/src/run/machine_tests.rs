@@ -178,6 +178,16 @@ fn a_deadline_ends_a_run_wherever_it_is() {
 }
 
 #[test]
+fn a_program_that_was_stopped_for_the_deadline_says_so_and_is_not_tried_again() {
+    let run = Run { deadline: Some(at(10)), ..queued(true, 5) };
+    let wall = || End::Limit { limit: "wall".into() };
+    let late = step(&lease(&run, 1), end(1, wall()), 10);
+    assert_eq!((late.state, late.outcome.unwrap().end), (RunState::TimedOut, End::DeadlinePassed));
+    let early = step(&lease(&run, 1), end(1, wall()), 9);
+    assert_eq!(early.state, RunState::Retrying);
+}
+
+#[test]
 fn backoff_doubles_to_a_bound() {
     let retry = RetryPolicy { attempts_max: 10, backoff_ms: 1000 };
     assert_eq!(retry.backoff(1), Duration::from_secs(1));

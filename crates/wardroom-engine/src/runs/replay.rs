@@ -7,14 +7,14 @@ use wardroom_core::{
     audit::AuditDraft,
     change::Write,
     hint::Hint,
-    run::{self, Event, Run},
+    run::{self, Event, Run, RunState},
     store::StoreError,
 };
 
 impl Engine {
     /// Submits a run anew whose end was not a success, with the same values, for `user`. `asked` is
     /// where its target leads now. In the same change the old run stops being a dead letter. A run is
-    /// repeated once, whoever asks: the second to ask gets the first one's run.
+    /// repeated once, whoever asks: who asks again gets that repetition while it is not over.
     pub async fn replay(
         &self,
         id: RunId,
@@ -24,10 +24,29 @@ impl Engine {
     ) -> Result<Run, EngineError> {
         for _ in 0..CONFLICT_TRIES_MAX {
             let old = self.store.lookup_run(id).await?.ok_or(EngineError::NotFound("run"))?;
+            let no = |why: &str| Err(EngineError::NotRepeated(why.to_owned()));
+            match old.state {
+                RunState::Succeeded => {
+                    return no(
+                        "the run succeeded, so there is nothing to repeat: submit the command anew",
+                    );
+                }
+                state if !state.is_terminal() => {
+                    return no("the run still goes on: cancel it, or wait for its end");
+                }
+                _ => {}
+            }
             let laid_to_rest =
                 run::apply(&old, &Event::Replayed, self.now()).map_err(EngineError::RunState)?.run;
-            if let Some(earlier) = self.store.lookup_replay(id).await? {
-                return Ok(earlier);
+            match self.store.lookup_replay(id).await? {
+                Some(earlier) if earlier.state.is_terminal() => {
+                    let earlier = earlier.id;
+                    return no(&format!(
+                        "it was repeated as {earlier}, which is over: repeat that one"
+                    ));
+                }
+                Some(earlier) => return Ok(earlier),
+                None => {}
             }
             let values = self.open_parameters(&old)?;
             let submission = Submission {

@@ -143,7 +143,8 @@ impl Engine {
         if let Target::AllOf { .. } = target {
             head.state = RunState::Running;
             head.command_digest = String::new();
-            head.idempotent = true;
+            head.idempotent =
+                nodes.iter().filter_map(|node| candidate(&head, node)).all(|c| c.idempotent);
             planned.rows.push(head.clone());
             for node in nodes {
                 check_for(node, submission)?;

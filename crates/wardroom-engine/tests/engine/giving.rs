@@ -129,8 +129,13 @@ async fn a_replay_happens_once_whoever_asks() {
     assert_eq!(held.run, first.id);
     played.finish(held, 0, End::Exited { code: 0 }).await;
     world.until(first.id, |run| run.state == RunState::Succeeded).await;
-    let again = world.engine.replay(first.id, asked, world.user, world.audit()).await;
+    let again = world.engine.replay(first.id, asked.clone(), world.user, world.audit()).await;
     assert!(again.is_err(), "what succeeded is not repeated");
+    let again = world.engine.replay(run.id, asked, world.user, world.audit()).await;
+    assert!(
+        again.unwrap_err().to_string().contains(&first.id.to_string()),
+        "its repetition is over"
+    );
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// It can't be read.
-    #[error("{path} can't be read: {source}")]
+    #[error("{path} can't be read")]
     Io {
         /// Where it is.
         path: PathBuf,

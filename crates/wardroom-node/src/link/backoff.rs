@@ -27,9 +27,9 @@ impl Backoff {
         self.tries = 0;
     }
 
-    /// The next waits are the longest ones.
-    pub fn longest(&mut self) {
-        self.tries = 16;
+    /// The next wait is of a middle length: nothing is broken, but nobody lets the node in yet.
+    pub fn middle(&mut self) {
+        self.tries = 4;
     }
 }
 

@@ -23,10 +23,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
                 "Send the body as `Content-Type: application/json`.",
             )),
             Err(JsonRejection::JsonDataError(error)) => {
-                Err(ApiError::say(ErrorCode::InvalidField, error.body_text()))
+                Err(ApiError::say(ErrorCode::InvalidField, plain(&error.body_text())))
             }
             Err(JsonRejection::JsonSyntaxError(error)) => {
-                Err(ApiError::say(ErrorCode::BadRequest, error.body_text()))
+                Err(ApiError::say(ErrorCode::BadRequest, plain(&error.body_text())))
             }
             Err(error) => {
                 let code = if error.status().as_u16() == 413 {
@@ -40,6 +40,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     }
 }
 
+/// What is wrong, without what the parser says about itself.
+fn plain(text: &str) -> String {
+    let what = text.rsplit_once("target type: ").map_or(text, |(_, what)| what);
+    let what = what.rsplit_once("query string: ").map_or(what, |(_, what)| what);
+    match what.split_once("expected struct ") {
+        Some((before, after)) => {
+            let place = after.find(" at line ").and_then(|at| after.get(at..)).unwrap_or_default();
+            format!("{before}expected a JSON object{place}")
+        }
+        None => what.to_owned(),
+    }
+}
+
 /// A query string of exactly this type.
 pub(crate) struct QueryOf<T>(pub(crate) T);
 
@@ -48,7 +61,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryOf<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         match Query::<T>::from_request_parts(parts, state).await {
             Ok(Query(value)) => Ok(Self(value)),
-            Err(error) => Err(ApiError::say(ErrorCode::BadRequest, error.body_text())),
+            Err(error) => Err(ApiError::say(ErrorCode::BadRequest, plain(&error.body_text()))),
         }
     }
 }

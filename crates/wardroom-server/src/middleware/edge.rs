@@ -1,6 +1,7 @@
 //! The outermost layer: request id, host, security headers, time limit, error documents, log line.
 
-use crate::{App, error::ApiError, ui};
+use super::rest;
+use crate::{App, docs, error::ApiError, ui};
 use axum::{
     Router,
     extract::{MatchedPath, Request},
@@ -114,10 +115,18 @@ async fn edge_of(app: Arc<App>, mut request: Request, next: Next) -> Response {
     } else if preflight {
         StatusCode::NO_CONTENT.into_response()
     } else {
+        let (parts, body) = request.into_parts();
+        let (body, rest) = rest::lend(body);
+        let request = Request::from_parts(parts, body);
         let work = tokio::time::timeout(app.limits.request_timeout, next.run(request));
-        work.instrument(span.clone())
+        let response = work
+            .instrument(span.clone())
             .await
-            .unwrap_or_else(|_| ApiError::new(ErrorCode::TimedOut).into_response())
+            .unwrap_or_else(|_| ApiError::new(ErrorCode::TimedOut).into_response());
+        if !one_at_a_time {
+            rest::read(rest, app.limits.body_bytes_max).await;
+        }
+        response
     };
     let status = response.status();
     response = finish(&app, response, &info, &page, &span);
@@ -168,7 +177,7 @@ fn finish(
         ui::error_page(&error, &info.id.to_string(), &page.path)
     } else {
         let problem = Problem {
-            kind: format!("/docs/errors/{}", error.code.as_str()),
+            kind: docs::path(error.code),
             title: error.code.title().to_owned(),
             status: error.code.status(),
             code: error.code.as_str().to_owned(),

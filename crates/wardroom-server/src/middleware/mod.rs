@@ -5,6 +5,7 @@ mod csrf;
 mod edge;
 mod guard;
 mod refusals;
+mod rest;
 
 pub(crate) use authenticate::{Proof, SESSION_COOKIE};
 pub(crate) use csrf::own_origin;

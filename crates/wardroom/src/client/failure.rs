@@ -161,6 +161,7 @@ mod tests {
                 "bad_request 2",
                 "invalid_field 2",
                 "invalid_parameter 2",
+                "node_disabled 6",
                 "unauthenticated 3",
                 "sign_in_failed 3",
                 "forbidden 3",

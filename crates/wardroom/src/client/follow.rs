@@ -17,6 +17,8 @@ const FAILURES_MAX: u32 = 15;
 const FAILURE_PAUSE_MIN: Duration = Duration::from_millis(200);
 /// The pause after later ones.
 const FAILURE_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How long a run may be queued before that is told.
+const WAITING_NOTED: Duration = Duration::from_secs(3);
 /// Children of a parent run that are followed.
 const CHILDREN_MAX: u32 = 10_000;
 
@@ -160,6 +162,7 @@ impl<'a> Follower<'a> {
     async fn one(&mut self, mut run: RunView) -> Result<RunView, Failure> {
         let id = segment(&run.id)?;
         let mut after: Option<String> = None;
+        let (begun, mut told) = (Instant::now(), false);
         loop {
             // The state is read before the output: output that is complete then has its end as well.
             run = self
@@ -177,6 +180,12 @@ impl<'a> Follower<'a> {
             }
             if !self.line_open {
                 self.progress.show(&said(&run));
+            }
+            if run.state == "queued" && !told && begun.elapsed() > WAITING_NOTED {
+                told = true;
+                self.output.note(
+                    "no node has taken the run yet; `wardroom node list` shows which are online",
+                );
             }
             self.watch.wait().await;
         }

@@ -24,8 +24,8 @@ const SUBMIT_PAUSE: Duration = Duration::from_millis(500);
 pub(crate) struct RunArgs {
     /// The command's name in the node's catalogue
     name: String,
-    /// The node, by name or id
-    #[arg(long, short, required_unless_present = "label", conflicts_with = "label")]
+    /// The node, by name or id; this or --label
+    #[arg(long, short, conflicts_with = "label")]
     node: Option<String>,
     /// Run on a node with all these labels: key=value,key=value
     #[arg(long, short, value_parser = values::selector)]
@@ -65,7 +65,11 @@ pub(crate) async fn run(session: &Session, args: RunArgs) -> Result<Exit, Failur
     let place = match (&args.node, &args.label) {
         (Some(node), _) => parameters::Place::Node(node),
         (None, Some(labels)) => parameters::Place::Labels(labels),
-        (None, None) => return Err(Failure::usage("give one of --node and --label")),
+        (None, None) => {
+            return Err(Failure::usage(
+                "where? Give --node NAME, or --label KEY=VALUE (with --all for every such node)",
+            ));
+        }
     };
     let parameters = parameters::typed(&api, &args.name, &place, &args.params).await?;
     let body = RunSubmit {

@@ -91,6 +91,8 @@ pub(crate) async fn run(session: &Session, command: RunsCommand) -> Result<Exit,
             show(session, &api, &run).await
         }
         RunsCommand::Output { id, follow: false, raw } => {
+            let run: RunView = api.get(&path(&id, "")?, &vec![]).await?;
+            hint_parts(session, &run);
             print_output(session, &api, &id, raw).await
         }
         RunsCommand::Output { id, follow: true, raw } => {
@@ -243,7 +245,18 @@ async fn show(session: &Session, api: &Api, run: &RunView) -> Result<Exit, Failu
         rows.push(("output".into(), bytes(outcome.output_bytes)));
     }
     output.table(&pairs(rows))?;
+    hint_parts(session, run);
     Ok(Exit::Ok)
+}
+
+/// A run on every node has its output and its ends in its parts.
+fn hint_parts(session: &Session, run: &RunView) {
+    if run.all {
+        let id = &run.id;
+        session
+            .output
+            .hint(&format!("It has a part for each node: wardroom runs list --parent {id}"));
+    }
 }
 
 /// All output that is there now.

@@ -63,7 +63,7 @@ fn commands_are_read_as_documented() {
 fn contradictions_are_refused() {
     use clap::error::ErrorKind as Kind;
     for (line, kind) in [
-        ("wardroom run echo", Kind::MissingRequiredArgument),
+        ("wardroom run echo --all", Kind::MissingRequiredArgument),
         ("wardroom run echo --node n --label a=b", Kind::ArgumentConflict),
         ("wardroom run echo --node n --all", Kind::ArgumentConflict),
         ("wardroom run echo --node n --raw", Kind::MissingRequiredArgument),

@@ -122,7 +122,7 @@ impl Config {
     }
 
     pub(crate) fn address(&self, name: &str) -> anyhow::Result<Option<SocketAddr>> {
-        self.parsed(name)
+        self.parsed(name).context("an address is like 127.0.0.1:4000 or [::]:4000")
     }
 
     pub(crate) fn flag(&self, name: &str) -> anyhow::Result<bool> {

@@ -19,6 +19,11 @@ enum Verdict {
 
 /// Checks everything that can be checked from here.
 pub(crate) async fn run(data: &Path, config: &Config) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        is_there(data),
+        "there is no installation in {}: give its folder with --data or WARDROOM_DATA, or make one with `wardroom init`",
+        data.display()
+    );
     let mut checks = vec![folder(data), password(data), metrics(config)];
     match Installation::open(data, config, Arc::new(Hub::default())).await {
         Ok(open) => {

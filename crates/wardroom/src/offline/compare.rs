@@ -4,7 +4,7 @@
 use super::lines::Lines;
 use crate::client::Failure;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, io::Read};
+use std::{collections::BTreeMap, io::Read, time::Duration};
 use wardroom_core::{Timestamp, audit::export::LINE_BYTES_MAX, digest::sha256_hex};
 
 /// The form of a node's log, as `wardroom-node log export` writes it.
@@ -116,6 +116,10 @@ struct Attempt {
     at: Timestamp,
 }
 
+/// How long after a node's end the orchestrator's log tells of one for certain: the node's report, or that
+/// the lease lapsed without it.
+const SETTLED: Duration = Duration::from_secs(600);
+
 /// A run and its fencing token: together they name one attempt on one node.
 type Key = (String, i64);
 type Attempts = BTreeMap<Key, Attempt>;
@@ -139,7 +143,7 @@ pub(crate) fn logs(node_log: impl Read, export: impl Read) -> Result<Compared, F
         match theirs.attempts.get(key) {
             Some(other) => {
                 found.attempts += 1;
-                found.hold(key, attempt, other);
+                found.hold(key, attempt, other, theirs.end);
             }
             // What happened after the export was made can't stand in it.
             None if attempt.at > theirs.end => {}
@@ -164,7 +168,7 @@ impl Compared {
     }
 
     /// Holds what the two logs say of one attempt against each other.
-    fn hold(&mut self, key: &Key, node: &Attempt, orchestrator: &Attempt) {
+    fn hold(&mut self, key: &Key, node: &Attempt, orchestrator: &Attempt, exported: Timestamp) {
         if let Some(other) = orchestrator.node.as_ref().filter(|other| **other != self.node) {
             self.differ(key, format!("the node has it, the orchestrator gave it to {other}"));
         }
@@ -188,6 +192,10 @@ impl Compared {
                     key,
                     format!("the node recorded {}, the orchestrator {}", one.said(), other.said()),
                 );
+            }
+            (Some(one), None) if exported.since(node.at) > SETTLED => {
+                let one = one.said();
+                self.differ(key, format!("the node recorded {one}, the orchestrator no end"));
             }
             _ => {}
         }
@@ -286,8 +294,11 @@ fn read_export(reader: impl Read) -> Result<Log, Failure> {
         };
         let Some(line) = lines.next()? else { return Ok(log) };
         let text = line.map_err(|reason| wrong(&reason))?;
-        if !text.starts_with("{\"index\"") {
+        if count == 1 || text.starts_with("{\"checkpoint\"") {
             continue;
+        }
+        if !text.starts_with("{\"index\":") {
+            return Err(wrong("it is neither a record nor a checkpoint"));
         }
         let parsed: ExportLine =
             serde_json::from_str(text).map_err(|error| wrong(&error.to_string()))?;

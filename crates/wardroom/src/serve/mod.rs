@@ -6,7 +6,13 @@ pub(crate) mod installation;
 use crate::config::Config;
 use anyhow::Context as _;
 use installation::Installation;
-use std::{collections::BTreeSet, net::SocketAddr, path::Path, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fs::{File, TryLockError},
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use wardroom_core::{
@@ -35,6 +41,8 @@ pub(crate) struct Running {
     pub(crate) fingerprint: [u8; 32],
     stop: CancellationToken,
     tasks: JoinSet<()>,
+    /// Held for as long as it runs.
+    _lock: File,
 }
 
 impl Running {
@@ -45,12 +53,32 @@ impl Running {
     }
 }
 
+/// Keeps a second orchestrator away from the same folder: each would take itself for the only one.
+fn lock(data: &Path) -> anyhow::Result<File> {
+    let path = data.join("lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .with_context(|| format!("{} can't be opened", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => anyhow::bail!(
+            "another orchestrator runs with {}: stop it, or give another folder with --data",
+            data.display()
+        ),
+        Err(TryLockError::Error(error)) => Err(error).context(format!("{}", path.display())),
+    }
+}
+
 /// Starts serving an installation.
 #[expect(clippy::too_many_lines, reason = "puts one part after the other together")]
 pub(crate) async fn start(data: &Path, config: &Config) -> anyhow::Result<Running> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let rng: Arc<dyn Rng> = Arc::new(SystemRng);
     let hub = Arc::new(Hub::default());
+    let lock = lock(data)?;
     let listener = bind(config).await?;
     let installation = Installation::open(data, config, hub.clone()).await?;
     let stop = CancellationToken::new();
@@ -119,7 +147,7 @@ pub(crate) async fn start(data: &Path, config: &Config) -> anyhow::Result<Runnin
     }
     tasks.spawn(engine.clone().work(stop.clone()));
     tasks.spawn(listener.serve(app, tls));
-    Ok(Running { engine, url, nodes_url, fingerprint, stop, tasks })
+    Ok(Running { engine, url, nodes_url, fingerprint, stop, tasks, _lock: lock })
 }
 
 async fn bind(config: &Config) -> anyhow::Result<Listener> {

@@ -114,7 +114,9 @@ async fn wait(node: Option<&mut NodeProcess>) -> anyhow::Result<()> {
     tokio::select! {
         stopped = asked_to_stop() => stopped,
         ended = node.ended() => {
-            tracing::error!("{ended:#}; the orchestrator goes on without it");
+            tracing::error!(
+                "{ended:#}; the orchestrator goes on without it. A node that still runs from an earlier start connects by itself"
+            );
             asked_to_stop().await
         }
     }
@@ -162,12 +164,16 @@ fn tell(
 ) -> anyhow::Result<()> {
     say("")?;
     say(&format!("  Wardroom is up      {}", running.url))?;
+    let file = data.join(installation::PASSWORD_FILE);
+    if !fresh && file.exists() {
+        // Also where an earlier start got no further than making it.
+        say(&format!("  First password      still in {}", file.display()))?;
+    }
     if fresh {
-        let file = data.join(installation::PASSWORD_FILE);
         let password = std::fs::read_to_string(&file)
             .with_context(|| format!("{} can't be read", file.display()))?;
         say(&format!("  Sign in as          {}", installation::ADMIN))?;
-        say(&format!("  One-time password   {}", password.trim()))?;
+        say(&format!("  First password      {}", password.trim()))?;
         say(&format!(
             "                      (also in {}: delete it once you have it)",
             file.display()
@@ -185,6 +191,14 @@ fn tell(
         None => {}
     }
     say(&format!("  Data                {}", data.display()))?;
-    say(&format!("  Certificate         {}", data.join(installation::AUTHORITY_FILE).display()))?;
+    let authority = data.join(installation::AUTHORITY_FILE);
+    say(&format!("  Certificate         {}", authority.display()))?;
+    say(&format!(
+        "  Next                wardroom login --server {} --ca {} --name {}",
+        running.url,
+        authority.display(),
+        installation::ADMIN
+    ))?;
+    say("  Stop with           Ctrl-C")?;
     say("")
 }

@@ -19,6 +19,7 @@ const RETRY: Duration = Duration::from_millis(500);
 /// Live hints as Server-Sent Events: `{"kind":"run","id":"run_…"}`. A hint says only that something
 /// changed; what changed is read where reading it is authorised.
 #[utoipa::path(
+    operation_id = "events",
     get, path = "/api/v1/events", tag = "overview",
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 503, body = Problem))
 )]

@@ -6,6 +6,7 @@ use wardroom_wire::{api::HealthView, error::Problem};
 
 /// How each part is.
 #[utoipa::path(
+    operation_id = "health",
     get, path = "/api/v1/health", tag = "overview",
     responses((status = 200, body = HealthView), (status = 403, body = Problem))
 )]

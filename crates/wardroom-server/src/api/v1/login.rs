@@ -12,6 +12,7 @@ use wardroom_wire::{
 
 /// Exchange a name and a password for an API token.
 #[utoipa::path(
+    operation_id = "login",
     post, path = "/api/v1/login", tag = "account", request_body = LoginRequest, security(()),
     responses((status = 201, body = NewToken), (status = 401, body = Problem), (status = 503, body = Problem))
 )]

@@ -7,6 +7,7 @@ use wardroom_wire::{api::LogoutRequest, error::Problem};
 
 /// End this session or token, or all of the account's.
 #[utoipa::path(
+    operation_id = "logout",
     post, path = "/api/v1/logout", tag = "account", request_body = LogoutRequest,
     responses((status = 204), (status = 401, body = Problem))
 )]

@@ -24,6 +24,7 @@ const HOUR_MICROS: i64 = 3_600_000_000;
 
 /// How everything stands.
 #[utoipa::path(
+    operation_id = "overview",
     get, path = "/api/v1/overview", tag = "overview",
     responses((status = 200, body = Overview), (status = 403, body = Problem))
 )]

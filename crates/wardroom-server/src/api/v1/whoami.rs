@@ -10,6 +10,7 @@ use wardroom_wire::{
 
 /// Who the caller is and what they may do.
 #[utoipa::path(
+    operation_id = "whoami",
     get, path = "/api/v1/whoami", tag = "account",
     responses((status = 200, body = Whoami), (status = 401, body = Problem))
 )]

@@ -175,9 +175,10 @@ fn hint(parameter: &ParameterShape) -> String {
     let hint = match &parameter.kind {
         KindShape::Integer { min, max } => format!("Whole number from {min} to {max}."),
         KindShape::Port { min, max } => format!("Port from {min} to {max}."),
-        KindShape::String { pattern, bytes_max } => {
-            format!("At most {bytes_max} bytes, matching {pattern}")
-        }
+        KindShape::String { pattern, bytes_max } => match pattern.as_str() {
+            ".*" => format!("At most {bytes_max} bytes."),
+            pattern => format!("At most {bytes_max} bytes, matching {pattern}"),
+        },
         KindShape::Path { roots, entry } => {
             let what = if entry == "any" { "file or directory" } else { entry };
             format!("An existing {what} beneath {}.", roots.join(" or "))

@@ -168,6 +168,7 @@ mod tests {
         let chunks = pieces
             .iter()
             .map(|(attempt, stream, bytes)| OutputView {
+                run: String::new(),
                 attempt: *attempt,
                 seq: 0,
                 stream: *stream,

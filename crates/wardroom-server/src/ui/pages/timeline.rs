@@ -49,14 +49,19 @@ pub(crate) fn stages(run: &RunView, now: Timestamp) -> Vec<Stage> {
     let now = now.to_string();
     let end = run.finished_at.as_deref();
     let left_queue = run.started_at.as_deref().or(end);
-    let waited = format::between(&run.queued_at, left_queue.unwrap_or(&now));
+    let waited = match run.all {
+        true => "not at all".to_owned(),
+        false => format::between(&run.queued_at, left_queue.unwrap_or(&now)),
+    };
     let reached = |started: bool, current: bool| match (started, current, run.terminal) {
         (_, true, _) => Progress::Now,
         (true, ..) => Progress::Past,
         (false, _, true) => Progress::Skipped,
         _ => Progress::Ahead,
     };
-    let started = run.started_at.is_some();
+    // A run on every node begins with its parts, at once.
+    let begun = if run.all { Some(&run.queued_at) } else { run.started_at.as_ref() };
+    let started = begun.is_some();
     let waiting = run.state == "queued" || run.state == "retrying";
     let queued = Stage {
         label: if run.state == "retrying" { "Waits for its next attempt" } else { "Queued" }
@@ -79,9 +84,9 @@ pub(crate) fn stages(run: &RunView, now: Timestamp) -> Vec<Stage> {
     };
     let running = Stage {
         label: "Running".to_owned(),
-        at: run.started_at.clone(),
+        at: begun.cloned(),
         progress: reached(started, run.state == "running"),
-        note: match &run.started_at {
+        note: match begun {
             Some(at) => format!("ran {}", format::between(at, end.unwrap_or(&now))),
             None if run.terminal => "never started".to_owned(),
             None => String::new(),

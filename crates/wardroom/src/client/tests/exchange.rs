@@ -66,7 +66,7 @@ async fn a_run_is_followed_to_its_end_through_a_restart() {
         "GET /api/v1/runs/run_1" if before == 1 => (0, "", String::new()),
         "GET /api/v1/runs/run_1" => answer(&run_in(if before < 3 { "running" } else { "succeeded" }, before >= 3)),
         "GET /api/v1/runs/run_1/output" => {
-            answer(&json!({"chunks": [{"attempt": 1, "seq": 0, "stream": "stdout", "data": ""}], "next": "1.1", "complete": false}))
+            answer(&json!({"chunks": [{"run": "run_1", "attempt": 1, "seq": 0, "stream": "stdout", "data": ""}], "next": "1.1", "complete": false}))
         }
         "GET /api/v1/runs/run_1/output?after=1.1" => {
             answer(&json!({"chunks": [], "next": "1.1", "complete": before >= 2}))

@@ -6,6 +6,7 @@ use wardroom_wire::error::Problem;
 
 /// The last signed checkpoint, a C2SP signed note: keep it elsewhere, and truncation shows.
 #[utoipa::path(
+    operation_id = "audit_checkpoint",
     get, path = "/api/v1/audit/checkpoint", tag = "audit",
     responses((status = 200, content_type = "text/plain", body = String), (status = 404, body = Problem))
 )]

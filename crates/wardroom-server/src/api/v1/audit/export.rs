@@ -11,6 +11,7 @@ use wardroom_wire::error::Problem;
 
 /// The whole signed log as JSON lines, for `wardroom audit verify FILE`. The export is itself recorded.
 #[utoipa::path(
+    operation_id = "audit_export",
     get, path = "/api/v1/audit/export", tag = "audit",
     responses((status = 200, content_type = "application/jsonl", body = String), (status = 403, body = Problem))
 )]

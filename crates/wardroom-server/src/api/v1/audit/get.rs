@@ -7,6 +7,7 @@ use wardroom_wire::{api::AuditView, error::Problem};
 
 /// One audit record.
 #[utoipa::path(
+    operation_id = "audit_get",
     get, path = "/api/v1/audit/records/{index}", tag = "audit", params(("index" = u64, Path)),
     responses((status = 200, body = AuditView), (status = 404, body = Problem))
 )]

@@ -37,6 +37,7 @@ pub(crate) struct AuditQuery {
 
 /// Audit records, newest first.
 #[utoipa::path(
+    operation_id = "audit_list",
     get, path = "/api/v1/audit/records", tag = "audit", params(AuditQuery),
     responses((status = 200, body = List<AuditView>))
 )]

@@ -8,6 +8,7 @@ use wardroom_wire::{api::AuditProof, error::Problem};
 
 /// A receipt: the record, its path to a signed checkpoint, and that checkpoint.
 #[utoipa::path(
+    operation_id = "audit_proof",
     get, path = "/api/v1/audit/records/{index}/proof", tag = "audit", params(("index" = u64, Path)),
     responses((status = 200, body = AuditProof), (status = 404, body = Problem))
 )]

@@ -15,6 +15,7 @@ use wardroom_wire::{
 
 /// Verify the stored log from its first record to its last; the result is recorded.
 #[utoipa::path(
+    operation_id = "audit_verify",
     post, path = "/api/v1/audit/verify", tag = "audit",
     responses((status = 200, body = AuditVerification), (status = 403, body = Problem))
 )]

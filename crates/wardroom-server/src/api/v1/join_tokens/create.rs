@@ -15,6 +15,7 @@ use wardroom_wire::{
 
 /// Make a single-use join token; its secret is shown this once.
 #[utoipa::path(
+    operation_id = "join_tokens_create",
     post, path = "/api/v1/join-tokens", tag = "nodes", request_body = JoinTokenCreate,
     responses((status = 201, body = NewJoinToken), (status = 422, body = Problem))
 )]
@@ -37,7 +38,7 @@ pub(crate) async fn act(ctx: &Ctx, body: JoinTokenCreate) -> Result<NewJoinToken
         .await?;
     let text = secret.expose().expose_secret().to_owned();
     let command = format!(
-        "wardroom-node join --server {} --token {text} --data /var/lib/wardroom-node --commands /etc/wardroom/commands.toml",
+        "printf %s {text} | wardroom-node join --server {} --token-stdin --data /var/lib/wardroom-node --commands /etc/wardroom/commands.toml",
         ctx.app.public_url
     );
     Ok(NewJoinToken { token: view::join_token(&token, ctx.now()), secret: text, command })

@@ -8,6 +8,7 @@ use wardroom_wire::api::{JoinTokenView, List};
 
 /// Join tokens, newest first.
 #[utoipa::path(
+    operation_id = "join_tokens_list",
     get, path = "/api/v1/join-tokens", tag = "nodes", params(PageQuery),
     responses((status = 200, body = List<JoinTokenView>))
 )]

@@ -13,6 +13,7 @@ use wardroom_wire::error::{ErrorCode, Problem};
 
 /// Revoke a join token that was not used.
 #[utoipa::path(
+    operation_id = "join_tokens_revoke",
     delete, path = "/api/v1/join-tokens/{id}", tag = "nodes", params(("id" = String, Path)),
     responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem))
 )]

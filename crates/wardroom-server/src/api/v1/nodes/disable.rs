@@ -7,6 +7,7 @@ use wardroom_wire::{api::NodeView, error::Problem};
 
 /// Turn a node away until it is enabled again; its link closes at once.
 #[utoipa::path(
+    operation_id = "nodes_disable",
     post, path = "/api/v1/nodes/{id}/disable", tag = "nodes", params(("id" = String, Path)),
     responses((status = 200, body = NodeView), (status = 404, body = Problem))
 )]

@@ -7,6 +7,7 @@ use wardroom_wire::{api::NodeView, error::Problem};
 
 /// Let a disabled node in again.
 #[utoipa::path(
+    operation_id = "nodes_enable",
     post, path = "/api/v1/nodes/{id}/enable", tag = "nodes", params(("id" = String, Path)),
     responses((status = 200, body = NodeView), (status = 404, body = Problem))
 )]

@@ -11,6 +11,7 @@ use wardroom_wire::{api::NodeDetail, error::Problem};
 
 /// A node, by id or name, with the commands that the caller may run on it.
 #[utoipa::path(
+    operation_id = "nodes_get",
     get, path = "/api/v1/nodes/{id}", tag = "nodes", params(("id" = String, Path, description = "id or name")),
     responses((status = 200, body = NodeDetail), (status = 404, body = Problem))
 )]

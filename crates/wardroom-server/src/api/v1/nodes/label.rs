@@ -15,6 +15,7 @@ use wardroom_wire::{
 
 /// Change a node's labels. `If-Match` names the version that was read.
 #[utoipa::path(
+    operation_id = "nodes_label",
     patch, path = "/api/v1/nodes/{id}", tag = "nodes", request_body = NodePatch,
     params(("id" = String, Path), ("If-Match" = String, Header)),
     responses((status = 200, body = NodeView), (status = 412, body = Problem), (status = 428, body = Problem))

@@ -8,6 +8,7 @@ use wardroom_wire::api::{List, NodeView};
 
 /// Nodes by name. Those that the caller may not read are left out.
 #[utoipa::path(
+    operation_id = "nodes_list",
     get, path = "/api/v1/nodes", tag = "nodes", params(PageQuery),
     responses((status = 200, body = List<NodeView>))
 )]

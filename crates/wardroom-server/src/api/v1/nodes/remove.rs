@@ -7,6 +7,7 @@ use wardroom_wire::error::Problem;
 
 /// Forget a node for good; its link closes at once and its runs end.
 #[utoipa::path(
+    operation_id = "nodes_remove",
     delete, path = "/api/v1/nodes/{id}", tag = "nodes", params(("id" = String, Path)),
     responses((status = 204), (status = 404, body = Problem))
 )]

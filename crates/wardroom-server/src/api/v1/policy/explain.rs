@@ -10,6 +10,7 @@ use wardroom_wire::{
 
 /// Which policies allow or deny something, for the caller's role or another one.
 #[utoipa::path(
+    operation_id = "policy_explain",
     post, path = "/api/v1/policy/explain", tag = "policy", request_body = ExplainRequest,
     responses((status = 200, body = Explanation), (status = 422, body = Problem))
 )]

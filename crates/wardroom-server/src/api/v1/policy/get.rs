@@ -7,6 +7,7 @@ use wardroom_wire::{api::PolicyView, error::Problem};
 
 /// The policy in force, as Cedar text.
 #[utoipa::path(
+    operation_id = "policy_get",
     get, path = "/api/v1/policy", tag = "policy",
     responses((status = 200, body = PolicyView), (status = 403, body = Problem))
 )]

@@ -7,6 +7,7 @@ use wardroom_wire::{api::RunView, error::Problem};
 
 /// Stop a run. A queued one ends at once, a running one when its node has stopped it.
 #[utoipa::path(
+    operation_id = "runs_cancel",
     post, path = "/api/v1/runs/{id}/cancel", tag = "runs", params(("id" = String, Path)),
     responses((status = 200, body = RunView), (status = 404, body = Problem), (status = 409, body = Problem))
 )]

@@ -7,6 +7,7 @@ use wardroom_wire::{api::RunView, error::Problem};
 
 /// A run.
 #[utoipa::path(
+    operation_id = "runs_get",
     get, path = "/api/v1/runs/{id}", tag = "runs", params(("id" = String, Path)),
     responses((status = 200, body = RunView), (status = 404, body = Problem))
 )]

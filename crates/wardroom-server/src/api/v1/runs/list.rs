@@ -32,6 +32,7 @@ pub(crate) struct RunQuery {
 
 /// Runs, newest first. Others' runs are left out where reading them is not allowed.
 #[utoipa::path(
+    operation_id = "runs_list",
     get, path = "/api/v1/runs", tag = "runs", params(RunQuery),
     responses((status = 200, body = List<RunView>))
 )]

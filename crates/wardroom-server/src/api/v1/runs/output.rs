@@ -26,6 +26,7 @@ pub(crate) struct OutputQuery {
 
 /// What a run printed, in order, as far as it is there.
 #[utoipa::path(
+    operation_id = "runs_output",
     get, path = "/api/v1/runs/{id}/output", tag = "runs", params(("id" = String, Path), OutputQuery),
     responses((status = 200, body = OutputPage), (status = 404, body = Problem))
 )]
@@ -48,11 +49,13 @@ pub(crate) async fn load(
     let from = after.as_deref().map_or(Ok((0, 0)), position)?;
     let found = ctx.app.engine.store().list_output(run.id, from, PAGE_BYTES_MAX).await?;
     let next = found.last().map_or(from, |chunk| (chunk.fence, chunk.seq + 1));
-    // The run was read before its output: when it was over then, an empty answer is the end.
-    let complete = run.state.is_terminal() && found.is_empty();
+    // The run was read before its output: when it was over then, nothing comes behind what is there now.
+    let complete = run.state.is_terminal()
+        && ctx.app.engine.store().list_output(run.id, next, 0).await?.is_empty();
     let chunks = found
         .into_iter()
         .map(|chunk| OutputView {
+            run: run.id.to_string(),
             attempt: chunk.fence,
             seq: chunk.seq,
             stream: if chunk.stderr { Stream::Stderr } else { Stream::Stdout },

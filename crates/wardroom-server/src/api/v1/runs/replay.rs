@@ -14,6 +14,7 @@ use wardroom_wire::{api::RunView, error::Problem};
 /// Submit a run that ended without success anew, with the same values. The caller must be allowed to
 /// run the command there now.
 #[utoipa::path(
+    operation_id = "runs_replay",
     post, path = "/api/v1/runs/{id}/replay", tag = "runs", params(("id" = String, Path)),
     responses((status = 202, body = RunView), (status = 404, body = Problem), (status = 409, body = Problem))
 )]

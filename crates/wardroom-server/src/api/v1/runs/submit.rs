@@ -2,7 +2,7 @@
 
 use super::super::super::input::Json;
 use crate::{context::Ctx, error::ApiError, view};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -30,6 +30,7 @@ const KEY: &str = "idempotency-key";
 
 /// Run a command on a node, on one of the nodes that a selector matches, or on all of them.
 #[utoipa::path(
+    operation_id = "runs_submit",
     post, path = "/api/v1/runs", tag = "runs", request_body = RunSubmit,
     params(("Idempotency-Key" = Option<String>, Header, description = "makes a repeated request answer with the first one's run")),
     responses(
@@ -41,7 +42,7 @@ pub(crate) async fn handler(
     ctx: Ctx,
     headers: HeaderMap,
     Json(body): Json<RunSubmit>,
-) -> Result<(StatusCode, axum::Json<RunView>), ApiError> {
+) -> Result<(StatusCode, [(HeaderName, String); 1], axum::Json<RunView>), ApiError> {
     let key = match headers.get(KEY) {
         Some(value) => Some(
             value
@@ -51,7 +52,9 @@ pub(crate) async fn handler(
         ),
         None => None,
     };
-    Ok((StatusCode::ACCEPTED, axum::Json(act(&ctx, body, key).await?)))
+    let run = act(&ctx, body, key).await?;
+    let location = [(header::LOCATION, format!("/api/v1/runs/{}", run.id))];
+    Ok((StatusCode::ACCEPTED, location, axum::Json(run)))
 }
 
 /// Submits a run.

@@ -12,6 +12,7 @@ use wardroom_wire::{
 
 /// Make an API token for oneself; its secret is shown this once.
 #[utoipa::path(
+    operation_id = "tokens_create",
     post, path = "/api/v1/tokens", tag = "account", request_body = TokenCreate,
     responses((status = 201, body = NewToken), (status = 422, body = Problem))
 )]

@@ -8,6 +8,7 @@ use wardroom_wire::api::{List, TokenView};
 
 /// The caller's API tokens, newest first.
 #[utoipa::path(
+    operation_id = "tokens_list",
     get, path = "/api/v1/tokens", tag = "account", params(PageQuery),
     responses((status = 200, body = List<TokenView>))
 )]

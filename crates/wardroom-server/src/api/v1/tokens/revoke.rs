@@ -14,6 +14,7 @@ use wardroom_wire::error::Problem;
 
 /// Revoke one of one's own API tokens.
 #[utoipa::path(
+    operation_id = "tokens_revoke",
     delete, path = "/api/v1/tokens/{id}", tag = "account", params(("id" = String, Path)),
     responses((status = 204), (status = 404, body = Problem))
 )]
