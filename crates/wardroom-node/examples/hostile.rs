@@ -59,6 +59,7 @@ fn main() {
             tell(File::open(&what).and_then(|file| file.set_modified(std::time::SystemTime::now())))
         }
         "stray" => tell(stray(&what)),
+        "confine" => tell::<()>(Err(confine(&what, args))),
         "close" => {
             let _ = fs::create_dir_all("deep/closed");
             let none = std::os::unix::fs::PermissionsExt::from_mode(0o000);
@@ -147,6 +148,20 @@ fn calls() {
     call("x32", libc::SYS_getpid | 0x4000_0000, [0; 4]);
     call("packet", libc::SYS_socket, [libc::AF_PACKET.into(), libc::SOCK_RAW.into(), 0, 0]);
     call("netlink", libc::SYS_socket, [libc::AF_NETLINK.into(), libc::SOCK_RAW.into(), 0, 0]);
+}
+
+/// Executes a program as it would be on a machine that lets nobody make namespaces.
+fn confine(program: &str, args: impl Iterator<Item = String>) -> io::Error {
+    use std::os::unix::process::CommandExt as _;
+    let refused = seccompiler::SeccompAction::Errno(libc::EPERM.unsigned_abs());
+    let rules = std::collections::BTreeMap::from([(libc::SYS_unshare, vec![])]);
+    let arch = std::env::consts::ARCH.try_into().expect("a known architecture");
+    let filter =
+        seccompiler::SeccompFilter::new(rules, seccompiler::SeccompAction::Allow, refused, arch);
+    let program_of: seccompiler::BpfProgram =
+        filter.expect("a filter").try_into().expect("a program");
+    seccompiler::apply_filter(&program_of).expect("it is applied");
+    std::process::Command::new(program).args(args).exec()
 }
 
 /// Sends to a service without ever asking for a socket that could connect.

@@ -86,8 +86,14 @@ impl Daemon {
         let Opened { journal, open, forgotten } = Journal::open(&options.data, &now())?;
         let spool = spool_folder(&options.data, &open)?;
         let scratch = Scratch::open(&options.data, &identity.enrolment.node)?;
-        let runner =
-            Runner { journal, scratch, spool, run_as: options.run_as, alerts: Mutex::default() };
+        let runner = Runner {
+            journal,
+            scratch,
+            spool,
+            run_as: options.run_as,
+            alerts: Mutex::default(),
+            refusals: Mutex::default(),
+        };
         let enforced = probe(&runner).await;
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let most = options

@@ -23,7 +23,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use wardroom_core::command::{ParameterValue, Parameters, check_parameters};
 use wardroom_wire::link::{CHUNK_BYTES_MAX, EndShape, ResultShape};
 
@@ -31,6 +31,11 @@ use wardroom_wire::link::{CHUNK_BYTES_MAX, EndShape, ResultShape};
 const CHUNKS_WAITING_MAX: usize = 4;
 /// The longest wait before an end that the disk did not take is written again.
 const RETRY_MAX: Duration = Duration::from_secs(10);
+/// Refusals that are written into the journal within [`REFUSALS_WINDOW`].
+const REFUSALS_MAX: u32 = 120;
+const REFUSALS_WINDOW: Duration = Duration::from_secs(60);
+/// The alert about refusals.
+const REFUSALS: &str = "refusals";
 /// The alert about the journal.
 const JOURNAL: &str = "journal";
 
@@ -94,6 +99,15 @@ pub struct Runner {
     pub run_as: RunAs,
     /// What is wrong, for people, by what it is about.
     pub alerts: Mutex<BTreeMap<&'static str, String>>,
+    /// The refusals of the last minute.
+    pub refusals: Mutex<Refusals>,
+}
+
+/// Refusals within a window.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    since: Option<Instant>,
+    count: u32,
 }
 
 impl Runner {
@@ -143,8 +157,12 @@ impl Runner {
         Ok(Judged { command: command.clone(), values })
     }
 
-    /// Writes a refusal into the journal.
+    /// Writes a refusal into the journal, unless there were too many lately: whoever makes this node refuse
+    /// must not push out with it what it ran.
     pub async fn record_refusal(&self, offer: &Offer, refusal: &Refusal) {
+        if !self.may_record_refusal() {
+            return;
+        }
         let event = Event::Refused {
             run: offer.run.clone(),
             fence: offer.fence,
@@ -154,6 +172,23 @@ impl Runner {
         if let Err(error) = self.write(event, vec![]).await {
             tracing::error!(%error, run = offer.run, "a refusal could not be written into the journal");
         }
+    }
+
+    fn may_record_refusal(&self) -> bool {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner);
+        if refusals.since.is_none_or(|since| since.elapsed() >= REFUSALS_WINDOW) {
+            *refusals = Refusals { since: Some(Instant::now()), count: 0 };
+            alerts.remove(REFUSALS);
+        }
+        refusals.count += 1;
+        if refusals.count > REFUSALS_MAX {
+            let over = refusals.count - REFUSALS_MAX;
+            let text =
+                format!("{over} refusals within a minute are not in the node's log: too many came");
+            alerts.insert(REFUSALS, text);
+        }
+        refusals.count <= REFUSALS_MAX
     }
 
     /// Takes the run into the journal: from here on it counts as begun.

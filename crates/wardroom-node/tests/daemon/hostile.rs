@@ -55,6 +55,15 @@ impl Prison {
         Self { machine, conn, runs: 0, _fake: fake }
     }
 
+    /// The daemon on a machine that lets nobody make namespaces.
+    async fn without_namespaces() -> Self {
+        let fake = Fake::start().await;
+        let mut machine = Self::furnished(&fake).await;
+        machine.start_without_namespaces(&hostile());
+        let conn = fake.link().await;
+        Self { machine, conn, runs: 0, _fake: fake }
+    }
+
     async fn furnished(fake: &Fake) -> Machine {
         let machine = Machine::joined(fake).await;
         let program = machine.path("hostile");
@@ -322,7 +331,18 @@ async fn each_limit_holds() {
 
 #[tokio::test]
 async fn nothing_outlives_its_run() {
-    let mut prison = Prison::new().await;
+    outlive(Prison::new().await).await;
+}
+
+#[tokio::test]
+async fn nothing_outlives_its_run_where_there_are_no_namespaces_either() {
+    let mut prison = Prison::without_namespaces().await;
+    let demanding = prison.attack("demanding", "read", "/etc/passwd").await;
+    assert!(demanding.finished.is_none(), "it demands a process namespace: {demanding:?}");
+    outlive(prison).await;
+}
+
+async fn outlive(mut prison: Prison) {
     let program = prison.path("hostile");
     // At its own end.
     assert_eq!(prison.said("hostile", "flee", "").await, "fled\n");

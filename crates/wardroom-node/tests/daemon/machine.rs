@@ -191,6 +191,20 @@ output_kib = 16384
         self.child = Some(child.unwrap());
     }
 
+    /// Starts the daemon where nobody may make namespaces.
+    pub fn start_without_namespaces(&mut self, hostile: &Path) {
+        let errors = fs::File::create(self.path("stderr")).unwrap();
+        let mut command = command(hostile);
+        let child = command
+            .arg("confine")
+            .arg(env!("CARGO_BIN_EXE_wardroom-node"))
+            .args(["run", "--data", &self.data()])
+            .stdout(Stdio::null())
+            .stderr(errors)
+            .spawn();
+        self.child = Some(child.unwrap());
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()
     }
@@ -259,8 +273,12 @@ pub fn sleeper() -> Child {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the tests start the daemon that they test")]
-fn binary() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wardroom-node"));
+fn command(program: impl AsRef<Path>) -> Command {
+    let mut command = Command::new(program.as_ref());
     command.stdin(Stdio::null()).env_clear();
     command
+}
+
+fn binary() -> Command {
+    command(env!("CARGO_BIN_EXE_wardroom-node"))
 }

@@ -146,3 +146,25 @@ async fn a_discarded_run_is_killed_and_forgotten() {
     drop(conn);
     assert!(fake.link().await.holding.is_empty());
 }
+
+#[tokio::test]
+async fn a_flood_of_refusals_does_not_push_the_log_out() {
+    let fake = Fake::start().await;
+    let mut machine = Machine::joined(&fake).await;
+    machine.start(&[]);
+    let mut conn = fake.link().await;
+    for number in 0..200 {
+        conn.offer(&run(number), 1, "unknown", json!({})).await;
+        conn.until(|frame| matches!(frame, NodeFrame::Refused { .. }).then_some(())).await;
+    }
+    let log = machine.tool(&["log", "export", "--data", &machine.data()]).await;
+    let log = String::from_utf8(log.stdout).unwrap();
+    assert_eq!(log.matches("\"event\":\"refused\"").count(), 120);
+    let alerts = conn
+        .until(|frame| match frame {
+            NodeFrame::Heartbeat { report, .. } if !report.alerts.is_empty() => Some(report.alerts),
+            _ => None,
+        })
+        .await;
+    assert!(alerts.iter().any(|alert| alert.contains("refusals")), "{alerts:?}");
+}

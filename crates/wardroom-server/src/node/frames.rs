@@ -1,7 +1,7 @@
 //! Frames of the node link as the engine's values, and back.
 
 use crate::view::twin;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use data_encoding::BASE64;
 use std::collections::BTreeMap;
 use wardroom_core::{
     RunId, Timestamp,
@@ -36,7 +36,7 @@ pub(super) fn report(frame: NodeFrame) -> Result<Option<Report>, Nonsense> {
         }
         NodeFrame::Started { run, fence, at } => (run, fence, What::Started(time(&at)?)),
         NodeFrame::Output { run, fence, seq, stream, data } => {
-            let bytes = STANDARD.decode(data).map_err(|_| "output is not base64")?;
+            let bytes = BASE64.decode(data.as_bytes()).map_err(|_| "output is not base64")?;
             if bytes.is_empty() {
                 return Err("a piece of output is empty");
             }

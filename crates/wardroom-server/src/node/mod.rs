@@ -7,13 +7,13 @@ pub(crate) mod link;
 pub(crate) mod token;
 
 use crate::error::ApiError;
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use data_encoding::BASE64URL_NOPAD;
 use wardroom_engine::EngineError;
 
 /// Bytes of exactly this length from base64url.
 fn bytes<const N: usize>(text: &str) -> Result<[u8; N], ApiError> {
-    URL_SAFE_NO_PAD
-        .decode(text)
+    BASE64URL_NOPAD
+        .decode(text.as_bytes())
         .ok()
         .and_then(|bytes| bytes.try_into().ok())
         .ok_or_else(|| refused("a field is not base64url of the right length"))

@@ -2,7 +2,7 @@
 //! what is not text is written as `\x1f`, and characters that reorder a line are written as `\u{202e}`.
 //! `assets/output.js` does the same to what comes later.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use data_encoding::BASE64;
 use wardroom_wire::{api::OutputPage, link::Stream};
 
 /// Lines that a page holds; earlier ones are left out.
@@ -32,7 +32,7 @@ pub(crate) fn lines(page: &OutputPage) -> (Vec<Line>, usize) {
         attempt = Some(chunk.attempt);
         let [out, err] = &mut streams;
         let stream = if chunk.stream == Stream::Stdout { out } else { err };
-        stream.feed(&STANDARD.decode(&chunk.data).unwrap_or_default(), &mut lines);
+        stream.feed(&BASE64.decode(chunk.data.as_bytes()).unwrap_or_default(), &mut lines);
     }
     streams.iter_mut().for_each(|stream| stream.end(&mut lines));
     let left_out = lines.len().saturating_sub(LINES_MAX);
@@ -172,7 +172,7 @@ mod tests {
                 attempt: *attempt,
                 seq: 0,
                 stream: *stream,
-                data: STANDARD.encode(bytes),
+                data: BASE64.encode(bytes),
             })
             .collect();
         let page = OutputPage { chunks, next: String::new(), complete: false };

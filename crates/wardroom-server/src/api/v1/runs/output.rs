@@ -3,7 +3,7 @@
 use super::super::super::input::QueryOf;
 use crate::{context::Ctx, error::ApiError};
 use axum::{Json, extract::Path};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use data_encoding::BASE64;
 use serde::Deserialize;
 use wardroom_core::{Action, action::Resource};
 use wardroom_wire::{
@@ -59,7 +59,7 @@ pub(crate) async fn load(
             attempt: chunk.fence,
             seq: chunk.seq,
             stream: if chunk.stderr { Stream::Stderr } else { Stream::Stdout },
-            data: STANDARD.encode(&chunk.bytes),
+            data: BASE64.encode(&chunk.bytes),
         })
         .collect();
     Ok(OutputPage { chunks, next: format!("{}.{}", next.0, next.1), complete })
