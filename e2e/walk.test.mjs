@@ -453,7 +453,7 @@ test('every page works without scripts', { timeout: TEST_MS_MAX }, () =>
       await page.locator('.l.out', { hasText: 'without scripts' }).waitFor();
       await page.goto('/join-tokens?new=1');
       await page.getByRole('button', { name: 'Create token' }).click();
-      assert.match(await page.locator('#join-command').textContent(), /^wardroom-node join/);
+      assert.match(await page.locator('#join-command').textContent(), / \| wardroom-node join /);
       await page.goto('/account');
       await page.getByRole('button', { name: 'Sign out here' }).click();
       await page.waitForURL((url) => url.pathname === '/sign-in');

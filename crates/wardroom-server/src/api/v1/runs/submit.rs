@@ -11,7 +11,7 @@ use wardroom_core::{
     Action,
     action::Resource,
     audit::AuditDraft,
-    command::{ParameterValue, Parameters},
+    command::Parameters,
     node::{Node, Selector},
     page::{PAGE_ITEMS_MAX, PageRequest},
     run::{PRIORITY_DEFAULT, RetryPolicy},
@@ -157,16 +157,9 @@ pub(super) async fn by_labels(
 fn values(given: BTreeMap<String, serde_json::Value>) -> Result<Parameters, ApiError> {
     given
         .into_iter()
-        .map(|(name, value)| match value {
-            serde_json::Value::Bool(flag) => Ok((name, ParameterValue::Flag(flag))),
-            serde_json::Value::String(text) => Ok((name, ParameterValue::Text(text))),
-            serde_json::Value::Number(number) => match number.as_i64() {
-                Some(number) => Ok((name, ParameterValue::Integer(number))),
-                None => {
-                    Err(ApiError::field(&format!("parameters.{name}"), "must be a whole number"))
-                }
-            },
-            _ => Err(ApiError::field(
+        .map(|(name, value)| match serde_json::from_value(value) {
+            Ok(value) => Ok((name, value)),
+            Err(_) => Err(ApiError::field(
                 &format!("parameters.{name}"),
                 "must be a text, a whole number or a boolean",
             )),
