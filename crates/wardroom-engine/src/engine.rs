@@ -137,7 +137,8 @@ const SEAL_PARAMETERS: &str = "run.parameters";
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Values {
-    /// Random, hexadecimal: what digests of the values are mixed with.
+    /// Random, hexadecimal: what digests of the values are mixed with. Empty where a run is older than it.
+    #[serde(default)]
     pub salt: String,
     /// Those that whoever may read the run may see.
     pub shown: Parameters,

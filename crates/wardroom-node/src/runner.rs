@@ -34,8 +34,6 @@ const RETRY_MAX: Duration = Duration::from_secs(10);
 /// Refusals that are written into the journal within [`REFUSALS_WINDOW`].
 const REFUSALS_MAX: u32 = 120;
 const REFUSALS_WINDOW: Duration = Duration::from_secs(60);
-/// The alert about refusals.
-const REFUSALS: &str = "refusals";
 /// The alert about the journal.
 const JOURNAL: &str = "journal";
 
@@ -110,6 +108,27 @@ pub struct Refusals {
     count: u32,
 }
 
+impl Refusals {
+    /// How many there were in this window, with one more.
+    fn count(&mut self) -> u32 {
+        if !self.lasts() {
+            *self = Self { since: Some(Instant::now()), count: 0 };
+        }
+        self.count = self.count.saturating_add(1);
+        self.count
+    }
+
+    fn lasts(&self) -> bool {
+        self.since.is_some_and(|since| since.elapsed() < REFUSALS_WINDOW)
+    }
+
+    /// What people should know of it.
+    fn alert(&self) -> Option<String> {
+        let over = self.count.checked_sub(REFUSALS_MAX).filter(|over| *over > 0 && self.lasts())?;
+        Some(format!("{over} refusals within a minute are not in the node's log: too many came"))
+    }
+}
+
 impl Runner {
     /// Whether this node can and may run it: by its own list and what the kernel enforces.
     pub fn judge(
@@ -160,7 +179,14 @@ impl Runner {
     /// Writes a refusal into the journal, unless there were too many lately: whoever makes this node refuse
     /// must not push out with it what it ran.
     pub async fn record_refusal(&self, offer: &Offer, refusal: &Refusal) {
-        if !self.may_record_refusal() {
+        let count = self.refusals.lock().unwrap_or_else(PoisonError::into_inner).count();
+        if count > REFUSALS_MAX {
+            // Once: who compares the logs must know that some are missing.
+            if count == REFUSALS_MAX + 1
+                && let Err(error) = self.write(Event::PassedOver, vec![]).await
+            {
+                tracing::error!(%error, "the journal does not tell that refusals were passed over");
+            }
             return;
         }
         let event = Event::Refused {
@@ -172,23 +198,6 @@ impl Runner {
         if let Err(error) = self.write(event, vec![]).await {
             tracing::error!(%error, run = offer.run, "a refusal could not be written into the journal");
         }
-    }
-
-    fn may_record_refusal(&self) -> bool {
-        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner);
-        if refusals.since.is_none_or(|since| since.elapsed() >= REFUSALS_WINDOW) {
-            *refusals = Refusals { since: Some(Instant::now()), count: 0 };
-            alerts.remove(REFUSALS);
-        }
-        refusals.count += 1;
-        if refusals.count > REFUSALS_MAX {
-            let over = refusals.count - REFUSALS_MAX;
-            let text =
-                format!("{over} refusals within a minute are not in the node's log: too many came");
-            alerts.insert(REFUSALS, text);
-        }
-        refusals.count <= REFUSALS_MAX
     }
 
     /// Takes the run into the journal: from here on it counts as begun.
@@ -226,7 +235,9 @@ impl Runner {
 
     /// What is wrong, for people.
     pub fn alerts(&self) -> Vec<String> {
-        self.alerts.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner).alert();
+        let alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner);
+        alerts.values().cloned().chain(refusals).collect()
     }
 
     /// Runs an accepted command to its end and writes that into the journal.

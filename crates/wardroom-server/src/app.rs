@@ -17,6 +17,9 @@ use wardroom_trust::{
 };
 use wardroom_wire::api::AuditVerification;
 
+/// The most requests that change something at the same time.
+const CHANGES_MAX: usize = 4096;
+
 /// Bounds of the doors.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -98,6 +101,8 @@ pub struct App {
     pub(crate) metrics: Metrics,
     pub(crate) refusals: RefusalLog,
     pub(crate) streams: Arc<Semaphore>,
+    /// Requests that change something, at the same time: each is a task of its own.
+    pub(crate) changes: Arc<Semaphore>,
     /// One catalogue is checked at a time.
     pub(crate) catalogues: Arc<Semaphore>,
     /// One verification of the audit log at a time.
@@ -126,6 +131,7 @@ impl App {
             metrics: Metrics::new(),
             refusals: RefusalLog::default(),
             streams: Arc::new(Semaphore::new(limits.streams_max)),
+            changes: Arc::new(Semaphore::new(CHANGES_MAX)),
             catalogues: Arc::new(Semaphore::new(1)),
             verifying: Arc::new(Semaphore::new(1)),
             verification: Mutex::default(),

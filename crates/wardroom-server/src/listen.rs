@@ -136,15 +136,15 @@ struct DoorState {
 }
 
 /// A connection's place within the bounds; given back when it is dropped.
-struct Place {
+struct Admitted {
     _all: OwnedSemaphorePermit,
     _of_address: places::Place,
 }
 
 impl DoorState {
-    fn place(&self, address: IpAddr) -> Option<Place> {
+    fn place(&self, address: IpAddr) -> Option<Admitted> {
         let all = Arc::clone(&self.all).try_acquire_owned().ok()?;
-        Some(Place { _all: all, _of_address: self.by_address.take(address)? })
+        Some(Admitted { _all: all, _of_address: self.by_address.take(address)? })
     }
 
     fn take(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, graceful: &GracefulShutdown) {
@@ -208,4 +208,4 @@ impl DoorState {
 
 /// Keeps a connection's place while it lives.
 #[derive(Clone)]
-pub(crate) struct KeptPlace(#[expect(dead_code, reason = "held for its drop")] Arc<Place>);
+pub(crate) struct KeptPlace(#[expect(dead_code, reason = "held for its drop")] Arc<Admitted>);

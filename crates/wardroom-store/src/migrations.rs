@@ -50,8 +50,64 @@ fn migrator(listed: Listed) -> Migrator {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
+
+    /// What the first schema may hold: a repetition on every node with its part, and a second repetition.
+    const OLD_RUNS: [(u8, Option<u8>, Option<u8>, &str); 5] = [
+        (1, None, None, "node"),
+        (2, None, Some(1), "all_of"),
+        (3, Some(2), Some(1), "node"),
+        (4, None, Some(1), "node"),
+        (5, None, None, "one_of"),
+    ];
+
+    fn id(number: Option<u8>) -> Option<uuid::Uuid> {
+        number.map(|number| uuid::Uuid::from_u128(number.into()))
+    }
+
+    const INSERT: &str = "INSERT INTO runs (id, version, submitted_by, command, command_digest, parameters_sealed, \
+        parameters_digest, target, target_kind, parent, replay_of, state, fence, attempt, attempts_max, backoff_ms, \
+        priority, idempotent, request_digest, queued_at, dead_letter) \
+        VALUES ($1, 1, $1, 'c', '', $2, '', '{}', $3, $4, $5, 'queued', 0, 0, 1, 0, 4, $6, '', 0, $6)";
+
+    macro_rules! keeps_old_runs {
+        ($connection:expr, $listed:expr) => {{
+            let connection = $connection;
+            migrator(&$listed[..1]).run(&mut *connection).await.unwrap();
+            for (number, parent, replay_of, kind) in OLD_RUNS {
+                let insert = sqlx::query(INSERT).bind(id(Some(number))).bind(vec![1_u8]).bind(kind);
+                let insert = insert.bind(id(parent)).bind(id(replay_of)).bind(false);
+                insert.execute(&mut *connection).await.unwrap();
+            }
+            migrator($listed).run(&mut *connection).await.unwrap();
+            let kept: Vec<uuid::Uuid> =
+                sqlx::query_scalar("SELECT id FROM runs WHERE replay_of IS NOT NULL")
+                    .fetch_all(&mut *connection)
+                    .await
+                    .unwrap();
+            assert_eq!(kept, [id(Some(2)).unwrap()], "the first repetition is the one");
+            let all: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM runs")
+                .fetch_one(connection)
+                .await
+                .unwrap();
+            assert_eq!(all, 5);
+        }};
+    }
+
+    #[tokio::test]
+    async fn runs_of_the_first_schema_are_kept() {
+        use sqlx::Connection as _;
+        let mut connection = sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        keeps_old_runs!(&mut connection, SQLITE);
+        let test = crate::testing::postgres().await;
+        let url = &test.options.url;
+        let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
+        for sql in ["DROP SCHEMA public CASCADE", "CREATE SCHEMA public"] {
+            sqlx::query(sql).execute(&mut connection).await.unwrap();
+        }
+        keeps_old_runs!(&mut connection, POSTGRES);
+    }
 
     #[test]
     fn every_file_is_listed_under_its_number_and_the_last_is_the_schema() {

@@ -113,6 +113,9 @@ pub struct RunFilter {
     pub top_level: bool,
 }
 
+/// Output chunks that one answer has at most.
+pub const OUTPUT_CHUNKS_MAX: usize = 256;
+
 /// How much output there is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Extent {
@@ -177,8 +180,8 @@ pub trait Runs: Send + Sync {
     async fn count_runs_by_hour(&self, since: Timestamp) -> StoreResult<Vec<HourCount>>;
     /// How many runs are in each state; terminal ones only since `since`.
     async fn count_runs_by_state(&self, since: Timestamp) -> StoreResult<Vec<(RunState, u64)>>;
-    /// Output of a run from position `(fence, seq)` on, in order, at most `bytes_max` (but at least
-    /// one chunk when there is one).
+    /// Output of a run from position `(fence, seq)` on, in order, at most [`OUTPUT_CHUNKS_MAX`] chunks and
+    /// `bytes_max` (but at least one chunk when there is one).
     async fn list_output(
         &self,
         run: RunId,

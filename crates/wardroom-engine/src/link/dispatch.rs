@@ -12,6 +12,8 @@ use wardroom_core::{
     store::StoreError,
 };
 
+/// Queued runs that are read beyond the free slots.
+const SPARE: u32 = 16;
 /// How often in a row every run that was looked at may have gone to somebody else.
 const IN_VAIN_MAX: u32 = 3;
 
@@ -19,8 +21,8 @@ impl Link {
     /// Something may wait for this node. Cheap to call; one dispatch runs at a time and a call during
     /// it makes it look once more.
     pub(crate) fn wake(self: &Arc<Self>) {
-        self.backlog.store(true, Ordering::Release);
-        if !self.is_ready() || self.dispatching.swap(true, Ordering::AcqRel) {
+        self.backlog.store(true, Ordering::SeqCst);
+        if !self.is_ready() || self.dispatching.swap(true, Ordering::SeqCst) {
             return;
         }
         let link = Arc::clone(self);
@@ -28,22 +30,23 @@ impl Link {
             if let Err(error) = link.dispatch().await {
                 // What waits is in the database; the next sweep or hint tries again.
                 tracing::warn!(node = %link.node(), %error, "queued runs could not be given out");
-                link.dispatching.store(false, Ordering::Release);
+                link.dispatching.store(false, Ordering::SeqCst);
             }
         });
     }
 
     async fn dispatch(self: &Arc<Self>) -> Result<(), EngineError> {
         loop {
-            self.backlog.store(false, Ordering::Release);
+            self.backlog.store(false, Ordering::SeqCst);
             if self.fill().await? {
                 // The next end of a run wakes this again.
-                self.backlog.store(true, Ordering::Release);
+                self.backlog.store(true, Ordering::SeqCst);
             }
-            self.dispatching.store(false, Ordering::Release);
-            // A wake or a freed slot between the last look and here found this at work.
-            let again = self.backlog.load(Ordering::Acquire) && self.slots.any_free();
-            if !again || !self.is_ready() || self.dispatching.swap(true, Ordering::AcqRel) {
+            self.dispatching.store(false, Ordering::SeqCst);
+            // A wake or a freed slot between the last look and here found this at work. All in one order
+            // (SeqCst): either this sees the other's backlog, or the other sees that this is over.
+            let again = self.backlog.load(Ordering::SeqCst) && self.slots.any_free();
+            if !again || !self.is_ready() || self.dispatching.swap(true, Ordering::SeqCst) {
                 return Ok(());
             }
         }
@@ -76,28 +79,27 @@ impl Link {
             Some(found) if !found.disabled && self.is_ready() => {}
             _ => return Ok((0, 0)),
         }
-        let queued = engine.store.list_queued(node, engine.now(), free).await?;
+        // Some more than there is room for, in the place of those that turn out not to be givable.
+        let mut queued = engine.store.list_queued(node, engine.now(), free + SPARE).await?;
         let found = u32::try_from(queued.len()).unwrap_or(u32::MAX);
-        let leases = queued.into_iter().map(|run| self.lease(run, node));
         let mut given = 0;
-        for (id, outcome) in join_all(leases).await {
-            match outcome {
-                Ok(leased) => given += u32::from(leased),
-                // One that can't be given out must not keep the others back.
-                Err(error) => {
-                    tracing::warn!(%node, run = %id, %error, "a queued run could not be given out");
-                }
-            }
+        while given < free && !queued.is_empty() {
+            let rest = queued.split_off(queued.len().min((free - given) as usize));
+            let leases = queued.into_iter().map(|run| self.lease(run, node));
+            given += join_all(leases).await.into_iter().map(u32::from).sum::<u32>();
+            queued = rest;
         }
         Ok((given, found))
     }
 
-    async fn lease(
-        self: &Arc<Self>,
-        run: Run,
-        node: NodeId,
-    ) -> (wardroom_core::RunId, Result<bool, EngineError>) {
-        (run.id, self.try_lease(run, node).await)
+    /// Leases one run and offers it; `false` when that did not come about. One that can't be given out must
+    /// not keep the others back.
+    async fn lease(self: &Arc<Self>, run: Run, node: NodeId) -> bool {
+        let id = run.id;
+        self.try_lease(run, node).await.unwrap_or_else(|error| {
+            tracing::warn!(%node, run = %id, %error, "a queued run could not be given out");
+            false
+        })
     }
 
     /// Leases one run; `false` when somebody else was quicker.

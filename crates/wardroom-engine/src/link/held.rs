@@ -1,5 +1,6 @@
 //! What a node holds, as this side last wrote it.
 
+use super::Held;
 use std::collections::{HashMap, HashSet};
 use wardroom_core::{RunId, run::Run, store::Extent};
 
@@ -55,6 +56,12 @@ impl HeldRuns {
         {
             found.run = run;
         }
+    }
+
+    /// The held runs that are not among `named`.
+    pub(crate) fn others(&self, named: &HashSet<RunId>) -> Vec<Held> {
+        let others = self.runs.values().filter(|held| !named.contains(&held.run.id));
+        others.map(|held| Held { run: held.run.id, fence: held.run.fence }).collect()
     }
 
     pub(crate) fn remove(&mut self, id: RunId) -> bool {

@@ -35,8 +35,9 @@ pub struct Link {
     origin: Origin,
     out: mpsc::Sender<Box<ToNode>>,
     pub(super) slots: Slots,
-    /// What the node holds has been agreed on; before that, nothing is given to it.
-    ready: AtomicBool,
+    /// Goes off when what the node holds has been agreed on; before that, nothing is given to it and
+    /// nothing of what it says is recorded.
+    ready: CancellationToken,
     /// Something may wait for the node.
     pub(super) backlog: AtomicBool,
     pub(super) dispatching: AtomicBool,
@@ -69,7 +70,7 @@ impl Engine {
             origin,
             out,
             slots: Slots::new(runs_max.clamp(1, HELD_MAX)),
-            ready: AtomicBool::new(false),
+            ready: CancellationToken::new(),
             backlog: AtomicBool::new(false),
             dispatching: AtomicBool::new(false),
             held: Mutex::default(),
@@ -102,7 +103,7 @@ impl Engine {
                 tracing::warn!(node = %opened.node, %error, "a link could not be reconciled");
                 return opened.say_goodbye(Goodbye::Store);
             }
-            opened.ready.store(true, Ordering::Release);
+            opened.ready.cancel();
             opened.wake();
         });
         Ok((link, frames))
@@ -209,9 +210,17 @@ impl Link {
         self.closed.is_cancelled()
     }
 
+    /// Waits until what the node holds has been agreed on; `false` when the link closes before.
+    pub(super) async fn agreed(&self) -> bool {
+        tokio::select! {
+            () = self.ready.cancelled() => true,
+            () = self.closed.cancelled() => false,
+        }
+    }
+
     /// Whether runs may be given to the node.
     pub(super) fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Acquire) && !self.is_closed()
+        self.ready.is_cancelled() && !self.is_closed()
     }
 
     /// Sends a frame. Never waits: one slow node must not hold up the others. A node that takes its
@@ -225,7 +234,7 @@ impl Link {
 
     /// Takes one of the node's slots, if it has one and nobody waits for it.
     pub(crate) fn take_slot(&self) -> bool {
-        self.is_ready() && !self.backlog.load(Ordering::Acquire) && self.slots.take()
+        self.is_ready() && !self.backlog.load(Ordering::SeqCst) && self.slots.take()
     }
 
     pub(crate) fn give_slot_back(&self) {
@@ -235,6 +244,14 @@ impl Link {
     /// Sends a leased run to the node.
     pub(crate) fn offer(&self, run: Run, values: &Values) {
         let (id, fence) = (run.id, run.fence);
+        if let Some(other) = self.successor() {
+            // Leased while this link was replaced, perhaps too late for the other to have found it.
+            if lock(&other.held).get(id).is_none() {
+                other.slots.take_more();
+                other.offer(run, values);
+            }
+            return;
+        }
         let frame = ToNode::Offer {
             run: id,
             fence,
@@ -259,6 +276,12 @@ impl Link {
         if lock(&self.held).insert(run) {
             self.send(ToNode::Cancel { run: id, fence });
         }
+    }
+
+    /// The link that has replaced this one.
+    fn successor(&self) -> Option<Arc<Self>> {
+        let other = self.is_closed().then(|| self.engine.links.get(self.node)).flatten()?;
+        (other.id != self.id && !other.is_closed()).then_some(other)
     }
 
     /// Tells the node to stop a run, as soon as it has it.

@@ -35,17 +35,35 @@ impl Link {
                 self.end_here(&run, &event).await?;
             } else {
                 // Not in its journal, so it was never begun: the offer was lost on the way.
-                let values = self.engine.open_parameters(&run)?;
-                self.offer(run, &values);
+                match self.engine.open_parameters(&run) {
+                    Ok(values) => self.offer(run, &values),
+                    // It is not the node's fault, and its lease lapses.
+                    Err(error) => tracing::error!(run = %run.id, %error, "a run can't be offered"),
+                }
             }
         }
         for held in named {
             if lock(&self.held).get(held.run).is_none() {
-                self.refuse_stale(held, "the node came back with a run that it no longer holds")
-                    .await?;
+                self.answer_unheld(held).await?;
             }
         }
         Ok(())
+    }
+
+    /// Answers for a run that the node names and does not hold.
+    async fn answer_unheld(&self, held: Held) -> Result<(), EngineError> {
+        let Held { run: id, fence } = held;
+        let stored = self.engine.store.lookup_run(id).await?;
+        let recorded = stored.is_some_and(|run| {
+            run.state.is_terminal() && run.node == Some(self.node()) && run.fence == fence
+        });
+        if recorded {
+            // It told the end, and its link went before it heard that this is durable.
+            let chunks = self.engine.store.output_extent(id, fence).await?.chunks;
+            self.send(ToNode::Recorded { run: id, fence, chunks, finished: true });
+            return Ok(());
+        }
+        self.refuse_stale(held, "the node came back with a run that it no longer holds").await
     }
 
     /// Tells the node of stops that somebody elsewhere asked for.

@@ -33,6 +33,9 @@ impl Link {
     /// Takes in what the node says. Waits while too much is waiting already, which holds the
     /// connection's reader back.
     pub async fn report(self: &Arc<Self>, report: Report) {
+        if !self.agreed().await {
+            return;
+        }
         let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else { return };
         permit.forget();
         let id = report.run;
@@ -118,7 +121,7 @@ impl Link {
     }
 
     /// The run is no longer the node's to hold here.
-    fn let_go(&self, id: RunId) {
+    pub(super) fn let_go(&self, id: RunId) {
         if lock(&self.held).remove(id) {
             self.give_slot_back();
         }
@@ -289,7 +292,7 @@ impl Link {
                 .await?;
         }
         self.engine.follow(&run, &effects).await?;
-        if over && self.backlog.load(Ordering::Acquire) {
+        if over && self.backlog.load(Ordering::SeqCst) {
             self.wake();
         }
         Ok(())

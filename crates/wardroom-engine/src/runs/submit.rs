@@ -118,9 +118,12 @@ impl Engine {
         if nodes.len() > FANOUT_MAX {
             return Err(EngineError::TooManyNodes { found: nodes.len(), most: FANOUT_MAX });
         }
-        let first = nodes.first().ok_or_else(|| EngineError::NoNode(submission.command.clone()))?;
+        if nodes.is_empty() {
+            return Err(EngineError::NoNode(submission.command.clone()));
+        }
         // On several nodes one name may stand for several definitions; each is checked against its own.
-        check_for(first, submission)?;
+        // All of them before any is given a slot, which an error would not give back.
+        nodes.iter().try_for_each(|node| check_for(node, submission))?;
         let is_secret = |name: &str| {
             let marks = |node: &Node| {
                 let command = node.catalogue.command(&submission.command);
@@ -147,7 +150,6 @@ impl Engine {
                 nodes.iter().filter_map(|node| candidate(&head, node)).all(|c| c.idempotent);
             planned.rows.push(head.clone());
             for node in nodes {
-                check_for(node, submission)?;
                 let mut child = head.clone();
                 child.id = RunId::new(now, &*self.rng);
                 child.parent = Some(head.id);
@@ -159,9 +161,6 @@ impl Engine {
             }
             planned.head = head;
         } else {
-            for node in nodes {
-                check_for(node, submission)?;
-            }
             if let Target::OneOf { .. } = target {
                 planned.candidates =
                     nodes.iter().filter_map(|node| candidate(&head, node)).collect();

@@ -150,3 +150,48 @@ async fn a_key_names_one_request() {
     submission.priority = 9;
     assert!(world.try_submit(submission).await.is_err());
 }
+
+#[tokio::test]
+async fn a_refused_submission_to_all_takes_no_place() {
+    let world = World::new().await;
+    let (good, mut other) = (world.add_node("a").await, world.add_node("b").await);
+    // The same name, and another definition that wants a value.
+    other.catalogue.commands[0].parameters = vec![wardroom_core::command::ParameterSpec {
+        name: "must".into(),
+        description: String::new(),
+        required: true,
+        secret: false,
+        default: None,
+        leading_dash: false,
+        kind: wardroom_core::command::ParameterKind::Port { min: 1, max: 9 },
+    }];
+    let mut played = world.link(good.id, &[]).await;
+    let asked = Asked::Node(Box::new(good.clone()));
+    let first = world.submit("echo", asked.clone()).await;
+    assert_eq!(played.offer().await.run, first.id);
+    for _ in 0..300 {
+        let all = Asked::AllOf(web(), vec![good.clone(), other.clone()]);
+        assert!(world.try_submit(world.submission("echo", all)).await.is_err());
+    }
+    let run = world.submit("echo", asked).await;
+    assert_eq!(run.state, RunState::Leased, "the node has room");
+    assert_eq!(played.offer().await.run, run.id);
+}
+
+#[tokio::test]
+async fn broken_runs_at_the_head_do_not_starve_a_node_with_one_place() {
+    let world = World::new().await;
+    let node = world.add_node("a").await;
+    let sound = world.submit("echo", Asked::Node(Box::new(node.clone()))).await;
+    for number in 1..10_u128 {
+        let mut damaged = sound.clone();
+        damaged.id = wardroom_core::RunId::from_uuid(uuid::Uuid::from_u128(number));
+        damaged.parameters_sealed = vec![1, 2, 3];
+        world.write(Write::AddRun(Box::new(damaged))).await;
+    }
+    let origin = wardroom_core::Origin::INTERNAL;
+    let (_link, mut frames) =
+        world.engine.open_link(node.id, origin, vec![], 1).await.expect("an open link");
+    let frame = timeout(PATIENCE, frames.recv()).await.expect("a frame in time").unwrap();
+    assert!(matches!(*frame, wardroom_engine::link::ToNode::Offer { run, .. } if run == sound.id));
+}

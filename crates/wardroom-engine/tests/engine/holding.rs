@@ -207,3 +207,67 @@ async fn defaults_of_one_node_do_not_come_to_another_and_secrets_stay_secret() {
     // The same values do not have the same digest.
     assert_ne!(again.parameters_digest, world.run(run.id).await.parameters_digest);
 }
+
+#[tokio::test]
+async fn an_end_that_is_told_at_once_waits_until_what_the_node_holds_is_agreed_on() {
+    let world = World::new().await;
+    let node = world.add_node("a").await;
+    let mut played = world.link(node.id, &[]).await;
+    let asked = Asked::Node(Box::new(node.clone()));
+    let mut held = Vec::new();
+    for _ in 0..256 {
+        world.submit("once", asked.clone()).await;
+        held.push(played.offer().await);
+    }
+    // It was away, and tells all its ends right behind its hello.
+    let mut played = world.link(node.id, &held).await;
+    for one in &held {
+        played.finish(*one, 0, End::Exited { code: 0 }).await;
+    }
+    for one in &held {
+        world.until(one.run, |run| run.state == RunState::Succeeded).await;
+    }
+    // None of its places is taken by a run that is over.
+    for _ in 0..256 {
+        world.submit("once", asked.clone()).await;
+    }
+    let mut offers = 0;
+    while offers < 256 {
+        offers += u32::from(matches!(played.next().await, ToNode::Offer { .. }));
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_lease_lapsed_beside_an_open_link_takes_no_place() {
+    let world = World::new().await;
+    let node = world.add_node("a").await;
+    let mut played = world.link(node.id, &[]).await;
+    let asked = Asked::Node(Box::new(node.clone()));
+    for _ in 0..256 {
+        world.submit("once", asked.clone()).await;
+    }
+    let mut last = None;
+    for _ in 0..256 {
+        last = Some(played.offer().await);
+    }
+    let waiting = world.submit("once", asked).await;
+    // The node is there and does not know of any of them.
+    world.clock.advance(run::LEASE * 2);
+    world.until(last.unwrap().run, |run| run.state == RunState::Interrupted).await;
+    assert!(played.is_quiet().await);
+    played.beat(&[]).await;
+    assert_eq!(played.offer().await.run, waiting.id);
+}
+
+#[tokio::test]
+async fn an_end_that_was_recorded_unheard_is_acknowledged_and_no_offence() {
+    let world = World::new().await;
+    let node = world.add_node("a").await;
+    let mut played = world.link(node.id, &[]).await;
+    world.submit("once", Asked::Node(Box::new(node.clone()))).await;
+    let held = played.offer().await;
+    played.finish(held, 0, End::Exited { code: 0 }).await;
+    world.until(held.run, |run| run.state == RunState::Succeeded).await;
+    let mut played = world.link(node.id, &[held]).await;
+    assert!(matches!(played.next().await, ToNode::Recorded { finished: true, .. }));
+}

@@ -15,7 +15,7 @@ pub struct Line {
     /// When, RFC 3339.
     pub at: String,
     /// What: `opened`, `accepted`, `refused`, `started`, `adopted`, `finished`, `recorded`,
-    /// `discarded`, `carried`.
+    /// `discarded`, `carried`, `passed_over`.
     pub event: String,
     /// The run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,6 +129,7 @@ impl Line {
                 cut_bytes: Some(*cut_bytes),
                 ..Self::new("opened")
             },
+            Event::PassedOver => Self::new("passed_over"),
             Event::Accepted { run, fence, asked } => {
                 Self::about("accepted", run, *fence).asked(asked)
             }
@@ -175,6 +176,9 @@ impl Line {
         };
         if self.event == "opened" {
             return Some(Event::Opened { version: self.version?, cut_bytes: self.cut_bytes? });
+        }
+        if self.event == "passed_over" {
+            return Some(Event::PassedOver);
         }
         let (run, fence) = (self.run?, self.fence?);
         let asked = || {

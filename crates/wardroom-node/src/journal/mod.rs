@@ -54,6 +54,8 @@ pub enum Event {
         /// Why, as a code.
         code: String,
     },
+    /// Too many were refused within a minute: from here on, for the rest of it, that is not written.
+    PassedOver,
     /// The program was executed.
     Started {
         /// The run.

@@ -247,7 +247,10 @@ fn follow(open: &mut BTreeMap<String, OpenRun>, event: &Event) {
         Event::Carried(run) => {
             open.insert(run.run.clone(), OpenRun::clone(run));
         }
-        Event::Opened { .. } | Event::Refused { .. } | Event::Started { .. } => {}
+        Event::Opened { .. }
+        | Event::Refused { .. }
+        | Event::PassedOver
+        | Event::Started { .. } => {}
     }
 }
 

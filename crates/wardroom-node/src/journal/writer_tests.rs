@@ -103,6 +103,7 @@ async fn every_event_is_read_back_as_it_was_written() {
         Event::Opened { version: "1".into(), cut_bytes: 2 },
         accepted("r"),
         Event::Refused { run: "r".into(), fence: 1, command: "c".into(), code: "busy".into() },
+        Event::PassedOver,
         Event::Started { run: "r".into(), fence: 1 },
         Event::Adopted { run: "r".into(), fence: 2 },
         finished("r"),

@@ -51,21 +51,25 @@ const READ_NETWORK: [&str; 6] = [
 /// says nothing about modes, owners, times and attributes, and on older kernels nothing about lengths; a
 /// daemon that is no root shares its user with the program. Gives whether the kernel does it.
 pub(super) fn mounts(spec: &Spec) -> io::Result<bool> {
-    let writable = || std::iter::once(&spec.scratch).chain(&spec.access.write);
     let text = |path: &Path| path.to_str().map(str::to_owned).ok_or(io::ErrorKind::InvalidInput);
-    for path in writable().filter(|path| path.exists()) {
-        let path = text(path)?;
+    let scratch = text(&spec.scratch)?;
+    // As for Landlock: by the path that is named and no link.
+    let named = spec.access.write.iter().filter(|path| open_named(path).is_some());
+    let write = named.map(|path| text(path)).collect::<Result<Vec<_>, _>>()?;
+    for path in std::iter::once(&scratch).chain(&write) {
         // A mount of its own, which need not follow the others.
-        if sys::mount(&path, &path, "", libc::MS_BIND | libc::MS_REC).is_err() {
+        if sys::mount(path, path, "", libc::MS_BIND | libc::MS_REC).is_err() {
             return Ok(false);
         }
     }
     if sys::set_read_only("/", true).is_err() {
         return Ok(false);
     }
-    for path in writable().filter(|path| path.exists()) {
-        sys::set_read_only(&text(path)?, false)?;
+    for path in &write {
+        // What was read-only before, or has something read-only beneath it, stays so.
+        let _ = sys::set_read_only(path, false);
     }
+    sys::set_read_only(&scratch, false)?;
     Ok(true)
 }
 

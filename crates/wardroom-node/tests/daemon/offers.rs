@@ -160,6 +160,7 @@ async fn a_flood_of_refusals_does_not_push_the_log_out() {
     let log = machine.tool(&["log", "export", "--data", &machine.data()]).await;
     let log = String::from_utf8(log.stdout).unwrap();
     assert_eq!(log.matches("\"event\":\"refused\"").count(), 120);
+    assert_eq!(log.matches("\"event\":\"passed_over\"").count(), 1);
     let alerts = conn
         .until(|frame| match frame {
             NodeFrame::Heartbeat { report, .. } if !report.alerts.is_empty() => Some(report.alerts),

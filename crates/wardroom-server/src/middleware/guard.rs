@@ -34,7 +34,7 @@ impl Guard {
     pub(crate) async fn run(self, request: Request, next: Next) -> Response {
         match self.admit(request).await {
             Ok((ctx, request)) => {
-                let response = run(request, next).await;
+                let response = run(&ctx.app, request, next).await;
                 let status = response.status();
                 let refused = status.is_client_error() || status.is_server_error();
                 // SECURITY: a handler that never asked policy about what it touched fails closed.
@@ -81,11 +81,18 @@ fn changes(method: &Method) -> bool {
 
 /// Runs the handler. What changes something goes on to its end when its client is gone or its time is
 /// over: cut off between a commit and what must follow, it would leave things half done.
-async fn run(request: Request, next: Next) -> Response {
+async fn run(app: &App, request: Request, next: Next) -> Response {
     if !changes(request.method()) {
         return next.run(request).await;
     }
-    match tokio::spawn(next.run(request).in_current_span()).await {
+    let Ok(place) = Arc::clone(&app.changes).try_acquire_owned() else {
+        return ApiError::new(ErrorCode::Busy).into_response();
+    };
+    let work = async move {
+        let _place = place;
+        next.run(request).await
+    };
+    match tokio::spawn(work.in_current_span()).await {
         Ok(response) => response,
         Err(error) => ApiError::internal(error).into_response(),
     }

@@ -9,6 +9,7 @@ use std::{
 use wardroom_core::{
     Origin, Principal, Timestamp,
     audit::{AuditDraft, AuditRecord},
+    change::Change,
 };
 
 /// Refusals of one kind and one party that are recorded one by one within [`WINDOW`].
@@ -42,21 +43,21 @@ impl RefusalLog {
     pub(crate) async fn record(&self, app: &App, audit: AuditDraft) -> Result<(), ApiError> {
         app.metrics.refused(&audit.0.action);
         let (each, ended) = self.count(key(&audit.0), app.engine.now());
-        for ((party, action), count) in ended {
-            let at = app.engine.now();
-            let told = AuditDraft::event(
-                "refusals.not_recorded",
-                &Principal::System,
-                &Origin::INTERNAL,
-                at,
-            );
-            let told = told.on(party).detail("action", action).detail("count", count);
-            app.engine.record(told).await?;
+        let at = app.engine.now();
+        let told = |((party, action), count): (Key, u32)| {
+            let name = "refusals.not_recorded";
+            AuditDraft::event(name, &Principal::System, &Origin::INTERNAL, at)
+                .on(party)
+                .detail("action", action)
+                .detail("count", count)
+        };
+        let records: Vec<AuditDraft> =
+            ended.into_iter().map(told).chain(each.then_some(audit)).collect();
+        if records.is_empty() {
+            return Ok(());
         }
-        if each {
-            app.engine.record(audit).await?;
-        }
-        Ok(())
+        let change = Change { audit: records, ..Change::default() };
+        Ok(app.engine.store().commit(change).await?)
     }
 
     /// Whether the refusal is recorded, and what was only counted in windows that are over.

@@ -11,13 +11,11 @@ macro_rules! runs {
                 NodeId, RunId, Timestamp, UserId,
                 page::{Page, PageRequest},
                 run::{Candidate, OutputChunk, RetryPolicy, Run, RunState},
-                store::{Extent, HourCount, RunFilter, Runs, StoreResult},
+                store::{Extent, HourCount, OUTPUT_CHUNKS_MAX, RunFilter, Runs, StoreResult},
             };
 
             type DbRow = <$db as sqlx::Database>::Row;
 
-            /// Output chunks that one answer has at most.
-            const CHUNKS_MAX: i64 = 256;
             const HOUR_MICROS: i64 = 3_600_000_000;
 
             fn time(row: &DbRow, column: &str) -> StoreResult<Option<Timestamp>> {
@@ -169,8 +167,9 @@ macro_rules! runs {
 
                 async fn list_queued(&self, node: NodeId, now: Timestamp, limit: u32) -> StoreResult<Vec<Run>> {
                     let rows = sqlx::query(
-                        "SELECT * FROM runs WHERE state = 'queued' \
-                         AND (target_node = $1 OR id IN (SELECT run FROM run_candidates WHERE node = $1)) \
+                        "SELECT * FROM runs WHERE state = 'queued' AND id IN ( \
+                           SELECT id FROM runs WHERE state = 'queued' AND target_node = $1 \
+                           UNION SELECT run FROM run_candidates WHERE node = $1) \
                          AND (not_before IS NULL OR not_before <= $2) ORDER BY priority DESC, id LIMIT $3",
                     )
                     .bind(node.uuid())
@@ -183,12 +182,15 @@ macro_rules! runs {
                 }
 
                 async fn list_held(&self, node: NodeId) -> StoreResult<Vec<Run>> {
-                    let rows = sqlx::query("SELECT * FROM runs WHERE node = $1 AND lease_until IS NOT NULL ORDER BY id")
+                    // Sorted here: a sort by id would lead SQLite to the index of all that the node ever had.
+                    let rows = sqlx::query("SELECT * FROM runs WHERE lease_until IS NOT NULL AND node = $1")
                         .bind(node.uuid())
                         .fetch_all(self.reader())
                         .await
                         .map_err(of)?;
-                    all(rows)
+                    let mut held = all(rows)?;
+                    held.sort_by_key(|run| run.id);
+                    Ok(held)
                 }
 
                 async fn list_due(&self, now: Timestamp, lapsed_by: Timestamp, limit: u32) -> StoreResult<Vec<Run>> {
@@ -213,11 +215,15 @@ macro_rules! runs {
 
                 async fn list_orphaned(&self, limit: u32) -> StoreResult<Vec<Run>> {
                     let rows = sqlx::query(
-                        "SELECT * FROM runs r WHERE r.finished_at IS NULL AND ( \
-                           (r.lease_until IS NOT NULL AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = r.node)) \
-                           OR (r.lease_until IS NULL AND r.target_kind = 'node' AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = r.target_node)) \
-                           OR (r.lease_until IS NULL AND r.target_kind = 'one_of' AND NOT EXISTS (SELECT 1 FROM run_candidates c WHERE c.run = r.id)) \
-                         ) ORDER BY r.id LIMIT $1",
+                        // A branch for each index, as above.
+                        "SELECT * FROM runs WHERE id IN ( \
+                           SELECT r.id FROM runs r WHERE r.lease_until IS NOT NULL \
+                             AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = r.node) \
+                           UNION SELECT r.id FROM runs r WHERE r.finished_at IS NULL AND r.target_kind = 'node' AND r.lease_until IS NULL \
+                             AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = r.target_node) \
+                           UNION SELECT r.id FROM runs r WHERE r.finished_at IS NULL AND r.target_kind = 'one_of' AND r.lease_until IS NULL \
+                             AND NOT EXISTS (SELECT 1 FROM run_candidates c JOIN nodes n ON n.id = c.node WHERE c.run = r.id) \
+                         ) ORDER BY id LIMIT $1",
                     )
                     .bind(i64::from(limit))
                     .fetch_all(self.reader())
@@ -290,7 +296,7 @@ macro_rules! runs {
                     .bind(run.uuid())
                     .bind(from.0)
                     .bind(i64::from(from.1))
-                    .bind(CHUNKS_MAX)
+                    .bind(OUTPUT_CHUNKS_MAX as i64)
                     .fetch_all(self.reader())
                     .await
                     .map_err(of)?;

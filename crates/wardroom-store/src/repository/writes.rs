@@ -80,8 +80,10 @@ macro_rules! writes {
                         run!(c, "UPDATE join_tokens SET revoked_at = $2 WHERE id = $1 AND used_at IS NULL AND revoked_at IS NULL AND expires_at > $2",
                             id.uuid(), at.as_micros())),
                     Write::RemoveNode(id) => {
+                        // What may fail first: by itself, a write is not undone.
+                        guarded("the node", run!(c, "DELETE FROM nodes WHERE id = $1", id.uuid()))?;
                         run!(c, "DELETE FROM run_candidates WHERE node = $1", id.uuid());
-                        guarded("the node", run!(c, "DELETE FROM nodes WHERE id = $1", id.uuid()))
+                        Ok(())
                     }
                     Write::MarkLinked { id, link, at } => guarded("the node",
                         run!(c, "UPDATE nodes SET connected = $2, link = $3, seen_at = $4 WHERE id = $1", id.uuid(), true, link.uuid(), at.as_micros())),

@@ -120,6 +120,13 @@ struct Attempt {
 /// the lease lapsed without it.
 const SETTLED: Duration = Duration::from_secs(600);
 
+impl Attempt {
+    /// Whether it was refused, as far as the log tells.
+    fn never_ran(&self) -> bool {
+        self.started != Some(true) && matches!(self.ended, Some(End::Refused | End::Somehow))
+    }
+}
+
 /// A run and its fencing token: together they name one attempt on one node.
 type Key = (String, i64);
 type Attempts = BTreeMap<Key, Attempt>;
@@ -133,6 +140,8 @@ struct Log {
     /// The last time in it.
     end: Timestamp,
     fault: Option<String>,
+    /// Refusals were left out of it.
+    passed_over: bool,
 }
 
 /// Compares the two logs.
@@ -154,7 +163,8 @@ pub(crate) fn logs(node_log: impl Read, export: impl Read) -> Result<Compared, F
         let known = ours.attempts.contains_key(key) || attempt.node.as_ref() != Some(&found.node);
         // A lease that ended before the node took it is not in its log, and need not be.
         let before = ours.begin.is_some_and(|begin| attempt.at < begin);
-        if !known && attempt.reported && !before {
+        let left_out = ours.passed_over && attempt.never_ran();
+        if !known && attempt.reported && !before && !left_out {
             found.differ(key, "the orchestrator's log has it and the node's has not");
         }
     }
@@ -264,6 +274,7 @@ fn read_node(reader: impl Read) -> Result<(String, Log), Failure> {
 
 fn take_line(line: NodeLine, log: &mut Log) {
     log.end = log.end.max(line.at);
+    log.passed_over |= line.event == "passed_over";
     let (Some(run), Some(fence)) = (line.run, line.fence) else { return };
     let (started, ended) = match (line.event.as_str(), line.end) {
         ("accepted" | "carried", None) => (None, None),

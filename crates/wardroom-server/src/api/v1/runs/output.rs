@@ -5,11 +5,11 @@ use crate::{context::Ctx, error::ApiError};
 use axum::{Json, extract::Path};
 use data_encoding::BASE64;
 use serde::Deserialize;
-use wardroom_core::{Action, action::Resource};
+use wardroom_core::{Action, action::Resource, store::OUTPUT_CHUNKS_MAX};
 use wardroom_wire::{
     api::{OutputPage, OutputView},
     error::Problem,
-    link::Stream,
+    link::{CHUNK_BYTES_MAX, Stream},
 };
 
 /// The most output in one answer, in bytes before base64.
@@ -49,9 +49,11 @@ pub(crate) async fn load(
     let from = after.as_deref().map_or(Ok((0, 0)), position)?;
     let found = ctx.app.engine.store().list_output(run.id, from, PAGE_BYTES_MAX).await?;
     let next = found.last().map_or(from, |chunk| (chunk.fence, chunk.seq + 1));
-    // The run was read before its output: when it was over then, nothing comes behind what is there now.
-    let complete = run.state.is_terminal()
-        && ctx.app.engine.store().list_output(run.id, next, 0).await?.is_empty();
+    // The run was read before its output: when it was over then, all that there is was there now. A page that
+    // had room for one more piece has the last one.
+    let bytes: u64 = found.iter().map(|chunk| chunk.bytes.len() as u64).sum();
+    let room = found.len() < OUTPUT_CHUNKS_MAX && bytes + CHUNK_BYTES_MAX as u64 <= PAGE_BYTES_MAX;
+    let complete = run.state.is_terminal() && room;
     let chunks = found
         .into_iter()
         .map(|chunk| OutputView {
