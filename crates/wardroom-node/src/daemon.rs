@@ -12,7 +12,7 @@ use crate::{
     link::{self, Backoff, Parted, STABLE},
     machine::Machine,
     runner::{Held, Output, Runner, Scratch, Wire, interrupted, now},
-    sandbox::{Ability, Access, Limits, RunAs, Sandbox, Spec},
+    sandbox::{Ability, Access, Forker, Limits, RunAs, Sandbox, Spec},
 };
 use anyhow::Context as _;
 use std::{
@@ -88,6 +88,7 @@ impl Daemon {
         let scratch = Scratch::open(&options.data, &identity.enrolment.node)?;
         let runner = Runner {
             journal,
+            forker: Forker::default(),
             scratch,
             spool,
             run_as: options.run_as,
@@ -264,7 +265,7 @@ async fn probe(runner: &Runner) -> BTreeMap<String, bool> {
         run_as: runner.run_as,
         requires: BTreeSet::new(),
     };
-    let enforced = match Sandbox::start(spec).await {
+    let enforced = match Sandbox::start(&runner.forker, spec).await {
         Ok(sandbox) => {
             let enforced = sandbox.enforced.clone();
             let (output, _dropped) = mpsc::channel(1);

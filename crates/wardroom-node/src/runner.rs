@@ -13,7 +13,7 @@ pub use scratch::Scratch;
 use crate::{
     allowlist::{AllowList, Command, Does, resolve},
     journal::{Event, Finish, Journal, Pieces},
-    sandbox::{Access, Chunk, End, FailCode, Limits, RunAs, Sandbox, SandboxError, Spec},
+    sandbox::{Access, Chunk, End, FailCode, Forker, Limits, RunAs, Sandbox, SandboxError, Spec},
 };
 use std::{
     collections::BTreeMap,
@@ -89,6 +89,8 @@ fn refuse(code: &'static str, message: impl Into<String>) -> Refusal {
 pub struct Runner {
     /// The journal.
     pub journal: Journal,
+    /// Starts sandboxes.
+    pub forker: Forker,
     /// Where runs have their own folders.
     pub scratch: Scratch,
     /// Where long outputs are kept.
@@ -380,7 +382,7 @@ impl Runner {
     /// Runs a program in the sandbox, passing its output into the spool.
     async fn supervised(&self, held: &Arc<Held>, spec: Spec) -> Result<ResultShape, String> {
         let program = spec.program.clone();
-        let sandbox = Sandbox::start(spec).await.map_err(|error| match error {
+        let sandbox = Sandbox::start(&self.forker, spec).await.map_err(|error| match error {
             SandboxError::Refused { code: FailCode::Ability, message } => {
                 format!("sandbox_unavailable: {message}")
             }

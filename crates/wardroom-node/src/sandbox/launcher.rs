@@ -1,5 +1,5 @@
-//! The launcher: this program's other life. Single-threaded; builds the sandbox around itself, then
-//! becomes the program. Talks to the daemon over the socket that it has as standard input.
+//! The launchers: this program's other life. Single-threaded; one process forks a launcher for each run,
+//! which builds the sandbox around itself, then becomes the program.
 
 use super::{
     confine, filters,
@@ -10,29 +10,77 @@ use aws_lc_rs::digest::{Context, SHA256};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
-    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+    net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg},
+    process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal},
 };
 use std::{
     collections::BTreeSet,
     ffi::CString,
     fs::{self, File},
-    io::{self, Read as _, Write as _},
-    os::{fd::AsFd as _, unix::ffi::OsStrExt as _},
+    io::{self, IoSliceMut, Read as _, Write as _},
+    mem::MaybeUninit,
+    os::{
+        fd::{AsFd as _, BorrowedFd, IntoRawFd, OwnedFd},
+        unix::ffi::OsStrExt as _,
+    },
     process::exit,
 };
 
-/// The argument that turns the program into the launcher.
+/// The argument that turns the program into the one that launchers are forked from.
 pub const ARGUMENT: &str = "sandbox-launch";
 /// The largest order, in bytes.
 const ORDER_BYTES_MAX: u32 = 1024 * 1024;
 /// Where the socket is moved to.
 const SOCKET: i32 = 3;
 
-/// Becomes the launcher, and never returns, if the command line asks for it. Call first in `main`.
+/// Becomes the one that launchers are forked from, and never returns, if the command line asks for it. Call
+/// first in `main`.
 pub fn run_if_requested() {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == ARGUMENT) {
-        exit(launch());
+        exit(serve());
     }
+}
+
+/// Forks a launcher for each three descriptors that come over standard input, and answers with its process.
+fn serve() -> i32 {
+    if sys::die_with_parent().is_err() {
+        return 125;
+    }
+    let control = io::stdin();
+    loop {
+        let Some(handed) = receive(control.as_fd()) else { return 0 };
+        // Those that ended since; what became of them, their own sockets have told.
+        while matches!(rustix::process::wait(WaitOptions::NOHANG), Ok(Some(_))) {}
+        let pid = match sys::fork() {
+            Ok(Fork::Child) => exit(launch(handed)),
+            Ok(Fork::Parent(pid)) => pid,
+            Err(_) => 0,
+        };
+        drop(handed);
+        if rustix::io::write(control.as_fd(), &pid.to_le_bytes()).is_err() {
+            return 0;
+        }
+    }
+}
+
+/// The next three descriptors; `None` when the daemon is gone.
+fn receive(control: BorrowedFd<'_>) -> Option<[OwnedFd; 3]> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+    let mut buffer = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    let received = loop {
+        let into = &mut [IoSliceMut::new(&mut byte)];
+        match recvmsg(control, into, &mut buffer, RecvFlags::CMSG_CLOEXEC) {
+            Err(Errno::INTR) => {}
+            received => break received.ok()?,
+        }
+    };
+    let messages = buffer.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+        _ => None,
+    });
+    let handed: Vec<OwnedFd> = messages.flatten().collect();
+    if received.bytes == 0 { None } else { handed.try_into().ok() }
 }
 
 /// Why the program was not executed.
@@ -42,8 +90,8 @@ fn failed(code: FailCode, what: &str, error: impl std::fmt::Display) -> Failed {
     Failed(code, format!("{what}: {error}"))
 }
 
-fn launch() -> i32 {
-    let Ok(order) = prepare() else { return 125 };
+fn launch(handed: [OwnedFd; 3]) -> i32 {
+    let Ok(order) = prepare(handed) else { return 125 };
     let mut socket = sys::own(SOCKET);
     match build(&order, &mut socket) {
         Ok(code) => code,
@@ -61,9 +109,14 @@ fn say(socket: &mut File, said: &Said) -> bool {
     socket.write_all(&line).is_ok()
 }
 
-/// Reads the order and puts the descriptors in order: nothing of the daemon's stays open.
-fn prepare() -> io::Result<Order<'static>> {
+/// Puts the descriptors in order, so that nothing but the handed ones stays open, and reads the order.
+fn prepare(handed: [OwnedFd; 3]) -> io::Result<Order<'static>> {
     sys::die_with_parent()?;
+    // Over those of the process that this was forked from. From here on they are known by number.
+    let [socket, out, err] = handed.map(IntoRawFd::into_raw_fd);
+    for (from, to) in [(socket, 0), (out, 1), (err, 2)] {
+        sys::dup_onto(from, to, false)?;
+    }
     sys::dup_onto(0, SOCKET, true)?;
     sys::close_from(4)?;
     let null = File::open("/dev/null")?;

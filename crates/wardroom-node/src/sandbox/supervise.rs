@@ -1,17 +1,14 @@
 //! The daemon's side: starts the launcher, reads both streams in order, enforces time and output.
 
 use super::{
-    filters, launcher,
+    filters,
+    forker::{Forker, Launcher},
     spec::{Ability, FailCode, Order, Said, Spec},
 };
-use std::{
-    borrow::Cow, collections::BTreeSet, io, os::fd::OwnedFd, path::PathBuf, process::Stdio,
-    time::Duration,
-};
+use std::{borrow::Cow, collections::BTreeSet, io, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
-    net::UnixStream,
-    process::{Child, Command},
+    net::{UnixStream, unix::pipe::Receiver},
     sync::mpsc,
     time::{Instant, sleep_until, timeout},
 };
@@ -24,6 +21,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(10);
 const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest line that the launcher says, in bytes.
 const LINE_BYTES_MAX: u64 = 16 * 1024;
+/// The most that it may still say while it ends, in bytes.
+const REST_BYTES_MAX: u64 = 64 * 1024;
 
 /// A piece of output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,8 +84,11 @@ pub enum SandboxError {
 /// A started program.
 #[derive(Debug)]
 pub struct Sandbox {
-    child: Child,
+    /// The launcher's process.
+    launcher: i32,
     socket: BufReader<UnixStream>,
+    /// Standard output and standard error.
+    streams: Option<(Receiver, Receiver)>,
     spec: Spec,
     /// What the kernel enforces around it.
     pub enforced: BTreeSet<Ability>,
@@ -94,13 +96,15 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// Starts the program of `spec`; returns once it was really executed.
-    pub async fn start(spec: Spec) -> Result<Self, SandboxError> {
-        let (ours, theirs) = UnixStream::pair()?;
-        let theirs = theirs.into_std()?;
-        theirs.set_nonblocking(false)?;
-        let child = spawn(OwnedFd::from(theirs))?;
-        let mut sandbox =
-            Self { child, socket: BufReader::new(ours), spec, enforced: BTreeSet::new() };
+    pub async fn start(forker: &Forker, spec: Spec) -> Result<Self, SandboxError> {
+        let Launcher { pid, socket, out, err } = forker.launch().await?;
+        let mut sandbox = Self {
+            launcher: pid,
+            socket: BufReader::new(socket),
+            streams: Some((out, err)),
+            spec,
+            enforced: BTreeSet::new(),
+        };
         match timeout(START_TIMEOUT, sandbox.converse()).await {
             Ok(Ok(enforced)) => {
                 sandbox.enforced = enforced;
@@ -142,9 +146,10 @@ impl Sandbox {
         output: mpsc::Sender<Chunk>,
         cancel: CancellationToken,
     ) -> Outcome {
+        let (out, err) = self.streams.take().unzip();
         let mut pump = Pump {
-            out: self.child.stdout.take(),
-            err: self.child.stderr.take(),
+            out,
+            err,
             output,
             seq: 0,
             bytes: 0,
@@ -206,35 +211,23 @@ impl Sandbox {
         // The launcher kills the first process, and with it its namespace or else all that is left, and
         // ends once they are gone.
         let _ = self.socket.get_mut().shutdown().await;
-        if timeout(KILL_TIMEOUT, self.child.wait()).await.is_err() {
+        // It says nothing more that matters; the socket ends with it.
+        let mut rest = Vec::new();
+        if timeout(KILL_TIMEOUT, (&mut self.socket).take(REST_BYTES_MAX).read_to_end(&mut rest))
+            .await
+            .is_err()
+        {
             tracing::error!(program = %self.spec.program.display(), "a sandbox did not die within 10 s");
             self.kill_group();
         }
     }
 
     /// Kills the launcher and the session that it began: the next best where that did not help.
-    fn kill_group(&mut self) {
-        let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok());
-        if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
+    fn kill_group(&self) {
+        if let Some(pid) = rustix::process::Pid::from_raw(self.launcher) {
             let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
         }
-        let _ = self.child.start_kill();
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place where this daemon starts a process: its own launcher"
-)]
-fn spawn(socket: OwnedFd) -> io::Result<Child> {
-    Command::new(PathBuf::from("/proc/self/exe"))
-        .arg(launcher::ARGUMENT)
-        .env_clear()
-        .stdin(Stdio::from(socket))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
 }
 
 /// The next thing that the launcher says; `None` when it is gone.
@@ -249,8 +242,8 @@ async fn hear(socket: &mut BufReader<UnixStream>) -> io::Result<Option<Said>> {
 
 /// Passes both streams on.
 struct Pump {
-    out: Option<tokio::process::ChildStdout>,
-    err: Option<tokio::process::ChildStderr>,
+    out: Option<Receiver>,
+    err: Option<Receiver>,
     output: mpsc::Sender<Chunk>,
     seq: u32,
     bytes: u64,

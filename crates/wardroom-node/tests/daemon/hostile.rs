@@ -368,6 +368,39 @@ async fn outlive(mut prison: Prison) {
     until_dead(&program).await;
 }
 
+/// The process that launchers are forked from: the daemon's only child.
+fn forker(daemon: u32) -> rustix::process::Pid {
+    let parent = |pid: &i32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)?.parse().ok())
+    };
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let mut pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let child = pids.find(|pid| parent(pid) == Some(daemon)).expect("the daemon has a child");
+    rustix::process::Pid::from_raw(child).unwrap()
+}
+
+#[tokio::test]
+async fn when_the_parent_of_launchers_is_killed_its_runs_end_and_the_next_one_has_another() {
+    let mut prison = Prison::new().await;
+    let program = prison.path("hostile");
+    prison.begin("hostile", "stay", "").await;
+    prison.conn.until(|frame| matches!(frame, NodeFrame::Output { .. }).then_some(())).await;
+    let first = forker(prison.machine.pid());
+    rustix::process::kill_process(first, rustix::process::Signal::KILL).unwrap();
+    let end = prison
+        .conn
+        .until(|frame| match frame {
+            NodeFrame::Finished { result, .. } => Some(result.end),
+            _ => None,
+        })
+        .await;
+    assert_eq!(end, EndShape::Interrupted, "nobody knows what it did");
+    until_dead(&program).await;
+    prison.done("hostile", "write", "note").await;
+    assert_ne!(forker(prison.machine.pid()), first);
+}
+
 #[tokio::test]
 async fn every_byte_of_both_streams_arrives_in_order_within_bounded_memory() {
     let mut prison = Prison::new().await;
