@@ -11,7 +11,7 @@ pub use output::Output;
 pub use scratch::Scratch;
 
 use crate::{
-    allowlist::{AllowList, Command, Does, resolve},
+    allowlist::{AllowList, Command, Does, Resolved, resolve},
     journal::{Event, Finish, Journal, Pieces},
     sandbox::{Access, Chunk, End, FailCode, Forker, Limits, RunAs, Sandbox, SandboxError, Spec},
 };
@@ -314,13 +314,13 @@ impl Runner {
         values: &Parameters,
         deadline: Option<Duration>,
     ) -> Result<ResultShape, String> {
-        let (args, paths) = resolve(command, values).map_err(|refused| refused.to_string())?;
+        let resolved = resolve(command, values).map_err(|refused| refused.to_string())?;
         let folder = self
             .scratch
             .make(&format!("{}.{}", held.run, held.fence()), self.run_as)
             .map_err(|error| format!("the run's folder can't be made: {error:#}"))?;
         let spec = self
-            .spec(command, args, paths, folder.clone(), deadline)
+            .spec(command, resolved, folder.clone(), deadline)
             .ok_or("the command has no program")?;
         let outcome = self.supervised(held, spec).await;
         self.scratch.remove(folder).await;
@@ -330,8 +330,7 @@ impl Runner {
     fn spec(
         &self,
         command: &Command,
-        args: Vec<String>,
-        paths: Vec<PathBuf>,
+        resolved: Resolved,
         scratch: PathBuf,
         deadline: Option<Duration>,
     ) -> Option<Spec> {
@@ -349,10 +348,11 @@ impl Runner {
         Some(Spec {
             program: program.clone(),
             program_sha256: *sha256,
-            args,
+            args: resolved.arguments,
             env: env
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .chain(resolved.environment)
                 .collect::<BTreeMap<_, _>>(),
             scratch,
             limits: Limits {
@@ -365,7 +365,7 @@ impl Runner {
                 output_bytes_max: given.output_bytes_max,
             },
             access: Access {
-                read: read.iter().cloned().chain(paths).collect(),
+                read: read.iter().cloned().chain(resolved.roots).collect(),
                 write: write.clone(),
                 network: command.spec.network,
             },

@@ -18,13 +18,22 @@ pub struct Refused {
     pub reason: String,
 }
 
-/// The arguments for these values, and the roots beneath which the paths among them lie: what the
-/// sandbox must let through.
-pub fn resolve(
-    command: &Command,
-    values: &Parameters,
-) -> Result<(Vec<String>, Vec<PathBuf>), Refused> {
-    let Does::Program { arguments, flags, .. } = &command.does else { return Ok((vec![], vec![])) };
+/// What a command's values come to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resolved {
+    /// The program's arguments.
+    pub arguments: Vec<String>,
+    /// What is added to its environment.
+    pub environment: BTreeMap<String, String>,
+    /// The roots beneath which the paths among the values lie: what the sandbox must let through.
+    pub roots: Vec<PathBuf>,
+}
+
+/// What these values come to.
+pub fn resolve(command: &Command, values: &Parameters) -> Result<Resolved, Refused> {
+    let Does::Program { arguments, flags, environment, .. } = &command.does else {
+        return Ok(Resolved::default());
+    };
     let mut paths = Vec::new();
     for parameter in &command.spec.parameters {
         let ParameterKind::Path { roots, entry } = &parameter.kind else { continue };
@@ -45,7 +54,15 @@ pub fn resolve(
             }
         }
     }
-    Ok((resolved, paths))
+    let environment = environment.iter().filter_map(|(parameter, name)| {
+        let value = match values.get(parameter)? {
+            ParameterValue::Text(text) => text.clone(),
+            ParameterValue::Integer(number) => number.to_string(),
+            ParameterValue::Flag(_) => return None,
+        };
+        Some((name.clone(), value))
+    });
+    Ok(Resolved { arguments: resolved, environment: environment.collect(), roots: paths })
 }
 
 fn fill(

@@ -48,6 +48,8 @@ pub(super) struct Parameter {
     pub(super) roots: Option<Vec<String>>,
     pub(super) entry: Option<PathEntry>,
     pub(super) arguments: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) environment: Option<String>,
 }
 
 #[derive(Clone, Default, Deserialize, Serialize)]

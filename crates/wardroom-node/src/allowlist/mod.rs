@@ -2,11 +2,12 @@
 
 mod arguments;
 mod entry;
+mod environment;
 mod file;
 mod parse;
 mod watch;
 
-pub use arguments::{Refused, resolve};
+pub use arguments::{Refused, Resolved, resolve};
 pub use file::{FILE_BYTES_MAX, FileError, read};
 pub use parse::{Mistake, parse};
 pub use watch::{Current, watch};
@@ -50,6 +51,8 @@ pub enum Does {
         arguments: Vec<Argument>,
         /// Flag parameters and the arguments that they stand for.
         flags: BTreeMap<String, Vec<String>>,
+        /// Parameters whose values go into the environment, and the names that they have there.
+        environment: BTreeMap<String, String>,
         /// Further paths that it may read.
         read: Vec<PathBuf>,
         /// Further paths that it may write.

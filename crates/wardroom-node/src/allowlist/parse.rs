@@ -1,5 +1,6 @@
 //! From text to a checked list. Every mistake is named with its line and column.
 
+use super::environment::environment;
 use super::{
     AllowList, Argument, Command, Does,
     entry::{Entry, Limits, Parameter, Wishes},
@@ -53,10 +54,10 @@ fn mistake(text: &str, at: Range<usize>, message: impl Into<String>) -> Mistake 
 
 /// What is wrong with an entry, and where.
 #[derive(Default)]
-struct Wrong(Vec<(Range<usize>, String)>);
+pub(super) struct Wrong(Vec<(Range<usize>, String)>);
 
 impl Wrong {
-    fn add(&mut self, at: Range<usize>, message: impl Into<String>) {
+    pub(super) fn add(&mut self, at: Range<usize>, message: impl Into<String>) {
         self.0.push((at, message.into()));
     }
 }
@@ -190,6 +191,7 @@ fn does(entry: &Entry, wishes: &Wishes, wrong: &mut Wrong) -> Option<Does> {
                 }
             }
             let (arguments, flags) = templates(entry, wrong);
+            let environment = environment(entry, wrong);
             let paths =
                 |paths: &[Spanned<_>]| paths.iter().map(Spanned::get_ref).cloned().collect();
             Some(Does::Program {
@@ -197,6 +199,7 @@ fn does(entry: &Entry, wishes: &Wishes, wrong: &mut Wrong) -> Option<Does> {
                 sha256: entry.sha256.as_ref().and_then(|text| pin(text, wrong)),
                 arguments,
                 flags,
+                environment,
                 read: paths(&wishes.read),
                 write: paths(&wishes.write),
             })
@@ -306,11 +309,16 @@ fn templates(entry: &Entry, wrong: &mut Wrong) -> (Vec<Argument>, BTreeMap<Strin
     let mut flags = BTreeMap::new();
     for parameter in &entry.parameters {
         let (given, at) = (parameter.get_ref(), parameter.span());
-        if !used.contains(&given.name) {
-            wrong.add(
+        match (used.contains(&given.name), given.environment.is_some()) {
+            (false, false) => wrong.add(
                 at.clone(),
                 format!("the parameter {:?} stands nowhere in arguments", given.name),
-            );
+            ),
+            (true, true) => wrong.add(
+                at.clone(),
+                format!("the parameter {:?} is an argument and in the environment", given.name),
+            ),
+            _ => {}
         }
         match (&given.arguments, given.kind == "flag") {
             (Some(list), true) if list.iter().all(|text| !text.contains('\0')) => {

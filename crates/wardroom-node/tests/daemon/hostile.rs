@@ -98,6 +98,19 @@ impl Prison {
         let right = sha256_hex(&fs::read(&program).unwrap());
         list.push_str(&entry("pinned", &program, &format!("sha256 = \"{right}\""), ""));
         let wrong = sha256_hex(b"another program");
+        list.push_str(&format!(
+            r#"
+[[command]]
+name = "trusted"
+description = "Has a secret"
+program = "{}"
+arguments = ["environment"]
+parameters = [
+  {{ name = "token", type = "string", pattern = ".+", bytes_max = 99, secret = true, environment = "API_TOKEN" }},
+]
+"#,
+            program.display()
+        ));
         list.push_str(&entry("mispinned", &program, &format!("sha256 = \"{wrong}\""), ""));
         machine.write_list(&list);
         machine
@@ -294,6 +307,16 @@ async fn nothing_is_inherited() {
     }
     let own = fs::metadata("/proc/self").unwrap().uid();
     assert!(line("Uid").iter().all(|uid| *uid != "0") && (own != 0 || line("Groups").is_empty()));
+}
+
+#[tokio::test]
+async fn a_secret_reaches_the_program_and_no_argument() {
+    let mut prison = Prison::new().await;
+    let run = run(1);
+    prison.conn.offer(&run, 1, "trusted", json!({"token": "s3cret value"})).await;
+    let followed = prison.conn.follow(&run).await;
+    let said = String::from_utf8(followed.bytes(Stream::Stdout)).unwrap();
+    assert!(said.contains(r#"("API_TOKEN", "s3cret value")"#), "{said}");
 }
 
 #[tokio::test]
