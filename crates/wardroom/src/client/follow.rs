@@ -143,9 +143,11 @@ impl<'a> Follower<'a> {
 
     async fn follow(&mut self, run: RunView) -> Result<RunView, Failure> {
         if run.all && self.options.show {
+            let nodes = super::runs::node_names(self.api).await;
             for child in self.patiently(async |api| children(api, &run.id).await).await? {
                 self.progress.clear();
-                let node = child.node.as_deref().unwrap_or("?");
+                let id = child.node.as_deref().unwrap_or("?");
+                let node = nodes.get(id).map_or(id, String::as_str);
                 if !self.output.json {
                     self.output.note(&format!("==> node {node} (run {})", child.id));
                 }

@@ -172,7 +172,7 @@ async fn list(session: &Session, api: &Api, args: ListArgs) -> Result<Exit, Fail
 }
 
 /// Nodes' names by id, for those who may list them.
-async fn node_names(api: &Api) -> BTreeMap<String, String> {
+pub(super) async fn node_names(api: &Api) -> BTreeMap<String, String> {
     let nodes = api.list::<NodeView>("/api/v1/nodes", &vec![], 200, None).await;
     nodes
         .map(|nodes| nodes.items.into_iter().map(|node| (node.id, node.name)).collect())

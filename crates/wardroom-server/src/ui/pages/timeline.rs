@@ -50,8 +50,10 @@ pub(crate) fn stages(run: &RunView, now: Timestamp) -> Vec<Stage> {
     let end = run.finished_at.as_deref();
     let left_queue = run.started_at.as_deref().or(end);
     let waited = match run.all {
-        true => "not at all".to_owned(),
-        false => format::between(&run.queued_at, left_queue.unwrap_or(&now)),
+        true => String::new(),
+        false => {
+            format!("waited {}", format::between(&run.queued_at, left_queue.unwrap_or(&now)))
+        }
     };
     let reached = |started: bool, current: bool| match (started, current, run.terminal) {
         (_, true, _) => Progress::Now,
@@ -68,7 +70,7 @@ pub(crate) fn stages(run: &RunView, now: Timestamp) -> Vec<Stage> {
             .to_owned(),
         at: Some(run.queued_at.clone()),
         progress: reached(true, waiting),
-        note: format!("waited {waited}"),
+        note: waited,
         tone: "idle",
     };
     let leased = Stage {
