@@ -1,11 +1,19 @@
 //! The engine's parts and what all of it shares.
 
-use crate::{EngineError, hub::Hub, link::Links};
+use crate::{
+    EngineError,
+    hub::Hub,
+    link::{Allowance, Links},
+};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use wardroom_core::{
-    Clock, Origin, Principal, Rng, Timestamp,
+    Clock, NodeId, Origin, Principal, Rng, Timestamp,
     audit::AuditDraft,
     change::Change,
     command::Parameters,
@@ -42,6 +50,8 @@ pub struct Engine {
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) signer: Arc<CheckpointSigner>,
     pub(crate) links: Links,
+    /// How often each enrolled node opened a link lately.
+    pub(crate) openings: Mutex<HashMap<NodeId, Allowance>>,
     pub(crate) started_at: Timestamp,
 }
 
@@ -57,6 +67,7 @@ impl Engine {
             sealer: parts.sealer,
             signer: parts.signer,
             links: Links::default(),
+            openings: Mutex::default(),
             started_at,
         })
     }

@@ -34,6 +34,9 @@ pub enum EngineError {
     /// The node was turned away.
     #[error("the node is disabled; enable it first")]
     NodeDisabled,
+    /// The node opened too many links within a minute.
+    #[error("the node opens its link too often: it comes back in a minute")]
+    TooOften,
     /// A field is out of bounds.
     #[error("{field}: {reason}")]
     Field {

@@ -96,6 +96,7 @@ impl From<EngineError> for ApiError {
             ),
             EngineError::NoNode(_) => Self::say(ErrorCode::NoNode, capital(&text)),
             EngineError::TooManyNodes { .. } => Self::field("labels", text),
+            EngineError::TooOften => Self::say(ErrorCode::Busy, capital(&text)),
             EngineError::NodeDisabled => Self::say(ErrorCode::NodeDisabled, capital(&text)),
             EngineError::Field { field, reason } => Self::field(field, reason),
             EngineError::IdempotencyMismatch => Self::say(

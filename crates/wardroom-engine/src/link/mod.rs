@@ -9,6 +9,7 @@ mod renew;
 mod reports;
 mod slots;
 
+pub(crate) use allowance::Allowance;
 pub use open::Link;
 
 use std::{

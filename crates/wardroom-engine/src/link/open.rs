@@ -2,7 +2,7 @@
 
 use super::{
     FRAMES_WAITING_MAX, Goodbye, HELD_MAX, Held, REPORTS_WAITING_MAX, Report, ToNode,
-    allowance::Allowance,
+    allowance::{Allowance, OPENINGS_MAX, RECORDS_MAX},
     held::{HeldRun, HeldRuns},
     slots::Slots,
 };
@@ -62,6 +62,10 @@ impl Engine {
         runs_max: u32,
     ) -> Result<(Arc<Link>, mpsc::Receiver<Box<ToNode>>), EngineError> {
         self.check_node(id).await?;
+        let opened = lock(&self.openings).entry(id).or_default().take(OPENINGS_MAX, self.now());
+        if !opened {
+            return Err(EngineError::TooOften);
+        }
         let (out, frames) = mpsc::channel(FRAMES_WAITING_MAX);
         let link = Arc::new(Link {
             engine: Arc::clone(self),
@@ -199,7 +203,7 @@ impl Link {
     /// Whether one more record may be made that only the node causes. A node that wants too many loses
     /// its link.
     pub(super) fn may_record(&self) -> bool {
-        let may = lock(&self.allowance).take(self.engine.now());
+        let may = lock(&self.allowance).take(RECORDS_MAX, self.engine.now());
         if !may {
             self.say_goodbye(Goodbye::Protocol("too much was said that has to be recorded"));
         }

@@ -271,3 +271,16 @@ async fn an_end_that_was_recorded_unheard_is_acknowledged_and_no_offence() {
     let mut played = world.link(node.id, &[held]).await;
     assert!(matches!(played.next().await, ToNode::Recorded { finished: true, .. }));
 }
+
+#[tokio::test]
+async fn a_node_that_opens_link_after_link_is_sent_away_for_a_while() {
+    let world = World::new().await;
+    let node = world.add_node("a").await;
+    let open = || world.engine.open_link(node.id, wardroom_core::Origin::INTERNAL, vec![], 1);
+    for _ in 0..30 {
+        assert!(open().await.is_ok());
+    }
+    assert!(matches!(open().await, Err(wardroom_engine::EngineError::TooOften)));
+    world.clock.advance(std::time::Duration::from_secs(60));
+    assert!(open().await.is_ok());
+}

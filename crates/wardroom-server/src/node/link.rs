@@ -132,6 +132,9 @@ async fn serve(
         Ok(opened) => opened,
         Err(EngineError::NodeDisabled) => return part(&mut socket, Goodbye::Disabled).await,
         Err(EngineError::NotFound(_)) => return part(&mut socket, Goodbye::Removed).await,
+        Err(EngineError::TooOften) => {
+            return part(&mut socket, Goodbye::Protocol("the link is opened too often")).await;
+        }
         Err(error) => {
             tracing::warn!(%node, %error, "a link could not be opened");
             return part(&mut socket, Goodbye::Store).await;
