@@ -26,7 +26,7 @@ idempotent = true
 name = "every-kind"
 description = "A parameter of each type"
 program = "/usr/bin/echo"
-arguments = ["{place}", "{count}", "{name}", "{file}", "{server}", "{port}", "{loud}", "{key}"]
+arguments = ["{place}", "{count}", "{name}", "{file}", "{server}", "{port}", "{loud}"]
 parameters = [
   { name = "place", type = "enum", description = "Where", values = ["north", "south"] },
   { name = "count", type = "integer", description = "How many", min = 1, max = 9, default = 3 },
@@ -35,7 +35,7 @@ parameters = [
   { name = "server", type = "host", description = "A host" },
   { name = "port", type = "port", description = "A port", default = 443 },
   { name = "loud", type = "flag", description = "Loudly", arguments = ["--loud"] },
-  { name = "key", type = "string", description = "A key", pattern = "[a-z0-9]+", bytes_max = 40, secret = true },
+  { name = "key", type = "string", description = "A key", pattern = "[a-z0-9]+", bytes_max = 40, secret = true, environment = "EVERY_KEY" },
 ]
 `;
 

@@ -463,6 +463,36 @@ mod tests {
     }
 
     #[test]
+    fn the_page_about_the_list_says_what_the_list_can_say() {
+        let page = include_str!("../../../../docs/commands.md");
+        let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+        let example = example.unwrap().replace("/usr/local/bin/deploy", "/usr/bin/true");
+        let list = parse(&example).unwrap();
+        let spec = &list.commands["deploy"].spec;
+        assert!(spec.network && spec.parameters.iter().any(|parameter| parameter.secret));
+        for ability in Ability::ALL {
+            assert!(page.contains(&format!("`{}`", ability.as_str())), "{}", ability.as_str());
+        }
+        let mut wrong = Wrong::default();
+        let given = limits(&Limits::default(), &mut wrong);
+        for row in [
+            format!("| `wall_seconds` | {} |", given.wall_ms_max / 1000),
+            format!("| `cpu_seconds` | {} |", given.cpu_seconds_max),
+            format!("| `memory_mib` | {} |", given.memory_bytes_max >> 20),
+            format!("| `processes` | {} |", given.processes_max),
+            format!("| `open_files` | {} |", given.open_files_max),
+            format!("| `file_mib` | {} |", given.file_bytes_max >> 20),
+            format!(
+                "| `output_kib` | {},{:03} |",
+                (given.output_bytes_max >> 10) / 1000,
+                (given.output_bytes_max >> 10) % 1000
+            ),
+        ] {
+            assert!(page.contains(&row), "{row}");
+        }
+    }
+
+    #[test]
     fn mistakes_are_named_with_line_and_column() {
         let text = "[[command]]\nname = \"x\"\ndescription = \"d\"\nprogram = \"relative\"\narguments = [\"{nobody}\"]\n";
         let mistakes = parse(text).unwrap_err();
