@@ -42,7 +42,8 @@ pub fn resolve(command: &Command, values: &Parameters) -> Result<Resolved, Refus
             .map_err(|reason| Refused { parameter: parameter.name.clone(), reason })?;
         // SECURITY: the root and not the path. A path is looked up again when the sandbox is built, and
         // a symbolic link that somebody planted there meanwhile would be followed to wherever it
-        // leads. The root is opened as the list names it, without following any link; a link beneath it that leads out of it is then refused by the kernel when the program opens it.
+        // leads. The root is opened as the list names it, without following any link; a link beneath it
+        // that leads out of it is then refused by the kernel when the program opens it.
         paths.push(PathBuf::from(root));
     }
     let mut resolved = Vec::with_capacity(arguments.len());

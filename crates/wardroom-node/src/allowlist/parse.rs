@@ -1,9 +1,9 @@
 //! From text to a checked list. Every mistake is named with its line and column.
 
-use super::environment::environment;
 use super::{
     AllowList, Argument, Command, Does,
     entry::{Entry, Limits, Parameter, Wishes},
+    environment::environment,
 };
 use crate::sandbox::Ability;
 use data_encoding::HEXLOWER;
