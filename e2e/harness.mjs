@@ -6,6 +6,7 @@
 // process outlives the orchestrator.
 
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -70,15 +71,49 @@ export async function openContext(browser, wardroom, options = {}) {
   return { context, problems };
 }
 
-/** Signs in through the form, as a person does, and waits for the overview. */
-export async function signIn(page, { name, password }) {
+/** The password that the administrator of a walk sets. */
+const OWN_PASSWORD = 'Brine-harbour 7 lanterns';
+
+/** The code of an authenticator with this secret, `ahead` steps from now (RFC 6238). */
+export function totp(secret, ahead = 0) {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+  const bits = [...secret].map((letter) => alphabet.indexOf(letter).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + ahead));
+  const mac = createHmac('sha1', key).update(counter).digest();
+  const at = mac[19] & 0x0f;
+  return String((mac.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, '0');
+}
+
+/** Does over the API what the first administrator has to do first; answers who they are then. */
+async function settle(context, admin) {
+  const post = async (path, data, token) => {
+    const headers = token ? { authorization: `Bearer ${token}` } : {};
+    const answer = await context.request.post(path, { data, headers });
+    assert.ok(answer.ok(), `${path}: ${answer.status()} ${await answer.text()}`);
+    return answer.status() === 204 ? {} : answer.json();
+  };
+  const { access_token: token } = await post('/api/v1/login', { name: admin.name, password: admin.password });
+  await post('/api/v1/account/password', { current: admin.password, new: OWN_PASSWORD }, token);
+  const made = await post('/api/v1/account/factors/totp', { name: 'walk' }, token);
+  const confirm = `/api/v1/account/factors/${made.id}/confirm`;
+  const { recovery_codes: codes } = await post(confirm, { code: totp(made.secret) }, token);
+  return { name: admin.name, password: OWN_PASSWORD, codes };
+}
+
+/** Signs in through the forms, as a person does, and waits for the first page behind them. */
+export async function signIn(page, { name, password, codes }) {
   await page.goto('/sign-in');
   await page.locator('[name="name"]').fill(name);
   await page.locator('[name="password"]').fill(password);
-  await Promise.all([
-    page.waitForURL((url) => url.pathname === '/'),
-    page.locator('form:has([name="password"]) [type="submit"]').click(),
-  ]);
+  await page.locator('form:has([name="password"]) [type="submit"]').click();
+  if (codes) {
+    await page.waitForURL((url) => url.pathname === '/sign-in/second-factor');
+    await page.locator('[name="code"]').fill(codes.pop());
+    await page.getByRole('button', { name: 'Go on' }).click();
+  }
+  await page.waitForURL((url) => !url.pathname.startsWith('/sign-in'));
 }
 
 /** Fails with every accessibility rule that the page breaks, and the elements that break it. */
@@ -127,6 +162,8 @@ export async function screenshot(page, name, { width = 1280, dark = false, fullP
  * The session holds `wardroom`, `browser`, `context`, `page`, `admin` ({name, password}),
  * `problems`, `signIn(page?)` and `openPerson(options?)` (one more browser context, watched too).
  *
+ * Unless `options.first` is set, the administrator has an own password and recovery codes already.
+ *
  * `options.args` are further arguments for `wardroom up`, `options.env` further variables.
  */
 export async function withWardroom(work, options = {}) {
@@ -147,15 +184,16 @@ export async function withWardroom(work, options = {}) {
     };
     const first = await openPerson(options.context);
     page = first.page;
+    const admin = options.first ? wardroom.admin : await settle(first.context, wardroom.admin);
     await work({
       wardroom,
       browser,
       context: first.context,
       page,
-      admin: wardroom.admin,
+      admin,
       problems: first.problems,
       openPerson,
-      signIn: (other = page) => signIn(other, wardroom.admin),
+      signIn: (other = page) => signIn(other, admin),
     });
     for (const problems of watched) problems.assertNone();
   } catch (error) {

@@ -69,8 +69,42 @@ actions! {
     EventsRead = "events.read" on System,
     /// Sign out, here or everywhere.
     SessionEnd = "session.end" on User,
-    /// Read one's own account.
+    /// Prove anew who one is.
+    SessionProve = "session.prove" on User,
+    /// List an account's sessions.
+    SessionList = "session.list" on User,
+    /// End one of an account's sessions.
+    SessionRevoke = "session.revoke" on User,
+    /// List accounts.
+    UserList = "user.list" on System,
+    /// Ask somebody in.
+    UserCreate = "user.create" on System,
+    /// Read an account.
     UserRead = "user.read" on User,
+    /// Change an account's name, address or role.
+    UserUpdate = "user.update" on User,
+    /// Turn an account away until it is enabled again.
+    UserDisable = "user.disable" on User,
+    /// Let a disabled account in again.
+    UserEnable = "user.enable" on User,
+    /// Make a link that sets an account's password.
+    UserLink = "user.link" on User,
+    /// Remove all second factors of an account.
+    UserResetFactors = "user.reset_factors" on User,
+    /// Destroy what is known of the person behind an account.
+    UserErase = "user.erase" on User,
+    /// Receive everything that is known of the person behind an account.
+    UserExport = "user.export" on User,
+    /// Change how one is called and reached oneself.
+    ProfileUpdate = "profile.update" on User,
+    /// Set one's own password.
+    PasswordChange = "password.change" on User,
+    /// List one's own second factors.
+    FactorList = "factor.list" on User,
+    /// Add a second factor to one's own account.
+    FactorAdd = "factor.add" on User,
+    /// Remove one of one's own second factors.
+    FactorRemove = "factor.remove" on User,
     /// Make an API token for oneself.
     TokenCreate = "token.create" on User,
     /// List one's own API tokens.
@@ -115,6 +149,25 @@ actions! {
     AuditVerify = "audit.verify" on System,
     /// Read the policy and ask what it decides.
     PolicyRead = "policy.read" on System,
+}
+
+impl Action {
+    /// Whether who asks must have proved lately who they are: a session that was left open, or copied, must
+    /// not be enough for it.
+    pub const fn needs_fresh_proof(self) -> bool {
+        matches!(
+            self,
+            Self::UserCreate
+                | Self::UserUpdate
+                | Self::UserLink
+                | Self::UserResetFactors
+                | Self::UserErase
+                | Self::TokenCreate
+                | Self::FactorAdd
+                | Self::FactorRemove
+                | Self::NodeRemove
+        )
+    }
 }
 
 impl fmt::Display for Action {

@@ -2,10 +2,10 @@
 //! one wholly or not at all; on SQLite it commits many that wait together in one transaction.
 
 use crate::{
-    ApiTokenId, JoinTokenId, LinkId, NodeId, RunId, SessionId, Timestamp, UserId,
+    ApiTokenId, FactorId, JoinTokenId, LinkId, NodeId, PassId, RunId, SessionId, Timestamp, UserId,
     audit::{AuditCheckpoint, AuditDraft},
     hint::Hint,
-    identity::{ApiToken, JoinToken, SealedKey, Session, User},
+    identity::{ApiToken, Factor, JoinToken, Pass, SealedKey, SecretHash, Session, User},
     node::{Catalogue, Node, NodeReport},
     principal::Credential,
     run::{Candidate, OutputChunk, Run},
@@ -47,17 +47,69 @@ impl Change {
 /// one before the given one; otherwise the whole change fails with a conflict.
 #[derive(Debug, Clone)]
 pub enum Write {
-    /// A new account. Its name must be free.
+    /// A new account. Its name and its e-mail address must be free.
     AddUser(User),
     /// A changed account.
     UpdateUser(User),
+    /// A password's hash that its owner may not take again; only the last `kept` are.
+    KeepPassword {
+        /// Whose.
+        user: UserId,
+        /// The hash.
+        hash: String,
+        /// When it was set.
+        at: Timestamp,
+        /// How many are kept.
+        kept: u32,
+    },
+    /// All remembered passwords of a user are forgotten.
+    ForgetPasswordsOf(UserId),
+    /// Nothing is written: fails when nobody but this user is an active administrator.
+    RequireAnotherAdmin(UserId),
     /// A new session.
     AddSession(Session),
     /// A session that ends. Fails when there is none.
     RemoveSession(SessionId),
-    /// All sessions of a user end.
-    RemoveSessionsOf(UserId),
-    /// Sessions and tokens that ended before this time are forgotten.
+    /// All sessions of a user end, but for one.
+    RemoveSessionsOf {
+        /// Whose.
+        user: UserId,
+        /// The one that stays.
+        but: Option<SessionId>,
+    },
+    /// A session was used. Nothing happens where it has ended.
+    TouchSession {
+        /// The session.
+        id: SessionId,
+        /// When.
+        at: Timestamp,
+        /// When it ends unless it is used again.
+        idle_until: Timestamp,
+    },
+    /// A session gets a new secret: fails unless `from` is the one that is good now. Until the session ends,
+    /// the old one is known as spent.
+    RotateSession {
+        /// The session.
+        id: SessionId,
+        /// The secret that was good.
+        from: SecretHash,
+        /// The secret that is good from now on.
+        to: SecretHash,
+        /// When.
+        at: Timestamp,
+        /// When it ends unless it is used again.
+        idle_until: Timestamp,
+    },
+    /// A session's owner proved again who they are. Fails when there is no such session.
+    ProveSession {
+        /// The session.
+        id: SessionId,
+        /// When.
+        at: Timestamp,
+        /// Whether a second factor was shown, now or before.
+        second_factor: bool,
+    },
+    /// Sessions, tokens and links that ended before this time are forgotten.
     RemoveExpired(Timestamp),
     /// Nothing is written: fails when this proof of who somebody is does not hold any more.
     RequireCredential(Credential),
@@ -67,6 +119,47 @@ pub enum Write {
     RemoveApiToken(ApiTokenId),
     /// All tokens of a user end.
     RemoveApiTokensOf(UserId),
+    /// A token was used. Nothing happens where it has ended.
+    TouchApiToken {
+        /// The token.
+        id: ApiTokenId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A new single-use link. Its user's earlier ones end.
+    AddPass(Pass),
+    /// A single-use link is used: fails when it is not open at that time.
+    UsePass {
+        /// The link.
+        id: PassId,
+        /// When.
+        at: Timestamp,
+    },
+    /// All links of a user end.
+    RemovePassesOf(UserId),
+    /// A new second factor.
+    AddFactor(Factor),
+    /// A second factor was confirmed or used: fails unless its counter goes up, or both are 0 as those of a
+    /// key that does not count.
+    UseFactor {
+        /// The factor.
+        id: FactorId,
+        /// The time step or signature count that was accepted.
+        counter: i64,
+        /// When.
+        at: Timestamp,
+        /// What is kept of it from now on.
+        sealed: Option<Vec<u8>>,
+    },
+    /// A second factor that ends: fails when there is none. A recovery code that is used ends so.
+    RemoveFactor(FactorId),
+    /// All second factors of a user of one kind end, or all.
+    RemoveFactorsOf {
+        /// Whose.
+        user: UserId,
+        /// Of this kind only.
+        kind: Option<crate::identity::FactorKind>,
+    },
     /// A new join token.
     AddJoinToken(JoinToken),
     /// A join token is used: fails when it is not open at that time.

@@ -1,6 +1,6 @@
 //! Hints: «something changed there, look again». Losing one costs latency, never work.
 
-use crate::{NodeId, RunId};
+use crate::{NodeId, PersonId, RunId};
 use serde::{Deserialize, Serialize};
 
 /// What changed.
@@ -17,6 +17,8 @@ pub enum Hint {
     Cancel(NodeId),
     /// A node was disabled or removed: its connection must go at once.
     Sever(NodeId),
+    /// A person's key changed or was destroyed.
+    Person(PersonId),
     /// New audit records.
     Audit,
     /// Hints may have been lost: look at everything again.

@@ -95,8 +95,17 @@ id!(
     /// A person's account.
     UserId, "user");
 id!(
-    /// A browser session.
+    /// Whose personal data something is: an account's or a customer's, by the same UUID.
+    PersonId, "person");
+id!(
+    /// A browser's or a program's session.
     SessionId, "session");
+id!(
+    /// A single-use link that invites somebody or lets them set a new password.
+    PassId, "pass");
+id!(
+    /// A second factor of an account.
+    FactorId, "factor");
 id!(
     /// A token for the API, held by a program or the command line.
     ApiTokenId, "token");
@@ -115,6 +124,12 @@ id!(
 id!(
     /// One request at a door, as logs and error answers name it.
     RequestId, "req");
+
+impl From<UserId> for PersonId {
+    fn from(id: UserId) -> Self {
+        Self(id.uuid())
+    }
+}
 
 #[cfg(test)]
 mod tests {

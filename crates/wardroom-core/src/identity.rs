@@ -1,6 +1,9 @@
 //! Accounts and what proves them. Only hashes of secrets are ever held here.
 
-use crate::{ApiTokenId, JoinTokenId, NodeId, Role, SessionId, Timestamp, UserId, node::Labels};
+use crate::{
+    ApiTokenId, FactorId, JoinTokenId, NodeId, PassId, Role, SessionId, Timestamp, UserId,
+    node::Labels, person::BlindIndex,
+};
 use serde::{Deserialize, Serialize};
 
 /// SHA-256 of a secret that has at least 256 bits of its own (so that a plain hash is enough).
@@ -13,6 +16,35 @@ impl std::fmt::Debug for SecretHash {
     }
 }
 
+/// Whether an account counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UserState {
+    /// Was asked in and has not come yet.
+    Invited,
+    /// May sign in.
+    Active,
+    /// Can't sign in, and its sessions and tokens don't count.
+    Disabled,
+    /// Its person's key was destroyed. Only its id is left, so that what it did stays attributed.
+    Erased,
+}
+
+impl UserState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Invited, Self::Active, Self::Disabled, Self::Erased];
+
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invited => "invited",
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::Erased => "erased",
+        }
+    }
+}
+
 /// A person's account.
 #[derive(Clone, PartialEq, Eq)]
 pub struct User {
@@ -20,18 +52,26 @@ pub struct User {
     pub id: UserId,
     /// Counts changes; an update names the version that it was made from.
     pub version: i64,
-    /// The name to sign in with: 1 to 64 of `a-z 0-9 . _ -`, unique.
-    pub name: String,
+    /// The [`Profile`](crate::person::Profile), sealed under the person's key; empty when erased.
+    pub profile: Vec<u8>,
+    /// By what the sign-in name is found; unique.
+    pub name_index: BlindIndex,
+    /// By what the e-mail address is found; unique.
+    pub email_index: Option<BlindIndex>,
     /// What the account may do, by policy.
     pub role: Role,
-    /// The Argon2id hash in PHC string form, parameters included.
+    /// Whether it counts.
+    pub state: UserState,
+    /// The Argon2id hash in PHC string form, parameters included; empty where there is no password.
     pub password_hash: String,
-    /// A disabled account can't sign in and its sessions and tokens don't count.
-    pub disabled: bool,
-    /// When it was made.
-    pub created_at: Timestamp,
+    /// Somebody else knows the password: its owner must set an own one before anything else.
+    pub password_temporary: bool,
     /// When the password was last set.
     pub password_changed_at: Timestamp,
+    /// It has a second factor, which every sign-in then asks for.
+    pub second_factor: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
 }
 
 impl std::fmt::Debug for User {
@@ -43,22 +83,60 @@ impl std::fmt::Debug for User {
     }
 }
 
-/// A browser session.
+/// Who holds a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionKind {
+    /// A browser, by a cookie that stays the same.
+    Browser,
+    /// A program, by a refresh token that changes with each use.
+    Client,
+}
+
+impl SessionKind {
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Browser => "browser",
+            Self::Client => "client",
+        }
+    }
+}
+
+/// A browser's or a program's session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     /// The session.
     pub id: SessionId,
-    /// Hash of the cookie's secret.
+    /// Hash of the cookie's secret, or of the refresh token that is good now.
     pub secret_hash: SecretHash,
     /// Whose it is.
     pub user: UserId,
+    /// Who holds it.
+    pub kind: SessionKind,
     /// When it began.
     pub created_at: Timestamp,
     /// When it ends whatever happens.
     pub expires_at: Timestamp,
-    /// The address it was opened from.
+    /// When it ends unless it is used.
+    pub idle_until: Timestamp,
+    /// When it was last used, within a minute.
+    pub seen_at: Timestamp,
+    /// When its owner last proved who they are.
+    pub proved_at: Timestamp,
+    /// Whether a second factor was among the proofs.
+    pub second_factor: bool,
+    /// [`SessionAbout`], sealed under the person's key.
+    pub about: Vec<u8>,
+}
+
+/// Where a session was opened from. It is stored sealed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionAbout {
+    /// The address.
     pub address: String,
-    /// The browser's own description of itself, cut to 200 characters.
+    /// The browser's or program's own description of itself, cut to 200 characters.
     pub user_agent: String,
 }
 
@@ -73,10 +151,122 @@ pub struct ApiToken {
     pub user: UserId,
     /// What its owner calls it, 1 to 64 characters.
     pub name: String,
+    /// The actions that it is good for; empty for all that need no fresh proof of its owner.
+    pub scopes: Vec<String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// When it was last used, within a minute.
+    pub used_at: Option<Timestamp>,
+}
+
+/// What a single-use link is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PassPurpose {
+    /// Somebody new sets a first password.
+    Invite,
+    /// Somebody sets a new password.
+    Reset,
+}
+
+impl PassPurpose {
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invite => "invite",
+            Self::Reset => "reset",
+        }
+    }
+}
+
+/// A single-use link that lets whoever has it set an account's password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pass {
+    /// The link.
+    pub id: PassId,
+    /// Hash of its secret.
+    pub secret_hash: SecretHash,
+    /// Whose password it sets.
+    pub user: UserId,
+    /// What for.
+    pub purpose: PassPurpose,
+    /// Who made it.
+    pub created_by: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// What a second factor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FactorKind {
+    /// Codes that follow the time (RFC 6238).
+    Totp,
+    /// A key that signs challenges (`WebAuthn`).
+    Passkey,
+    /// A code that is good once.
+    Recovery,
+}
+
+impl FactorKind {
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Totp => "totp",
+            Self::Passkey => "passkey",
+            Self::Recovery => "recovery",
+        }
+    }
+}
+
+/// A second factor of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Factor {
+    /// The factor.
+    pub id: FactorId,
+    /// Whose it is.
+    pub user: UserId,
+    /// What it is.
+    pub kind: FactorKind,
+    /// Its name and its secret or public key, sealed under the person's key.
+    pub sealed: Vec<u8>,
+    /// By what a passkey's credential or a recovery code is found; unique.
+    pub handle: Option<SecretHash>,
+    /// The last time step or signature count that was accepted: nothing up to it is accepted again.
+    pub counter: i64,
+    /// Whether its owner has shown that it works.
+    pub confirmed: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last used.
+    pub used_at: Option<Timestamp>,
+}
+
+/// A text that names no value of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected one of {0}")]
+pub struct NamedError(&'static str);
+
+macro_rules! named {
+    ($($kind:ident: $($variant:ident)|+ = $all:literal;)+) => {$(
+        impl std::str::FromStr for $kind {
+            type Err = NamedError;
+            fn from_str(text: &str) -> Result<Self, NamedError> {
+                [$(Self::$variant),+].into_iter().find(|value| value.as_str() == text).ok_or(NamedError($all))
+            }
+        }
+    )+};
+}
+
+named! {
+    UserState: Invited | Active | Disabled | Erased = "invited, active, disabled, erased";
+    SessionKind: Browser | Client = "browser, client";
+    PassPurpose: Invite | Reset = "invite, reset";
+    FactorKind: Totp | Passkey | Recovery = "totp, passkey, recovery";
 }
 
 /// A single-use permission to enrol a machine.

@@ -14,6 +14,7 @@ pub mod id;
 pub mod identity;
 pub mod node;
 pub mod page;
+pub mod person;
 pub mod principal;
 pub mod redact;
 pub mod rng;
@@ -23,7 +24,8 @@ pub mod time;
 
 pub use action::Action;
 pub use id::{
-    ApiTokenId, IdError, JoinTokenId, LinkId, NodeId, RequestId, RunId, SessionId, UserId,
+    ApiTokenId, FactorId, IdError, JoinTokenId, LinkId, NodeId, PassId, PersonId, RequestId, RunId,
+    SessionId, UserId,
 };
 pub use principal::{Door, Origin, Principal, Role};
 pub use rng::Rng;

@@ -40,7 +40,7 @@ impl Engine {
         }
         let note = self.signer.sign(size, &root);
         let checkpoint = AuditCheckpoint { size, root, at: self.now(), note };
-        match self.store.commit(Change::default().write(Write::AddCheckpoint(checkpoint))).await {
+        match self.commit(Change::default().write(Write::AddCheckpoint(checkpoint))).await {
             // Another orchestrator signed the same size.
             Ok(()) | Err(wardroom_core::store::StoreError::Duplicate(_)) => Ok(()),
             Err(error) => Err(error.into()),

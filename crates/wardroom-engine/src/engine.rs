@@ -18,9 +18,13 @@ use wardroom_core::{
     change::Change,
     command::Parameters,
     run::Run,
-    store::{Store, StoreError},
+    store::{Reads, Store, StoreError, StoreResult},
 };
-use wardroom_trust::{checkpoint::CheckpointSigner, seal::Sealer};
+use wardroom_trust::{
+    checkpoint::CheckpointSigner,
+    seal::Sealer,
+    vault::{Vault, VaultError},
+};
 
 /// How often a change is tried again when what it is based on changed meanwhile.
 pub(crate) const CONFLICT_TRIES_MAX: u32 = 8;
@@ -37,6 +41,8 @@ pub struct Parts {
     pub rng: Arc<dyn Rng>,
     /// Seals what is secret at rest.
     pub sealer: Arc<Sealer>,
+    /// Seals what is known of people.
+    pub vault: Arc<Vault>,
     /// Signs audit checkpoints.
     pub signer: Arc<CheckpointSigner>,
 }
@@ -48,6 +54,7 @@ pub struct Engine {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: Arc<dyn Rng>,
     pub(crate) sealer: Arc<Sealer>,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) signer: Arc<CheckpointSigner>,
     pub(crate) links: Links,
     /// How often each enrolled node opened a link lately.
@@ -65,6 +72,7 @@ impl Engine {
             clock: parts.clock,
             rng: parts.rng,
             sealer: parts.sealer,
+            vault: parts.vault,
             signer: parts.signer,
             links: Links::default(),
             openings: Mutex::default(),
@@ -72,9 +80,28 @@ impl Engine {
         })
     }
 
-    /// Where everything is kept.
-    pub fn store(&self) -> &Arc<dyn Store> {
-        &self.store
+    /// Where everything is kept, to be asked. What changes goes through [`Engine::commit`].
+    pub fn store(&self) -> &dyn Reads {
+        &*self.store
+    }
+
+    /// What seals and opens what is the installation's own.
+    pub fn sealer(&self) -> &Sealer {
+        &self.sealer
+    }
+
+    /// What seals and opens what is known of people.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// Commits a change: the only way to the store, on which what records say of people is sealed.
+    pub async fn commit(&self, mut change: Change) -> StoreResult<()> {
+        self.vault.seal_records(&mut change.audit).await.map_err(|error| match error {
+            VaultError::Store(error) => error,
+            error => StoreError::Other(error.to_string()),
+        })?;
+        self.store.commit(change).await
     }
 
     /// Where hints go.
@@ -114,7 +141,7 @@ impl Engine {
 
     /// Writes a record of something that changed nothing.
     pub async fn record(&self, draft: AuditDraft) -> Result<(), StoreError> {
-        self.store.commit(Change::recorded(draft)).await
+        self.commit(Change::recorded(draft)).await
     }
 
     /// The values of a run, as its submitter gave them; the node fills in its own defaults.

@@ -1,6 +1,9 @@
 //! What can go wrong in the engine.
 
-use wardroom_core::{command::ParameterError, node::LabelError, run::Refusal, store::StoreError};
+use wardroom_core::{
+    command::ParameterError, node::LabelError, person::ProfileError, run::Refusal,
+    store::StoreError,
+};
 
 /// Why the engine did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +57,14 @@ pub enum EngineError {
     /// A node's proof is not acceptable.
     #[error("the node was refused: {0}")]
     NodeProof(&'static str),
+    /// Without this account nobody could administer the installation.
+    #[error("this is the last administrator: make another one first")]
+    LastAdministrator,
+    /// The account's state does not allow it.
+    #[error(
+        "the account's state does not allow it: an erased one stays so, a disabled one is enabled first"
+    )]
+    AccountState,
     /// A name is taken.
     #[error("the name is taken")]
     NameTaken,
@@ -66,6 +77,12 @@ pub enum EngineError {
     /// A value can't be sealed or opened.
     #[error("sealed data can't be used: {0}")]
     Seal(String),
+}
+
+impl From<ProfileError> for EngineError {
+    fn from(error: ProfileError) -> Self {
+        Self::Field { field: error.field, reason: error.reason.to_owned() }
+    }
 }
 
 impl From<LabelError> for EngineError {

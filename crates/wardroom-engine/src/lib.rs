@@ -9,6 +9,7 @@ mod error;
 pub mod hub;
 pub mod link;
 pub mod nodes;
+pub mod people;
 pub mod runs;
 mod ticker;
 

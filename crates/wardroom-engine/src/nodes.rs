@@ -64,7 +64,7 @@ impl Engine {
         };
         let change = Change::recorded(audit.on(id).detail("expires_at", token.expires_at))
             .write(Write::AddJoinToken(token.clone()));
-        self.store.commit(change).await?;
+        self.commit(change).await?;
         Ok(token)
     }
 
@@ -77,7 +77,7 @@ impl Engine {
         self.store.lookup_join_token(id).await?.ok_or(EngineError::NotFound("join token"))?;
         let change =
             Change::recorded(audit.on(id)).write(Write::RevokeJoinToken { id, at: self.now() });
-        Ok(self.store.commit(change).await?)
+        Ok(self.commit(change).await?)
     }
 
     /// Enrols a machine: the token is used up and the node is there, or neither.
@@ -120,7 +120,7 @@ impl Engine {
             .write(Write::AddNode(node.clone()))
             .write(Write::UseJoinToken { id: token.id, by: node.id, at: now })
             .hint(Hint::Node(node.id));
-        match self.store.commit(change).await {
+        match self.commit(change).await {
             Ok(()) => Ok(node),
             // Two machines raced for one token: exactly one of them got it.
             Err(StoreError::Conflict(_)) => Err(EngineError::JoinToken("it was used already")),
@@ -208,7 +208,7 @@ impl Engine {
     }
 
     async fn commit_update(&self, change: Change) -> Result<(), EngineError> {
-        match self.store.commit(change).await {
+        match self.commit(change).await {
             Ok(()) => Ok(()),
             Err(StoreError::Conflict(_)) => Err(EngineError::Conflict),
             Err(StoreError::Duplicate(_)) => Err(EngineError::NameTaken),

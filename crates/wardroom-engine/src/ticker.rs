@@ -24,7 +24,8 @@ impl Engine {
         let hints = tokio::spawn(Arc::clone(&self).follow_hints(stop.clone()));
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        // What an earlier process left half done is taken up with the first tick.
+        // What an earlier process left half done is taken up before and with the first tick.
+        note("erasures", self.finish_erasures().await);
         let mut swept = Timestamp::from_micros(0);
         loop {
             tokio::select! {
@@ -92,7 +93,7 @@ impl Engine {
 
     async fn forget_expired(&self) -> Result<(), EngineError> {
         let now = self.now();
-        Ok(self.store.commit(Change::default().write(Write::RemoveExpired(now))).await?)
+        Ok(self.commit(Change::default().write(Write::RemoveExpired(now))).await?)
     }
 
     /// Wakes links for runs that wait although no hint came: it was lost, or its process died.
@@ -151,6 +152,7 @@ impl Engine {
                 Some(_) => {}
                 None => self.sever(node, Goodbye::Removed),
             },
+            Hint::Person(person) => self.vault.forget(person),
             Hint::Run(_) | Hint::Node(_) | Hint::Audit | Hint::Resync => {}
         }
         Ok(())

@@ -5,6 +5,7 @@ import { startDialogs } from './dialogs.js';
 import { startForms } from './forms.js';
 import { startLive } from './live.js';
 import { startOutput } from './output.js';
+import { startPasskeys } from './passkeys.js';
 import { startTimes } from './times.js';
 
 startDialogs();
@@ -12,4 +13,5 @@ startForms();
 startCopying();
 startTimes();
 startOutput();
+startPasskeys();
 startLive();

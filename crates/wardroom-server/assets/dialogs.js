@@ -26,7 +26,7 @@ function startLinked() {
   for (const dialog of document.querySelectorAll('dialog[data-modal]')) openModal(dialog);
   // What is shown once came as the answer to a form: reloading must not send that form again.
   const once = document.querySelector('[data-once]');
-  if (once) history.replaceState(null, '', once.closest('dialog') ? '/join-tokens' : '/account');
+  if (once) history.replaceState(null, '', once.dataset.once || location.pathname);
 }
 
 function element(name, className, text) {

@@ -1,6 +1,11 @@
 //! What every handler shares.
 
-use crate::{identity::PasswordPool, metrics::Metrics, middleware::RefusalLog};
+use crate::{
+    identity::{AccountRules, Ceremonies, PasswordPool, Relying},
+    metrics::Metrics,
+    middleware::RefusalLog,
+    tries::Tries,
+};
 use axum::http::HeaderValue;
 use std::{
     collections::BTreeSet,
@@ -9,8 +14,10 @@ use std::{
 };
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use wardroom_core::UserId;
 use wardroom_engine::Engine;
 use wardroom_trust::{
+    access_token::AccessTokens,
     node_token::{Challenges, NodeTokens, SpentChallenges},
     password::PasswordHasher,
     policy::Policy,
@@ -19,6 +26,11 @@ use wardroom_wire::api::AuditVerification;
 
 /// The most requests that change something at the same time.
 const CHANGES_MAX: usize = 4096;
+
+/// Codes of second factors that may be tried for one account within [`CODE_TRIES_WINDOW`]: with three of a
+/// million codes good at a time, guessing one takes a year.
+const CODE_TRIES_MAX: u32 = 10;
+const CODE_TRIES_WINDOW: Duration = Duration::from_secs(300);
 
 /// Bounds of the doors.
 #[derive(Debug, Clone)]
@@ -37,8 +49,6 @@ pub struct Limits {
     pub password_hashes_max: usize,
     /// Sign-ins that wait for their turn.
     pub password_waiting_max: usize,
-    /// How long a browser session lasts.
-    pub session_ttl: Duration,
 }
 
 impl Default for Limits {
@@ -51,7 +61,6 @@ impl Default for Limits {
             streams_max: 512,
             password_hashes_max: 2,
             password_waiting_max: 32,
-            session_ttl: Duration::from_secs(12 * 3600),
         }
     }
 }
@@ -64,6 +73,10 @@ pub struct AppParts {
     pub policy: Arc<Policy>,
     /// Hashes passwords.
     pub passwords: PasswordHasher,
+    /// What is demanded of accounts.
+    pub accounts: AccountRules,
+    /// Signs and checks people's access tokens.
+    pub access_tokens: AccessTokens,
     /// Signs and checks nodes' access tokens.
     pub node_tokens: NodeTokens,
     /// Makes and checks nodes' challenges.
@@ -89,6 +102,12 @@ pub struct App {
     pub(crate) engine: Arc<Engine>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) passwords: PasswordPool,
+    pub(crate) accounts: AccountRules,
+    pub(crate) access_tokens: AccessTokens,
+    pub(crate) relying: Relying,
+    pub(crate) ceremonies: Ceremonies,
+    /// Codes of second factors that were tried, by account.
+    pub(crate) code_tries: Tries<UserId>,
     pub(crate) node_tokens: NodeTokens,
     pub(crate) challenges: Challenges,
     pub(crate) spent: Mutex<SpentChallenges>,
@@ -118,6 +137,11 @@ impl App {
         let limits = parts.limits;
         Arc::new(Self {
             passwords: PasswordPool::new(parts.passwords, &limits),
+            accounts: parts.accounts,
+            access_tokens: parts.access_tokens,
+            relying: Relying::new(&parts.public_url),
+            ceremonies: Ceremonies::default(),
+            code_tries: Tries::new(CODE_TRIES_MAX, CODE_TRIES_WINDOW),
             engine: parts.engine,
             policy: parts.policy,
             node_tokens: parts.node_tokens,

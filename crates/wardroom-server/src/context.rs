@@ -1,6 +1,10 @@
 //! What a secured handler knows of its request.
 
-use crate::{App, error::ApiError, middleware::Proof};
+use crate::{
+    App,
+    error::ApiError,
+    middleware::{Held, Proof, RequestInfo},
+};
 use axum::{extract::FromRequestParts, http::request::Parts};
 use std::sync::{
     Arc,
@@ -10,7 +14,7 @@ use wardroom_core::{
     Action, Origin, Principal, Timestamp, UserId,
     action::{Resource, ResourceKind},
     audit::{AuditDraft, AuditOutcome},
-    principal::Credential,
+    identity::{Session, User},
 };
 use wardroom_trust::policy::Decision;
 use wardroom_wire::error::ErrorCode;
@@ -26,24 +30,42 @@ pub(crate) struct Ctx {
     pub(crate) origin: Origin,
     /// What the route is for.
     pub(crate) action: Action,
-    csrf: Arc<str>,
-    ends_at: Timestamp,
+    /// What the edge knows of the request.
+    pub(crate) info: RequestInfo,
+    proof: Arc<Proof>,
     authorised: Arc<AtomicBool>,
 }
 
 impl Ctx {
-    pub(crate) fn new(app: Arc<App>, proof: Proof, origin: Origin, action: Action) -> Self {
-        let Proof { principal, csrf, ends_at } = proof;
-        let csrf = csrf.into();
-        Self { app, principal, origin, action, csrf, ends_at, authorised: Arc::default() }
+    pub(crate) fn new(app: Arc<App>, proof: Proof, info: RequestInfo, action: Action) -> Self {
+        let (principal, origin) = (proof.principal.clone(), info.origin());
+        Self {
+            app,
+            principal,
+            origin,
+            action,
+            info,
+            proof: Arc::new(proof),
+            authorised: Arc::default(),
+        }
     }
 
-    /// What proved who asks, and until when it holds.
-    pub(crate) fn proof(&self) -> Option<(Credential, Timestamp)> {
-        match &self.principal {
-            Principal::User { credential, .. } => Some((*credential, self.ends_at)),
-            _ => None,
+    /// What proved who asks.
+    pub(crate) fn proof(&self) -> &Proof {
+        &self.proof
+    }
+
+    /// The session that the caller goes by, where it is one.
+    pub(crate) fn session(&self) -> Option<&Session> {
+        match &self.proof.held {
+            Held::Session(session) => Some(session),
+            Held::ApiToken(_) => None,
         }
+    }
+
+    /// The account that asks, as it was when the request came.
+    pub(crate) fn account(&self) -> &User {
+        &self.proof.user
     }
 
     /// The time now.
@@ -53,7 +75,7 @@ impl Ctx {
 
     /// The token that forms of this session carry; empty where there is no session.
     pub(crate) fn csrf(&self) -> &str {
-        &self.csrf
+        &self.proof.csrf
     }
 
     /// The account that asks.
@@ -72,9 +94,17 @@ impl Ctx {
         self.decide(action, &resource).allowed
     }
 
-    /// What policy says.
+    /// What policy says, within what the caller's proof is good for.
     pub(crate) fn decide(&self, action: Action, resource: &Resource) -> Decision {
-        self.app.policy.decide(&self.principal, action, resource)
+        let decision = self.app.policy.decide(&self.principal, action, resource);
+        let allowed = decision.allowed && self.proof.covers(action);
+        Decision { allowed, ..decision }
+    }
+
+    /// Whether the caller proved lately enough who they are.
+    fn is_fresh(&self) -> bool {
+        let fresh_for = self.app.accounts.fresh_for;
+        self.proof.proved_at().is_none_or(|at| self.now().since(at) < fresh_for)
     }
 
     /// Asks policy for `action` on `resource`. A denial is recorded. What the caller may not see
@@ -88,14 +118,22 @@ impl Ctx {
         if action == self.action {
             self.authorised.store(true, Ordering::Release);
         }
+        if decision.allowed && action.needs_fresh_proof() && !self.is_fresh() {
+            return Err(ApiError::new(ErrorCode::FreshProofRequired));
+        }
         if decision.allowed {
             return Ok(Authorised { action, decision });
         }
+        let why = if self.proof.covers(action) {
+            "policy does not allow it"
+        } else {
+            "the token's scopes do not have it"
+        };
         let audit = self
             .draft(action)
             .on(&resource.id)
             .policy(&decision.policies, &decision.version)
-            .outcome(AuditOutcome::Refused, "policy does not allow it");
+            .outcome(AuditOutcome::Refused, why);
         self.app.refusals.record(&self.app, audit).await?;
         if self.hides(resource) {
             return Err(ApiError::not_found());

@@ -111,6 +111,10 @@ impl From<EngineError> for ApiError {
                 ErrorCode::NodeRefused,
                 "The node is not known here, is disabled, or did not prove that it holds its key.",
             ),
+            EngineError::LastAdministrator => {
+                Self::say(ErrorCode::LastAdministrator, capital(&text))
+            }
+            EngineError::AccountState => Self::say(ErrorCode::AccountState, capital(&text)),
             EngineError::NameTaken => {
                 Self::say(ErrorCode::NameTaken, "A node has this name: choose another with --name.")
             }

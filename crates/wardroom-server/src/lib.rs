@@ -16,12 +16,15 @@ mod middleware;
 mod node;
 mod openapi;
 mod places;
+mod qr;
 mod routes;
 mod sign_in;
+mod tries;
 mod ui;
 mod view;
 
 pub use app::{App, AppParts, Limits};
+pub use identity::AccountRules;
 pub use listen::{ListenError, Listener};
 pub use metrics::serve_metrics;
 pub use openapi::openapi_json;

@@ -148,6 +148,30 @@ fn api(r: &mut Routes) {
     r.public(Method::GET, "/api/openapi.json", openapi::handler, "the same for everybody");
     r.public(Method::GET, "/docs/errors/{code}", docs::handler, "the same for everybody");
     r.public(Method::POST, "/api/v1/login", v1::login::handler, "name and password prove it");
+    r.public(
+        Method::POST,
+        "/api/v1/login/passkey",
+        v1::login::begin_passkey,
+        "gives a random text and tells nothing",
+    );
+    r.public(
+        Method::POST,
+        "/api/v1/login/passkey/finish",
+        v1::login::finish_passkey,
+        "a passkey's signature proves it",
+    );
+    r.public(
+        Method::POST,
+        "/api/v1/session/refresh",
+        v1::sessions::refresh::handler,
+        "a session's refresh token proves it",
+    );
+    r.public(
+        Method::POST,
+        "/api/v1/links/redeem",
+        v1::links::redeem,
+        "a single-use link's secret proves it",
+    );
     r.secured(Method::GET, "/api/v1/whoami", Action::UserRead, v1::whoami::handler);
     r.secured(Method::POST, "/api/v1/logout", Action::SessionEnd, v1::logout::handler);
     r.secured(Method::GET, "/api/v1/overview", Action::OverviewRead, v1::overview::handler);
@@ -161,6 +185,7 @@ fn api(r: &mut Routes) {
         Action::TokenRevoke,
         v1::tokens::revoke::handler,
     );
+    identity(r);
     r.secured(Method::GET, "/api/v1/nodes", Action::NodeList, v1::nodes::list::handler);
     r.secured(Method::GET, "/api/v1/nodes/{id}", Action::NodeRead, v1::nodes::get::handler);
     r.secured(Method::PATCH, "/api/v1/nodes/{id}", Action::NodeLabel, v1::nodes::label::handler);
@@ -251,10 +276,82 @@ fn api(r: &mut Routes) {
     );
 }
 
+fn identity(r: &mut Routes) {
+    use v1::{account, sessions, users};
+    r.secured(Method::GET, "/api/v1/sessions", Action::SessionList, sessions::list::handler);
+    r.secured(
+        Method::DELETE,
+        "/api/v1/sessions/{id}",
+        Action::SessionRevoke,
+        sessions::revoke::handler,
+    );
+    let prove = Action::SessionProve;
+    r.secured(Method::POST, "/api/v1/session/prove", prove, sessions::prove::handler);
+    r.secured(
+        Method::POST,
+        "/api/v1/session/second-factor",
+        prove,
+        sessions::second_factor::handler,
+    );
+    r.secured(
+        Method::POST,
+        "/api/v1/session/passkey",
+        prove,
+        sessions::second_factor::begin_passkey,
+    );
+    let finish = sessions::second_factor::finish_passkey;
+    r.secured(Method::POST, "/api/v1/session/passkey/finish", prove, finish);
+    r.secured(Method::GET, "/api/v1/account", Action::UserRead, account::profile::get);
+    r.secured(Method::PATCH, "/api/v1/account", Action::ProfileUpdate, account::profile::update);
+    r.secured(
+        Method::POST,
+        "/api/v1/account/password",
+        Action::PasswordChange,
+        account::password::handler,
+    );
+    r.secured(Method::GET, "/api/v1/account/factors", Action::FactorList, account::factors::list);
+    r.secured(
+        Method::DELETE,
+        "/api/v1/account/factors/{id}",
+        Action::FactorRemove,
+        account::factors::remove,
+    );
+    let add = Action::FactorAdd;
+    r.secured(Method::POST, "/api/v1/account/factors/totp", add, account::totp::create);
+    r.secured(Method::POST, "/api/v1/account/factors/{id}/confirm", add, account::totp::confirm);
+    r.secured(Method::POST, "/api/v1/account/factors/passkey", add, account::passkeys::begin);
+    r.secured(
+        Method::POST,
+        "/api/v1/account/factors/passkey/finish",
+        add,
+        account::passkeys::finish,
+    );
+    r.secured(Method::POST, "/api/v1/account/recovery-codes", add, account::factors::renew_codes);
+    r.secured(Method::GET, "/api/v1/users", Action::UserList, users::list::handler);
+    r.secured(Method::POST, "/api/v1/users", Action::UserCreate, users::create::handler);
+    r.secured(Method::GET, "/api/v1/users/{id}", Action::UserRead, users::get::handler);
+    r.secured(Method::PATCH, "/api/v1/users/{id}", Action::UserUpdate, users::update::handler);
+    r.secured(Method::DELETE, "/api/v1/users/{id}", Action::UserErase, users::erase::handler);
+    r.secured(
+        Method::POST,
+        "/api/v1/users/{id}/disable",
+        Action::UserDisable,
+        users::state::disable,
+    );
+    r.secured(Method::POST, "/api/v1/users/{id}/enable", Action::UserEnable, users::state::enable);
+    r.secured(Method::POST, "/api/v1/users/{id}/link", Action::UserLink, users::link::handler);
+    let reset = users::reset_factors::handler;
+    r.secured(Method::POST, "/api/v1/users/{id}/reset-factors", Action::UserResetFactors, reset);
+}
+
 fn pages(r: &mut Routes) {
     r.public(Method::GET, "/assets/{hash}/{name}", ui::assets::handler, "the same for everybody");
     r.public(Method::GET, "/sign-in", ui::sign_in::page, "nobody is signed in yet");
     r.public(Method::POST, "/sign-in", sign_in::handler, "name and password prove it");
+    r.public(Method::POST, "/sign-in/passkey", ui::proof::by_passkey, "a passkey proves it");
+    r.public(Method::GET, "/welcome", ui::secrets::welcome, "says nothing about the link");
+    r.public(Method::POST, "/welcome", ui::secrets::redeem, "a single-use link proves it");
+    people_pages(r);
     r.secured(Method::GET, "/", Action::RunList, ui::overview::page);
     r.secured(Method::GET, "/nodes", Action::NodeList, ui::nodes::list);
     r.secured(Method::GET, "/nodes/{id}", Action::NodeRead, ui::nodes::show);
@@ -287,4 +384,35 @@ fn pages(r: &mut Routes) {
         ui::account::revoke_token,
     );
     r.secured(Method::POST, "/account/sign-out", Action::SessionEnd, ui::account::sign_out);
+}
+
+fn people_pages(r: &mut Routes) {
+    use ui::{proof, secrets, users};
+    let prove = Action::SessionProve;
+    r.secured(Method::GET, "/sign-in/second-factor", prove, proof::second_factor);
+    r.secured(Method::POST, "/sign-in/second-factor", prove, proof::show_second_factor);
+    r.secured(Method::GET, "/account/prove", prove, proof::prove);
+    r.secured(Method::POST, "/account/prove", prove, proof::proved);
+    r.secured(Method::GET, "/account/password", Action::PasswordChange, secrets::password);
+    r.secured(Method::POST, "/account/password", Action::PasswordChange, secrets::set_password);
+    r.secured(Method::GET, "/account/second-factor", Action::FactorList, secrets::second_factors);
+    let add = Action::FactorAdd;
+    r.secured(Method::POST, "/account/second-factor/totp", add, secrets::add_totp);
+    r.secured(Method::POST, "/account/second-factor/{id}/confirm", add, secrets::confirm_totp);
+    r.secured(Method::POST, "/account/recovery-codes", add, secrets::renew_codes);
+    let remove = Action::FactorRemove;
+    r.secured(Method::POST, "/account/second-factor/{id}/remove", remove, secrets::remove_factor);
+    r.secured(Method::POST, "/account/profile", Action::ProfileUpdate, ui::account::change_profile);
+    let end = Action::SessionRevoke;
+    r.secured(Method::POST, "/account/sessions/{id}/end", end, ui::account::end_session);
+    r.secured(Method::GET, "/users", Action::UserList, users::list);
+    r.secured(Method::POST, "/users", Action::UserCreate, users::invite);
+    r.secured(Method::GET, "/users/{id}", Action::UserRead, users::show);
+    r.secured(Method::POST, "/users/{id}/change", Action::UserUpdate, users::change);
+    r.secured(Method::POST, "/users/{id}/disable", Action::UserDisable, users::disable);
+    r.secured(Method::POST, "/users/{id}/enable", Action::UserEnable, users::enable);
+    r.secured(Method::POST, "/users/{id}/link", Action::UserLink, users::link);
+    let reset = Action::UserResetFactors;
+    r.secured(Method::POST, "/users/{id}/reset-factors", reset, users::reset_factors);
+    r.secured(Method::POST, "/users/{id}/erase", Action::UserErase, users::erase);
 }

@@ -3,7 +3,7 @@
 use crate::{
     App,
     error::ApiError,
-    identity,
+    identity::{self, Opened},
     middleware::{RequestInfo, SESSION_COOKIE, own_origin},
 };
 use axum::{
@@ -18,6 +18,7 @@ use std::sync::Arc;
 use wardroom_core::{
     Principal,
     audit::{AuditDraft, AuditOutcome},
+    identity::SessionKind,
 };
 use wardroom_wire::error::ErrorCode;
 
@@ -49,23 +50,31 @@ pub(crate) async fn handler(
         return Err(ApiError::new(ErrorCode::CrossSite));
     }
     let next = local_path(&form.next);
-    let password = SecretString::from(form.password);
-    let user = match identity::check_password(&app, &info, &form.name, password).await {
-        Ok(user) => user,
-        Err(error) if error.code == ErrorCode::SignInFailed => {
-            return Ok(see_other(&format!("/sign-in?failed=1&next={}", escaped(next))));
-        }
-        Err(error) => return Err(error),
-    };
     let agent =
         headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    let secret = identity::open_session(&app, &info, &user, agent).await?;
+    let proof = (form.name.as_str(), SecretString::from(form.password));
+    let opened =
+        match identity::sign_in(&app, &info, proof, None, SessionKind::Browser, agent).await {
+            Ok(opened) => opened,
+            Err(error) if error.code == ErrorCode::SignInFailed => {
+                return Ok(see_other(&format!("/sign-in?failed=1&next={}", escaped(next))));
+            }
+            Err(error) => return Err(error),
+        };
+    with_cookie(&app, &opened, see_other(next))
+}
+
+/// Gives the browser its session.
+pub(crate) fn with_cookie(
+    app: &App,
+    opened: &Opened,
+    mut response: Response,
+) -> Result<Response, ApiError> {
     let cookie = format!(
         "{SESSION_COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={}",
-        secret.expose().expose_secret(),
-        app.limits.session_ttl.as_secs()
+        opened.secret.expose_secret(),
+        app.accounts.session_ttl.as_secs()
     );
-    let mut response = see_other(next);
     let mut cookie = HeaderValue::from_str(&cookie).map_err(ApiError::internal)?;
     cookie.set_sensitive(true);
     response.headers_mut().insert(header::SET_COOKIE, cookie);

@@ -1,17 +1,23 @@
 //! Domain values as the API shows them.
 
-use crate::{context::Ctx, error::ApiError};
+use crate::{App, context::Ctx, error::ApiError, identity::Standing};
+use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wardroom_core::{
     Action, Timestamp,
     action::Resource,
     audit::AuditEntry,
-    identity::{ApiToken, JoinToken},
+    identity::{ApiToken, JoinToken, Pass, User},
     node::{Catalogue, Node},
     run::{End, Outcome, Run, RunState, Target},
 };
-use wardroom_wire::api::{AuditView, JoinTokenView, NodeView, OutcomeView, RunView, TokenView};
+use wardroom_engine::EngineError;
+use wardroom_trust::secret::PassSecret;
+use wardroom_wire::{
+    api::{AuditRecordView, AuditView, JoinTokenView, NodeView, OutcomeView, RunView},
+    identity::{NewLink, StandingView, TokenView, UserView},
+};
 
 fn text(at: Option<Timestamp>) -> Option<String> {
     at.map(|at| at.to_string())
@@ -69,18 +75,72 @@ pub(crate) fn token(token: &ApiToken) -> TokenView {
     TokenView {
         id: token.id.to_string(),
         name: token.name.clone(),
+        scopes: token.scopes.clone(),
         created_at: token.created_at.to_string(),
         expires_at: token.expires_at.to_string(),
+        used_at: text(token.used_at),
     }
 }
 
-/// An audit record.
-pub(crate) fn audit(entry: &AuditEntry) -> Result<AuditView, ApiError> {
-    Ok(AuditView {
-        index: entry.index,
-        leaf: data_encoding::HEXLOWER.encode(&entry.leaf),
-        record: serde_json::from_str(&entry.body).map_err(ApiError::internal)?,
+/// An account.
+pub(crate) async fn user(app: &App, user: &User) -> Result<UserView, ApiError> {
+    let profile = app.engine.profile(user).await?;
+    Ok(UserView {
+        id: user.id.to_string(),
+        version: user.version,
+        name: profile.name,
+        display_name: profile.display_name,
+        email: profile.email,
+        role: user.role.to_string(),
+        state: user.state.as_str().to_owned(),
+        second_factor: user.second_factor,
+        password_changed_at: (!user.password_hash.is_empty())
+            .then(|| user.password_changed_at.to_string()),
+        created_at: user.created_at.to_string(),
     })
+}
+
+/// A single-use link.
+pub(crate) fn link(app: &App, pass: &Pass, secret: &PassSecret) -> NewLink {
+    let secret = secret.expose().expose_secret().to_owned();
+    NewLink {
+        url: format!("{}/welcome?link={secret}", app.public_url),
+        secret,
+        purpose: pass.purpose.as_str().to_owned(),
+        expires_at: pass.expires_at.to_string(),
+    }
+}
+
+/// What is open to a session of `user`.
+pub(crate) async fn standing(
+    app: &App,
+    user: &User,
+    standing: Standing,
+) -> Result<StandingView, ApiError> {
+    let mut factors = BTreeSet::new();
+    if user.second_factor {
+        for factor in app.engine.store().list_factors(user.id).await? {
+            if factor.confirmed {
+                factors.insert(factor.kind.as_str().to_owned());
+            }
+        }
+    }
+    Ok(StandingView { needs: standing.as_str().to_owned(), factors: factors.into_iter().collect() })
+}
+
+/// An audit record for whoever may read the log: what is sealed is opened, as far as it was not erased.
+pub(crate) async fn audit(ctx: &Ctx, entry: &AuditEntry) -> Result<AuditView, ApiError> {
+    let mut record: AuditRecordView =
+        serde_json::from_str(&entry.body).map_err(ApiError::internal)?;
+    let vault = ctx.app.engine.vault();
+    if let Some(address) = &mut record.address {
+        *address = vault.open_text("address", address).await.map_err(EngineError::from)?;
+    }
+    for (key, text) in &mut record.detail {
+        *text = vault.open_text(key, text).await.map_err(EngineError::from)?;
+    }
+    let leaf = data_encoding::HEXLOWER.encode(&entry.leaf);
+    Ok(AuditView { index: entry.index, leaf, record })
 }
 
 /// A run. Values of secret parameters are not shown to anybody.

@@ -17,6 +17,11 @@ pub enum OpenError {
         "there is no database at {0}. Nothing was created: run `wardroom migrate` to create it, or check the path"
     )]
     Missing(String),
+    /// The file with people's keys is not there.
+    #[error(
+        "people's keys {0} are missing: without them nothing that is known of people can be read. Restore the file from its own backup; a new one is never made where there is data"
+    )]
+    KeysMissing(String),
     /// It was made by a newer build.
     #[error(
         "the database has schema {found}, this build works with {SCHEMA_VERSION}: it was used by a newer Wardroom. Install that version, or restore a backup from before"
@@ -140,8 +145,9 @@ fn unique(named: &str) -> &'static str {
         ("public_key", "public key"),
         ("nodes_name", "node name"),
         ("nodes.name", "node name"),
-        ("users_name", "account name"),
-        ("users.name", "account name"),
+        ("name_index", "account name"),
+        ("email_index", "e-mail address"),
+        ("factors", "second factor"),
         ("sealed_keys", "key name"),
         ("audit_checkpoints", "checkpoint"),
         ("secret", "secret"),

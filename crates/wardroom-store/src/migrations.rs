@@ -7,7 +7,7 @@ use sqlx::{
 };
 
 /// The version of the schema that this build works with.
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 3;
 
 /// Number, name and text of each migration, in order, for one engine.
 macro_rules! migrations {
@@ -22,8 +22,10 @@ macro_rules! migrations {
 
 type Listed = &'static [(i64, &'static str, &'static str)];
 
-const SQLITE: Listed = migrations!("sqlite": 1 "0001_foundation", 2 "0002_candidates");
-const POSTGRES: Listed = migrations!("postgres": 1 "0001_foundation", 2 "0002_candidates");
+const SQLITE: Listed =
+    migrations!("sqlite": 1 "0001_foundation", 2 "0002_candidates", 3 "0003_people");
+const POSTGRES: Listed =
+    migrations!("postgres": 1 "0001_foundation", 2 "0002_candidates", 3 "0003_people");
 
 /// SQLite's.
 pub(crate) fn sqlite() -> Migrator {
@@ -100,13 +102,48 @@ mod tests {
         use sqlx::Connection as _;
         let mut connection = sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap();
         keeps_old_runs!(&mut connection, SQLITE);
+        let mut connection = empty_postgres().await;
+        keeps_old_runs!(&mut connection, POSTGRES);
+    }
+
+    macro_rules! keeps_old_accounts {
+        ($connection:expr, $listed:expr) => {{
+            let connection = $connection;
+            migrator(&$listed[..2]).run(&mut *connection).await.unwrap();
+            for (number, name, disabled) in [(1, "ann", false), (2, "bob", true)] {
+                let insert = "INSERT INTO users (id, version, name, role, password_hash, disabled, created_at, password_changed_at) VALUES ($1, 1, $2, 'admin', 'h', $3, 0, 0)";
+                let insert = sqlx::query(insert).bind(id(Some(number))).bind(name).bind(disabled);
+                insert.execute(&mut *connection).await.unwrap();
+            }
+            migrator($listed).run(&mut *connection).await.unwrap();
+            let kept: Vec<(String, String)> =
+                sqlx::query_as("SELECT plain_name, state FROM users ORDER BY plain_name")
+                    .fetch_all(connection)
+                    .await
+                    .unwrap();
+            let wanted = [("ann", "active"), ("bob", "disabled")];
+            assert_eq!(kept, wanted.map(|(name, state)| (name.to_owned(), state.to_owned())));
+        }};
+    }
+
+    #[tokio::test]
+    async fn accounts_of_the_second_schema_wait_to_be_sealed() {
+        use sqlx::Connection as _;
+        let mut connection = sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        keeps_old_accounts!(&mut connection, SQLITE);
+        let mut connection = empty_postgres().await;
+        keeps_old_accounts!(&mut connection, POSTGRES);
+    }
+
+    /// A PostgreSQL database without a schema.
+    async fn empty_postgres() -> sqlx::PgConnection {
+        use sqlx::Connection as _;
         let test = crate::testing::postgres().await;
-        let url = &test.options.url;
-        let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
+        let mut connection = sqlx::PgConnection::connect(&test.options.url).await.unwrap();
         for sql in ["DROP SCHEMA public CASCADE", "CREATE SCHEMA public"] {
             sqlx::query(sql).execute(&mut connection).await.unwrap();
         }
-        keeps_old_runs!(&mut connection, POSTGRES);
+        connection
     }
 
     #[test]

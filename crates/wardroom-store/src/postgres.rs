@@ -33,7 +33,9 @@ pub(crate) struct PostgresStore {
 }
 
 repository::writes!(Postgres);
+repository::identity_writes!(Postgres);
 repository::identities!(PostgresStore, Postgres);
+repository::person_keys!(PostgresStore, Postgres, table = "wardroom_keys.person_keys");
 repository::nodes!(PostgresStore, Postgres);
 repository::runs!(PostgresStore, Postgres);
 repository::audit_log!(PostgresStore, Postgres, sequence = sequence);
@@ -143,6 +145,10 @@ impl PostgresStore {
     }
 
     fn reader(&self) -> &PgPool {
+        &self.pool
+    }
+
+    fn keys(&self) -> &PgPool {
         &self.pool
     }
 

@@ -1,11 +1,17 @@
 //! SQLite: one writer that commits what waits together, readers beside it.
 
+mod key_file;
+
 use crate::{Migrated, OpenError, Options, SCHEMA_VERSION, error::of, migrations, repository};
 use sqlx::{
     Connection as _, Row as _, Sqlite, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::sync::{mpsc, oneshot};
 use wardroom_core::{
     audit::{
@@ -29,12 +35,15 @@ type Answer = oneshot::Sender<StoreResult<()>>;
 /// The SQLite store.
 pub(crate) struct SqliteStore {
     readers: SqlitePool,
+    keys: SqlitePool,
     changes: mpsc::Sender<(Change, Answer)>,
     path: PathBuf,
 }
 
 repository::writes!(Sqlite);
+repository::identity_writes!(Sqlite);
 repository::identities!(SqliteStore, Sqlite);
+repository::person_keys!(SqliteStore, Sqlite, table = "person_keys");
 repository::nodes!(SqliteStore, Sqlite);
 repository::runs!(SqliteStore, Sqlite);
 repository::audit_log!(SqliteStore, Sqlite, sequence = nothing_to_sequence);
@@ -60,18 +69,23 @@ fn connect_options(options: &Options, path: &PathBuf) -> SqliteConnectOptions {
         .pragma("cell_size_check", "ON")
 }
 
-/// Creates and migrates the file.
-pub(crate) async fn migrate(options: &Options) -> Result<Migrated, OpenError> {
+/// Makes a file that is not there. Here and not by the driver: from its first moment nobody else may read it.
+fn private(path: &Path) -> Result<(), OpenError> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    let path = path_of(options)?;
-    // Made here and not by the driver: from its first moment nobody else may read it.
     std::fs::OpenOptions::new()
         .create(true)
         .truncate(false)
         .write(true)
         .mode(0o600)
-        .open(&path)
-        .map_err(|error| OpenError::NotWritable(format!("{}: {error}", path.display())))?;
+        .open(path)
+        .map(drop)
+        .map_err(|error| OpenError::NotWritable(format!("{}: {error}", path.display())))
+}
+
+/// Creates and migrates the file.
+pub(crate) async fn migrate(options: &Options) -> Result<Migrated, OpenError> {
+    let path = path_of(options)?;
+    private(&path)?;
     let mut connection = SqliteConnection::connect_with(&connect_options(options, &path)).await?;
     let from = schema(&mut connection).await?;
     if from > SCHEMA_VERSION {
@@ -82,6 +96,7 @@ pub(crate) async fn migrate(options: &Options) -> Result<Migrated, OpenError> {
         .await
         .map_err(|error| OpenError::Other(error.to_string()))?;
     connection.close().await?;
+    key_file::create(options, &path).await?;
     Ok(Migrated { from, to: SCHEMA_VERSION })
 }
 
@@ -127,11 +142,16 @@ impl SqliteStore {
             .connect_lazy_with(connect_options(options, &path).pragma("query_only", "ON"));
         let (changes, waiting) = mpsc::channel(WAITING_MAX);
         tokio::spawn(Writer { connection: writer, hints, tree: None }.work(waiting));
-        Ok(Self { readers, changes, path })
+        let keys = key_file::open(options, &path).await?;
+        Ok(Self { readers, keys, changes, path })
     }
 
     fn reader(&self) -> &SqlitePool {
         &self.readers
+    }
+
+    fn keys(&self) -> &SqlitePool {
+        &self.keys
     }
 
     /// The writer places records as it commits them.

@@ -71,6 +71,13 @@ opaque!(
     /// An API token, `wrt_…`.
     ApiSecret, "wrt_", "an API token");
 
+opaque!(
+    /// A program's refresh token, `wrf_…`.
+    RefreshSecret, "wrf_", "a refresh token");
+opaque!(
+    /// A single-use link's secret, `wrp_…`.
+    PassSecret, "wrp_", "a single-use link");
+
 impl SessionSecret {
     /// What this session's forms carry: HMAC-SHA256 under the session's secret, so that it needs no
     /// place in the store and tells nothing about the cookie.

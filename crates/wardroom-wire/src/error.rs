@@ -36,6 +36,22 @@ codes! {
     SignInFailed = "sign_in_failed", 401, "Sign-in failed";
     /// Policy does not allow it.
     Forbidden = "forbidden", 403, "Not allowed";
+    /// The session's owner has yet to show a second factor.
+    SecondFactorRequired = "second_factor_required", 403, "A second factor is needed";
+    /// The session's owner has yet to set an own password.
+    PasswordChangeRequired = "password_change_required", 403, "Set a new password first";
+    /// The account's role demands a second factor and the account has none.
+    SecondFactorSetupRequired = "second_factor_setup_required", 403, "Set up a second factor first";
+    /// It is too long ago that the caller proved who they are.
+    FreshProofRequired = "fresh_proof_required", 403, "Prove again who you are";
+    /// The code or the key that was shown is not acceptable.
+    ProofRefused = "proof_refused", 401, "That did not prove it";
+    /// The single-use link is not acceptable.
+    LinkRefused = "link_refused", 401, "The link is not good any more";
+    /// Nobody could administer the installation any more.
+    LastAdministrator = "last_administrator", 409, "The last administrator stays";
+    /// The account's state does not allow it.
+    AccountState = "account_state", 409, "The account's state does not allow this";
     /// The browser request carries no valid CSRF token, or comes from another site.
     CrossSite = "cross_site", 403, "Refused as a cross-site request";
     /// The request names a host that is not this server's.

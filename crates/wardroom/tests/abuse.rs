@@ -65,9 +65,9 @@ async fn methods_that_are_none_are_counted_together() {
 
 #[tokio::test]
 async fn refused_enrolments_and_denials_are_recorded_within_an_allowance() {
-    let mut world = World::new().await;
-    world.add_account("viewer", wardroom_core::Role::Customer, "a long enough password").await;
-    let viewer = world.sign_in_as("viewer", "a long enough password").await;
+    let world = World::new().await;
+    world.add_account("viewer", wardroom_core::Role::Customer, "Harbour lights at 6").await;
+    let viewer = world.sign_in_as("viewer", "Harbour lights at 6").await;
     for number in 0..60 {
         let body = json!({"token": format!("nonsense {number}"), "name": "n", "public_key": "", "signature": ""});
         let enrol = world.client.post(world.at("/node/v1/enrol")).json(&body).send().await.unwrap();
@@ -86,19 +86,18 @@ async fn refused_enrolments_and_denials_are_recorded_within_an_allowance() {
     assert_eq!(recorded(&world, "node.enrol").await, 21, "the node's own and twenty refused ones");
     assert!(recorded(&world, "join_token.revoke").await <= 20);
     // One kind of refusal does not use up what another is recorded with.
-    let guess = json!({"name": "admin", "password": "wrong", "token_name": "t"});
+    let guess = json!({"name": "admin", "password": "wrong", "client": "t"});
     world.client.post(world.at("/api/v1/login")).json(&guess).send().await.unwrap();
     let list = world.get("/api/v1/audit/records?action=auth.sign_in&outcome=refused").await;
-    assert_eq!(list["items"].as_array().unwrap().len(), 1);
+    assert_eq!(list["items"].as_array().unwrap().len(), 3);
 }
 
 #[tokio::test]
 async fn a_password_is_not_confirmed_by_what_else_is_wrong() {
     let world = World::new().await;
     let mut answers = Vec::new();
-    for password in [world.password(), "wrong".to_owned()] {
-        let body =
-            json!({"name": "admin", "password": password, "token_name": "", "expires_in": 1});
+    for password in [world.password(), "W".repeat(world.password().len())] {
+        let body = json!({"name": "admin", "password": password, "client": "", "expires_in": 1});
         let answer = world.client.post(world.at("/api/v1/login")).json(&body).send().await.unwrap();
         let status = answer.status();
         let mut problem: Value = answer.json().await.unwrap();
@@ -112,18 +111,22 @@ async fn a_password_is_not_confirmed_by_what_else_is_wrong() {
 #[tokio::test]
 async fn a_token_makes_no_token_that_outlives_it() {
     let world = World::new().await;
-    let asked = json!({"name": "short", "expires_in": 60});
+    let scopes = ["token.create", "run.list"];
+    let asked = json!({"name": "short", "expires_in": 60, "scopes": scopes});
     let short = world.post("/api/v1/tokens", asked).await;
-    let long = world
-        .client
-        .post(world.at("/api/v1/tokens"))
-        .bearer_auth(short["secret"].as_str().unwrap())
-        .json(&json!({"name": "long", "expires_in": 7_776_000}))
-        .send()
-        .await
-        .unwrap();
-    let long: Value = long.json().await.unwrap();
+    let make = async |body: Value| {
+        let request = world.client.post(world.at("/api/v1/tokens"));
+        let request = request.bearer_auth(short["secret"].as_str().unwrap()).json(&body);
+        request.send().await.unwrap()
+    };
+    let wanted = json!({"name": "long", "expires_in": 7_776_000, "scopes": ["run.list"]});
+    let long: Value = make(wanted).await.json().await.unwrap();
     assert_eq!(long["token"]["expires_at"], short["token"]["expires_at"]);
+    // Nor one that may do more.
+    for scopes in [json!([]), json!(["run.list", "node.list"])] {
+        let answer = make(json!({"name": "wide", "scopes": scopes})).await;
+        assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{scopes}");
+    }
 }
 
 #[tokio::test]
@@ -154,9 +157,9 @@ async fn numbers_at_their_bounds_are_only_not_found() {
 
 #[tokio::test]
 async fn what_a_customer_may_not_see_shows_by_no_filter() {
-    let mut world = World::new().await;
-    world.add_account("viewer", wardroom_core::Role::Customer, "a long enough password").await;
-    let viewer = world.sign_in_as("viewer", "a long enough password").await;
+    let world = World::new().await;
+    world.add_account("viewer", wardroom_core::Role::Customer, "Harbour lights at 6").await;
+    let viewer = world.sign_in_as("viewer", "Harbour lights at 6").await;
     let mut answers = Vec::new();
     for node in ["local", "nowhere"] {
         let request = world.client.get(world.at(&format!("/api/v1/runs?node={node}")));

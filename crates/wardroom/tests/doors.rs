@@ -106,7 +106,7 @@ async fn a_wrong_host_a_large_body_and_bad_json_are_refused_before_anything_else
         "{",
         "[]",
         "{\"name\":1}",
-        "{\"name\":\"a\",\"password\":\"b\",\"token_name\":\"c\",\"x\":1}",
+        "{\"name\":\"a\",\"password\":\"b\",\"client\":\"c\",\"x\":1}",
     ] {
         let answer = world
             .client
@@ -126,7 +126,7 @@ async fn a_wrong_password_and_an_unknown_name_get_the_same_answer() {
     let world = World::new().await;
     let mut answers = Vec::new();
     for name in ["admin", "nobody"] {
-        let body = json!({"name": name, "password": "wrong wrong wrong", "token_name": "t"});
+        let body = json!({"name": name, "password": "wrong wrong wrong", "client": "t"});
         let answer = world.client.post(world.at("/api/v1/login")).json(&body).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
         let mut problem: Value = answer.json().await.unwrap();
@@ -141,9 +141,9 @@ async fn a_wrong_password_and_an_unknown_name_get_the_same_answer() {
 #[tokio::test]
 async fn a_browser_request_from_elsewhere_changes_nothing() {
     let world = World::new().await;
-    let password = std::fs::read_to_string(world.data().join("admin-password")).unwrap();
+    world.add_account("carla", wardroom_core::Role::Customer, world::PASSWORD).await;
     let sign_in = |origin: String| {
-        let form = [("name", "admin"), ("password", password.trim())];
+        let form = [("name", "carla"), ("password", world::PASSWORD)];
         let body: String = form.iter().map(|(k, v)| format!("{k}={v}&")).collect();
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -217,7 +217,7 @@ async fn a_planted_secret_shows_up_nowhere() {
     const PLANTED: &str = "pl4nted-s3cret-value";
     let id = world.submit("echo", json!({"text": "harmless"})).await;
     world.ended(&id).await;
-    let login = json!({"name": PLANTED, "password": PLANTED, "token_name": PLANTED});
+    let login = json!({"name": PLANTED, "password": PLANTED, "client": PLANTED, "code": PLANTED});
     world.client.post(world.at("/api/v1/login")).json(&login).send().await.unwrap();
     for path in ["/api/v1/whoami", "/api/v1/nodes"] {
         let url = format!("{}?x={PLANTED}", world.at(path));
@@ -301,9 +301,44 @@ async fn no_body_and_no_query_breaks_a_route() {
         "priority": 3, "attempts_max": 2, "backoff_ms": 10, "deadline_seconds": 60,
     });
     let routes = [
-        (Method::POST, "/api/v1/login", json!({"name": "a", "password": "b", "token_name": "c"})),
+        (
+            Method::POST,
+            "/api/v1/login",
+            json!({"name": "a", "password": "b", "client": "c", "code": "d"}),
+        ),
         (Method::POST, "/api/v1/runs", submission),
-        (Method::POST, "/api/v1/tokens", json!({"name": "a", "expires_in": 60})),
+        (
+            Method::POST,
+            "/api/v1/tokens",
+            json!({"name": "a", "expires_in": 60, "scopes": ["run.list"]}),
+        ),
+        (
+            Method::POST,
+            "/api/v1/users",
+            json!({"name": "a", "role": "operator", "email": "a@b.c", "display_name": "A"}),
+        ),
+        (
+            Method::PATCH,
+            "/api/v1/users/admin",
+            json!({"display_name": "A", "email": "a@b.c", "role": "admin"}),
+        ),
+        (Method::PATCH, "/api/v1/account", json!({"display_name": "A", "email": "a@b.c"})),
+        (Method::POST, "/api/v1/account/password", json!({"current": "a", "new": "b"})),
+        (Method::POST, "/api/v1/account/factors/totp", json!({"name": "a"})),
+        (
+            Method::POST,
+            "/api/v1/account/factors/passkey/finish",
+            json!({"state": "a", "answer": {}, "name": "a"}),
+        ),
+        (Method::POST, "/api/v1/session/prove", json!({"password": "a", "code": "b"})),
+        (Method::POST, "/api/v1/session/second-factor", json!({"code": "b"})),
+        (Method::POST, "/api/v1/session/refresh", json!({"refresh_token": "wrf_x"})),
+        (Method::POST, "/api/v1/links/redeem", json!({"secret": "wrp_x", "password": "b"})),
+        (
+            Method::POST,
+            "/api/v1/login/passkey/finish",
+            json!({"state": "a", "answer": {"rawId": "x"}}),
+        ),
         (Method::POST, "/api/v1/join-tokens", json!({"labels": {}, "expires_in": 60})),
         (Method::PATCH, "/api/v1/nodes/local", json!({"labels": {"a": "b"}})),
         (
@@ -344,6 +379,7 @@ async fn no_body_and_no_query_breaks_a_route() {
         "/api/v1/nodes",
         "/api/v1/audit/records",
         "/api/v1/tokens",
+        "/api/v1/users",
         "/runs",
         "/audit",
     ] {

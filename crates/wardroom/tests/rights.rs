@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use wardroom_core::Role;
 use world::World;
 
-const PASSWORD: &str = "a password of sixteen";
+const PASSWORD: &str = "Harbour lights at 6";
 
 /// One request that would succeed for an administrator.
 struct Ask {
@@ -39,6 +39,10 @@ async fn asks(world: &World) -> Vec<Ask> {
         .as_str()
         .unwrap()
         .to_owned();
+    let dora = world.add_account("dora", Role::Operator, PASSWORD).await;
+    let another = world.login("admin", &world.password(), Some(&world.recovery_code())).await;
+    let session = another["session"].as_str().unwrap().to_owned();
+    world.post("/api/v1/tokens", json!({"name": "one", "expires_in": 600})).await;
     let token = world.get("/api/v1/tokens").await["items"][0]["id"].as_str().unwrap().to_owned();
     let node = world.get("/api/v1/nodes/local").await["id"].as_str().unwrap().to_owned();
     let ask = |method, route: &'static str, id: &str, body| Ask {
@@ -74,6 +78,16 @@ async fn asks(world: &World) -> Vec<Ask> {
         ask("POST", "/api/v1/runs/{id}/cancel", &run, Value::Null),
         ask("POST", "/api/v1/runs/{id}/replay", &run, Value::Null),
         ask("DELETE", "/api/v1/nodes/{id}", &node, Value::Null),
+        ask("DELETE", "/api/v1/sessions/{id}", &session, Value::Null),
+        ask("GET", "/api/v1/users", "", Value::Null),
+        ask("POST", "/api/v1/users", "", json!({"name": "erin", "role": "manager"})),
+        ask("GET", "/api/v1/users/{id}", &dora, Value::Null),
+        ask("PATCH", "/api/v1/users/{id}", &dora, json!({"display_name": "Dora"})),
+        ask("POST", "/api/v1/users/{id}/link", &dora, Value::Null),
+        ask("POST", "/api/v1/users/{id}/reset-factors", &dora, Value::Null),
+        ask("POST", "/api/v1/users/{id}/disable", &dora, Value::Null),
+        ask("POST", "/api/v1/users/{id}/enable", &dora, Value::Null),
+        ask("DELETE", "/api/v1/users/{id}", &dora, Value::Null),
         ask("DELETE", "/api/v1/tokens/{id}", &token, Value::Null),
     ]
 }
@@ -91,18 +105,33 @@ async fn send(world: &World, token: &str, ask: &Ask) -> Response {
 }
 
 /// What everybody may do for themselves.
-const OWN: [(&str, &str); 6] = [
+const OWN: [(&str, &str); 21] = [
     ("GET", "/api/v1/whoami"),
     ("GET", "/api/v1/runs"),
     ("GET", "/api/v1/events"),
     ("GET", "/api/v1/tokens"),
     ("POST", "/api/v1/tokens"),
     ("POST", "/api/v1/logout"),
+    ("GET", "/api/v1/sessions"),
+    ("POST", "/api/v1/session/prove"),
+    ("POST", "/api/v1/session/second-factor"),
+    ("POST", "/api/v1/session/passkey"),
+    ("POST", "/api/v1/session/passkey/finish"),
+    ("GET", "/api/v1/account"),
+    ("PATCH", "/api/v1/account"),
+    ("POST", "/api/v1/account/password"),
+    ("GET", "/api/v1/account/factors"),
+    ("DELETE", "/api/v1/account/factors/{id}"),
+    ("POST", "/api/v1/account/factors/totp"),
+    ("POST", "/api/v1/account/factors/{id}/confirm"),
+    ("POST", "/api/v1/account/factors/passkey"),
+    ("POST", "/api/v1/account/factors/passkey/finish"),
+    ("POST", "/api/v1/account/recovery-codes"),
 ];
 
 #[tokio::test]
 async fn a_customer_reaches_nothing_of_others_and_changes_nothing() {
-    let mut world = World::new().await;
+    let world = World::new().await;
     world.add_account("carla", Role::Customer, PASSWORD).await;
     world.until_node("online").await;
     let asks = asks(&world).await;

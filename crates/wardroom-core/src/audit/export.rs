@@ -317,7 +317,7 @@ mod tests {
                 let at = Timestamp::from_micros(1_800_000_000_000_000 + index as i64);
                 let draft =
                     AuditDraft::event("test.event", &Principal::System, &Origin::INTERNAL, at);
-                let body = draft.0.canonical();
+                let body = draft.record.canonical();
                 let leaf = leaf_hash(body.as_bytes());
                 frontier.append(leaf);
                 record_line(&AuditEntry { index, leaf, body })

@@ -3,7 +3,9 @@
 pub mod export;
 pub mod merkle;
 mod record;
-pub use record::{AuditDraft, AuditOutcome, AuditRecord, DETAIL_BYTES_MAX};
+pub use record::{
+    AuditDraft, AuditOutcome, AuditRecord, DETAIL_BYTES_MAX, PersonalDetail, SEALED_PREFIX,
+};
 
 use crate::Timestamp;
 

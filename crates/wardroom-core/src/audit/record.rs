@@ -1,6 +1,6 @@
 //! One audit record and its canonical form.
 
-use crate::{Action, Origin, Principal, Timestamp};
+use crate::{Action, Origin, PersonId, Principal, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub struct AuditRecord {
     pub action: String,
     /// Who: a principal's text form.
     pub actor: String,
-    /// From which address.
+    /// From which address; sealed where a person acted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// When.
@@ -65,9 +65,30 @@ pub struct AuditRecord {
     pub target: String,
 }
 
+/// What stands before a personal text that is sealed under its person's key: base64url of the sealed bytes
+/// follows. The record is hashed as it stands, so the log stays whole when the key is destroyed.
+pub const SEALED_PREFIX: &str = "sealed:";
+
+/// A personal text of a record, before it is sealed under its person's key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonalDetail {
+    /// Whose it is.
+    pub person: PersonId,
+    /// The detail's key; `address` for the record's address.
+    pub key: String,
+    /// The text.
+    pub value: String,
+}
+
 /// A record that is about to be written with its change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditDraft(pub AuditRecord);
+pub struct AuditDraft {
+    /// The record, without what is personal.
+    pub record: AuditRecord,
+    /// What is personal: whoever commits the change seals it and puts it into the record. What is not
+    /// sealed is not written.
+    pub personal: Vec<PersonalDetail>,
+}
 
 impl AuditDraft {
     /// Something that a principal asked for and that was done.
@@ -77,10 +98,18 @@ impl AuditDraft {
 
     /// Something that happened; `name` is dotted like an action's.
     pub fn event(name: &str, principal: &Principal, origin: &Origin, at: Timestamp) -> Self {
-        Self(AuditRecord {
+        let address = origin.address.map(|address| address.to_string());
+        let (address, personal) = match (principal.user(), address) {
+            (Some(user), Some(value)) => {
+                let key = "address".to_owned();
+                (None, vec![PersonalDetail { person: user.into(), key, value }])
+            }
+            (_, address) => (address, vec![]),
+        };
+        let record = AuditRecord {
             action: name.to_owned(),
             actor: principal.to_string(),
-            address: origin.address.map(|address| address.to_string()),
+            address,
             at,
             detail: BTreeMap::new(),
             door: origin.door.as_str().to_owned(),
@@ -89,35 +118,60 @@ impl AuditDraft {
             reason: None,
             request: origin.request.map(|id| id.to_string()),
             target: "wardroom".to_owned(),
-        })
+        };
+        Self { record, personal }
+    }
+
+    /// By `user`, who has only just proved who they are.
+    #[must_use]
+    pub fn by(mut self, user: UserId) -> Self {
+        self.record.actor = user.to_string();
+        if let Some(value) = self.record.address.take() {
+            let key = "address".to_owned();
+            self.personal.push(PersonalDetail { person: user.into(), key, value });
+        }
+        self
+    }
+
+    /// A further fact that tells about a person: it is written sealed under their key.
+    #[must_use]
+    pub fn personal(
+        mut self,
+        person: impl Into<PersonId>,
+        key: &str,
+        value: impl ToString,
+    ) -> Self {
+        let value = cut(value.to_string());
+        self.personal.push(PersonalDetail { person: person.into(), key: key.to_owned(), value });
+        self
     }
 
     /// On what.
     #[must_use]
     pub fn on(mut self, target: impl ToString) -> Self {
-        self.0.target = cut(target.to_string());
+        self.record.target = cut(target.to_string());
         self
     }
 
     /// How it came out, and why.
     #[must_use]
     pub fn outcome(mut self, outcome: AuditOutcome, reason: impl Into<String>) -> Self {
-        self.0.outcome = outcome;
-        self.0.reason = Some(cut(reason.into()));
+        self.record.outcome = outcome;
+        self.record.reason = Some(cut(reason.into()));
         self
     }
 
     /// The policies that decided.
     #[must_use]
     pub fn policy(mut self, policies: &[String], version: &str) -> Self {
-        self.0.policy = Some(format!("{}@{version}", policies.join(",")));
+        self.record.policy = Some(format!("{}@{version}", policies.join(",")));
         self
     }
 
     /// A further fact.
     #[must_use]
     pub fn detail(mut self, key: &str, value: impl ToString) -> Self {
-        self.0.detail.insert(key.to_owned(), cut(value.to_string()));
+        self.record.detail.insert(key.to_owned(), cut(value.to_string()));
         self
     }
 }
@@ -156,14 +210,14 @@ mod tests {
         .on("run_1")
         .detail("b", "2\n")
         .detail("a", "é");
-        let text = draft.0.canonical();
+        let text = draft.record.canonical();
         assert_eq!(
             text,
             r#"{"action":"run.submit","actor":"system","at":"1970-01-01T00:00:00.000000Z","detail":{"a":"é","b":"2\n"},"door":"internal","outcome":"done","target":"run_1"}"#
         );
         let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(serde_json::to_string(&parsed).unwrap(), text, "key order is the sorted one");
-        assert_eq!(serde_json::from_str::<AuditRecord>(&text).unwrap(), draft.0);
+        assert_eq!(serde_json::from_str::<AuditRecord>(&text).unwrap(), draft.record);
     }
 
     #[test]
@@ -171,7 +225,7 @@ mod tests {
         let draft =
             AuditDraft::event("x", &Principal::System, &Origin::INTERNAL, Timestamp::default())
                 .detail("k", "é".repeat(600));
-        let value = draft.0.detail.get("k").unwrap();
+        let value = draft.record.detail.get("k").unwrap();
         assert!(value.len() <= DETAIL_BYTES_MAX && value.ends_with('…'));
     }
 }

@@ -1,12 +1,15 @@
 //! The storage ports. A store keeps what a [`Change`] says and answers questions; it decides nothing.
 
 use crate::{
-    ApiTokenId, JoinTokenId, NodeId, RunId, Timestamp, UserId,
+    ApiTokenId, JoinTokenId, NodeId, PersonId, Role, RunId, SessionId, Timestamp, UserId,
     audit::{AuditCheckpoint, AuditEntry, AuditOutcome, merkle::Hash},
     change::Change,
-    identity::{ApiToken, JoinToken, SealedKey, SecretHash, Session, User},
+    identity::{
+        ApiToken, Factor, JoinToken, Pass, SealedKey, SecretHash, Session, User, UserState,
+    },
     node::Node,
     page::{Page, PageRequest},
+    person::{BlindIndex, PersonKey},
     run::{Candidate, OutputChunk, Run, RunState},
 };
 use async_trait::async_trait;
@@ -58,22 +61,76 @@ pub trait Commit: Send + Sync {
 pub trait Identities: Send + Sync {
     /// An account by its id.
     async fn lookup_user(&self, id: UserId) -> StoreResult<Option<User>>;
-    /// An account by its name.
-    async fn lookup_user_by_name(&self, name: &str) -> StoreResult<Option<User>>;
-    /// Accounts by name.
-    async fn list_users(&self, page: PageRequest<String>) -> StoreResult<Page<User, String>>;
+    /// An account by its sign-in name.
+    async fn lookup_user_by_name(&self, name: BlindIndex) -> StoreResult<Option<User>>;
+    /// An account by its e-mail address.
+    async fn lookup_user_by_email(&self, email: BlindIndex) -> StoreResult<Option<User>>;
+    /// Accounts, newest first.
+    async fn list_users(
+        &self,
+        filter: &UserFilter,
+        page: PageRequest<UserId>,
+    ) -> StoreResult<Page<User, UserId>>;
+    /// Accounts from before names were sealed, with their names.
+    async fn list_unsealed_users(&self, limit: u32) -> StoreResult<Vec<(User, String)>>;
+    /// Hashes of passwords that a user had, newest first.
+    async fn list_passwords(&self, user: UserId) -> StoreResult<Vec<String>>;
     /// A session, with its user, by its secret's hash. Ended ones are found as well.
     async fn lookup_session(&self, hash: SecretHash) -> StoreResult<Option<(Session, User)>>;
+    /// A session, with its user, by its id. Ended ones are found as well.
+    async fn lookup_session_by_id(&self, id: SessionId) -> StoreResult<Option<(Session, User)>>;
+    /// The session of which `hash` was a secret before.
+    async fn lookup_spent(&self, hash: SecretHash) -> StoreResult<Option<(Session, User)>>;
+    /// A user's sessions that have not ended at `now`, newest first; all of them.
+    async fn list_sessions(&self, user: UserId, now: Timestamp) -> StoreResult<Vec<Session>>;
     /// A token, with its user, by its secret's hash. Ended ones are found as well.
     async fn lookup_api_token(&self, hash: SecretHash) -> StoreResult<Option<(ApiToken, User)>>;
+    /// A token, with its user, by its id. Ended ones are found as well.
+    async fn lookup_api_token_by_id(&self, id: ApiTokenId)
+    -> StoreResult<Option<(ApiToken, User)>>;
     /// A user's tokens, newest first.
     async fn list_api_tokens(
         &self,
         user: UserId,
         page: PageRequest<ApiTokenId>,
     ) -> StoreResult<Page<ApiToken, ApiTokenId>>;
+    /// A single-use link, with its user, by its secret's hash. Ended ones are found until they are forgotten.
+    async fn lookup_pass(&self, hash: SecretHash) -> StoreResult<Option<(Pass, User)>>;
+    /// A user's second factors, oldest first; all of them.
+    async fn list_factors(&self, user: UserId) -> StoreResult<Vec<Factor>>;
+    /// A second factor by its handle.
+    async fn lookup_factor(&self, handle: SecretHash) -> StoreResult<Option<Factor>>;
     /// A sealed key by its name.
     async fn lookup_sealed_key(&self, name: &str) -> StoreResult<Option<SealedKey>>;
+}
+
+/// Which accounts are wanted. An empty filter wants all but the erased ones.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserFilter {
+    /// Of this role.
+    pub role: Option<Role>,
+    /// In this state.
+    pub state: Option<UserState>,
+}
+
+/// Keeps people's keys, apart from everything else: a copy of the data is worth nothing without them, and a
+/// key that was removed is in no copy. Each write is durable when it returns, and by itself.
+#[async_trait]
+pub trait PersonKeys: Send + Sync {
+    /// Adds a key.
+    async fn add_person_key(&self, key: &PersonKey) -> StoreResult<()>;
+    /// Every generation of a person's key, oldest first; none when it was destroyed.
+    async fn list_person_keys(&self, person: PersonId) -> StoreResult<Vec<PersonKey>>;
+    /// Keys by person and generation, behind `after`.
+    async fn walk_person_keys(
+        &self,
+        after: Option<(PersonId, u32)>,
+        limit: u32,
+    ) -> StoreResult<Vec<PersonKey>>;
+    /// Keeps a key under another wrapping. Nothing happens where it was destroyed meanwhile.
+    async fn rewrap_person_key(&self, key: &PersonKey) -> StoreResult<()>;
+    /// Destroys all of a person's keys.
+    async fn destroy_person_keys(&self, person: PersonId) -> StoreResult<()>;
 }
 
 /// Reads nodes and join tokens.
@@ -259,7 +316,12 @@ pub trait Health: Send + Sync {
     async fn health(&self) -> StoreResult<StoreHealth>;
 }
 
-/// All of it.
-pub trait Store: Commit + Identities + Nodes + Runs + AuditLog + Health + 'static {}
+/// Everything that can be asked.
+pub trait Reads: Identities + PersonKeys + Nodes + Runs + AuditLog + Health + 'static {}
 
-impl<T: Commit + Identities + Nodes + Runs + AuditLog + Health + 'static> Store for T {}
+impl<T: Identities + PersonKeys + Nodes + Runs + AuditLog + Health + 'static> Reads for T {}
+
+/// All of it.
+pub trait Store: Reads + Commit {}
+
+impl<T: Reads + Commit> Store for T {}

@@ -120,7 +120,7 @@ impl Link {
         let change = Change::recorded(lease_record(&leased, now))
             .write(Write::UpdateRun(Box::new(leased.clone())))
             .hint(Hint::Run(leased.id));
-        match self.engine.store.commit(change).await {
+        match self.engine.commit(change).await {
             Ok(()) => {
                 self.offer(leased, &values);
                 Ok(true)

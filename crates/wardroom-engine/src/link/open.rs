@@ -91,7 +91,7 @@ impl Engine {
         let change = Change::recorded(link.record("node.connected").on(id).detail("link", link.id))
             .write(Write::MarkLinked { id, link: link.id, at: self.now() })
             .hint(Hint::Node(id));
-        if let Err(error) = self.store.commit(change).await {
+        if let Err(error) = self.commit(change).await {
             self.links.take(&link);
             return Err(error.into());
         }
@@ -162,7 +162,7 @@ impl Link {
         let change = Change::recorded(audit)
             .write(Write::PublishCatalogue { id: self.node, catalogue })
             .hint(Hint::Node(self.node));
-        Ok(self.engine.store.commit(change).await?)
+        Ok(self.engine.commit(change).await?)
     }
 
     /// The node's catalogue is not acceptable: the old one stays, and people hear of it.
@@ -188,7 +188,7 @@ impl Link {
         let change = Change::recorded(audit.detail("why", why))
             .write(Write::MarkUnlinked { id, link: self.id, at: self.engine.now() })
             .hint(Hint::Node(id));
-        if let Err(error) = self.engine.store.commit(change).await {
+        if let Err(error) = self.engine.commit(change).await {
             tracing::warn!(node = %id, %error, "a closed link could not be recorded");
         }
     }

@@ -24,7 +24,7 @@ impl Link {
         let change = Change::default()
             .write(Write::ReportNode { id: self.node(), report, at })
             .hint(Hint::Node(self.node()));
-        self.engine.store.commit(change).await?;
+        self.engine.commit(change).await?;
         let renewals = self.due_renewals(holding).into_iter().map(|run| self.renew(run));
         join_all(renewals).await.into_iter().collect::<Result<(), _>>()?;
         self.let_lost_go(holding).await
@@ -65,7 +65,7 @@ impl Link {
     /// Each in a change of its own: one that somebody else changed must not cost the others theirs.
     async fn renew(&self, run: Run) -> Result<(), EngineError> {
         let change = Change::default().write(Write::UpdateRun(Box::new(run.clone())));
-        let kept = match self.engine.store.commit(change).await {
+        let kept = match self.engine.commit(change).await {
             Ok(()) => Some(run),
             // The next heartbeat renews what it is by then.
             Err(StoreError::Conflict(_)) => self.engine.store.lookup_run(run.id).await?,

@@ -257,7 +257,7 @@ impl Link {
             return Ok(());
         }
         change.hints.push(Hint::Run(settled.run.id));
-        self.engine.store.commit(change).await
+        self.engine.commit(change).await
     }
 
     /// What follows once the reports are durable.

@@ -61,7 +61,7 @@ impl Engine {
                     Effect::Offer(_) | Effect::SettleParent(_) | Effect::StopChildren => {}
                 }
             }
-            match self.store.commit(change).await {
+            match self.commit(change).await {
                 Ok(()) => return Ok((next, transition.effects)),
                 Err(StoreError::Conflict(_)) => {}
                 Err(error) => return Err(error.into()),

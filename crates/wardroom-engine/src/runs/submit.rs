@@ -84,7 +84,7 @@ impl Engine {
         planned: Planned,
         change: Change,
     ) -> Result<Run, EngineError> {
-        if let Err(error) = self.store.commit(change).await {
+        if let Err(error) = self.commit(change).await {
             planned.leased.iter().for_each(|(link, _)| link.give_slot_back());
             return Err(error.into());
         }
@@ -255,7 +255,7 @@ pub(super) struct Planned {
 impl Planned {
     /// The one change that makes them durable, with the request's record and one per lease.
     pub(super) fn change(&self, audit: AuditDraft) -> Change {
-        let (at, run) = (audit.0.at, &self.head);
+        let (at, run) = (audit.record.at, &self.head);
         let audit = audit
             .on(run.id)
             .detail("command", &run.command)

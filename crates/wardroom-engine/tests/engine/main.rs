@@ -11,6 +11,7 @@
 
 mod giving;
 mod holding;
+mod people;
 mod stopping;
 mod time;
 mod world;

@@ -16,10 +16,11 @@ use wardroom_core::{
     change::{Change, Write},
     command::{CommandLimits, CommandSpec, Parameters},
     hint::HintSink,
-    identity::User,
+    identity::{User, UserState},
     node::{Catalogue, Labels, Node},
+    person::Profile,
     run::{End, Outcome, RetryPolicy, Run},
-    store::Store,
+    store::{PersonKeys, Store},
 };
 use wardroom_engine::{
     Engine, EngineError, Parts,
@@ -28,7 +29,7 @@ use wardroom_engine::{
     runs::{Asked, Submission},
 };
 use wardroom_store::testing::{TestStore, sqlite_with};
-use wardroom_trust::{checkpoint::CheckpointSigner, keyring::KeyRing, seal::Sealer};
+use wardroom_trust::{checkpoint::CheckpointSigner, keyring::KeyRing, seal::Sealer, vault::Vault};
 
 /// How long anything may take before a test gives up on it.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -115,19 +116,11 @@ impl World {
     }
 
     pub async fn add_user(&self, name: &str) -> UserId {
-        let id = UserId::new(self.clock.now(), &*self.rng);
-        let user = User {
-            id,
-            version: 1,
-            name: name.into(),
-            role: Role::Operator,
-            password_hash: String::new(),
-            disabled: false,
-            created_at: self.clock.now(),
-            password_changed_at: self.clock.now(),
-        };
-        self.write(Write::AddUser(user)).await;
-        id
+        let profile = Profile { name: name.into(), ..Profile::default() };
+        let user = self.engine.new_account(profile, Role::Operator).await.unwrap();
+        let user = User { state: UserState::Active, ..user };
+        self.write(Write::AddUser(user.clone())).await;
+        user.id
     }
 
     pub async fn write(&self, write: Write) {
@@ -225,13 +218,18 @@ fn engine(
     clock: &Arc<TestClock>,
     rng: &Arc<Counting>,
 ) -> Arc<Engine> {
+    // Always the same ring, as on one installation.
+    let sealer = Arc::new(Sealer::new(KeyRing::generate(&Counting::default())));
+    let keys: Arc<dyn PersonKeys> = test.store.clone();
+    let rng = Arc::clone(rng) as Arc<dyn Rng>;
+    let vault = Vault::new(Arc::clone(&sealer), keys, Arc::clone(&rng), &[9; 32]);
     Engine::new(Parts {
         store: Arc::clone(&test.store),
         hub: Arc::clone(hub),
         clock: Arc::clone(clock) as Arc<dyn Clock>,
-        rng: Arc::clone(rng) as Arc<dyn Rng>,
-        // Always the same ring, as on one installation.
-        sealer: Arc::new(Sealer::new(KeyRing::generate(&Counting::default()))),
+        rng,
+        sealer,
+        vault: Arc::new(vault),
         signer: Arc::new(CheckpointSigner::new("test", &[7; 32]).unwrap()),
     })
 }

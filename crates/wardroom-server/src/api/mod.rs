@@ -2,3 +2,4 @@
 
 pub(crate) mod input;
 pub(crate) mod v1;
+pub(crate) mod version;

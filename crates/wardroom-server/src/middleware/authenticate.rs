@@ -1,26 +1,75 @@
-//! Who asks: an API token in the `Authorization` header, or a browser session's cookie.
+//! Who asks: an access token or an API token in the `Authorization` header, or a browser session's cookie.
 
 use super::RequestInfo;
-use crate::{App, error::ApiError};
+use crate::{App, error::ApiError, identity::Standing};
 use axum::http::{HeaderMap, header};
 use wardroom_core::{
-    Principal, Timestamp,
+    Action, Principal, Timestamp,
     audit::{AuditDraft, AuditOutcome},
-    identity::User,
+    identity::{ApiToken, Session, SessionKind, User, UserState},
     principal::Credential,
 };
-use wardroom_trust::secret::{ApiSecret, SessionSecret};
+use wardroom_trust::{
+    access_token::{AccessClaims, AccessTokenError},
+    secret::{ApiSecret, SessionSecret},
+};
 use wardroom_wire::error::ErrorCode;
 
 /// The cookie's name. `__Host-` binds it to this host, to TLS and to the whole path (RFC 6265bis §4.1.3.2).
 pub(crate) const SESSION_COOKIE: &str = "__Host-wardroom";
 
+/// What proved who asks.
+pub(crate) enum Held {
+    /// A session, by its cookie or by an access token.
+    Session(Session),
+    /// An API token.
+    ApiToken(ApiToken),
+}
+
 /// Who asks, and what their forms must carry.
 pub(crate) struct Proof {
     pub(crate) principal: Principal,
+    /// The account, as it was when the request came.
+    pub(crate) user: User,
+    pub(crate) held: Held,
+    /// What forms carry; empty where no browser sends the proof by itself.
     pub(crate) csrf: String,
-    /// Until when it holds.
-    pub(crate) ends_at: Timestamp,
+    /// What is open to it.
+    pub(crate) standing: Standing,
+}
+
+impl Proof {
+    /// What proved it, and until when it holds.
+    pub(crate) fn credential(&self) -> (Credential, Timestamp) {
+        match &self.held {
+            Held::Session(session) => (Credential::Session(session.id), session.expires_at),
+            Held::ApiToken(token) => (Credential::ApiToken(token.id), token.expires_at),
+        }
+    }
+
+    /// Whether the proof is good for `action`, whatever policy says.
+    pub(crate) fn covers(&self, action: Action) -> bool {
+        match &self.held {
+            Held::Session(_) => true,
+            Held::ApiToken(token) => match token.scopes.as_slice() {
+                [] => !action.needs_fresh_proof(),
+                scopes => scopes.iter().any(|scope| scope == action.as_str()),
+            },
+        }
+    }
+
+    /// When its holder last proved who they are; a token's scopes stand for that.
+    pub(crate) fn proved_at(&self) -> Option<Timestamp> {
+        match &self.held {
+            Held::Session(session) => Some(session.proved_at),
+            Held::ApiToken(_) => None,
+        }
+    }
+
+    /// Whether a browser sends the proof by itself.
+    pub(crate) fn is_cookie(&self) -> bool {
+        matches!(&self.held, Held::Session(session) if session.kind == SessionKind::Browser)
+    }
 }
 
 /// The value of the session's cookie, if the request has exactly one.
@@ -45,57 +94,94 @@ pub(crate) async fn authenticate(
     headers: &HeaderMap,
 ) -> Result<Proof, ApiError> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
-        return by_token(app, info, value.to_str().unwrap_or_default()).await;
+        let text = value.to_str().unwrap_or_default().strip_prefix("Bearer ").unwrap_or_default();
+        let found = if text.starts_with("wrt_") {
+            by_api_token(app, text).await?
+        } else {
+            match app.access_tokens.verify(text, app.engine.now()) {
+                Ok(claims) => by_access_token(app, claims).await?,
+                // Every access token ends after minutes and is refreshed then.
+                Err(AccessTokenError::Ended) => return Err(unauthenticated()),
+                Err(AccessTokenError::Unknown) => None,
+            }
+        };
+        return match found {
+            Some(proof) => Ok(proof),
+            None => Err(refuse_token(app, info).await?),
+        };
     }
-    match session_cookie(headers) {
-        Some(cookie) => by_session(app, cookie).await,
-        None => Err(unauthenticated()),
-    }
-}
-
-async fn by_token(app: &App, info: &RequestInfo, header: &str) -> Result<Proof, ApiError> {
-    let secret = header.strip_prefix("Bearer ").and_then(|text| ApiSecret::parse(text).ok());
-    let found = match &secret {
-        Some(secret) => app.engine.store().lookup_api_token(secret.hash()).await?,
+    let found = match session_cookie(headers) {
+        Some(cookie) => by_cookie(app, cookie).await?,
         None => None,
     };
-    let now = app.engine.now();
-    match found {
-        Some((token, user)) if now < token.expires_at && !user.disabled => Ok(Proof {
-            principal: principal(user, Credential::ApiToken(token.id)),
-            csrf: String::new(),
-            ends_at: token.expires_at,
-        }),
-        _ => {
-            let audit = AuditDraft::event("auth.token", &Principal::Anonymous, &info.origin(), now)
-                .outcome(AuditOutcome::Refused, "the API token is not known or has ended");
-            app.refusals.record(app, audit).await?;
-            Err(unauthenticated())
-        }
-    }
+    // An ended session is everyday life, not an attack; guessing one is out of reach.
+    found.ok_or_else(unauthenticated)
 }
 
-async fn by_session(app: &App, cookie: &str) -> Result<Proof, ApiError> {
-    let secret = SessionSecret::parse(cookie).map_err(|_| unauthenticated())?;
+async fn refuse_token(app: &App, info: &RequestInfo) -> Result<ApiError, ApiError> {
     let now = app.engine.now();
-    match app.engine.store().lookup_session(secret.hash()).await? {
-        Some((session, user)) if now < session.expires_at && !user.disabled => Ok(Proof {
-            principal: principal(user, Credential::Session(session.id)),
-            csrf: secret.csrf_token(),
-            ends_at: session.expires_at,
-        }),
-        // An ended session is everyday life, not an attack; guessing one is out of reach.
-        _ => Err(unauthenticated()),
-    }
+    let audit = AuditDraft::event("auth.token", &Principal::Anonymous, &info.origin(), now)
+        .outcome(AuditOutcome::Refused, "the token is not known or has ended");
+    app.refusals.record(app, audit).await?;
+    Ok(unauthenticated())
 }
 
-fn principal(user: User, credential: Credential) -> Principal {
-    Principal::User { id: user.id, name: user.name, role: user.role, credential }
+async fn by_api_token(app: &App, text: &str) -> Result<Option<Proof>, ApiError> {
+    let Ok(secret) = ApiSecret::parse(text) else { return Ok(None) };
+    let found = app.engine.store().lookup_api_token(secret.hash()).await?;
+    let now = app.engine.now();
+    let good =
+        |token: &ApiToken, user: &User| now < token.expires_at && user.state == UserState::Active;
+    let Some((token, user)) = found.filter(|(token, user)| good(token, user)) else {
+        return Ok(None);
+    };
+    app.engine.touch_api_token(&token).await?;
+    let principal = principal(app, &user, Credential::ApiToken(token.id)).await?;
+    let (held, csrf) = (Held::ApiToken(token), String::new());
+    Ok(Some(Proof { principal, user, held, csrf, standing: Standing::Open }))
+}
+
+async fn by_access_token(app: &App, claims: AccessClaims) -> Result<Option<Proof>, ApiError> {
+    // The session is asked for each time: a token that outlives it by minutes would be good for as long.
+    let found = app.engine.store().lookup_session_by_id(claims.session).await?;
+    let own =
+        |session: &Session| session.kind == SessionKind::Client && session.user == claims.user;
+    by_session(app, found.filter(|(session, _)| own(session)), String::new()).await
+}
+
+async fn by_cookie(app: &App, cookie: &str) -> Result<Option<Proof>, ApiError> {
+    let Ok(secret) = SessionSecret::parse(cookie) else { return Ok(None) };
+    let found = app.engine.store().lookup_session(secret.hash()).await?;
+    let browsers = |session: &Session| session.kind == SessionKind::Browser;
+    by_session(app, found.filter(|(session, _)| browsers(session)), secret.csrf_token()).await
+}
+
+async fn by_session(
+    app: &App,
+    found: Option<(Session, User)>,
+    csrf: String,
+) -> Result<Option<Proof>, ApiError> {
+    let now = app.engine.now();
+    let good = |session: &Session, user: &User| {
+        now < session.expires_at && now < session.idle_until && user.state == UserState::Active
+    };
+    let Some((session, user)) = found.filter(|(session, user)| good(session, user)) else {
+        return Ok(None);
+    };
+    app.engine.touch_session(&session, app.accounts.session_idle).await?;
+    let standing = Standing::of(&app.accounts, &user, &session, now);
+    let principal = principal(app, &user, Credential::Session(session.id)).await?;
+    Ok(Some(Proof { principal, user, held: Held::Session(session), csrf, standing }))
+}
+
+async fn principal(app: &App, user: &User, credential: Credential) -> Result<Principal, ApiError> {
+    let name = app.engine.profile(user).await?.name;
+    Ok(Principal::User { id: user.id, name, role: user.role, credential })
 }
 
 fn unauthenticated() -> ApiError {
     ApiError::say(
         ErrorCode::Unauthenticated,
-        "Sign in, or send an API token as `Authorization: Bearer …`. A token ends at its expiry or when it is revoked.",
+        "Sign in, or send a token as `Authorization: Bearer …`. A token ends at its expiry or when it is revoked.",
     )
 }

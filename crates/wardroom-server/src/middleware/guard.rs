@@ -11,9 +11,8 @@ use axum::{
 use std::sync::Arc;
 use tracing::Instrument as _;
 use wardroom_core::{
-    Action, Principal,
+    Action,
     action::{Resource, ResourceKind},
-    principal::Credential,
 };
 use wardroom_wire::error::ErrorCode;
 
@@ -55,17 +54,13 @@ impl Guard {
             .cloned()
             .ok_or_else(|| ApiError::new(ErrorCode::Internal))?;
         let proof = authenticate(&self.app, &info, request.headers()).await?;
-        let Principal::User { credential, .. } = proof.principal.clone() else {
-            return Err(ApiError::new(ErrorCode::Unauthenticated));
+        let request = if proof.is_cookie() && changes(request.method()) {
+            csrf::check(&self.app, &info, &proof, request).await?
+        } else {
+            request
         };
-        let changes = changes(request.method());
-        let request = match credential {
-            Credential::Session(_) if changes => {
-                csrf::check(&self.app, &info, &proof, request).await?
-            }
-            _ => request,
-        };
-        let ctx = Ctx::new(Arc::clone(&self.app), proof, info.origin(), self.action);
+        proof.standing.admit(self.action)?;
+        let ctx = Ctx::new(Arc::clone(&self.app), proof, info, self.action);
         if self.action.resource_kind() == ResourceKind::System {
             ctx.authorise(self.action, &Resource::system()).await?;
         }

@@ -7,7 +7,7 @@ mod guard;
 mod refusals;
 mod rest;
 
-pub(crate) use authenticate::{Proof, SESSION_COOKIE};
+pub(crate) use authenticate::{Held, Proof, SESSION_COOKIE};
 pub(crate) use csrf::own_origin;
 pub(crate) use edge::{Peer, RequestInfo, wrap};
 pub(crate) use guard::guard;

@@ -41,8 +41,8 @@ impl RefusalLog {
     /// Records a refusal, or counts it when its party had its share. What was only counted is recorded as
     /// a number with the first refusal of anybody after its window.
     pub(crate) async fn record(&self, app: &App, audit: AuditDraft) -> Result<(), ApiError> {
-        app.metrics.refused(&audit.0.action);
-        let (each, ended) = self.count(key(&audit.0), app.engine.now());
+        app.metrics.refused(&audit.record.action);
+        let (each, ended) = self.count(key(&audit.record), app.engine.now());
         let at = app.engine.now();
         let told = |((party, action), count): (Key, u32)| {
             let name = "refusals.not_recorded";
@@ -57,7 +57,7 @@ impl RefusalLog {
             return Ok(());
         }
         let change = Change { audit: records, ..Change::default() };
-        Ok(app.engine.store().commit(change).await?)
+        Ok(app.engine.commit(change).await?)
     }
 
     /// Whether the refusal is recorded, and what was only counted in windows that are over.

@@ -5,7 +5,7 @@ use super::{
     pages::account::AccountPage,
 };
 use crate::{
-    api::v1::{session, tokens, whoami},
+    api::v1::{account::profile, sessions, tokens, whoami},
     context::Ctx,
     error::ApiError,
     middleware::SESSION_COOKIE,
@@ -18,13 +18,16 @@ use axum::{
 };
 use serde::Deserialize;
 use wardroom_core::page::PAGE_ITEMS_MAX;
-use wardroom_wire::api::{NewToken, TokenCreate};
+use wardroom_wire::identity::{NewToken, TokenCreate, UserPatch};
 
 /// The form for a new API token, and what came of it.
 #[derive(Default)]
 struct Tried {
     name: String,
     expires_in: String,
+    scopes: String,
+    /// What was wrong with something else on the page.
+    said: Option<String>,
     problem: Option<String>,
     made: Option<NewToken>,
 }
@@ -36,12 +39,25 @@ pub(crate) async fn show(ctx: Ctx) -> Result<Response, ApiError> {
 
 async fn page(ctx: &Ctx, status: StatusCode, tried: Tried) -> Result<Response, ApiError> {
     let me = whoami::load(ctx).await?;
+    let user = profile::load(ctx).await?;
+    let sessions = sessions::list::load(ctx, ctx.account().id).await?.items;
     let tokens = tokens::list::load(ctx, None, Some(PAGE_ITEMS_MAX)).await?;
-    let Tried { name, expires_in, problem, made } = tried;
-    html(
-        status,
-        &AccountPage { shell: shell(ctx, "/account"), me, tokens, name, expires_in, problem, made },
-    )
+    let Tried { name, expires_in, scopes, said, problem, made } = tried;
+    let shell = shell(ctx, "/account");
+    let page = AccountPage {
+        shell,
+        me,
+        user,
+        sessions,
+        tokens,
+        name,
+        expires_in,
+        scopes,
+        said,
+        problem,
+        made,
+    };
+    html(status, &page)
 }
 
 /// The form for a new API token.
@@ -53,6 +69,8 @@ pub(crate) struct Wanted {
     name: String,
     #[serde(default)]
     expires_in: String,
+    #[serde(default)]
+    scopes: String,
 }
 
 /// Makes an API token and shows it this once.
@@ -66,7 +84,11 @@ pub(crate) async fn create_token(ctx: Ctx, Form(form): Form<Wanted>) -> Result<R
     };
     let made = match expires_in {
         Ok(expires_in) => {
-            tokens::create::act(&ctx, TokenCreate { name: form.name.clone(), expires_in }).await
+            tokens::create::act(
+                &ctx,
+                TokenCreate { name: form.name.clone(), expires_in, scopes: vec![] },
+            )
+            .await
         }
         Err(error) => Err(error),
     };
@@ -78,6 +100,7 @@ pub(crate) async fn create_token(ctx: Ctx, Form(form): Form<Wanted>) -> Result<R
         }
         Err(error) => {
             tried.name = form.name;
+            tried.scopes = form.scopes;
             tried.problem = Some(said(&error).ok_or(error)?);
             StatusCode::UNPROCESSABLE_ENTITY
         }
@@ -89,6 +112,45 @@ pub(crate) async fn create_token(ctx: Ctx, Form(form): Form<Wanted>) -> Result<R
 pub(crate) async fn revoke_token(ctx: Ctx, Path(id): Path<String>) -> Result<Response, ApiError> {
     tokens::revoke::act(&ctx, &id).await?;
     Ok(see_other("/account"))
+}
+
+/// How one is called and reached.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProfileForm {
+    #[serde(rename = "csrf", default)]
+    _csrf: String,
+    display_name: String,
+    email: String,
+}
+
+/// Changes one's profile.
+pub(crate) async fn change_profile(
+    ctx: Ctx,
+    Form(form): Form<ProfileForm>,
+) -> Result<Response, ApiError> {
+    let wanted = UserPatch {
+        display_name: Some(form.display_name),
+        email: Some(form.email),
+        ..UserPatch::default()
+    };
+    match profile::act(&ctx, wanted).await {
+        Ok(_) => Ok(see_other("/account")),
+        Err(error) => {
+            let tried = Tried { said: Some(said(&error).ok_or(error)?), ..Tried::default() };
+            page(&ctx, StatusCode::UNPROCESSABLE_ENTITY, tried).await
+        }
+    }
+}
+
+/// Ends a session: one's own, or that of somebody whose page one came from.
+pub(crate) async fn end_session(ctx: Ctx, Path(id): Path<String>) -> Result<Response, ApiError> {
+    let user = sessions::revoke::act(&ctx, &id).await?;
+    Ok(see_other(&if user == ctx.account().id {
+        "/account".to_owned()
+    } else {
+        format!("/users/{user}")
+    }))
 }
 
 /// Here or everywhere.
@@ -103,7 +165,7 @@ pub(crate) struct Leaving {
 
 /// Signs out.
 pub(crate) async fn sign_out(ctx: Ctx, Form(form): Form<Leaving>) -> Result<Response, ApiError> {
-    session::end(&ctx, form.everywhere).await?;
+    sessions::end::act(&ctx, form.everywhere).await?;
     let mut response = see_other("/sign-in");
     let gone = format!("{SESSION_COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0");
     let gone = HeaderValue::from_str(&gone).map_err(ApiError::internal)?;

@@ -18,6 +18,17 @@ pub(crate) fn error_page(error: &ApiError, request: &str, path: &str) -> Respons
         let query = if path == "/" { String::new() } else { format!("?next={next}") };
         return frame::see_other(&format!("/sign-in{query}"));
     }
+    let way_out = match error.code {
+        ErrorCode::SecondFactorRequired => Some("/sign-in/second-factor"),
+        ErrorCode::PasswordChangeRequired => Some("/account/password"),
+        ErrorCode::SecondFactorSetupRequired => Some("/account/second-factor"),
+        ErrorCode::FreshProofRequired => Some("/account/prove"),
+        _ => None,
+    };
+    if let Some(way_out) = way_out {
+        let next: String = form_urlencoded::byte_serialize(resumable(path).as_bytes()).collect();
+        return frame::see_other(&format!("{way_out}?next={next}"));
+    }
     // SECURITY: what went wrong inside is for the log; a page shows what was meant for the caller.
     let detail = error.detail.clone().unwrap_or_else(|| advice(error.code).to_owned());
     let page = ErrorPage {
@@ -44,8 +55,14 @@ fn resumable(path: &str) -> &str {
     let bare = path.split('?').next().unwrap_or(path);
     let Some((page, last)) = bare.rsplit_once('/') else { return "/" };
     match last {
+        "remove" | "confirm" | "totp" if page.starts_with("/account/second-factor") => {
+            "/account/second-factor"
+        }
+        "recovery-codes" => "/account/second-factor",
         "cancel" | "replay" | "disable" | "enable" | "remove" | "verify" => page,
-        "tokens" | "sign-out" => "/account",
+        "link" | "reset-factors" | "erase" | "change" => page,
+        "tokens" | "sign-out" | "profile" => "/account",
+        "end" if page.starts_with("/account") => "/account",
         "revoke" if page.starts_with("/account") => "/account",
         "revoke" => "/join-tokens",
         _ => path,

@@ -90,11 +90,13 @@ async fn name_of(ctx: &Ctx, id: &str) -> Result<Option<String>, ApiError> {
     {
         return Ok(Some(name.clone()));
     }
-    // Whoever oversees the installation knows its accounts by name.
-    if !ctx.may(Action::AuditRead) {
+    if !ctx.decide(Action::UserRead, &Resource::user(user)).allowed {
         return Ok(None);
     }
-    Ok(store.lookup_user(user).await?.map(|user| user.name))
+    match store.lookup_user(user).await? {
+        Some(user) => Ok(Some(ctx.app.engine.profile(&user).await?.name)),
+        None => Ok(None),
+    }
 }
 
 /// What to say of an error in the page where it happened; `None` when it deserves a page of its own.

@@ -13,6 +13,8 @@ pub(crate) struct SignInQuery {
     next: String,
     /// `1` after a try that failed.
     failed: String,
+    /// `1` after a link has set a password.
+    welcome: String,
 }
 
 /// The sign-in page.
@@ -21,6 +23,11 @@ pub(crate) async fn page(QueryOf(query): QueryOf<SignInQuery>) -> Result<Respons
         "/" => String::new(),
         path => path.to_owned(),
     };
-    let page = SignInPage { assets: assets::base(), failed: query.failed == "1", next };
+    let page = SignInPage {
+        assets: assets::base(),
+        failed: query.failed == "1",
+        welcome: query.welcome == "1",
+        next,
+    };
     frame::html(StatusCode::OK, &page)
 }

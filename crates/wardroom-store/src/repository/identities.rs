@@ -4,29 +4,53 @@ macro_rules! identities {
     ($store:ty, $db:ty) => {
         mod identities {
             use super::*;
-            use crate::{error::of, repository::{fixed, named}};
+            use crate::{error::of, repository::{fixed, named, parse}};
+            use sqlx::QueryBuilder;
             use uuid::Uuid;
             use wardroom_core::{
-                ApiTokenId, SessionId, Timestamp, UserId,
-                identity::{ApiToken, SealedKey, SecretHash, Session, User},
+                ApiTokenId, FactorId, PassId, SessionId, Timestamp, UserId,
+                identity::{ApiToken, Factor, Pass, SealedKey, SecretHash, Session, User, UserState},
                 page::{Page, PageRequest},
-                store::{Identities, StoreResult},
+                person::BlindIndex,
+                store::{Identities, StoreResult, UserFilter},
             };
 
             type DbRow = <$db as sqlx::Database>::Row;
 
-            const USER: &str = "u.id AS u_id, u.version AS u_version, u.name AS u_name, u.role AS u_role, u.password_hash AS u_password_hash, u.disabled AS u_disabled, u.created_at AS u_created_at, u.password_changed_at AS u_password_changed_at";
+            const USER: &str = "u.id AS u_id, u.version AS u_version, u.profile AS u_profile, u.name_index AS u_name_index, u.email_index AS u_email_index, u.role AS u_role, u.state AS u_state, u.password_hash AS u_password_hash, u.password_temporary AS u_password_temporary, u.password_changed_at AS u_password_changed_at, u.second_factor AS u_second_factor, u.created_at AS u_created_at";
+
+            fn time(row: &DbRow, column: &str) -> StoreResult<Timestamp> {
+                Ok(Timestamp::from_micros(row.try_get(column).map_err(of)?))
+            }
+
+            fn time_if_any(row: &DbRow, column: &str) -> StoreResult<Option<Timestamp>> {
+                Ok(row.try_get::<Option<i64>, _>(column).map_err(of)?.map(Timestamp::from_micros))
+            }
+
+            fn user_id(row: &DbRow) -> StoreResult<UserId> {
+                Ok(UserId::from_uuid(row.try_get::<Uuid, _>("user_id").map_err(of)?))
+            }
+
+            fn index(row: &DbRow, column: &str) -> StoreResult<Option<BlindIndex>> {
+                let bytes: Option<Vec<u8>> = row.try_get(column).map_err(of)?;
+                bytes.map(|bytes| Ok(BlindIndex(fixed("index", bytes)?))).transpose()
+            }
 
             fn user(row: &DbRow) -> StoreResult<User> {
                 Ok(User {
                     id: UserId::from_uuid(row.try_get::<Uuid, _>("u_id").map_err(of)?),
                     version: row.try_get("u_version").map_err(of)?,
-                    name: row.try_get("u_name").map_err(of)?,
+                    profile: row.try_get("u_profile").map_err(of)?,
+                    // Absent only while an account from before waits to be sealed: found by no name.
+                    name_index: index(row, "u_name_index")?.unwrap_or(BlindIndex([0; 32])),
+                    email_index: index(row, "u_email_index")?,
                     role: named("role", row.try_get("u_role").map_err(of)?)?,
+                    state: named("state", row.try_get("u_state").map_err(of)?)?,
                     password_hash: row.try_get("u_password_hash").map_err(of)?,
-                    disabled: row.try_get("u_disabled").map_err(of)?,
-                    created_at: Timestamp::from_micros(row.try_get("u_created_at").map_err(of)?),
-                    password_changed_at: Timestamp::from_micros(row.try_get("u_password_changed_at").map_err(of)?),
+                    password_temporary: row.try_get("u_password_temporary").map_err(of)?,
+                    password_changed_at: time(row, "u_password_changed_at")?,
+                    second_factor: row.try_get("u_second_factor").map_err(of)?,
+                    created_at: time(row, "u_created_at")?,
                 })
             }
 
@@ -34,11 +58,15 @@ macro_rules! identities {
                 Ok(Session {
                     id: SessionId::from_uuid(row.try_get::<Uuid, _>("id").map_err(of)?),
                     secret_hash: SecretHash(fixed("session", row.try_get("secret_hash").map_err(of)?)?),
-                    user: UserId::from_uuid(row.try_get::<Uuid, _>("user_id").map_err(of)?),
-                    created_at: Timestamp::from_micros(row.try_get("created_at").map_err(of)?),
-                    expires_at: Timestamp::from_micros(row.try_get("expires_at").map_err(of)?),
-                    address: row.try_get("address").map_err(of)?,
-                    user_agent: row.try_get("user_agent").map_err(of)?,
+                    user: user_id(row)?,
+                    kind: named("session kind", row.try_get("kind").map_err(of)?)?,
+                    created_at: time(row, "created_at")?,
+                    expires_at: time(row, "expires_at")?,
+                    idle_until: time(row, "idle_until")?,
+                    seen_at: time(row, "seen_at")?,
+                    proved_at: time(row, "proved_at")?,
+                    second_factor: row.try_get("second_factor").map_err(of)?,
+                    about: row.try_get("about").map_err(of)?,
                 })
             }
 
@@ -46,49 +74,141 @@ macro_rules! identities {
                 Ok(ApiToken {
                     id: ApiTokenId::from_uuid(row.try_get::<Uuid, _>("id").map_err(of)?),
                     secret_hash: SecretHash(fixed("token", row.try_get("secret_hash").map_err(of)?)?),
-                    user: UserId::from_uuid(row.try_get::<Uuid, _>("user_id").map_err(of)?),
+                    user: user_id(row)?,
                     name: row.try_get("name").map_err(of)?,
-                    created_at: Timestamp::from_micros(row.try_get("created_at").map_err(of)?),
-                    expires_at: Timestamp::from_micros(row.try_get("expires_at").map_err(of)?),
+                    scopes: parse("scopes", row.try_get("scopes").map_err(of)?)?,
+                    created_at: time(row, "created_at")?,
+                    expires_at: time(row, "expires_at")?,
+                    used_at: time_if_any(row, "used_at")?,
                 })
+            }
+
+            fn pass(row: &DbRow) -> StoreResult<Pass> {
+                Ok(Pass {
+                    id: PassId::from_uuid(row.try_get::<Uuid, _>("id").map_err(of)?),
+                    secret_hash: SecretHash(fixed("link", row.try_get("secret_hash").map_err(of)?)?),
+                    user: user_id(row)?,
+                    purpose: named("purpose", row.try_get("purpose").map_err(of)?)?,
+                    created_by: row.try_get("created_by").map_err(of)?,
+                    created_at: time(row, "created_at")?,
+                    expires_at: time(row, "expires_at")?,
+                })
+            }
+
+            fn factor(row: &DbRow) -> StoreResult<Factor> {
+                let handle: Option<Vec<u8>> = row.try_get("handle").map_err(of)?;
+                Ok(Factor {
+                    id: FactorId::from_uuid(row.try_get::<Uuid, _>("id").map_err(of)?),
+                    user: user_id(row)?,
+                    kind: named("factor kind", row.try_get("kind").map_err(of)?)?,
+                    sealed: row.try_get("sealed").map_err(of)?,
+                    handle: handle.map(|bytes| Ok(SecretHash(fixed("handle", bytes)?))).transpose()?,
+                    counter: row.try_get("counter").map_err(of)?,
+                    confirmed: row.try_get("confirmed").map_err(of)?,
+                    created_at: time(row, "created_at")?,
+                    used_at: time_if_any(row, "used_at")?,
+                })
+            }
+
+            impl $store {
+                /// One row of `table`, joined with its user, where `condition` holds for `value`.
+                async fn with_user<'q, T, V>(
+                    &self,
+                    table: &str,
+                    condition: &str,
+                    value: V,
+                    read: fn(&DbRow) -> StoreResult<T>,
+                ) -> StoreResult<Option<(T, User)>>
+                where
+                    V: sqlx::Encode<'q, $db> + sqlx::Type<$db> + Send + 'q,
+                {
+                    let sql = format!("SELECT t.*, {USER} FROM {table} t JOIN users u ON u.id = t.user_id WHERE {condition}");
+                    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(value).fetch_optional(self.reader()).await;
+                    row.map_err(of)?.as_ref().map(|row| Ok((read(row)?, user(row)?))).transpose()
+                }
+
+                async fn one_user<'q, V>(&self, condition: &str, value: V) -> StoreResult<Option<User>>
+                where
+                    V: sqlx::Encode<'q, $db> + sqlx::Type<$db> + Send + 'q,
+                {
+                    let sql = format!("SELECT {USER} FROM users u WHERE {condition}");
+                    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(value).fetch_optional(self.reader()).await;
+                    row.map_err(of)?.as_ref().map(user).transpose()
+                }
             }
 
             #[async_trait::async_trait]
             impl Identities for $store {
                 async fn lookup_user(&self, id: UserId) -> StoreResult<Option<User>> {
-                    let sql = format!("SELECT {USER} FROM users u WHERE u.id = $1");
-                    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.uuid()).fetch_optional(self.reader()).await;
-                    row.map_err(of)?.as_ref().map(user).transpose()
+                    self.one_user("u.id = $1", id.uuid()).await
                 }
 
-                async fn lookup_user_by_name(&self, name: &str) -> StoreResult<Option<User>> {
-                    let sql = format!("SELECT {USER} FROM users u WHERE u.name = $1");
-                    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(name).fetch_optional(self.reader()).await;
-                    row.map_err(of)?.as_ref().map(user).transpose()
+                async fn lookup_user_by_name(&self, name: BlindIndex) -> StoreResult<Option<User>> {
+                    self.one_user("u.name_index = $1", name.0.to_vec()).await
                 }
 
-                async fn list_users(&self, page: PageRequest<String>) -> StoreResult<Page<User, String>> {
-                    let sql = format!("SELECT {USER} FROM users u WHERE u.name > $1 ORDER BY u.name LIMIT $2");
-                    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-                        .bind(page.after.unwrap_or_default())
-                        .bind(i64::from(page.limit) + 1)
+                async fn lookup_user_by_email(&self, email: BlindIndex) -> StoreResult<Option<User>> {
+                    self.one_user("u.email_index = $1", email.0.to_vec()).await
+                }
+
+                async fn list_users(&self, filter: &UserFilter, page: PageRequest<UserId>) -> StoreResult<Page<User, UserId>> {
+                    let mut query = QueryBuilder::<$db>::new(format!("SELECT {USER} FROM users u WHERE u.id < "));
+                    query.push_bind(page.after.map_or(Uuid::max(), |id| id.uuid()));
+                    match filter.state {
+                        Some(state) => query.push(" AND u.state = ").push_bind(state.as_str()),
+                        None => query.push(" AND u.state <> ").push_bind(UserState::Erased.as_str()),
+                    };
+                    if let Some(role) = filter.role {
+                        query.push(" AND u.role = ").push_bind(role.as_str());
+                    }
+                    query.push(" ORDER BY u.id DESC LIMIT ").push_bind(i64::from(page.limit) + 1);
+                    let rows = query.build().fetch_all(self.reader()).await.map_err(of)?;
+                    let users = rows.iter().map(user).collect::<StoreResult<Vec<_>>>()?;
+                    Ok(Page::cut(users, page.limit, |user| user.id))
+                }
+
+                async fn list_unsealed_users(&self, limit: u32) -> StoreResult<Vec<(User, String)>> {
+                    let sql = format!("SELECT {USER}, u.plain_name FROM users u WHERE u.plain_name IS NOT NULL LIMIT $1");
+                    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(i64::from(limit)).fetch_all(self.reader()).await;
+                    rows.map_err(of)?.iter().map(|row| Ok((user(row)?, row.try_get("plain_name").map_err(of)?))).collect()
+                }
+
+                async fn list_passwords(&self, user: UserId) -> StoreResult<Vec<String>> {
+                    sqlx::query_scalar("SELECT hash FROM old_passwords WHERE user_id = $1 ORDER BY at DESC")
+                        .bind(user.uuid())
                         .fetch_all(self.reader())
                         .await
-                        .map_err(of)?;
-                    let users = rows.iter().map(user).collect::<StoreResult<Vec<_>>>()?;
-                    Ok(Page::cut(users, page.limit, |user| user.name.clone()))
+                        .map_err(of)
                 }
 
                 async fn lookup_session(&self, hash: SecretHash) -> StoreResult<Option<(Session, User)>> {
-                    let sql = format!("SELECT s.*, {USER} FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.secret_hash = $1");
-                    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(hash.0.to_vec()).fetch_optional(self.reader()).await;
-                    row.map_err(of)?.as_ref().map(|row| Ok((session(row)?, user(row)?))).transpose()
+                    self.with_user("sessions", "t.secret_hash = $1", hash.0.to_vec(), session).await
+                }
+
+                async fn lookup_session_by_id(&self, id: SessionId) -> StoreResult<Option<(Session, User)>> {
+                    self.with_user("sessions", "t.id = $1", id.uuid(), session).await
+                }
+
+                async fn lookup_spent(&self, hash: SecretHash) -> StoreResult<Option<(Session, User)>> {
+                    let condition = "t.id = (SELECT session_id FROM spent_secrets WHERE secret_hash = $1)";
+                    self.with_user("sessions", condition, hash.0.to_vec(), session).await
+                }
+
+                async fn list_sessions(&self, user: UserId, now: Timestamp) -> StoreResult<Vec<Session>> {
+                    let rows = sqlx::query("SELECT * FROM sessions WHERE user_id = $1 AND expires_at > $2 AND idle_until > $2 ORDER BY id DESC")
+                        .bind(user.uuid())
+                        .bind(now.as_micros())
+                        .fetch_all(self.reader())
+                        .await;
+                    rows.map_err(of)?.iter().map(session).collect()
                 }
 
                 async fn lookup_api_token(&self, hash: SecretHash) -> StoreResult<Option<(ApiToken, User)>> {
-                    let sql = format!("SELECT t.*, {USER} FROM api_tokens t JOIN users u ON u.id = t.user_id WHERE t.secret_hash = $1");
-                    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(hash.0.to_vec()).fetch_optional(self.reader()).await;
-                    row.map_err(of)?.as_ref().map(|row| Ok((api_token(row)?, user(row)?))).transpose()
+                    self.with_user("api_tokens", "t.secret_hash = $1", hash.0.to_vec(), api_token).await
+                }
+
+                async fn lookup_api_token_by_id(&self, id: ApiTokenId) -> StoreResult<Option<(ApiToken, User)>> {
+                    self.with_user("api_tokens", "t.id = $1", id.uuid(), api_token).await
                 }
 
                 async fn list_api_tokens(
@@ -107,6 +227,20 @@ macro_rules! identities {
                     Ok(Page::cut(tokens, page.limit, |token| token.id))
                 }
 
+                async fn lookup_pass(&self, hash: SecretHash) -> StoreResult<Option<(Pass, User)>> {
+                    self.with_user("passes", "t.secret_hash = $1", hash.0.to_vec(), pass).await
+                }
+
+                async fn list_factors(&self, user: UserId) -> StoreResult<Vec<Factor>> {
+                    let rows = sqlx::query("SELECT * FROM factors WHERE user_id = $1 ORDER BY id").bind(user.uuid()).fetch_all(self.reader()).await;
+                    rows.map_err(of)?.iter().map(factor).collect()
+                }
+
+                async fn lookup_factor(&self, handle: SecretHash) -> StoreResult<Option<Factor>> {
+                    let row = sqlx::query("SELECT * FROM factors WHERE handle = $1").bind(handle.0.to_vec()).fetch_optional(self.reader()).await;
+                    row.map_err(of)?.as_ref().map(factor).transpose()
+                }
+
                 async fn lookup_sealed_key(&self, name: &str) -> StoreResult<Option<SealedKey>> {
                     let row = sqlx::query("SELECT name, sealed, created_at FROM sealed_keys WHERE name = $1")
                         .bind(name)
@@ -117,7 +251,7 @@ macro_rules! identities {
                         Ok(SealedKey {
                             name: row.try_get("name").map_err(of)?,
                             sealed: row.try_get("sealed").map_err(of)?,
-                            created_at: Timestamp::from_micros(row.try_get("created_at").map_err(of)?),
+                            created_at: time(&row, "created_at")?,
                         })
                     })
                     .transpose()

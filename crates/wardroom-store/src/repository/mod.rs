@@ -3,13 +3,17 @@
 
 mod audit;
 mod identities;
+mod identity_writes;
 mod nodes;
+mod person_keys;
 mod runs;
 mod writes;
 
 pub(crate) use audit::audit_log;
 pub(crate) use identities::identities;
+pub(crate) use identity_writes::identity_writes;
 pub(crate) use nodes::nodes;
+pub(crate) use person_keys::person_keys;
 pub(crate) use runs::runs;
 pub(crate) use writes::{statement, writes};
 

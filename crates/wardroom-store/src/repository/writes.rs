@@ -18,9 +18,8 @@ macro_rules! writes {
                 audit::{AuditDraft, merkle::{Frontier, Hash, leaf_hash}},
                 change::Write,
                 run::{Candidate, OutputChunk, Run, Target},
-                identity::{ApiToken, JoinToken, Session, User},
+                identity::JoinToken,
                 node::Node,
-                principal::Credential,
                 store::{StoreError, StoreResult},
             };
 
@@ -40,8 +39,6 @@ macro_rules! writes {
                     Write::AddCandidates { run, candidates } => add_candidates(c, run.uuid(), candidates).await,
                     Write::UpdateRun(run) => update_run(c, run).await,
                     Write::AppendOutput { run, chunks } => append_output(c, run.uuid(), chunks).await,
-                    Write::AddUser(user) => add_user(c, user).await,
-                    Write::UpdateUser(user) => update_user(c, user).await,
                     Write::AddNode(node) => add_node(c, node).await,
                     Write::UpdateNode(node) => update_node(c, node).await,
                     other => apply_small(c, other).await,
@@ -50,28 +47,6 @@ macro_rules! writes {
 
             async fn apply_small(c: &mut Connection, write: &Write) -> StoreResult<()> {
                 match write {
-                    Write::AddSession(s) => add_session(c, s).await,
-                    Write::RemoveSession(id) => guarded("the session", run!(c, "DELETE FROM sessions WHERE id = $1", id.uuid())),
-                    Write::RemoveSessionsOf(user) => {
-                        run!(c, "DELETE FROM sessions WHERE user_id = $1", user.uuid());
-                        Ok(())
-                    }
-                    Write::RemoveExpired(now) => {
-                        run!(c, "DELETE FROM sessions WHERE expires_at <= $1", now.as_micros());
-                        run!(c, "DELETE FROM api_tokens WHERE expires_at <= $1", now.as_micros());
-                        Ok(())
-                    }
-                    // An update that changes nothing: it holds the row until the change is durable.
-                    Write::RequireCredential(Credential::Session(id)) => guarded("the session",
-                        run!(c, "UPDATE sessions SET id = id WHERE id = $1", id.uuid())),
-                    Write::RequireCredential(Credential::ApiToken(id)) => guarded("the token",
-                        run!(c, "UPDATE api_tokens SET id = id WHERE id = $1", id.uuid())),
-                    Write::AddApiToken(t) => add_api_token(c, t).await,
-                    Write::RemoveApiToken(id) => guarded("the token", run!(c, "DELETE FROM api_tokens WHERE id = $1", id.uuid())),
-                    Write::RemoveApiTokensOf(user) => {
-                        run!(c, "DELETE FROM api_tokens WHERE user_id = $1", user.uuid());
-                        Ok(())
-                    }
                     Write::AddJoinToken(t) => add_join_token(c, t).await,
                     Write::UseJoinToken { id, by, at } => guarded("the join token",
                         run!(c, "UPDATE join_tokens SET used_at = $2, used_by = $3 WHERE id = $1 AND used_at IS NULL AND revoked_at IS NULL AND expires_at > $2",
@@ -109,39 +84,14 @@ macro_rules! writes {
                             signed(p.size), p.root.to_vec(), p.at.as_micros(), p.note.clone());
                         Ok(())
                     }
-                    // These are in apply(); named, so that a new write can't be forgotten.
-                    Write::AddRun(_) | Write::AddCandidates { .. } | Write::UpdateRun(_) | Write::AppendOutput { .. }
-                    | Write::AddUser(_) | Write::UpdateUser(_) | Write::AddNode(_) | Write::UpdateNode(_) => Ok(()),
+                    other => super::identity_writes::apply(c, other).await.unwrap_or(Err(StoreError::Other("a write is not known".to_owned()))),
                 }
-            }
-
-            async fn add_session(c: &mut Connection, s: &Session) -> StoreResult<()> {
-                run!(c, "INSERT INTO sessions (id, secret_hash, user_id, created_at, expires_at, address, user_agent) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                    s.id.uuid(), s.secret_hash.0.to_vec(), s.user.uuid(), s.created_at.as_micros(), s.expires_at.as_micros(), s.address.clone(), s.user_agent.clone());
-                Ok(())
-            }
-
-            async fn add_api_token(c: &mut Connection, t: &ApiToken) -> StoreResult<()> {
-                run!(c, "INSERT INTO api_tokens (id, secret_hash, user_id, name, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
-                    t.id.uuid(), t.secret_hash.0.to_vec(), t.user.uuid(), t.name.clone(), t.created_at.as_micros(), t.expires_at.as_micros());
-                Ok(())
             }
 
             async fn add_join_token(c: &mut Connection, t: &JoinToken) -> StoreResult<()> {
                 run!(c, "INSERT INTO join_tokens (id, secret_hash, labels, created_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
                     t.id.uuid(), t.secret_hash.0.to_vec(), json(&t.labels)?, t.created_by.clone(), t.created_at.as_micros(), t.expires_at.as_micros());
                 Ok(())
-            }
-
-            async fn add_user(c: &mut Connection, u: &User) -> StoreResult<()> {
-                run!(c, "INSERT INTO users (id, version, name, role, password_hash, disabled, created_at, password_changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-                    u.id.uuid(), u.version, u.name.clone(), u.role.as_str(), u.password_hash.clone(), u.disabled, u.created_at.as_micros(), u.password_changed_at.as_micros());
-                Ok(())
-            }
-
-            async fn update_user(c: &mut Connection, u: &User) -> StoreResult<()> {
-                guarded("the account", run!(c, "UPDATE users SET version = $2, name = $3, role = $4, password_hash = $5, disabled = $6, password_changed_at = $7 WHERE id = $1 AND version = $2 - 1",
-                    u.id.uuid(), u.version, u.name.clone(), u.role.as_str(), u.password_hash.clone(), u.disabled, u.password_changed_at.as_micros()))
             }
 
             async fn add_node(c: &mut Connection, n: &Node) -> StoreResult<()> {
@@ -218,7 +168,7 @@ macro_rules! writes {
                 drafts
                     .into_iter()
                     .map(|draft| {
-                        let body = draft.0.canonical();
+                        let body = draft.record.canonical();
                         let hash = leaf_hash(body.as_bytes());
                         Leaf { draft, body, hash }
                     })
@@ -231,7 +181,7 @@ macro_rules! writes {
                 for part in leaves.chunks(ROWS_MAX) {
                     let mut query = QueryBuilder::<$db>::new("INSERT INTO audit_records (idx, at, action, actor, target, outcome, body, leaf) ");
                     query.push_values(part, |mut row, leaf| {
-                        let record = &leaf.draft.0;
+                        let record = &leaf.draft.record;
                         row.push_bind(index.map(signed))
                             .push_bind(record.at.as_micros())
                             .push_bind(record.action.clone())

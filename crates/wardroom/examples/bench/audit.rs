@@ -76,7 +76,7 @@ fn write(path: &Path) -> anyhow::Result<File> {
     writeln!(to, "{}", serde_json::to_string(&header)?)?;
     let mut frontier = Frontier::default();
     for index in 0..RECORDS {
-        let body = record(index).0.canonical();
+        let body = record(index).record.canonical();
         let leaf = leaf_hash(body.as_bytes());
         frontier.append(leaf);
         writeln!(to, "{}", record_line(&AuditEntry { index, body, leaf }))?;

@@ -11,6 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use wardroom_core::{Action, Clock as _};
+use wardroom_trust::{ambient::SystemClock, totp::Totp};
+
 /// How long anything may take before the measuring gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// The name of the one real node.
@@ -88,10 +91,28 @@ impl World {
 
     async fn sign_in(&mut self) -> anyhow::Result<()> {
         let password = fs::read_to_string(self.folder.path().join("data/admin-password"))?;
-        let body = json!({"name": "admin", "password": password.trim(), "token_name": "bench"});
+        let body = json!({"name": "admin", "password": password.trim(), "client": "bench"});
         let answer: Value = self.post("/api/v1/login", &body).await?;
-        let secret = answer.get("secret").and_then(Value::as_str);
-        self.token = secret.context("the sign-in gave no token")?.to_owned();
+        let token = answer.get("access_token").and_then(Value::as_str);
+        self.token = token.context("the sign-in gave no token")?.to_owned();
+        // What a first administrator has to do before anything else.
+        let own = json!({"current": password.trim(), "new": "Brine-harbour 7 lanterns"});
+        let changed = self.client.post(format!("{}/api/v1/account/password", self.url)).json(&own);
+        let changed = changed.bearer_auth(&self.token).send().await?;
+        ensure!(changed.status().is_success(), "the password was not taken: {}", changed.status());
+        let made: Value =
+            self.post("/api/v1/account/factors/totp", &json!({"name": "bench"})).await?;
+        let text = |name: &str| made.get(name).and_then(Value::as_str).context("an empty field");
+        let totp = Totp::parse(text("secret")?).context("the secret can't be read")?;
+        let path = format!("/api/v1/account/factors/{}/confirm", text("id")?);
+        let code = json!({"code": totp.code(SystemClock.now())});
+        let _: Value = self.post(&path, &code).await?;
+        // A benchmark may go on for longer than an access token does.
+        let scopes: Vec<&str> = Action::ALL.iter().map(|action| action.as_str()).collect();
+        let wanted = json!({"name": "bench", "expires_in": 7200, "scopes": scopes});
+        let made: Value = self.post("/api/v1/tokens", &wanted).await?;
+        let secret = made.get("secret").and_then(Value::as_str);
+        self.token = secret.context("there is no token")?.to_owned();
         Ok(())
     }
 

@@ -1,199 +1,288 @@
-//! `wardroom login`, `logout`, `whoami` and `health`
+//! `wardroom account …`: one's own account
 
 use super::{
-    Api, Connection, Exit, Failure, Session,
+    Exit, Failure, Session,
     connection::read_secret,
-    credentials::{self, Credentials},
-    values,
+    http::segment,
+    sign_in::{next_step, password},
 };
-use crate::output::{Table, asked, duration, pairs};
-use secrecy::{ExposeSecret, SecretString};
+use crate::output::{Output, Table, asked, pairs};
+use secrecy::ExposeSecret;
 use std::{
-    io::{self, IsTerminal, Read},
-    path::PathBuf,
-    time::Duration,
+    io::{self, IsTerminal},
+    path::{Path, PathBuf},
 };
-use wardroom_wire::api::{HealthView, LoginRequest, LogoutRequest, NewToken, Whoami};
+use wardroom_wire::{
+    api::List,
+    identity::{
+        CodeRequest, FactorConfirmed, FactorCreate, FactorsView, NewTotp, PasswordChange,
+        ProveRequest, RecoveryCodes, SessionView, StandingView, UserPatch, UserView,
+    },
+};
 
-/// The longest password that is read, in bytes.
-const PASSWORD_BYTES_MAX: u64 = 1024;
-/// The longest name of a token, in characters.
-const TOKEN_NAME_CHARS_MAX: usize = 64;
-
-/// Sign in and keep an API token for the commands after this one.
-///
-/// The password is asked for without echo on a terminal, or read from standard input. The token, the
-/// orchestrator's address and the path of its authority are kept in
-/// ${XDG_CONFIG_HOME:-~/.config}/wardroom/credentials.toml, which only you may read.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Login {
-    /// Your account's name
-    #[arg(long)]
-    name: Option<String>,
-    /// A file with the password
-    #[arg(long, value_name = "FILE")]
-    password_file: Option<PathBuf>,
-    /// How long the token is good for, 1m to 90d; 12h where not given
-    #[arg(long, value_parser = values::duration, value_name = "TIME")]
-    expires_in: Option<Duration>,
-    /// What the token is called in your list
-    #[arg(long)]
-    token_name: Option<String>,
+/// What can be done with one's own account.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Show your account
+    Show,
+    /// Change how you are called and reached
+    Change {
+        /// The name by which you are shown
+        #[arg(long)]
+        display_name: Option<String>,
+        /// Where messages go; empty for nowhere
+        #[arg(long)]
+        email: Option<String>,
+    },
+    /// Set your password; all other sessions of your account end
+    Password {
+        /// A file with the password so far
+        #[arg(long, value_name = "FILE")]
+        current_file: Option<PathBuf>,
+        /// A file with the new one
+        #[arg(long, value_name = "FILE")]
+        new_file: Option<PathBuf>,
+    },
+    /// Show the second factor that your session still needs
+    Code {
+        /// A file with a code of your authenticator, or a recovery code
+        #[arg(long, value_name = "FILE")]
+        code_file: Option<PathBuf>,
+    },
+    /// Prove again who you are, for what needs a fresh proof
+    Prove {
+        /// A file with your password
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+        /// A file with a code of your authenticator, or a recovery code
+        #[arg(long, value_name = "FILE")]
+        code_file: Option<PathBuf>,
+    },
+    /// Add an authenticator app as a second factor
+    Totp {
+        /// What it is called in your list
+        #[arg(long, default_value = "authenticator")]
+        name: String,
+        /// Confirm this one, which was begun before
+        #[arg(long, value_name = "ID")]
+        confirm: Option<String>,
+        /// A file with the code
+        #[arg(long, value_name = "FILE", requires = "confirm")]
+        code_file: Option<PathBuf>,
+    },
+    /// List your second factors
+    Factors,
+    /// Remove a second factor
+    RemoveFactor {
+        /// Its id
+        id: String,
+    },
+    /// Make new recovery codes; those so far are good for nothing any more
+    RecoveryCodes,
+    /// List your sessions
+    Sessions,
+    /// End one of your sessions
+    EndSession {
+        /// Its id
+        id: String,
+    },
 }
 
-/// Revoke the token in use and forget it.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Logout {
-    /// End all sessions and tokens of your account, not only this one
-    #[arg(long)]
-    everywhere: bool,
-}
-
-/// Signs in.
-pub(crate) async fn login(session: &Session, args: Login) -> Result<Exit, Failure> {
-    let connection = session.connection()?;
-    let path = session.environment.credentials.clone().ok_or_else(|| {
-        Failure::usage("there is no place to keep the token").advice("Set HOME or XDG_CONFIG_HOME.")
-    })?;
-    let ca = connection.ca.as_ref().map(std::fs::canonicalize).transpose().map_err(|error| {
-        Failure::usage(format!(
-            "the authority {} can't be used: {error}",
-            connection.ca.as_deref().unwrap_or(&path).display()
-        ))
-    })?;
-    let name = match args.name {
-        Some(name) => name,
-        None if io::stdin().is_terminal() => asked("Name: ")?,
-        None => return Err(Failure::usage("no account is named").advice("Give --name.")),
-    };
-    let password = password(args.password_file)?;
-    let api = Api::new(&Connection { token: None, kept: None, ..connection })?;
-    let body = LoginRequest {
-        name: name.clone(),
-        password: password.expose_secret().to_owned(),
-        token_name: args.token_name.unwrap_or_else(token_name),
-        expires_in: args.expires_in.map(values::seconds),
-    };
-    let made: NewToken = api.post("/api/v1/login", &body).await?;
-    let kept = Credentials {
-        server: api.server().to_owned(),
-        ca,
-        name,
-        token: SecretString::from(made.secret),
-        expires_at: made.token.expires_at.clone(),
-    };
-    credentials::save(&path, &kept)?;
-    let output = &session.output;
-    if output.json {
-        output.json(&made.token)?;
-    } else {
-        output.line(&format!(
-            "Signed in to {} as {}; the token ends {}.",
-            kept.server,
-            kept.name,
-            output.time(&kept.expires_at)
-        ))?;
-    }
-    Ok(Exit::Ok)
-}
-
-/// The password: from a file, from the terminal without echo, or from standard input.
-fn password(file: Option<PathBuf>) -> Result<SecretString, Failure> {
-    if let Some(path) = file {
-        return read_secret(&path, "password");
-    }
-    let broken = |error: io::Error| Failure::local(format!("the password can't be read: {error}"));
-    if io::stdin().is_terminal() {
-        return rpassword::prompt_password("Password: ").map(SecretString::from).map_err(broken);
-    }
-    let mut text = String::new();
-    io::stdin().lock().take(PASSWORD_BYTES_MAX + 2).read_to_string(&mut text).map_err(broken)?;
-    let password = text.trim_end_matches(['\r', '\n']);
-    if password.is_empty() {
-        return Err(Failure::usage("no password was given")
-            .advice("Pass it on standard input, or with --password-file."));
-    }
-    Ok(SecretString::from(password))
-}
-
-/// What the token is called where nobody says.
-fn token_name() -> String {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    format!("wardroom on {host}")
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(TOKEN_NAME_CHARS_MAX)
-        .collect()
-}
-
-/// Signs out.
-pub(crate) async fn logout(session: &Session, args: &Logout) -> Result<Exit, Failure> {
-    let connection = session.connection()?;
-    let kept = connection.kept.clone();
-    let server = connection.server.clone();
-    let output = &session.output;
-    let ended = match session.api() {
-        Ok(api) => {
-            api.post_quietly("/api/v1/logout", &LogoutRequest { everywhere: args.everywhere }).await
+/// Does it.
+pub(crate) async fn run(session: &Session, command: AccountCommand) -> Result<Exit, Failure> {
+    let (api, output) = (session.api()?, &session.output);
+    match command {
+        AccountCommand::Show => {
+            show(output, &api.get::<UserView>("/api/v1/account", &vec![]).await?)?;
         }
-        Err(failure) => Err(failure),
-    };
-    match (ended, kept) {
-        (Ok(()), Some(path)) => credentials::remove(&path)?,
-        (Ok(()), None) => {}
-        // A token that is not valid any more is as good as revoked.
-        (Err(failure), Some(path)) if failure.exit == Exit::Denied && !args.everywhere => {
-            credentials::remove(&path)?;
-            output.hint("The kept token was not valid any more.");
+        AccountCommand::Change { display_name, email } => {
+            let body = UserPatch { display_name, email, ..UserPatch::default() };
+            show(output, &api.patch::<UserView>("/api/v1/account", &body, "*").await?)?;
         }
-        (Err(failure), _) => return Err(failure),
+        AccountCommand::Password { current_file, new_file } => {
+            let current = password(current_file, "Password so far: ")?;
+            let new = new_password(new_file)?;
+            let body = PasswordChange {
+                current: current.expose_secret().to_owned(),
+                new: new.expose_secret().to_owned(),
+            };
+            api.post_quietly("/api/v1/account/password", &body).await?;
+            output.hint("The new password is set; all other sessions of your account have ended.");
+        }
+        AccountCommand::Code { code_file } => {
+            let body = CodeRequest { code: code(code_file.as_deref())? };
+            let standing = api.post("/api/v1/session/second-factor", &body).await?;
+            proved(output, &standing)?;
+        }
+        AccountCommand::Prove { password_file, code_file } => {
+            let password = password(password_file, "Password: ")?.expose_secret().to_owned();
+            let factors: FactorsView = api.get("/api/v1/account/factors", &vec![]).await?;
+            let has = factors.items.iter().any(|factor| factor.confirmed);
+            let code = if has { Some(code(code_file.as_deref())?) } else { None };
+            let body = ProveRequest { password, code };
+            proved(output, &api.post("/api/v1/session/prove", &body).await?)?;
+        }
+        AccountCommand::Totp { name, confirm, code_file } => {
+            totp(session, name, confirm, code_file.as_deref()).await?;
+        }
+        AccountCommand::Factors => {
+            factors(output, &api.get("/api/v1/account/factors", &vec![]).await?)?
+        }
+        AccountCommand::RemoveFactor { id } => {
+            api.delete(&format!("/api/v1/account/factors/{}", segment(&id)?)).await?;
+            output.hint(&format!("{id} is removed"));
+        }
+        AccountCommand::RecoveryCodes => {
+            let made: RecoveryCodes = api.act("/api/v1/account/recovery-codes", None).await?;
+            if output.json {
+                output.json(&made)?;
+            } else {
+                codes(output, &made.codes)?;
+            }
+        }
+        AccountCommand::Sessions => {
+            sessions(output, &api.get("/api/v1/sessions", &vec![]).await?)?;
+        }
+        AccountCommand::EndSession { id } => {
+            api.delete(&format!("/api/v1/sessions/{}", segment(&id)?)).await?;
+            output.hint(&format!("{id} has ended"));
+        }
     }
-    output.hint(&format!(
-        "Signed out of {server}{}.",
-        if args.everywhere { " everywhere" } else { "" }
-    ));
     Ok(Exit::Ok)
 }
 
-/// Shows who is signed in.
-pub(crate) async fn whoami(session: &Session) -> Result<Exit, Failure> {
-    let api = session.api()?;
-    let whoami: Whoami = api.get("/api/v1/whoami", &vec![]).await?;
-    let output = &session.output;
+/// Adds an authenticator, and confirms it where somebody is there to read a code from it.
+async fn totp(
+    session: &Session,
+    name: String,
+    begun: Option<String>,
+    code_file: Option<&Path>,
+) -> Result<(), Failure> {
+    let (api, output) = (session.api()?, &session.output);
+    let id = match begun {
+        Some(id) => id,
+        None => {
+            let made: NewTotp =
+                api.post("/api/v1/account/factors/totp", &FactorCreate { name }).await?;
+            if output.json {
+                return output.json(&made);
+            }
+            output.hint("Add this to your authenticator app; it is not shown again:");
+            output.line(&made.secret)?;
+            output.line(&made.uri)?;
+            if !io::stdin().is_terminal() {
+                let next = format!("Then confirm it: wardroom account totp --confirm {}", made.id);
+                output.hint(&next);
+                return Ok(());
+            }
+            made.id
+        }
+    };
+    let body = CodeRequest { code: code(code_file)? };
+    let path = format!("/api/v1/account/factors/{}/confirm", segment(&id)?);
+    let confirmed: FactorConfirmed = api.post(&path, &body).await?;
     if output.json {
-        output.json(&whoami)?;
-        return Ok(Exit::Ok);
+        return output.json(&confirmed);
     }
-    output.table(&pairs([
-        ("name", whoami.name),
-        ("id", whoami.id),
-        ("role", whoami.role),
-        ("signed in by", whoami.credential),
-        ("server", api.server().to_owned()),
-        ("may", whoami.may.join(" ")),
-    ]))?;
-    Ok(Exit::Ok)
+    output.hint("The authenticator is confirmed: every sign-in asks for a code of it from now on.");
+    if !confirmed.recovery_codes.is_empty() {
+        codes(output, &confirmed.recovery_codes)?;
+    }
+    next_step(output, &confirmed.standing);
+    Ok(())
 }
 
-/// Shows how the orchestrator is.
-pub(crate) async fn health(session: &Session) -> Result<Exit, Failure> {
-    let health: HealthView = session.api()?.get("/api/v1/health", &vec![]).await?;
-    let output = &session.output;
-    let exit = if health.status == "ok" { Exit::Ok } else { Exit::Found };
+fn codes(output: &Output, codes: &[String]) -> Result<(), Failure> {
+    output.hint("Keep these recovery codes safe; each is good once, and they are not shown again:");
+    codes.iter().try_for_each(|code| output.line(code))
+}
+
+fn proved(output: &Output, standing: &StandingView) -> Result<(), Failure> {
     if output.json {
-        output.json(&health)?;
-        return Ok(exit);
+        return output.json(standing);
     }
+    output.hint("You have proved who you are.");
+    next_step(output, standing);
+    Ok(())
+}
+
+/// A code: from a file, or from the terminal.
+fn code(file: Option<&Path>) -> Result<String, Failure> {
+    match file {
+        Some(path) => Ok(read_secret(path, "code")?.expose_secret().to_owned()),
+        None if io::stdin().is_terminal() => asked("Code: "),
+        None => Err(Failure::usage("no code was given").advice("Give it with --code-file.")),
+    }
+}
+
+/// A new password: from a file, or twice from the terminal.
+pub(super) fn new_password(file: Option<PathBuf>) -> Result<secrecy::SecretString, Failure> {
+    let new = password(file.clone(), "New password: ")?;
+    if file.is_none() && io::stdin().is_terminal() {
+        let again = password(None, "The same again: ")?;
+        if again.expose_secret() != new.expose_secret() {
+            return Err(Failure::usage("the two are not the same: nothing was changed"));
+        }
+    }
+    Ok(new)
+}
+
+/// Shows an account.
+pub(super) fn show(output: &Output, user: &UserView) -> Result<(), Failure> {
+    if output.json {
+        return output.json(user);
+    }
+    let or_none = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
     output.table(&pairs([
-        ("status", health.status),
-        ("version", health.version),
-        ("up for", duration(Duration::from_secs(health.uptime_seconds))),
-    ]))?;
-    let mut table = Table::new(&["PART", "STATUS", "DETAIL"]);
-    for (name, part) in health.parts {
-        table.row([name, part.status, values::shown(&part.detail)]);
+        ("name", user.name.clone()),
+        ("shown as", or_none(&user.display_name)),
+        ("e-mail", or_none(&user.email)),
+        ("id", user.id.clone()),
+        ("role", user.role.clone()),
+        ("state", user.state.clone()),
+        ("second factor", if user.second_factor { "yes" } else { "no" }.to_owned()),
+        ("password set", output.time_or(user.password_changed_at.as_ref())),
+        ("made", output.time(&user.created_at)),
+    ]))
+}
+
+fn factors(output: &Output, view: &FactorsView) -> Result<(), Failure> {
+    if output.json {
+        return output.json(view);
     }
-    output.line("")?;
+    let mut table = Table::new(&["ID", "KIND", "NAME", "CONFIRMED", "ADDED", "USED"]);
+    for factor in &view.items {
+        table.row([
+            factor.id.clone(),
+            factor.kind.clone(),
+            factor.name.clone(),
+            if factor.confirmed { "yes" } else { "no" }.to_owned(),
+            output.time(&factor.created_at),
+            output.time_or(factor.used_at.as_ref()),
+        ]);
+    }
     output.table(&table)?;
-    Ok(exit)
+    output.hint(&format!("Recovery codes left: {}", view.recovery_codes_left));
+    Ok(())
+}
+
+/// Shows sessions.
+pub(super) fn sessions(output: &Output, list: &List<SessionView>) -> Result<(), Failure> {
+    if output.json {
+        return output.json(list);
+    }
+    let mut table = Table::new(&["ID", "KIND", "FROM", "WITH", "BEGAN", "USED", "ENDS"]);
+    for session in &list.items {
+        let mark = if session.current { " (this one)" } else { "" };
+        table.row([
+            session.id.clone(),
+            format!("{}{mark}", session.kind),
+            session.address.clone(),
+            session.user_agent.clone(),
+            output.time(&session.created_at),
+            output.time(&session.seen_at),
+            output.time(&session.expires_at),
+        ]);
+    }
+    output.table(&table)
 }

@@ -70,7 +70,7 @@ pub(crate) struct Connection {
     pub(crate) server: String,
     /// The only authority that is trusted; the system's where absent.
     pub(crate) ca: Option<PathBuf>,
-    /// The API token.
+    /// The access token or API token.
     pub(crate) token: Option<SecretString>,
     /// The kept credentials, when the token came from there.
     pub(crate) kept: Option<PathBuf>,
@@ -216,6 +216,7 @@ mod tests {
             ca: Some("/ca.pem".into()),
             name: "ada".into(),
             token: SecretString::from("kept"),
+            refresh: SecretString::from("next"),
             expires_at: "2026-01-01T00:00:00Z".into(),
         };
         credentials::save(&path, &kept).unwrap();

@@ -25,9 +25,11 @@ pub(crate) struct Credentials {
     pub(crate) ca: Option<PathBuf>,
     /// Who signed in.
     pub(crate) name: String,
-    /// The API token.
+    /// The session's access token.
     pub(crate) token: SecretString,
-    /// When the token ends.
+    /// What the next pair of tokens is asked for with.
+    pub(crate) refresh: SecretString,
+    /// When the session ends.
     pub(crate) expires_at: String,
 }
 
@@ -39,6 +41,7 @@ struct Written<'a> {
     ca: Option<&'a Path>,
     name: &'a str,
     token: &'a str,
+    refresh: &'a str,
     expires_at: &'a str,
 }
 
@@ -76,6 +79,15 @@ pub(crate) fn load(path: &Path) -> Result<Option<Credentials>, Failure> {
         .map_err(|_| broken("it is not of the form that `login` writes".to_owned()))
 }
 
+/// Keeps other commands of this user from refreshing the session at the same time, until it is dropped: its
+/// refresh token is good once.
+pub(crate) fn lock(path: &Path) -> Result<File, Failure> {
+    let path = path.with_extension("lock");
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+    file.and_then(|file| file.lock().map(|()| file))
+        .map_err(|error| Failure::local(format!("{} can't be locked: {error}", path.display())))
+}
+
 /// Writes the file, wholly or not at all.
 pub(crate) fn save(path: &Path, credentials: &Credentials) -> Result<(), Failure> {
     let written = Written {
@@ -83,6 +95,7 @@ pub(crate) fn save(path: &Path, credentials: &Credentials) -> Result<(), Failure
         ca: credentials.ca.as_deref(),
         name: &credentials.name,
         token: credentials.token.expose_secret(),
+        refresh: credentials.refresh.expose_secret(),
         expires_at: &credentials.expires_at,
     };
     let text = toml::to_string(&written)
@@ -138,6 +151,7 @@ mod tests {
             ca: None,
             name: "ada".into(),
             token: SecretString::from("secret-text"),
+            refresh: SecretString::from("refresh-text"),
             expires_at: "2026-01-01T00:00:00Z".into(),
         }
     }
@@ -158,6 +172,7 @@ mod tests {
         );
         let read = load(&path).unwrap().unwrap();
         assert_eq!((read.name.as_str(), read.token.expose_secret()), ("ada", "secret-text"));
+        drop(lock(&path).unwrap());
         remove(&path).unwrap();
         remove(&path).unwrap();
         assert!(load(&path).unwrap().is_none());

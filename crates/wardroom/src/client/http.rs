@@ -1,11 +1,21 @@
 //! The REST API over HTTPS: bounded in time and size, with errors that say what to do.
 
-use super::{Connection, Exit, Failure};
+use super::{Connection, Exit, Failure, credentials};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
-use std::{error::Error as StdError, fmt::Write as _, path::Path, time::Duration};
-use wardroom_wire::{api::List, error::Problem};
+use std::{
+    error::Error as StdError,
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+use wardroom_wire::{
+    api::List,
+    error::Problem,
+    identity::{RefreshRequest, SignedIn},
+};
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,7 +41,9 @@ pub(crate) type Query = Vec<(&'static str, String)>;
 pub(crate) struct Api {
     http: Client,
     server: String,
-    token: Option<SecretString>,
+    token: Mutex<Option<SecretString>>,
+    /// Where the session's tokens are kept, when they came from there.
+    kept: Option<PathBuf>,
     own_ca: bool,
 }
 
@@ -62,7 +74,8 @@ impl Api {
         Ok(Self {
             http,
             server: connection.server.clone(),
-            token: connection.token.clone(),
+            token: Mutex::new(connection.token.clone()),
+            kept: connection.kept.clone(),
             own_ca,
         })
     }
@@ -75,7 +88,8 @@ impl Api {
         Self {
             http,
             server: server.to_owned(),
-            token: Some(SecretString::from("test-token")),
+            token: Mutex::new(Some(SecretString::from("test-token"))),
+            kept: None,
             own_ca: true,
         }
     }
@@ -209,15 +223,38 @@ impl Api {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let mut request = self.http.request(method, format!("{}{path}", self.server));
-        if let Some(token) = &self.token
-            && let Ok(mut value) =
-                header::HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
-        {
-            value.set_sensitive(true);
-            request = request.header(header::AUTHORIZATION, value);
+        let request = self.http.request(method, format!("{}{path}", self.server));
+        let token = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match token.and_then(|token| bearer(&token)) {
+            Some(headers) => request.headers(headers),
+            None => request,
         }
-        request
+    }
+
+    /// Gets the session's next tokens, or those that another command has got meanwhile. `false` where there is
+    /// no session to go on with.
+    async fn renew(&self) -> Result<bool, Failure> {
+        let Some(path) = &self.kept else { return Ok(false) };
+        let _lock = credentials::lock(path)?;
+        let Some(mut kept) = credentials::load(path)? else { return Ok(false) };
+        let used = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let same = used.is_some_and(|used| used.expose_secret() == kept.token.expose_secret());
+        if same {
+            let refresh_token = kept.refresh.expose_secret().to_owned();
+            let request = self.http.post(format!("{}/api/v1/session/refresh", self.server));
+            let body = RefreshRequest { refresh_token };
+            let response = request.timeout(ANSWER_TIMEOUT).json(&body).send().await;
+            let response = response.map_err(|error| self.unreachable(&error))?;
+            if !response.status().is_success() {
+                return Ok(false);
+            }
+            let next: SignedIn = decode(&self.read(response, BODY_BYTES_MAX).await?)?;
+            kept.token = SecretString::from(next.access_token);
+            kept.refresh = SecretString::from(next.refresh_token);
+            credentials::save(path, &kept)?;
+        }
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept.token);
+        Ok(true)
     }
 
     async fn bytes(&self, request: RequestBuilder) -> Result<Vec<u8>, Failure> {
@@ -226,7 +263,17 @@ impl Api {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
-        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let again = request.try_clone();
+        let mut response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        // An access token lasts minutes, a session hours.
+        if let (StatusCode::UNAUTHORIZED, Some(again)) = (response.status(), again)
+            && self.renew().await?
+        {
+            let token = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let headers = token.and_then(|token| bearer(&token)).unwrap_or_default();
+            let sent = again.headers(headers).send().await;
+            response = sent.map_err(|error| self.unreachable(&error))?;
+        }
         let status = response.status();
         if status.is_success() {
             return Ok(response);
@@ -291,6 +338,14 @@ impl Api {
             _ => failure.advice("Nothing was sent to it."),
         }
     }
+}
+
+/// The header that carries a token.
+fn bearer(token: &SecretString) -> Option<header::HeaderMap> {
+    let text = format!("Bearer {}", token.expose_secret());
+    let mut value = header::HeaderValue::from_str(&text).ok()?;
+    value.set_sensitive(true);
+    Some(header::HeaderMap::from_iter([(header::AUTHORIZATION, value)]))
 }
 
 /// A path segment: what is not unreserved (RFC 3986 §2.3) is escaped.

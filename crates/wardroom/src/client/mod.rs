@@ -12,7 +12,9 @@ mod parameters;
 mod policy;
 mod run;
 mod runs;
+mod sign_in;
 mod token;
+mod user;
 mod values;
 mod watch;
 
@@ -30,12 +32,18 @@ use wardroom_trust::ambient::SystemClock;
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum ClientCommand {
     #[command(after_help = EXIT_CODES)]
-    Login(account::Login),
+    Login(sign_in::Login),
     #[command(after_help = EXIT_CODES)]
-    Logout(account::Logout),
+    Logout(sign_in::Logout),
     /// Show who you are and what you may do
     #[command(after_help = EXIT_CODES)]
     Whoami,
+    /// Look after your own account: password, second factors, sessions
+    #[command(after_help = EXIT_CODES, subcommand)]
+    Account(account::AccountCommand),
+    /// Ask people in and look after their accounts
+    #[command(after_help = EXIT_CODES, subcommand)]
+    User(user::UserCommand),
     #[command(after_help = EXIT_CODES)]
     Run(run::RunArgs),
     /// List, follow, cancel and repeat runs
@@ -112,16 +120,18 @@ async fn dispatch<Cli: clap::CommandFactory>(
     command: ClientCommand,
 ) -> Result<Exit, Failure> {
     match command {
-        ClientCommand::Login(args) => account::login(session, args).await,
-        ClientCommand::Logout(args) => account::logout(session, &args).await,
-        ClientCommand::Whoami => account::whoami(session).await,
+        ClientCommand::Login(args) => sign_in::login(session, args).await,
+        ClientCommand::Logout(args) => sign_in::logout(session, &args).await,
+        ClientCommand::Whoami => sign_in::whoami(session).await,
+        ClientCommand::Account(command) => account::run(session, command).await,
+        ClientCommand::User(command) => user::run(session, command).await,
         ClientCommand::Run(args) => run::run(session, args).await,
         ClientCommand::Runs(command) => runs::run(session, command).await,
         ClientCommand::Node(command) => node::run(session, command).await,
         ClientCommand::Token(command) => token::run(session, command).await,
         ClientCommand::Audit(command) => audit::run(session, command).await,
         ClientCommand::Policy(command) => policy::run(session, command).await,
-        ClientCommand::Health => account::health(session).await,
+        ClientCommand::Health => sign_in::health(session).await,
         ClientCommand::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "wardroom", &mut script);

@@ -29,7 +29,14 @@ fn the_command_line_is_consistent() {
 #[test]
 fn commands_are_read_as_documented() {
     for line in [
-        "wardroom login --name ada --password-file pw --expires-in 8h",
+        "wardroom login --name ada --password-file pw --code-file c",
+        "wardroom account password --current-file a --new-file b",
+        "wardroom account totp --confirm factor_1 --code-file c",
+        "wardroom account prove --password-file p",
+        "wardroom user list --role operator --state invited --limit 20",
+        "wardroom user invite ada --role operator --display-name Ada --email ada@example.org",
+        "wardroom user change ada --role manager",
+        "wardroom user erase ada --yes",
         "wardroom logout --everywhere",
         "wardroom whoami --json",
         "wardroom run echo --node web-1 --param text=hi --param loud --follow --json",
@@ -44,7 +51,7 @@ fn commands_are_read_as_documented() {
         "wardroom node token revoke join_1",
         "wardroom node label web-1 tier=db old-",
         "wardroom node remove web-1 --yes",
-        "wardroom token create deploy --expires-in 7d --out f",
+        "wardroom token create deploy --expires-in 7d --scope run.submit --scope run.read --out f",
         "wardroom audit list --action run. --outcome refused --from 2026-01-01T00:00:00Z",
         "wardroom audit verify",
         "wardroom audit verify export.jsonl --checkpoint note --key k",

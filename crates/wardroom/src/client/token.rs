@@ -3,7 +3,7 @@
 use super::{Exit, Failure, Session, credentials::write_private, http::segment, values};
 use crate::output::Table;
 use std::{path::PathBuf, time::Duration};
-use wardroom_wire::api::{NewToken, TokenCreate, TokenView};
+use wardroom_wire::identity::{NewToken, TokenCreate, TokenView};
 
 /// What can be done with one's own API tokens.
 #[derive(Debug, clap::Subcommand)]
@@ -15,6 +15,10 @@ pub(crate) enum TokenCommand {
         /// How long it is good for, 1m to 90d; 12h where not given
         #[arg(long, value_parser = values::duration, value_name = "TIME")]
         expires_in: Option<Duration>,
+        /// An action that it is good for; may be given several times. Without any, it is good for all that
+        /// need no fresh proof of who you are
+        #[arg(long = "scope", value_name = "ACTION")]
+        scopes: Vec<String>,
         /// Write the token to this file, which only you may read, instead of showing it
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -39,8 +43,8 @@ pub(crate) enum TokenCommand {
 pub(crate) async fn run(session: &Session, command: TokenCommand) -> Result<Exit, Failure> {
     let (api, output) = (session.api()?, &session.output);
     match command {
-        TokenCommand::Create { name, expires_in, out } => {
-            let body = TokenCreate { name, expires_in: expires_in.map(values::seconds) };
+        TokenCommand::Create { name, expires_in, scopes, out } => {
+            let body = TokenCreate { name, expires_in: expires_in.map(values::seconds), scopes };
             let made: NewToken = api.post("/api/v1/tokens", &body).await?;
             match (out, output.json) {
                 (Some(path), json) => {
@@ -67,12 +71,14 @@ pub(crate) async fn run(session: &Session, command: TokenCommand) -> Result<Exit
                 output.json(&tokens)?;
                 return Ok(Exit::Ok);
             }
-            let mut table = Table::new(&["ID", "NAME", "CREATED", "EXPIRES"]);
+            let mut table = Table::new(&["ID", "NAME", "SCOPES", "CREATED", "USED", "EXPIRES"]);
             for token in &tokens.items {
                 table.row([
                     token.id.clone(),
                     token.name.clone(),
+                    token.scopes.join(" "),
                     output.time(&token.created_at),
+                    output.time_or(token.used_at.as_ref()),
                     output.time(&token.expires_at),
                 ]);
             }

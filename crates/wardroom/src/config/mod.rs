@@ -13,9 +13,9 @@ use std::{
     str::FromStr,
     time::Duration,
 };
-use wardroom_server::Limits;
+use wardroom_server::{AccountRules, Limits};
 use wardroom_store::{Options, TlsMode};
-use wardroom_trust::password::Cost;
+use wardroom_trust::{password::Cost, password_rules::PasswordRules};
 
 /// The settings in force, by name.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ impl Config {
         self.address("listen_metrics")?;
         self.token_ttl()?;
         self.password_cost()?;
-        self.limits()?;
+        self.accounts()?;
         self.flag("tls12")?;
         let metrics = self.address("listen_metrics")?;
         if metrics.is_some_and(|address| !address.ip().is_loopback())
@@ -139,7 +139,37 @@ impl Config {
         text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
     }
 
-    /// How long nodes' access tokens are good for.
+    /// What is demanded of accounts.
+    pub(crate) fn accounts(&self) -> anyhow::Result<AccountRules> {
+        const MINUTE: u64 = 60;
+        let days: u64 = self.within("password_days", 0..=3650)?;
+        let minutes = |name| Ok::<_, anyhow::Error>(self.within(name, 1..=43_200)? * MINUTE);
+        let roles = self.list("second_factor_roles");
+        let roles = roles.iter().filter(|role| *role != "none").map(|role| {
+            role.parse()
+                .map_err(|error| anyhow::anyhow!("the setting second_factor_roles: {error}"))
+        });
+        Ok(AccountRules {
+            passwords: PasswordRules {
+                chars_min: self.within("password_chars_min", 8..=64)?,
+                classes_min: self.within("password_classes_min", 1..=4)?,
+                strength_min: self.within("password_strength_min", 0..=4)?,
+                history: self.within("password_history", 0..=24)?,
+            },
+            password_ttl: (days > 0).then(|| Duration::from_secs(days * 86_400)),
+            second_factor_roles: roles.collect::<anyhow::Result<_>>()?,
+            session_ttl: Duration::from_secs(minutes("session_minutes")?),
+            session_idle: Duration::from_secs(minutes("session_idle_minutes")?),
+            sessions_max: self.within("sessions_max", 1..=1000)?,
+            fresh_for: Duration::from_secs(
+                self.within::<u64>("fresh_proof_minutes", 1..=720)? * MINUTE,
+            ),
+            invite_ttl: Duration::from_secs(self.within::<u64>("invite_hours", 1..=720)? * 3600),
+            reset_ttl: Duration::from_secs(self.within::<u64>("reset_minutes", 1..=1440)? * MINUTE),
+        })
+    }
+
+    /// How long access tokens are good for.
     pub(crate) fn token_ttl(&self) -> anyhow::Result<Duration> {
         let minutes: u64 = self.within("access_token_expire_minutes", 1..=60)?;
         Ok(Duration::from_secs(minutes * 60))
@@ -163,7 +193,6 @@ impl Config {
                 .within("connections_per_address_max", 1..=1_000_000)?,
             body_bytes_max: self.within("body_bytes_max", 4096..=64 * 1024 * 1024)?,
             request_timeout: Duration::from_secs(self.within("request_timeout_seconds", 1..=600)?),
-            session_ttl: Duration::from_secs(self.within("session_minutes", 1..=43_200)? * 60),
             ..Limits::default()
         })
     }
@@ -245,6 +274,8 @@ mod tests {
             ("body_bytes_max", "1e9"),
             ("session_minutes", "307445734561825861"),
             ("access_token_expire_minutes", "0"),
+            ("password_strength_min", "5"),
+            ("second_factor_roles", "admin,wizard"),
         ] {
             let refused = Config::load(folder.path(), None, &[(name, Some(value.to_owned()))]);
             assert!(refused.unwrap_err().to_string().contains(name), "{name}");

@@ -109,9 +109,48 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting(
         "access_token_expire_minutes",
         Some("15"),
-        "How long a node's access token is good for: 1 to 60.",
+        "How long an access token is good for, a node's and a person's: 1 to 60.",
     ),
-    setting("session_minutes", Some("720"), "How long a browser session lasts."),
+    setting("session_minutes", Some("720"), "How long a session lasts whatever happens."),
+    setting("session_idle_minutes", Some("60"), "How long a session lasts without being used."),
+    setting(
+        "sessions_max",
+        Some("10"),
+        "Sessions that an account has at most; the oldest ends when there would be more.",
+    ),
+    setting(
+        "fresh_proof_minutes",
+        Some("15"),
+        "How long a proof of who somebody is counts as fresh, for actions that need one: 1 to 720.",
+    ),
+    setting(
+        "second_factor_roles",
+        Some("admin"),
+        "Roles whose accounts need a second factor, comma-separated; `none` for no role.",
+    ),
+    setting("invite_hours", Some("72"), "How long an invitation is good for: 1 to 720."),
+    setting(
+        "reset_minutes",
+        Some("60"),
+        "How long a link that resets a password is good for: 1 to 1440.",
+    ),
+    setting("password_chars_min", Some("12"), "The fewest characters of a new password: 8 to 64."),
+    setting(
+        "password_classes_min",
+        Some("3"),
+        "Of lower case, upper case, digits and others, how many a new password must mix: 1 to 4.",
+    ),
+    setting(
+        "password_strength_min",
+        Some("3"),
+        "The least strength of a new password as zxcvbn estimates it, 0 to 4; common passwords are below 2.",
+    ),
+    setting(
+        "password_history",
+        Some("5"),
+        "How many of an account's last passwords may not be taken again: 0 to 24.",
+    ),
+    setting("password_days", Some("90"), "How long a password is good for, in days; 0 for ever."),
     setting(
         "password_memory_kib",
         Some("19456"),

@@ -10,14 +10,15 @@ use std::{
     sync::Arc,
 };
 use wardroom_core::{
-    Clock as _, Origin, Principal, Rng as _, Role, UserId,
+    Clock as _, Origin, Principal, Rng as _, Role,
     audit::AuditDraft,
     change::{Change, Write},
     hint::HintSink,
-    identity::{SealedKey, User},
-    store::{Store, StoreError},
+    identity::{SealedKey, User, UserState},
+    person::Profile,
+    store::{PersonKeys, Store, StoreError},
 };
-use wardroom_engine::hub::Hub;
+use wardroom_engine::{hub::Hub, people::new_account};
 use wardroom_trust::{
     ambient::{SystemClock, SystemRng},
     authority::Authority,
@@ -25,6 +26,7 @@ use wardroom_trust::{
     keyring::{self, KeyRing},
     password::{self, PasswordHasher},
     seal::Sealer,
+    vault::Vault,
 };
 use zeroize::Zeroizing;
 
@@ -32,6 +34,10 @@ use zeroize::Zeroizing;
 pub(crate) const ADMIN: &str = "admin";
 /// Where the first administrator's password is kept until somebody takes it away.
 pub(crate) const PASSWORD_FILE: &str = "admin-password";
+/// Keys the blind indexes of what is known of people.
+const INDEX_KEY: &str = "index_key";
+/// Signs people's access tokens.
+const ACCESS_TOKEN_SEED: &str = "access_token_seed";
 /// Where clients find the authority's certificate.
 pub(crate) const AUTHORITY_FILE: &str = "authority.pem";
 
@@ -41,6 +47,8 @@ pub(crate) struct Installation {
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) signer: Arc<CheckpointSigner>,
     pub(crate) authority: Arc<Authority>,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) access_token_seed: Zeroizing<[u8; 32]>,
     pub(crate) node_token_seed: Zeroizing<[u8; 32]>,
     pub(crate) challenge_key: Zeroizing<[u8; 32]>,
 }
@@ -80,7 +88,7 @@ pub(crate) async fn create(data: &Path, config: &Config) -> anyhow::Result<PathB
         Some(file) => ring_from(&file)?,
         None => KeyRing::create(data, &SystemRng)?,
     };
-    let sealer = Sealer::new(ring);
+    let sealer = Arc::new(Sealer::new(ring));
     let options = config.store()?;
     wardroom_store::migrate(&options).await?;
     let store = wardroom_store::open(&options, Arc::new(Hub::default())).await?;
@@ -89,25 +97,29 @@ pub(crate) async fn create(data: &Path, config: &Config) -> anyhow::Result<PathB
     SystemRng.fill(&mut tag);
     let tag = u32::from_be_bytes(tag);
     let authority = Authority::generate(&format!("Wardroom authority {tag:08x}"), now)?;
+    let index = random();
     let keys = [
         ("authority_certificate", authority.certificate().to_vec()),
         ("authority_key", authority.key_pkcs8().to_vec()),
         ("audit_origin", format!("wardroom/{tag:08x}").into_bytes()),
         ("audit_seed", random().to_vec()),
+        (INDEX_KEY, index.to_vec()),
+        (ACCESS_TOKEN_SEED, random().to_vec()),
         ("node_token_seed", random().to_vec()),
         ("challenge_key", random().to_vec()),
     ];
     let password = password::generate(&SystemRng);
     let hasher = PasswordHasher::new(config.password_cost()?, &SystemRng)?;
+    let keys_of_people: Arc<dyn PersonKeys> = store.clone();
+    let vault = Vault::new(sealer.clone(), keys_of_people, Arc::new(SystemRng), &index);
+    let profile = Profile { name: ADMIN.to_owned(), ..Profile::default() };
+    let admin = new_account(&vault, &SystemRng, now, profile, Role::Admin).await?;
     let admin = User {
-        id: UserId::new(now, &SystemRng),
-        version: 1,
-        name: ADMIN.to_owned(),
-        role: Role::Admin,
+        state: UserState::Active,
         password_hash: hasher.hash(&password, &SystemRng)?,
-        disabled: false,
-        created_at: now,
-        password_changed_at: now,
+        // It lies in a file: the first sign-in sets an own one.
+        password_temporary: true,
+        ..admin
     };
     let audit =
         AuditDraft::event("installation.created", &Principal::System, &Origin::CONSOLE, now)
@@ -177,7 +189,7 @@ impl Installation {
             Some(file) => ring_from(&file)?,
             None => KeyRing::load(data)?,
         };
-        let sealer = Sealer::new(ring);
+        let sealer = Arc::new(Sealer::new(ring));
         let hints: Arc<dyn HintSink> = hub;
         let store = wardroom_store::open(&config.store()?, hints).await?;
         let certificate = key(&*store, &sealer, "authority_certificate").await?;
@@ -186,15 +198,41 @@ impl Installation {
         let origin =
             String::from_utf8(origin.to_vec()).context("the audit log's name is damaged")?;
         let audit_seed = seed(&*store, &sealer, "audit_seed").await?;
+        add_newer_keys(&*store, &sealer).await?;
+        let index = seed(&*store, &sealer, INDEX_KEY).await?;
+        let keys_of_people: Arc<dyn PersonKeys> = store.clone();
+        let vault = Vault::new(sealer.clone(), keys_of_people, Arc::new(SystemRng), &index);
         Ok(Self {
             signer: Arc::new(CheckpointSigner::new(&origin, &audit_seed)?),
             authority: Arc::new(Authority::load(certificate.to_vec(), &authority_key)?),
+            vault: Arc::new(vault),
+            access_token_seed: seed(&*store, &sealer, ACCESS_TOKEN_SEED).await?,
             node_token_seed: seed(&*store, &sealer, "node_token_seed").await?,
             challenge_key: seed(&*store, &sealer, "challenge_key").await?,
-            sealer: Arc::new(sealer),
+            sealer,
             store,
         })
     }
+}
+
+/// Adds keys that an installation from before does not have. SECURITY: an index key is never made where
+/// something was indexed with one: nobody could be found again.
+async fn add_newer_keys(store: &dyn Store, sealer: &Sealer) -> anyhow::Result<()> {
+    let now = SystemClock.now();
+    for name in [INDEX_KEY, ACCESS_TOKEN_SEED] {
+        if store.lookup_sealed_key(name).await?.is_some() {
+            continue;
+        }
+        if name == INDEX_KEY && store.list_unsealed_users(1).await?.is_empty() {
+            bail!(
+                "the database has accounts, but the key {name:?} by which they are found is gone: restore the database from a backup"
+            );
+        }
+        let sealed = sealer.seal(&purpose(name), &*random(), &SystemRng)?;
+        let key = SealedKey { name: name.to_owned(), sealed, created_at: now };
+        store.commit(Change::default().write(Write::AddSealedKey(key))).await?;
+    }
+    Ok(())
 }
 
 async fn key(store: &dyn Store, sealer: &Sealer, name: &str) -> anyhow::Result<Zeroizing<Vec<u8>>> {

@@ -22,6 +22,7 @@ use wardroom_core::{
 use wardroom_engine::{Engine, Parts, hub::Hub};
 use wardroom_server::{App, AppParts, Listener, serve_metrics};
 use wardroom_trust::{
+    access_token::AccessTokens,
     ambient::{SystemClock, SystemRng},
     node_token::{Challenges, NodeTokens},
     password::PasswordHasher,
@@ -89,8 +90,10 @@ pub(crate) async fn start(data: &Path, config: &Config) -> anyhow::Result<Runnin
         clock,
         rng,
         sealer: installation.sealer.clone(),
+        vault: installation.vault.clone(),
         signer: installation.signer.clone(),
     });
+    engine.seal_old_names().await?;
     if installation.store.health().await?.engine == "sqlite" {
         // No other process can have links open on this database.
         installation.store.commit(Change::default().write(Write::DisconnectAllNodes)).await?;
@@ -111,6 +114,8 @@ pub(crate) async fn start(data: &Path, config: &Config) -> anyhow::Result<Runnin
         engine: engine.clone(),
         policy: Arc::new(policy(config)?),
         passwords: PasswordHasher::new(config.password_cost()?, &SystemRng)?,
+        accounts: config.accounts()?,
+        access_tokens: AccessTokens::new(&installation.access_token_seed, config.token_ttl()?)?,
         node_tokens: NodeTokens::new(&installation.node_token_seed, config.token_ttl()?)?,
         challenges: Challenges::shared(&installation.challenge_key),
         authority_pem: installation.authority.certificate_pem(),

@@ -1,16 +1,18 @@
 //! The first command: proves that the whole road is open.
 
-use crate::serve::{Running, installation::ADMIN};
+use crate::serve::Running;
 use anyhow::{Context as _, bail};
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use wardroom_core::{
-    Origin, Principal,
+    Origin, Principal, Role,
     audit::AuditDraft,
     hint::Hint,
+    identity::UserState,
     node::{Node, NodeState},
     page::PageRequest,
     run::{PRIORITY_DEFAULT, RetryPolicy, Run, RunState},
+    store::UserFilter,
 };
 use wardroom_engine::{
     Engine,
@@ -84,9 +86,10 @@ async fn ready_node(engine: &Engine) -> anyhow::Result<Option<Node>> {
 }
 
 async fn submit(engine: &Engine, node: Node) -> anyhow::Result<Run> {
-    let admin = engine.store().lookup_user_by_name(ADMIN).await?.with_context(|| {
-        format!("there is no account {ADMIN:?} for the first command to run for")
-    })?;
+    // An administrator may have been renamed or erased: the command runs for whoever is one.
+    let filter = UserFilter { role: Some(Role::Admin), state: Some(UserState::Active) };
+    let found = engine.store().list_users(&filter, PageRequest::first()).await?.items.pop();
+    let admin = found.context("there is no administrator for the first command to run for")?;
     let submission = Submission {
         user: admin.id,
         command: COMMAND.to_owned(),

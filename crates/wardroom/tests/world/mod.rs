@@ -6,19 +6,14 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::Arc,
+    sync::Mutex,
     time::{Duration, Instant},
 };
-use wardroom_core::{
-    Clock as _, Origin, Principal, Role, UserId,
-    audit::AuditDraft,
-    change::{Change, Write},
-    identity::User,
-};
-use wardroom_trust::{
-    ambient::{SystemClock, SystemRng},
-    password::{Cost, PasswordHasher},
-};
+use wardroom_core::{Clock as _, Role};
+use wardroom_trust::{ambient::SystemClock, totp::Totp};
+
+/// The password that the administrator sets.
+pub const PASSWORD: &str = "Brine-harbour 7 lanterns";
 
 /// How long anything may take before a test gives up on it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,6 +23,7 @@ pub struct World {
     pub folder: tempfile::TempDir,
     pub url: String,
     pub token: String,
+    recovery_codes: Mutex<Vec<String>>,
     pub client: reqwest::Client,
     orchestrator: Option<Child>,
     node: Option<Child>,
@@ -69,6 +65,7 @@ impl World {
             folder,
             url: String::new(),
             token: String::new(),
+            recovery_codes: Mutex::default(),
             client: reqwest::Client::new(),
             orchestrator: None,
             node: None,
@@ -126,54 +123,68 @@ impl World {
         self.args.extend(["--set".to_owned(), setting.to_owned()]);
     }
 
-    /// The administrator's first password.
-    pub fn password(&self) -> String {
+    /// The administrator's first password, which is good for nothing but setting an own one.
+    pub fn first_password(&self) -> String {
         let password = fs::read_to_string(self.data().join("admin-password"));
         password.expect("the password").trim().to_owned()
     }
 
+    /// What the administrator has to do first: an own password and a second factor.
     async fn sign_in(&mut self) {
-        self.token = self.sign_in_as("admin", &self.password()).await;
+        let first = self.first_password();
+        let limited = self.login("admin", &first, None).await;
+        assert_eq!(limited["standing"]["needs"], "set_password", "{limited}");
+        self.token = limited["access_token"].as_str().expect("a token").to_owned();
+        let own = json!({"current": first, "new": PASSWORD});
+        self.post("/api/v1/account/password", own).await;
+        let made = self.post("/api/v1/account/factors/totp", json!({"name": "test"})).await;
+        let totp = Totp::parse(made["secret"].as_str().expect("a secret")).expect("it is sound");
+        let id = made["id"].as_str().expect("an id");
+        let code = totp.code(SystemClock.now());
+        let path = format!("/api/v1/account/factors/{id}/confirm");
+        let confirmed = self.post(&path, json!({"code": code})).await;
+        assert_eq!(confirmed["standing"]["needs"], "open", "{confirmed}");
+        let codes = confirmed["recovery_codes"].as_array().expect("codes").iter();
+        self.recovery_codes =
+            Mutex::new(codes.map(|code| code.as_str().expect("a text").to_owned()).collect());
     }
 
-    /// A token of an account.
-    pub async fn sign_in_as(&self, name: &str, password: &str) -> String {
-        let body = json!({"name": name, "password": password, "token_name": "test"});
+    /// The administrator's password.
+    pub fn password(&self) -> String {
+        PASSWORD.to_owned()
+    }
+
+    /// A recovery code of the administrator's; each is good once.
+    pub fn recovery_code(&self) -> String {
+        self.recovery_codes.lock().expect("no panic").pop().expect("one is left")
+    }
+
+    /// What signing in answers.
+    pub async fn login(&self, name: &str, password: &str, code: Option<&str>) -> Value {
+        let body = json!({"name": name, "password": password, "code": code, "client": "test"});
         let answer =
             self.client.post(self.at("/api/v1/login")).json(&body).send().await.expect("an answer");
         assert_eq!(answer.status(), 201);
-        let answer: Value = answer.json().await.expect("JSON");
-        answer["secret"].as_str().expect("a secret").to_owned()
+        answer.json().await.expect("JSON")
     }
 
-    /// A new account, put into the database while the orchestrator is down.
-    pub async fn add_account(&mut self, name: &str, role: Role, password: &str) {
-        self.kill_orchestrator();
-        let (rng, now) = (SystemRng, SystemClock.now());
-        let hasher = PasswordHasher::new(Cost::default(), &rng).expect("a hasher");
-        let user = User {
-            id: UserId::new(now, &rng),
-            version: 1,
-            name: name.to_owned(),
-            role,
-            password_hash: hasher.hash(&password.to_owned().into(), &rng).expect("a hash"),
-            disabled: false,
-            created_at: now,
-            password_changed_at: now,
-        };
-        let options = wardroom_store::Options::new(format!(
-            "sqlite://{}",
-            self.data().join("wardroom.db").display()
-        ));
-        let store = wardroom_store::open(&options, Arc::new(wardroom_store::testing::Deaf));
-        let store = store.await.expect("the database");
-        let audit = AuditDraft::event("user.create", &Principal::System, &Origin::CONSOLE, now);
-        store
-            .commit(Change::recorded(audit.on(user.id)).write(Write::AddUser(user)))
-            .await
-            .expect("the account is added");
-        drop(store);
-        self.restart().await;
+    /// An access token of an account, to which everything is open.
+    pub async fn sign_in_as(&self, name: &str, password: &str) -> String {
+        let code = (name == "admin").then(|| self.recovery_code());
+        let answer = self.login(name, password, code.as_deref()).await;
+        assert_eq!(answer["standing"]["needs"], "open", "{answer}");
+        answer["access_token"].as_str().expect("a token").to_owned()
+    }
+
+    /// A new account, asked in and come. Gives its id.
+    pub async fn add_account(&self, name: &str, role: Role, password: &str) -> String {
+        let body = json!({"name": name, "role": role.as_str()});
+        let made = self.post("/api/v1/users", body).await;
+        let secret = made["link"]["secret"].as_str().unwrap_or_else(|| panic!("{made}"));
+        let body = json!({"secret": secret, "password": password});
+        let answer = self.client.post(self.at("/api/v1/links/redeem")).json(&body).send().await;
+        assert_eq!(answer.expect("an answer").status(), 204);
+        made["user"]["id"].as_str().expect("an id").to_owned()
     }
 
     /// Enrols a node with a real join token and starts it.

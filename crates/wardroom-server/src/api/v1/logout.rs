@@ -3,7 +3,7 @@
 use super::super::input::Json;
 use crate::{context::Ctx, error::ApiError};
 use axum::http::StatusCode;
-use wardroom_wire::{api::LogoutRequest, error::Problem};
+use wardroom_wire::{error::Problem, identity::LogoutRequest};
 
 /// End this session or token, or all of the account's.
 #[utoipa::path(
@@ -15,6 +15,6 @@ pub(crate) async fn handler(
     ctx: Ctx,
     Json(body): Json<LogoutRequest>,
 ) -> Result<StatusCode, ApiError> {
-    super::session::end(&ctx, body.everywhere).await?;
+    super::sessions::end::act(&ctx, body.everywhere).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,15 +1,18 @@
 //! Version 1 of the REST API: one file per operation.
 
+pub(crate) mod account;
 pub(crate) mod audit;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod join_tokens;
+pub(crate) mod links;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod nodes;
 pub(crate) mod overview;
 pub(crate) mod policy;
 pub(crate) mod runs;
-pub(crate) mod session;
+pub(crate) mod sessions;
 pub(crate) mod tokens;
+pub(crate) mod users;
 pub(crate) mod whoami;

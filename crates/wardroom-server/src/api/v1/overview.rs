@@ -108,11 +108,11 @@ async fn security(ctx: &Ctx) -> Result<Vec<AuditView>, ApiError> {
         return Ok(vec![]);
     }
     let mut shown = Vec::new();
-    for action in ["auth.", "node.", "join_token.", "token."] {
+    for action in ["auth.", "node.", "join_token.", "token.", "user."] {
         let filter = AuditFilter { action: Some(action.to_owned()), ..AuditFilter::default() };
         let page = PageRequest::new(None, SHOWN_MAX);
         for entry in ctx.app.engine.store().list_audit(&filter, page).await?.items {
-            shown.push(view::audit(&entry)?);
+            shown.push(view::audit(ctx, &entry).await?);
         }
     }
     shown.sort_by_key(|record| std::cmp::Reverse(record.index));

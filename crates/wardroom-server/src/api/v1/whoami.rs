@@ -1,11 +1,11 @@
 //! `GET /api/v1/whoami`
 
-use crate::{context::Ctx, error::ApiError};
+use crate::{context::Ctx, error::ApiError, view};
 use axum::Json;
 use wardroom_core::{Action, Principal, action::Resource, principal::Credential};
 use wardroom_wire::{
-    api::Whoami,
     error::{ErrorCode, Problem},
+    identity::Whoami,
 };
 
 /// Who the caller is and what they may do.
@@ -33,6 +33,7 @@ pub(crate) async fn load(ctx: &Ctx) -> Result<Whoami, ApiError> {
         name: name.clone(),
         role: role.to_string(),
         credential: credential.to_owned(),
+        standing: view::standing(&ctx.app, ctx.account(), ctx.proof().standing).await?,
         may: Action::ALL
             .iter()
             .filter(|action| ctx.may(**action))

@@ -2,7 +2,10 @@
 
 use super::{format as f, shell::Shell};
 use askama::Template;
-use wardroom_wire::api::{List, NewToken, TokenView, Whoami};
+use wardroom_wire::{
+    api::List,
+    identity::{NewToken, SessionView, TokenView, UserView, Whoami},
+};
 
 /// Who one is, and one's API tokens.
 #[derive(Template)]
@@ -12,12 +15,20 @@ pub(crate) struct AccountPage {
     pub(crate) shell: Shell,
     /// The account.
     pub(crate) me: Whoami,
+    /// The same, with what is known of its person.
+    pub(crate) user: UserView,
+    /// Its sessions.
+    pub(crate) sessions: Vec<SessionView>,
     /// Its API tokens.
     pub(crate) tokens: List<TokenView>,
     /// The name typed for a new token.
     pub(crate) name: String,
     /// How long the token lasts, in seconds, as it was chosen.
     pub(crate) expires_in: String,
+    /// The scopes typed for a new token.
+    pub(crate) scopes: String,
+    /// What was wrong with something else than a new token.
+    pub(crate) said: Option<String>,
     /// What was wrong.
     pub(crate) problem: Option<String>,
     /// The new token: shown this once.

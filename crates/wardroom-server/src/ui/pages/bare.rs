@@ -12,6 +12,8 @@ pub(crate) struct SignInPage {
     pub(crate) next: String,
     /// Whether the last try failed.
     pub(crate) failed: bool,
+    /// Whether a link has just set a password.
+    pub(crate) welcome: bool,
 }
 
 /// An error.

@@ -153,8 +153,8 @@ pub(crate) fn sentence(text: &str) -> String {
 /// What a state means at a glance: the colour of its badge.
 pub(crate) fn tone(state: &str) -> &'static str {
     match state {
-        "online" | "succeeded" | "done" | "open" | "sound" => "ok",
-        "running" | "leased" => "live",
+        "online" | "succeeded" | "done" | "open" | "sound" | "active" => "ok",
+        "running" | "leased" | "invited" => "live",
         "stale" | "retrying" | "interrupted" | "refused" => "warn",
         "failed" | "timed_out" | "unsound" => "bad",
         _ => "idle",
@@ -166,7 +166,24 @@ pub(crate) fn page_of(id: &str) -> Option<String> {
     match id.split_once('_')? {
         ("run", _) => Some(format!("/runs/{id}")),
         ("node", _) => Some(format!("/nodes/{id}")),
+        ("user", _) => Some(format!("/users/{id}")),
         _ => None,
+    }
+}
+
+/// What a browser or program calls itself, in two words where it is known.
+pub(crate) fn agent(text: &str) -> String {
+    let system = ["Windows", "Android", "iPhone", "iPad", "Mac OS X", "Linux"]
+        .into_iter()
+        .find(|name| text.contains(name));
+    let browser =
+        [("Firefox/", "Firefox"), ("Edg/", "Edge"), ("Chrome/", "Chrome"), ("Safari/", "Safari")]
+            .into_iter()
+            .find(|(mark, _)| text.contains(mark));
+    match (browser, system) {
+        (Some((_, browser)), Some(system)) => format!("{browser} on {system}"),
+        _ if text.is_empty() => "unnamed program".to_owned(),
+        _ => text.to_owned(),
     }
 }
 

@@ -208,32 +208,55 @@ async fn only_the_given_authority_is_trusted_and_the_failure_says_what_to_do() {
     assert_eq!(unsigned.exit, Exit::Denied);
 }
 
+fn signed_in(access: &str, refresh: &str) -> Value {
+    json!({"access_token": access, "access_expires_at": "2026-01-01T00:15:00Z", "refresh_token": refresh,
+           "session": "session_1", "session_expires_at": "2026-01-02T00:00:00Z",
+           "standing": {"needs": "open", "factors": []}})
+}
+
 #[tokio::test]
-async fn login_keeps_the_token_and_logout_forgets_it() {
+async fn login_keeps_the_session_and_goes_on_with_it_until_logout_forgets_it() {
     let folder = tempfile::tempdir().unwrap();
     let own = authority(folder.path(), "own");
-    let fake = Fake::start(Some(acceptor(&own, "localhost")), |asked, _| match asked.line.as_str() {
-        "POST /api/v1/login" => answer(&json!({"secret": "made-token", "token": {
-            "id": "token_1", "name": "x", "created_at": "2026-01-01T00:00:00Z", "expires_at": "2026-01-02T00:00:00Z"}})),
-        "POST /api/v1/logout" => (204, "", String::new()),
-        _ => problem(404, "not_found"),
-    })
-    .await;
+    let fake =
+        Fake::start(Some(acceptor(&own, "localhost")), |asked, _| match asked.line.as_str() {
+            "POST /api/v1/login" => answer(&signed_in("access-1", "refresh-1")),
+            "POST /api/v1/session/refresh" => answer(&signed_in("access-2", "refresh-2")),
+            "GET /api/v1/nodes?limit=200"
+                if asked.header("authorization") == Some("Bearer access-2") =>
+            {
+                answer(&json!({"items": [], "next": null}))
+            }
+            "POST /api/v1/logout" => (204, "", String::new()),
+            _ => problem(401, "unauthenticated"),
+        })
+        .await;
     let session = session(folder.path(), &fake, Some("own"), false);
-    let password = folder.path().join("password");
+    let (password, code) = (folder.path().join("password"), folder.path().join("code"));
     std::fs::write(&password, "pass word\n").unwrap();
-    let line =
-        format!("wardroom login --name ada --expires-in 8h --password-file {}", password.display());
+    std::fs::write(&code, "123456\n").unwrap();
+    let line = format!(
+        "wardroom login --name ada --password-file {} --code-file {}",
+        password.display(),
+        code.display()
+    );
     assert_eq!(done(&session, &line).await, Ok(Exit::Ok));
     let sent: Value = serde_json::from_str(&fake.asked().last().unwrap().body).unwrap();
-    assert_eq!((&sent["password"], &sent["expires_in"]), (&json!("pass word"), &json!(28_800)));
+    assert_eq!((&sent["password"], &sent["code"]), (&json!("pass word"), &json!("123456")));
     assert_eq!(fake.asked().last().unwrap().header("authorization"), None);
     let path = session.environment.credentials.clone().unwrap();
     assert!(credentials::load(&path).unwrap().unwrap().ca.unwrap().is_absolute());
-    // From here on nothing but the kept file is needed.
+    // From here on nothing but the kept file is needed. The access token has ended: the next one is got once.
     let kept = Session { globals: Globals::default(), ..session };
+    for _ in 0..2 {
+        assert_eq!(done(&kept, "wardroom node list").await, Ok(Exit::Ok));
+    }
+    let refreshes: Vec<Asked> =
+        fake.asked().into_iter().filter(|asked| asked.line.ends_with("/refresh")).collect();
+    assert_eq!(refreshes.len(), 1);
+    assert_eq!(refreshes[0].body, json!({"refresh_token": "refresh-1"}).to_string());
     assert_eq!(done(&kept, "wardroom logout").await, Ok(Exit::Ok));
-    assert_eq!(fake.asked().last().unwrap().header("authorization"), Some("Bearer made-token"));
+    assert_eq!(fake.asked().last().unwrap().header("authorization"), Some("Bearer access-2"));
     assert!(!path.exists());
     assert!(Connection::resolve(&kept.globals, &kept.environment).is_err());
 }

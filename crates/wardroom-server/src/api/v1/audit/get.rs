@@ -23,5 +23,5 @@ pub(crate) async fn load(ctx: &Ctx, index: u64) -> Result<AuditView, ApiError> {
     ctx.authorise(Action::AuditRead, &Resource::system()).await?;
     let end = index.checked_add(1).ok_or_else(ApiError::not_found)?;
     let mut found = ctx.app.engine.store().read_audit(index..end).await?;
-    view::audit(&found.pop().ok_or_else(ApiError::not_found)?)
+    view::audit(ctx, &found.pop().ok_or_else(ApiError::not_found)?).await
 }

@@ -74,8 +74,9 @@ pub(crate) async fn load(ctx: &Ctx, query: AuditQuery) -> Result<List<AuditView>
     };
     let page = page(query.after.as_deref(), query.limit)?;
     let found = ctx.app.engine.store().list_audit(&wanted, page).await?;
-    Ok(List {
-        items: found.items.iter().map(view::audit).collect::<Result<_, _>>()?,
-        next: found.next.map(|index| index.to_string()),
-    })
+    let mut items = Vec::with_capacity(found.items.len());
+    for entry in &found.items {
+        items.push(view::audit(ctx, entry).await?);
+    }
+    Ok(List { items, next: found.next.map(|index| index.to_string()) })
 }

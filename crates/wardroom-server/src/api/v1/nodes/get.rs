@@ -1,11 +1,7 @@
 //! `GET /api/v1/nodes/{id}`
 
-use crate::{context::Ctx, error::ApiError, view};
-use axum::{
-    Json,
-    extract::Path,
-    http::{HeaderMap, HeaderValue, header},
-};
+use crate::{api::version::etag, context::Ctx, error::ApiError, view};
+use axum::{Json, extract::Path, http::HeaderMap};
 use wardroom_core::{Action, action::Resource, digest::sha256_hex};
 use wardroom_wire::{api::NodeDetail, error::Problem};
 
@@ -21,12 +17,6 @@ pub(crate) async fn handler(
 ) -> Result<(HeaderMap, Json<NodeDetail>), ApiError> {
     let detail = load(&ctx, &id).await?;
     Ok((etag(detail.node.version)?, Json(detail)))
-}
-
-/// The entity tag of a version (RFC 9110 §8.8.3).
-pub(super) fn etag(version: i64) -> Result<HeaderMap, ApiError> {
-    let value = HeaderValue::from_str(&format!("\"{version}\"")).map_err(ApiError::internal)?;
-    Ok(HeaderMap::from_iter([(header::ETAG, value)]))
 }
 
 /// A node with its commands.

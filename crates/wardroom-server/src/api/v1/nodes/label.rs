@@ -1,16 +1,18 @@
 //! `PATCH /api/v1/nodes/{id}`
 
 use super::super::super::input::Json;
-use crate::{context::Ctx, error::ApiError, view};
-use axum::{
-    extract::Path,
-    http::{HeaderMap, header},
+use crate::{
+    api::version::{etag, if_match, stale},
+    context::Ctx,
+    error::ApiError,
+    view,
 };
+use axum::{extract::Path, http::HeaderMap};
 use wardroom_core::{Action, action::Resource};
 use wardroom_engine::EngineError;
 use wardroom_wire::{
     api::{NodePatch, NodeView},
-    error::{ErrorCode, Problem},
+    error::Problem,
 };
 
 /// Change a node's labels. `If-Match` names the version that was read.
@@ -28,34 +30,12 @@ pub(crate) async fn handler(
 ) -> Result<(HeaderMap, axum::Json<NodeView>), ApiError> {
     let node = super::find(&ctx, &id).await?;
     let allowed = ctx.authorise(Action::NodeLabel, &Resource::node(&node)).await?;
-    let version = headers
-        .get(header::IF_MATCH)
-        .ok_or_else(|| {
-            ApiError::say(
-                ErrorCode::PreconditionRequired,
-                "Send the ETag that you read as If-Match.",
-            )
-        })?
-        .to_str()
-        .ok()
-        .and_then(|tag| match tag.trim() {
-            // RFC 9110 §13.1.1: whatever the current version is.
-            "*" => Some(node.version),
-            tag => tag.trim_matches('"').parse().ok(),
-        })
-        .ok_or_else(precondition_failed)?;
+    let version = if_match(&headers, node.version)?;
     let changed =
         ctx.app.engine.set_node_labels(node.id, version, body.labels, allowed.draft(&ctx)).await;
     let node = match changed {
-        Err(EngineError::Conflict) => return Err(precondition_failed()),
+        Err(EngineError::Conflict) => return Err(stale()),
         other => other?,
     };
-    Ok((super::get::etag(node.version)?, axum::Json(view::node(&node, ctx.now())?)))
-}
-
-fn precondition_failed() -> ApiError {
-    ApiError::say(
-        ErrorCode::PreconditionFailed,
-        "The node changed since you read it: read it again.",
-    )
+    Ok((etag(node.version)?, axum::Json(view::node(&node, ctx.now())?)))
 }

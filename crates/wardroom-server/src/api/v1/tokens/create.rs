@@ -1,13 +1,13 @@
 //! `POST /api/v1/tokens`
 
 use super::super::super::input::Json;
-use crate::{context::Ctx, error::ApiError, identity, view};
+use crate::{context::Ctx, error::ApiError, identity, middleware::Held, view};
 use axum::http::StatusCode;
 use secrecy::ExposeSecret;
 use wardroom_core::{Action, action::Resource};
 use wardroom_wire::{
-    api::{NewToken, TokenCreate},
     error::Problem,
+    identity::{NewToken, TokenCreate},
 };
 
 /// Make an API token for oneself; its secret is shown this once.
@@ -26,9 +26,16 @@ pub(crate) async fn handler(
 /// Makes a token.
 pub(crate) async fn act(ctx: &Ctx, body: TokenCreate) -> Result<NewToken, ApiError> {
     let user = ctx.user()?;
-    let wanted = identity::WantedToken::new(&body.name, body.expires_in)?;
     let allowed = ctx.authorise(Action::TokenCreate, &Resource::user(user)).await?;
-    let audit = allowed.draft(ctx);
-    let (token, secret) = identity::issue_token(&ctx.app, user, wanted, ctx.proof(), audit).await?;
+    let wanted = identity::WantedToken::new(body)?;
+    // SECURITY: a token makes no token that may do more than itself.
+    if let Held::ApiToken(own) = &ctx.proof().held {
+        let beyond = |scope: &&String| !own.scopes.contains(scope);
+        if wanted.scopes().is_empty() || wanted.scopes().iter().any(|scope| beyond(&scope)) {
+            return Err(ApiError::field("scopes", "must be among those of the token that asks"));
+        }
+    }
+    let (proof, audit) = (Some(ctx.proof().credential()), allowed.draft(ctx));
+    let (token, secret) = identity::issue_token(&ctx.app, user, wanted, proof, audit).await?;
     Ok(NewToken { token: view::token(&token), secret: secret.expose().expose_secret().to_owned() })
 }

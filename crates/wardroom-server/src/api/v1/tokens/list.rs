@@ -4,7 +4,7 @@ use super::super::super::input::{PageQuery, QueryOf, page};
 use crate::{context::Ctx, error::ApiError, view};
 use axum::Json;
 use wardroom_core::{Action, action::Resource};
-use wardroom_wire::api::{List, TokenView};
+use wardroom_wire::{api::List, identity::TokenView};
 
 /// The caller's API tokens, newest first.
 #[utoipa::path(

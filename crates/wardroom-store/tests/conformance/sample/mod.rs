@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 use wardroom_core::{
-    ApiTokenId, JoinTokenId, LinkId, NodeId, Origin, Principal, Rng, Role, RunId, SessionId,
-    Timestamp, UserId,
+    ApiTokenId, FactorId, JoinTokenId, LinkId, NodeId, Origin, PassId, PersonId, Principal, Rng,
+    Role, RunId, SessionId, Timestamp, UserId,
     audit::{AuditCheckpoint, AuditDraft},
     command::{CommandLimits, CommandSpec},
-    identity::{ApiToken, JoinToken, SealedKey, SecretHash, Session, User},
+    identity::{
+        ApiToken, Factor, FactorKind, JoinToken, Pass, PassPurpose, SealedKey, SecretHash, Session,
+        SessionKind, User, UserState,
+    },
     node::{Catalogue, Labels, Node},
+    person::{BlindIndex, PersonKey},
     run::{OutputChunk, RetryPolicy, Run, RunState, Target},
 };
 
@@ -47,13 +51,23 @@ impl Sample {
         User {
             id: UserId::new(at(0), self),
             version: 1,
-            name: name.into(),
+            profile: vec![2, 0, 255],
+            name_index: Self::index(name),
+            email_index: Some(Self::index(&format!("{name}@example.org"))),
             role: Role::Operator,
+            state: UserState::Active,
             password_hash: "$argon2id$".into(),
-            disabled: false,
-            created_at: at(0),
+            password_temporary: false,
             password_changed_at: at(0),
+            second_factor: false,
+            created_at: at(0),
         }
+    }
+
+    pub fn index(text: &str) -> BlindIndex {
+        let mut bytes = [0; 32];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        BlindIndex(bytes)
     }
 
     pub fn session(&self, user: UserId) -> Session {
@@ -61,10 +75,14 @@ impl Sample {
             id: SessionId::new(at(0), self),
             secret_hash: self.secret(),
             user,
+            kind: SessionKind::Client,
             created_at: at(0),
             expires_at: at(3600),
-            address: "127.0.0.1".into(),
-            user_agent: "test".into(),
+            idle_until: at(1800),
+            seen_at: at(0),
+            proved_at: at(0),
+            second_factor: false,
+            about: vec![2, 9],
         }
     }
 
@@ -74,9 +92,41 @@ impl Sample {
             secret_hash: self.secret(),
             user,
             name: "t".into(),
+            scopes: vec!["run.read".into()],
             created_at: at(0),
             expires_at: at(7200),
+            used_at: None,
         }
+    }
+
+    pub fn pass(&self, user: UserId) -> Pass {
+        Pass {
+            id: PassId::new(at(0), self),
+            secret_hash: self.secret(),
+            user,
+            purpose: PassPurpose::Invite,
+            created_by: "system".into(),
+            created_at: at(0),
+            expires_at: at(3600),
+        }
+    }
+
+    pub fn factor(&self, user: UserId, kind: FactorKind) -> Factor {
+        Factor {
+            id: FactorId::new(at(0), self),
+            user,
+            kind,
+            sealed: vec![2, 1],
+            handle: (kind != FactorKind::Totp).then(|| self.secret()),
+            counter: 0,
+            confirmed: false,
+            created_at: at(0),
+            used_at: None,
+        }
+    }
+
+    pub fn person_key(&self, person: PersonId, generation: u32) -> PersonKey {
+        PersonKey { person, generation, wrapped: vec![1, 0, 255], created_at: at(0) }
     }
 
     pub fn join_token(&self) -> JoinToken {

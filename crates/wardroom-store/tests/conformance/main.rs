@@ -11,22 +11,7 @@
     reason = "tests"
 )]
 
-mod sample;
-
-use sample::{Sample, at};
-use std::sync::Arc;
-use wardroom_core::{
-    NodeId, UserId,
-    audit::merkle::{Frontier, inclusion_ranges, leaf_hash, verify_inclusion},
-    change::{Change, Write},
-    identity::SecretHash,
-    node::{Catalogue, NodeReport},
-    page::PageRequest,
-    run::{self, Candidate, Event, RunState, Target},
-    store::{AuditFilter, Extent, RunFilter, Store, StoreError},
-};
-use wardroom_store::testing::{TestStore, postgres, sqlite};
-
+/// Runs checks on SQLite and on a real PostgreSQL.
 macro_rules! on_both {
     ($($check:ident),+ $(,)?) => {
         mod sqlite_store {
@@ -40,8 +25,23 @@ macro_rules! on_both {
     };
 }
 
+mod identities;
+mod sample;
+
+use sample::{Sample, at};
+use std::sync::Arc;
+use wardroom_core::{
+    NodeId, UserId,
+    audit::merkle::{Frontier, inclusion_ranges, leaf_hash, verify_inclusion},
+    change::{Change, Write},
+    node::{Catalogue, NodeReport},
+    page::PageRequest,
+    run::{self, Candidate, Event, RunState, Target},
+    store::{AuditFilter, Extent, RunFilter, Store, StoreError},
+};
+use wardroom_store::testing::{TestStore, postgres, sqlite};
+
 on_both!(
-    accounts_and_what_proves_them,
     join_tokens_are_good_once,
     nodes_and_their_guards,
     runs_and_their_guards,
@@ -56,72 +56,9 @@ on_both!(
     it_opens_again_with_everything_in_it,
 );
 
+/// Commits one write.
 async fn commit(store: &Arc<dyn Store>, write: Write) -> Result<(), StoreError> {
     store.commit(Change::default().write(write)).await
-}
-
-async fn accounts_and_what_proves_them(test: TestStore) {
-    let (store, s) = (test.store, Sample::default());
-    let mut user = s.user("ann");
-    commit(&store, Write::AddUser(user.clone())).await.unwrap();
-    assert!(matches!(
-        commit(&store, Write::AddUser(s.user("ann"))).await,
-        Err(StoreError::Duplicate("account name"))
-    ));
-    assert_eq!(store.lookup_user(user.id).await.unwrap().as_ref(), Some(&user));
-    assert_eq!(store.lookup_user_by_name("ann").await.unwrap().as_ref(), Some(&user));
-    assert_eq!(store.lookup_user_by_name("Ann").await.unwrap(), None);
-    user.version = 2;
-    user.disabled = true;
-    commit(&store, Write::UpdateUser(user.clone())).await.unwrap();
-    assert!(matches!(
-        commit(&store, Write::UpdateUser(user.clone())).await,
-        Err(StoreError::Conflict(_))
-    ));
-    let page = store.list_users(PageRequest::new(None, 1)).await.unwrap();
-    assert_eq!((page.items.len(), page.next), (1, None));
-
-    let (session, token) = (s.session(user.id), s.api_token(user.id));
-    commit(&store, Write::AddSession(session.clone())).await.unwrap();
-    commit(&store, Write::AddApiToken(token.clone())).await.unwrap();
-    assert_eq!(
-        store.lookup_session(session.secret_hash).await.unwrap(),
-        Some((session.clone(), user.clone()))
-    );
-    assert_eq!(
-        store.lookup_api_token(token.secret_hash).await.unwrap(),
-        Some((token.clone(), user.clone()))
-    );
-    assert_eq!(store.lookup_session(SecretHash([9; 32])).await.unwrap(), None);
-    assert_eq!(
-        store.list_api_tokens(user.id, PageRequest::first()).await.unwrap().items,
-        [token.clone()]
-    );
-    commit(&store, Write::RemoveExpired(at(0))).await.unwrap();
-    assert!(
-        store.lookup_session(session.secret_hash).await.unwrap().is_some(),
-        "nothing has expired yet"
-    );
-    commit(&store, Write::RemoveApiToken(token.id)).await.unwrap();
-    assert!(matches!(
-        commit(&store, Write::RemoveApiToken(token.id)).await,
-        Err(StoreError::Conflict(_))
-    ));
-    commit(&store, Write::RemoveExpired(session.expires_at)).await.unwrap();
-    assert_eq!(store.lookup_session(session.secret_hash).await.unwrap(), None);
-    let (session, token) = (s.session(user.id), s.api_token(user.id));
-    commit(&store, Write::AddSession(session.clone())).await.unwrap();
-    commit(&store, Write::AddApiToken(token.clone())).await.unwrap();
-    commit(&store, Write::RemoveSessionsOf(user.id)).await.unwrap();
-    commit(&store, Write::RemoveApiTokensOf(user.id)).await.unwrap();
-    assert_eq!(store.lookup_api_token(token.secret_hash).await.unwrap(), None);
-    let key = s.sealed_key("a");
-    commit(&store, Write::AddSealedKey(key.clone())).await.unwrap();
-    assert!(matches!(
-        commit(&store, Write::AddSealedKey(key.clone())).await,
-        Err(StoreError::Duplicate(_))
-    ));
-    assert_eq!(store.lookup_sealed_key("a").await.unwrap(), Some(key));
 }
 
 async fn join_tokens_are_good_once(test: TestStore) {
@@ -438,7 +375,7 @@ async fn a_change_is_whole_or_not_at_all(test: TestStore) {
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 20);
     store.sequence_audit().await.unwrap();
     assert_eq!(store.audit_head().await.unwrap().0, 20);
-    assert_eq!(store.lookup_user_by_name("c").await.unwrap(), None);
+    assert_eq!(store.lookup_user_by_name(Sample::index("c")).await.unwrap(), None);
 }
 
 async fn the_audit_log_grows_and_proves(test: TestStore) {

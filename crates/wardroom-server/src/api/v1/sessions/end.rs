@@ -2,7 +2,7 @@
 
 use crate::{context::Ctx, error::ApiError};
 use wardroom_core::{
-    Action, Principal,
+    Action,
     action::Resource,
     change::{Change, Write},
     principal::Credential,
@@ -10,21 +10,21 @@ use wardroom_core::{
 };
 
 /// Ends the caller's session or token, or all of the account's.
-pub(crate) async fn end(ctx: &Ctx, everywhere: bool) -> Result<(), ApiError> {
+pub(crate) async fn act(ctx: &Ctx, everywhere: bool) -> Result<(), ApiError> {
     let user = ctx.user()?;
     let allowed = ctx.authorise(Action::SessionEnd, &Resource::user(user)).await?;
     let audit = allowed.draft(ctx).on(user).detail("everywhere", everywhere);
     let mut change = Change::recorded(audit);
     if everywhere {
-        change.writes.push(Write::RemoveSessionsOf(user));
+        change.writes.push(Write::RemoveSessionsOf { user, but: None });
         change.writes.push(Write::RemoveApiTokensOf(user));
-    } else if let Principal::User { credential, .. } = &ctx.principal {
-        change.writes.push(match credential {
-            Credential::Session(id) => Write::RemoveSession(*id),
-            Credential::ApiToken(id) => Write::RemoveApiToken(*id),
+    } else {
+        change.writes.push(match ctx.proof().credential().0 {
+            Credential::Session(id) => Write::RemoveSession(id),
+            Credential::ApiToken(id) => Write::RemoveApiToken(id),
         });
     }
-    match ctx.app.engine.store().commit(change).await {
+    match ctx.app.engine.commit(change).await {
         // It was ended by another request in the same moment.
         Ok(()) | Err(StoreError::Conflict(_)) => Ok(()),
         Err(error) => Err(error.into()),

@@ -1,0 +1,67 @@
+//! The end of an account: its person's key is destroyed, and with it everything that was sealed under it,
+//! in the live store, in every copy of it and in the audit log. Only the id is left.
+
+use super::settled;
+use crate::{Engine, EngineError};
+use wardroom_core::{
+    Role,
+    audit::AuditDraft,
+    change::{Change, Write},
+    hint::Hint,
+    identity::{User, UserState},
+    page::{PAGE_ITEMS_MAX, PageRequest},
+    person::BlindIndex,
+    store::UserFilter,
+};
+
+impl Engine {
+    /// Erases the person behind an account.
+    pub async fn erase_user(&self, user: &User, audit: AuditDraft) -> Result<(), EngineError> {
+        let mut nobody = [0_u8; 32];
+        self.rng.fill(&mut nobody);
+        let erased = User {
+            version: user.version + 1,
+            profile: vec![],
+            // Unique and found by nothing: the name is free again.
+            name_index: BlindIndex(nobody),
+            email_index: None,
+            state: UserState::Erased,
+            password_hash: String::new(),
+            second_factor: false,
+            ..user.clone()
+        };
+        let id = user.id;
+        let mut change = Change::recorded(audit.on(id));
+        if user.role == Role::Admin {
+            change.writes.push(Write::RequireAnotherAdmin(id));
+        }
+        let change = change
+            .write(Write::UpdateUser(erased))
+            .write(Write::RemoveSessionsOf { user: id, but: None })
+            .write(Write::RemoveApiTokensOf(id))
+            .write(Write::RemovePassesOf(id))
+            .write(Write::RemoveFactorsOf { user: id, kind: None })
+            .write(Write::ForgetPasswordsOf(id))
+            .hint(Hint::Person(id.into()));
+        settled(self.commit(change).await)?;
+        // A crash from here on leaves a key to something that is marked as erased: the next start goes on.
+        self.vault.destroy(id.into()).await?;
+        Ok(())
+    }
+
+    /// Destroys the keys of those who were marked as erased before a crash.
+    pub(crate) async fn finish_erasures(&self) -> Result<(), EngineError> {
+        let filter = UserFilter { state: Some(UserState::Erased), ..UserFilter::default() };
+        let mut page = PageRequest::new(None, PAGE_ITEMS_MAX);
+        loop {
+            let found = self.store.list_users(&filter, page).await?;
+            for user in &found.items {
+                self.vault.destroy(user.id.into()).await?;
+            }
+            match found.next {
+                Some(after) => page.after = Some(after),
+                None => return Ok(()),
+            }
+        }
+    }
+}

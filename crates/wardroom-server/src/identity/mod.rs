@@ -1,0 +1,48 @@
+//! Proving who somebody is: passwords on a bounded pool, second factors, sessions, API tokens.
+
+mod api_tokens;
+mod links;
+mod passkeys;
+mod passwords;
+mod pool;
+mod rules;
+mod second_factor;
+mod sessions;
+mod sign_in;
+mod standing;
+
+pub(crate) use api_tokens::{WantedToken, issue_token};
+pub(crate) use links::redeem;
+pub(crate) use passkeys::{Ceremonies, Relying};
+pub(crate) use passwords::{change_password, hash_new};
+pub(crate) use pool::PasswordPool;
+pub use rules::AccountRules;
+pub(crate) use second_factor::{confirm_totp, recovery_codes, show_code};
+pub(crate) use sessions::{Opened, open_session, refresh};
+pub(crate) use sign_in::{check_password, prove_again, sign_in};
+pub(crate) use standing::Standing;
+
+use wardroom_core::{
+    UserId,
+    audit::{AuditDraft, AuditOutcome},
+};
+use wardroom_wire::error::ErrorCode;
+
+use crate::{App, error::ApiError, middleware::RequestInfo};
+
+/// Records that somebody did not prove to be `user`, and says so.
+async fn refused(
+    app: &App,
+    info: &RequestInfo,
+    user: UserId,
+    action: &str,
+    why: &str,
+) -> Result<ApiError, ApiError> {
+    let now = app.engine.now();
+    let audit =
+        AuditDraft::event(action, &wardroom_core::Principal::Anonymous, &info.origin(), now)
+            .on(user)
+            .outcome(AuditOutcome::Refused, why);
+    app.refusals.record(app, audit).await?;
+    Ok(ApiError::say(ErrorCode::ProofRefused, crate::error::capital(why)))
+}

@@ -1,0 +1,76 @@
+//! People's keys, apart from everything else.
+
+macro_rules! person_keys {
+    ($store:ty, $db:ty, table = $table:literal) => {
+        mod person_keys {
+            use super::*;
+            use crate::{
+                error::of,
+                repository::{statement as run, unsigned},
+            };
+            use uuid::Uuid;
+            use wardroom_core::{
+                PersonId, Timestamp,
+                person::PersonKey,
+                store::{PersonKeys, StoreResult},
+            };
+
+            fn key(row: &<$db as sqlx::Database>::Row) -> StoreResult<PersonKey> {
+                Ok(PersonKey {
+                    person: PersonId::from_uuid(row.try_get::<Uuid, _>("person").map_err(of)?),
+                    generation: unsigned("key generation", row.try_get("generation").map_err(of)?)?,
+                    wrapped: row.try_get("wrapped").map_err(of)?,
+                    created_at: Timestamp::from_micros(row.try_get("created_at").map_err(of)?),
+                })
+            }
+
+            #[async_trait::async_trait]
+            impl PersonKeys for $store {
+                async fn add_person_key(&self, key: &PersonKey) -> StoreResult<()> {
+                    let mut connection = self.keys().acquire().await.map_err(of)?;
+                    run!(connection,
+                        concat!("INSERT INTO ", $table, " (person, generation, wrapped, created_at) VALUES ($1, $2, $3, $4)"),
+                        key.person.uuid(), i64::from(key.generation), key.wrapped.clone(), key.created_at.as_micros());
+                    Ok(())
+                }
+
+                async fn list_person_keys(&self, person: PersonId) -> StoreResult<Vec<PersonKey>> {
+                    let sql = concat!("SELECT * FROM ", $table, " WHERE person = $1 ORDER BY generation");
+                    let rows = sqlx::query(sql).bind(person.uuid()).fetch_all(self.keys()).await;
+                    rows.map_err(of)?.iter().map(key).collect()
+                }
+
+                async fn walk_person_keys(
+                    &self,
+                    after: Option<(PersonId, u32)>,
+                    limit: u32,
+                ) -> StoreResult<Vec<PersonKey>> {
+                    let (person, generation) = after.map_or((Uuid::nil(), 0), |(id, generation)| (id.uuid(), generation));
+                    let sql = concat!("SELECT * FROM ", $table, " WHERE person > $1 OR (person = $1 AND generation > $2) ORDER BY person, generation LIMIT $3");
+                    let rows = sqlx::query(sql)
+                        .bind(person)
+                        .bind(i64::from(generation))
+                        .bind(i64::from(limit))
+                        .fetch_all(self.keys())
+                        .await;
+                    rows.map_err(of)?.iter().map(key).collect()
+                }
+
+                async fn rewrap_person_key(&self, key: &PersonKey) -> StoreResult<()> {
+                    let mut connection = self.keys().acquire().await.map_err(of)?;
+                    run!(connection,
+                        concat!("UPDATE ", $table, " SET wrapped = $3 WHERE person = $1 AND generation = $2"),
+                        key.person.uuid(), i64::from(key.generation), key.wrapped.clone());
+                    Ok(())
+                }
+
+                async fn destroy_person_keys(&self, person: PersonId) -> StoreResult<()> {
+                    let mut connection = self.keys().acquire().await.map_err(of)?;
+                    run!(connection, concat!("DELETE FROM ", $table, " WHERE person = $1"), person.uuid());
+                    Ok(())
+                }
+            }
+        }
+    };
+}
+pub(crate) use person_keys;

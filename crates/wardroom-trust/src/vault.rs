@@ -1,0 +1,402 @@
+//! People's data at rest: each person has a key of their own, wrapped under the key ring and kept apart from
+//! the data. Destroying it makes everything that was sealed for the person unreadable, in every copy.
+//!
+//! A value is `version 2 ‖ person (16) ‖ generation (4, big-endian) ‖ nonce (12) ‖ ciphertext ‖ tag (16)`:
+//! AES-256-GCM (NIST SP 800-38D) under the person's key of that generation, bound to the head and to a purpose.
+//! Where a value must be found again, a keyed hash of it (HMAC-SHA256, RFC 2104) stands beside it.
+
+use crate::seal::{SealError, Sealer};
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
+    hmac,
+};
+use data_encoding::BASE64URL_NOPAD;
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+};
+use uuid::Uuid;
+use wardroom_core::{
+    PersonId, Rng, Timestamp,
+    audit::{AuditDraft, SEALED_PREFIX},
+    person::{BlindIndex, PersonKey},
+    store::{PersonKeys, StoreError},
+};
+use zeroize::Zeroizing;
+
+const VERSION: u8 = 2;
+const HEAD_BYTES: usize = 1 + 16 + 4;
+const NONCE_BYTES: usize = 12;
+/// Keys that are kept unwrapped in memory, by person.
+const CACHED_MAX: usize = 8192;
+/// What a wrapped key is sealed for.
+const WRAP: &str = "person.key";
+/// What stands in the place of a personal text whose key was destroyed.
+pub const ERASED: &str = "[erased]";
+
+/// Why personal data can't be sealed or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The keys can't be read or written.
+    #[error("people's keys can't be used: {0}")]
+    Store(#[from] StoreError),
+    /// A key or a value can't be opened.
+    #[error("personal data can't be opened: {0}")]
+    Seal(#[from] SealError),
+    /// The person's key was destroyed.
+    #[error("the person was erased")]
+    Erased,
+}
+
+/// One person's keys, unwrapped.
+pub struct PersonCipher {
+    person: PersonId,
+    /// By generation, the newest last.
+    keys: Vec<(u32, LessSafeKey)>,
+}
+
+impl std::fmt::Debug for PersonCipher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PersonCipher").field("person", &self.person).finish_non_exhaustive()
+    }
+}
+
+impl PersonCipher {
+    /// Seals `plain` for `purpose`.
+    pub fn seal(&self, purpose: &str, plain: &[u8], rng: &dyn Rng) -> Result<Vec<u8>, SealError> {
+        let (generation, key) = self.keys.last().ok_or(SealError::Form)?;
+        let mut sealed = Vec::with_capacity(HEAD_BYTES + NONCE_BYTES + plain.len() + 16);
+        sealed.push(VERSION);
+        sealed.extend_from_slice(self.person.uuid().as_bytes());
+        sealed.extend_from_slice(&generation.to_be_bytes());
+        let mut nonce = [0_u8; NONCE_BYTES];
+        rng.fill(&mut nonce);
+        let aad = aad(&sealed, purpose);
+        sealed.extend_from_slice(&nonce);
+        let mut body = plain.to_vec();
+        key.seal_in_place_append_tag(
+            Nonce::assume_unique_for_key(nonce),
+            Aad::from(aad),
+            &mut body,
+        )
+        .map_err(|_| SealError::Form)?;
+        sealed.extend_from_slice(&body);
+        Ok(sealed)
+    }
+
+    /// Opens what was sealed for this person and `purpose`.
+    pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        let (person, generation) = head(sealed)?;
+        if person != self.person {
+            return Err(SealError::Altered);
+        }
+        let found = self.keys.iter().find(|(number, _)| *number == generation);
+        let (_, key) = found.ok_or(SealError::UnknownKey(generation))?;
+        let (head, rest) = sealed.split_at_checked(HEAD_BYTES).ok_or(SealError::Form)?;
+        let (nonce, body) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(SealError::Form)?;
+        let mut body = Zeroizing::new(body.to_vec());
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let length = key
+            .open_in_place(nonce, Aad::from(aad(head, purpose)), &mut body)
+            .map_err(|_| SealError::Altered)?
+            .len();
+        body.truncate(length);
+        Ok(body)
+    }
+
+    /// Seals a value as JSON.
+    pub fn seal_json<T: serde::Serialize>(
+        &self,
+        purpose: &str,
+        value: &T,
+        rng: &dyn Rng,
+    ) -> Result<Vec<u8>, SealError> {
+        let plain = Zeroizing::new(serde_json::to_vec(value).map_err(|_| SealError::Form)?);
+        self.seal(purpose, &plain, rng)
+    }
+
+    /// Opens a value that was sealed as JSON.
+    pub fn open_json<T: serde::de::DeserializeOwned>(
+        &self,
+        purpose: &str,
+        sealed: &[u8],
+    ) -> Result<T, SealError> {
+        serde_json::from_slice(&self.open(purpose, sealed)?).map_err(|_| SealError::Form)
+    }
+}
+
+fn aad(head: &[u8], purpose: &str) -> Vec<u8> {
+    [head, purpose.as_bytes()].concat()
+}
+
+/// Whose a sealed value is, and under which generation of their key.
+fn head(sealed: &[u8]) -> Result<(PersonId, u32), SealError> {
+    let (version, rest) = sealed.split_first().ok_or(SealError::Form)?;
+    let (person, rest) = rest.split_first_chunk::<16>().ok_or(SealError::Form)?;
+    let (generation, _) = rest.split_first_chunk::<4>().ok_or(SealError::Form)?;
+    if *version != VERSION {
+        return Err(SealError::Form);
+    }
+    Ok((PersonId::from_uuid(Uuid::from_bytes(*person)), u32::from_be_bytes(*generation)))
+}
+
+/// Ciphers by person; the one that came first goes first.
+#[derive(Default)]
+struct Cache {
+    by_person: HashMap<PersonId, Arc<PersonCipher>>,
+    order: VecDeque<PersonId>,
+}
+
+/// Seals and opens what is known of people.
+pub struct Vault {
+    sealer: Arc<Sealer>,
+    keys: Arc<dyn PersonKeys>,
+    rng: Arc<dyn Rng>,
+    index: hmac::Key,
+    cache: Mutex<Cache>,
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Vault")
+    }
+}
+
+impl Vault {
+    /// A vault over these keys. `index` keys the blind indexes.
+    pub fn new(
+        sealer: Arc<Sealer>,
+        keys: Arc<dyn PersonKeys>,
+        rng: Arc<dyn Rng>,
+        index: &[u8; 32],
+    ) -> Self {
+        let index = hmac::Key::new(hmac::HMAC_SHA256, index);
+        Self { sealer, keys, rng, index, cache: Mutex::default() }
+    }
+
+    /// Makes a key for somebody new. It is durable before anything is sealed under it: one that is then not
+    /// used harms nobody, one that is missing would.
+    pub async fn admit(
+        &self,
+        person: PersonId,
+        now: Timestamp,
+    ) -> Result<Arc<PersonCipher>, VaultError> {
+        let mut plain = Zeroizing::new([0_u8; 32]);
+        self.rng.fill(&mut *plain);
+        let wrapped = self.sealer.seal(&wrap(person, 1), &*plain, &*self.rng)?;
+        let key = PersonKey { person, generation: 1, wrapped, created_at: now };
+        self.keys.add_person_key(&key).await?;
+        self.cipher(person).await
+    }
+
+    /// A person's cipher.
+    pub async fn cipher(&self, person: PersonId) -> Result<Arc<PersonCipher>, VaultError> {
+        if let Some(cipher) = self.locked().by_person.get(&person) {
+            return Ok(Arc::clone(cipher));
+        }
+        let mut keys = Vec::new();
+        for key in self.keys.list_person_keys(person).await? {
+            let plain = self.sealer.open(&wrap(person, key.generation), &key.wrapped)?;
+            let key_of = UnboundKey::new(&AES_256_GCM, &plain).map_err(|_| SealError::Form)?;
+            keys.push((key.generation, LessSafeKey::new(key_of)));
+        }
+        if keys.is_empty() {
+            return Err(VaultError::Erased);
+        }
+        let cipher = Arc::new(PersonCipher { person, keys });
+        let mut cache = self.locked();
+        if cache.by_person.insert(person, Arc::clone(&cipher)).is_none() {
+            cache.order.push_back(person);
+        }
+        if cache.order.len() > CACHED_MAX
+            && let Some(oldest) = cache.order.pop_front()
+        {
+            cache.by_person.remove(&oldest);
+        }
+        Ok(cipher)
+    }
+
+    /// Destroys a person's keys: nothing that was sealed for them can be read any more.
+    pub async fn destroy(&self, person: PersonId) -> Result<(), VaultError> {
+        self.keys.destroy_person_keys(person).await?;
+        self.forget(person);
+        Ok(())
+    }
+
+    /// Forgets what is kept in memory of a person's keys, which changed elsewhere.
+    pub fn forget(&self, person: PersonId) {
+        let mut cache = self.locked();
+        if cache.by_person.remove(&person).is_some() {
+            cache.order.retain(|kept| *kept != person);
+        }
+    }
+
+    /// By what a value of this kind is found again.
+    pub fn index(&self, kind: &str, value: &str) -> BlindIndex {
+        let mut context = hmac::Context::with_key(&self.index);
+        for part in [kind.as_bytes(), b"\0", value.as_bytes()] {
+            context.update(part);
+        }
+        let tag = context.sign();
+        let mut index = [0; 32];
+        for (to, from) in index.iter_mut().zip(tag.as_ref()) {
+            *to = *from;
+        }
+        BlindIndex(index)
+    }
+
+    /// Seals what is personal in records and puts it in its place. What belongs to somebody who was erased
+    /// is left out.
+    pub async fn seal_records(&self, records: &mut [AuditDraft]) -> Result<(), VaultError> {
+        for draft in records {
+            for detail in std::mem::take(&mut draft.personal) {
+                let text = match self.cipher(detail.person).await {
+                    Ok(cipher) => {
+                        let plain = detail.value.as_bytes();
+                        let sealed = cipher.seal(&of_record(&detail.key), plain, &*self.rng)?;
+                        format!("{SEALED_PREFIX}{}", BASE64URL_NOPAD.encode(&sealed))
+                    }
+                    Err(VaultError::Erased) => ERASED.to_owned(),
+                    Err(error) => return Err(error),
+                };
+                if detail.key == "address" {
+                    draft.record.address = Some(text);
+                } else {
+                    draft.record.detail.insert(detail.key, text);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a record's text says where it was sealed; [`ERASED`] where its person's key is gone.
+    pub async fn open_text(&self, key: &str, text: &str) -> Result<String, VaultError> {
+        let Some(coded) = text.strip_prefix(SEALED_PREFIX) else { return Ok(text.to_owned()) };
+        let sealed = BASE64URL_NOPAD.decode(coded.as_bytes()).map_err(|_| SealError::Form)?;
+        let (person, _) = head(&sealed)?;
+        match self.cipher(person).await {
+            Ok(cipher) => {
+                let plain = cipher.open(&of_record(key), &sealed)?;
+                Ok(String::from_utf8_lossy(&plain).into_owned())
+            }
+            Err(VaultError::Erased) => Ok(ERASED.to_owned()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A wrapped key can't be put in another person's place.
+fn wrap(person: PersonId, generation: u32) -> String {
+    format!("{WRAP} {person} {generation}")
+}
+
+fn of_record(key: &str) -> String {
+    format!("audit {key}")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+    use super::*;
+    use crate::{ambient::SystemRng, keyring::KeyRing};
+    use wardroom_core::{Origin, Principal, store::StoreResult};
+
+    #[derive(Default)]
+    struct Kept(Mutex<Vec<PersonKey>>);
+
+    #[async_trait::async_trait]
+    impl PersonKeys for Kept {
+        async fn add_person_key(&self, key: &PersonKey) -> StoreResult<()> {
+            self.0.lock().unwrap().push(key.clone());
+            Ok(())
+        }
+        async fn list_person_keys(&self, person: PersonId) -> StoreResult<Vec<PersonKey>> {
+            let keys = self.0.lock().unwrap();
+            Ok(keys.iter().filter(|key| key.person == person).cloned().collect())
+        }
+        async fn walk_person_keys(
+            &self,
+            _: Option<(PersonId, u32)>,
+            _: u32,
+        ) -> StoreResult<Vec<PersonKey>> {
+            Ok(vec![])
+        }
+        async fn rewrap_person_key(&self, _: &PersonKey) -> StoreResult<()> {
+            Ok(())
+        }
+        async fn destroy_person_keys(&self, person: PersonId) -> StoreResult<()> {
+            self.0.lock().unwrap().retain(|key| key.person != person);
+            Ok(())
+        }
+    }
+
+    fn vault() -> (Arc<Kept>, Vault) {
+        let kept = Arc::new(Kept::default());
+        let sealer = Arc::new(Sealer::new(KeyRing::generate(&SystemRng)));
+        (kept.clone(), Vault::new(sealer, kept, Arc::new(SystemRng), &[7; 32]))
+    }
+
+    fn person() -> PersonId {
+        PersonId::new(Timestamp::default(), &SystemRng)
+    }
+
+    #[tokio::test]
+    async fn a_value_opens_only_whole_for_its_person_and_purpose() {
+        let (_, vault) = vault();
+        let (ada, bob) = (person(), person());
+        let cipher = vault.admit(ada, Timestamp::default()).await.unwrap();
+        let other = vault.admit(bob, Timestamp::default()).await.unwrap();
+        let sealed = cipher.seal("profile", b"plain text", &SystemRng).unwrap();
+        assert!(!sealed.windows(5).any(|window| window == b"plain"));
+        assert_eq!(cipher.open("profile", &sealed).unwrap().as_slice(), b"plain text");
+        assert_eq!(cipher.open("notes", &sealed), Err(SealError::Altered));
+        assert_eq!(other.open("profile", &sealed), Err(SealError::Altered));
+        for at in 0..sealed.len() {
+            let mut altered = sealed.clone();
+            altered[at] ^= 1;
+            assert!(cipher.open("profile", &altered).is_err(), "byte {at}");
+            assert!(cipher.open("profile", &sealed[..at]).is_err(), "cut at {at}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_wrapped_key_is_good_in_its_own_place_only() {
+        let (kept, vault) = vault();
+        let (ada, eve) = (person(), person());
+        vault.admit(ada, Timestamp::default()).await.unwrap();
+        let stolen = PersonKey { person: eve, ..kept.0.lock().unwrap()[0].clone() };
+        kept.0.lock().unwrap().push(stolen);
+        assert!(matches!(vault.cipher(eve).await, Err(VaultError::Seal(SealError::Altered))));
+    }
+
+    #[tokio::test]
+    async fn erasure_leaves_the_record_and_takes_what_it_says() {
+        let (_, vault) = vault();
+        let ada = person();
+        vault.admit(ada, Timestamp::default()).await.unwrap();
+        let mut records =
+            [AuditDraft::event("x", &Principal::System, &Origin::INTERNAL, Timestamp::default())
+                .personal(ada, "name", "Ada")];
+        vault.seal_records(&mut records).await.unwrap();
+        let text = records[0].record.detail["name"].clone();
+        assert!(text.starts_with(SEALED_PREFIX) && !text.contains("Ada"));
+        assert_eq!(vault.open_text("name", &text).await.unwrap(), "Ada");
+        assert!(vault.open_text("address", &text).await.is_err(), "bound to its key");
+        vault.destroy(ada).await.unwrap();
+        assert!(matches!(vault.cipher(ada).await, Err(VaultError::Erased)));
+        assert_eq!(vault.open_text("name", &text).await.unwrap(), ERASED);
+        assert_eq!(vault.open_text("name", "plain").await.unwrap(), "plain");
+    }
+
+    #[test]
+    fn indexes_are_keyed_and_of_their_kind() {
+        let (_, vault) = vault();
+        assert_eq!(vault.index("name", "ada"), vault.index("name", "ada"));
+        assert_ne!(vault.index("name", "ada"), vault.index("email", "ada"));
+        assert_ne!(vault.index("name", "ada"), vault.index("name", "bob"));
+    }
+}
