@@ -185,6 +185,19 @@ test('somebody is asked in, comes, is changed, turned away and erased', { timeou
       assert.equal(await page.getByRole('link', { name: 'ada', exact: true }).count(), 0);
       await page.goto('/audit');
       assert.equal(await page.getByText('Lovelace').count(), 0);
+
+      await page.goto('/security');
+      await page.locator('#address').fill('nonsense');
+      await page.getByRole('button', { name: 'Turn away' }).click();
+      await page.getByRole('alert').getByText('must be an IPv4 or IPv6 address').waitFor();
+      await page.locator('#address').fill('2001:db8::7');
+      await page.locator('#reason').fill('Guessed for hours and would not stop, whatever was said');
+      await page.getByRole('button', { name: 'Turn away' }).click();
+      await page.getByText('2001:db8::').waitFor();
+      await look(page, 'security');
+      await page.getByRole('button', { name: 'Lift 2001:db8::' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Lift' }).click();
+      await page.getByText('Nobody is turned away.').waitFor();
     },
     { name: 'people' },
   ));

@@ -147,6 +147,12 @@ actions! {
     AuditExport = "audit.export" on System,
     /// Verify the stored audit log.
     AuditVerify = "audit.verify" on System,
+    /// See who is connected, blocked and refused.
+    SecurityRead = "security.read" on System,
+    /// Turn a network away.
+    BlockCreate = "block.create" on System,
+    /// Let a blocked network in again.
+    BlockLift = "block.lift" on System,
     /// Read the policy and ask what it decides.
     PolicyRead = "policy.read" on System,
 }

@@ -4,6 +4,7 @@
 use crate::{
     ApiTokenId, FactorId, JoinTokenId, LinkId, NodeId, PassId, RunId, SessionId, Timestamp, UserId,
     audit::{AuditCheckpoint, AuditDraft},
+    block::Block,
     hint::Hint,
     identity::{ApiToken, Factor, JoinToken, Pass, SealedKey, SecretHash, Session, User},
     node::{Catalogue, Node, NodeReport},
@@ -239,6 +240,10 @@ pub enum Write {
         /// The pieces.
         chunks: Vec<OutputChunk>,
     },
+    /// A network is turned away, in place of what was known of it.
+    PutBlock(Block),
+    /// A network is let in again. Fails when it was not turned away.
+    RemoveBlock(String),
     /// A new key of the installation. Its name must be free.
     AddSealedKey(SealedKey),
     /// A signed checkpoint.

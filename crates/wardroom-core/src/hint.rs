@@ -19,6 +19,8 @@ pub enum Hint {
     Sever(NodeId),
     /// A person's key changed or was destroyed.
     Person(PersonId),
+    /// The blocked networks.
+    Blocks,
     /// New audit records.
     Audit,
     /// Hints may have been lost: look at everything again.

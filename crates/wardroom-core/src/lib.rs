@@ -6,6 +6,7 @@
 
 pub mod action;
 pub mod audit;
+pub mod block;
 pub mod change;
 pub mod command;
 pub mod digest;

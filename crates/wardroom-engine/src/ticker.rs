@@ -153,7 +153,7 @@ impl Engine {
                 None => self.sever(node, Goodbye::Removed),
             },
             Hint::Person(person) => self.vault.forget(person),
-            Hint::Run(_) | Hint::Node(_) | Hint::Audit | Hint::Resync => {}
+            Hint::Run(_) | Hint::Node(_) | Hint::Blocks | Hint::Audit | Hint::Resync => {}
         }
         Ok(())
     }

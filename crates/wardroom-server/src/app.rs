@@ -1,9 +1,11 @@
 //! What every handler shares.
 
 use crate::{
+    doors::{Blocks, DoorRules, Filter, Rates},
     identity::{AccountRules, Ceremonies, PasswordPool, Relying},
     metrics::Metrics,
     middleware::RefusalLog,
+    places::PerAddress,
     tries::Tries,
 };
 use axum::http::HeaderValue;
@@ -12,9 +14,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, broadcast::error::RecvError};
 use tokio_util::sync::CancellationToken;
-use wardroom_core::UserId;
+use wardroom_core::{UserId, hint::Hint, store::StoreError};
 use wardroom_engine::Engine;
 use wardroom_trust::{
     access_token::AccessTokens,
@@ -60,7 +62,7 @@ impl Default for Limits {
             request_timeout: Duration::from_secs(30),
             streams_max: 512,
             password_hashes_max: 2,
-            password_waiting_max: 32,
+            password_waiting_max: 128,
         }
     }
 }
@@ -91,6 +93,8 @@ pub struct AppParts {
     pub hosts: BTreeSet<String>,
     /// Origins of other sites whose scripts may call the API with a token.
     pub cors_origins: Vec<HeaderValue>,
+    /// What holds at every door.
+    pub doors: DoorRules,
     /// Bounds.
     pub limits: Limits,
     /// Goes off when the server shuts down.
@@ -116,6 +120,12 @@ pub struct App {
     pub(crate) public_url: String,
     pub(crate) hosts: BTreeSet<String>,
     pub(crate) cors_origins: Vec<HeaderValue>,
+    pub(crate) blocks: Blocks,
+    /// Connections by network, for each listener.
+    pub(crate) connections: Mutex<Vec<PerAddress>>,
+    pub(crate) rates: Rates,
+    pub(crate) filter: Filter,
+    pub(crate) doors: DoorRules,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) refusals: RefusalLog,
@@ -152,6 +162,11 @@ impl App {
             public_url: parts.public_url,
             hosts: parts.hosts,
             cors_origins: parts.cors_origins,
+            blocks: Blocks::new(&parts.doors),
+            connections: Mutex::default(),
+            rates: Rates::new(&parts.doors),
+            filter: Filter::new(&parts.doors.filter),
+            doors: parts.doors,
             metrics: Metrics::new(),
             refusals: RefusalLog::default(),
             streams: Arc::new(Semaphore::new(limits.streams_max)),
@@ -162,6 +177,30 @@ impl App {
             stop: parts.stop,
             limits,
         })
+    }
+
+    /// Takes over what the store knows. Called once, before anybody is let in.
+    pub async fn prepare(&self) -> Result<(), StoreError> {
+        self.blocks.reload(self).await
+    }
+
+    /// Follows what other orchestrators change, until the server shuts down.
+    pub async fn follow_hints(self: Arc<Self>) {
+        let mut hints = self.engine.hub().listen();
+        loop {
+            let hint = tokio::select! {
+                () = self.stop.cancelled() => return,
+                hint = hints.recv() => hint,
+            };
+            let again = match hint {
+                Ok(Hint::Blocks | Hint::Resync) | Err(RecvError::Lagged(_)) => true,
+                Ok(_) => false,
+                Err(RecvError::Closed) => return,
+            };
+            if again && let Err(error) = self.blocks.reload(&self).await {
+                tracing::warn!(%error, "the blocked networks could not be read anew");
+            }
+        }
     }
 
     /// What the last verification of the audit log found, if there was one since the start.

@@ -1,7 +1,7 @@
 //! The one error of all handlers, and how it leaves as a problem document (RFC 9457).
 
 use axum::response::{IntoResponse, Response};
-use std::{error::Error, sync::Arc};
+use std::{error::Error, sync::Arc, time::Duration};
 use wardroom_core::store::StoreError;
 use wardroom_engine::EngineError;
 use wardroom_wire::error::{ErrorCode, FieldProblem};
@@ -15,13 +15,15 @@ pub(crate) struct ApiError {
     pub(crate) detail: Option<String>,
     /// Single fields.
     pub(crate) fields: Vec<FieldProblem>,
+    /// When to try again.
+    pub(crate) retry_after: Option<Duration>,
     /// For the log only.
     pub(crate) source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl ApiError {
     pub(crate) fn new(code: ErrorCode) -> Self {
-        Self { code, detail: None, fields: vec![], source: None }
+        Self { code, detail: None, fields: vec![], retry_after: None, source: None }
     }
 
     pub(crate) fn say(code: ErrorCode, detail: impl Into<String>) -> Self {

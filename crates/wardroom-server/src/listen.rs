@@ -14,7 +14,7 @@ use hyper_util::{
 use std::{
     net::{IpAddr, SocketAddr},
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -99,11 +99,13 @@ impl Listener {
             Serves::All => routes::people(&app).merge(routes::nodes(&app)),
         };
         let router = middleware::wrap(&app, table);
+        let by_address = PerAddress::new(app.limits.connections_per_address_max);
+        app.connections.lock().unwrap_or_else(PoisonError::into_inner).push(by_address.clone());
         let door = Arc::new(DoorState {
             router,
             acceptor: TlsAcceptor::from(tls),
             all: Arc::new(Semaphore::new(app.limits.connections_max)),
-            by_address: PerAddress::new(app.limits.connections_per_address_max),
+            by_address,
             stop: app.stop.clone(),
             app,
         });
@@ -138,13 +140,18 @@ struct DoorState {
 /// A connection's place within the bounds; given back when it is dropped.
 struct Admitted {
     _all: OwnedSemaphorePermit,
-    _of_address: places::Place,
+    _of_address: Option<places::Place>,
 }
 
 impl DoorState {
     fn place(&self, address: IpAddr) -> Option<Admitted> {
         let all = Arc::clone(&self.all).try_acquire_owned().ok()?;
-        Some(Admitted { _all: all, _of_address: self.by_address.take(address)? })
+        // Everybody behind a trusted proxy comes from its address.
+        let of_address = match self.app.doors.trusts(address) {
+            true => None,
+            false => Some(self.by_address.take(address)?),
+        };
+        Some(Admitted { _all: all, _of_address: of_address })
     }
 
     fn take(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, graceful: &GracefulShutdown) {

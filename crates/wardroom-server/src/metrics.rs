@@ -30,6 +30,12 @@ struct State {
     state: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Filtered {
+    rule: &'static str,
+    mode: &'static str,
+}
+
 /// Seconds; from a cached page to a stuck one.
 const BUCKETS: [f64; 10] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
@@ -48,6 +54,7 @@ pub struct Metrics {
     requests: Family<Request, Counter>,
     duration: Histogram,
     refused: Family<Event, Counter>,
+    filtered: Family<Filtered, Counter>,
     connections_refused: Counter,
     handshakes_failed: Counter,
     links: Gauge,
@@ -64,6 +71,12 @@ impl Metrics {
         let requests = Family::default();
         let duration = Histogram::new(BUCKETS);
         let refused = Family::default();
+        let filtered = Family::default();
+        registry.register(
+            "requests_filtered",
+            "Requests that have the form of an attack, by rule and what was done",
+            filtered.clone(),
+        );
         let connections_refused = Counter::default();
         let handshakes_failed = Counter::default();
         let links = Gauge::default();
@@ -112,6 +125,7 @@ impl Metrics {
             requests,
             duration,
             refused,
+            filtered,
             connections_refused,
             handshakes_failed,
             links,
@@ -131,6 +145,12 @@ impl Metrics {
 
     pub(crate) fn refused(&self, event: &str) {
         self.refused.get_or_create(&Event { event: event.to_owned() }).inc();
+    }
+
+    /// A rule of the request filter recognised something.
+    pub(crate) fn filtered(&self, rule: &'static str, blocked: bool) {
+        let mode = if blocked { "block" } else { "detect" };
+        self.filtered.get_or_create(&Filtered { rule, mode }).inc();
     }
 
     pub(crate) fn connection_refused(&self) {

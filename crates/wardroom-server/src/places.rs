@@ -25,6 +25,12 @@ impl PerAddress {
         Self { counts: Arc::default(), most }
     }
 
+    /// How many places each network has taken.
+    pub(crate) fn taken(&self) -> Vec<(IpAddr, usize)> {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.iter().map(|(network, count)| (*network, *count)).collect()
+    }
+
     /// A place for `address`, if it has one left.
     pub(crate) fn take(&self, address: IpAddr) -> Option<Place> {
         let network = network(address);

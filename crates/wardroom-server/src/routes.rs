@@ -186,6 +186,7 @@ fn api(r: &mut Routes) {
         v1::tokens::revoke::handler,
     );
     identity(r);
+    security(r);
     r.secured(Method::GET, "/api/v1/nodes", Action::NodeList, v1::nodes::list::handler);
     r.secured(Method::GET, "/api/v1/nodes/{id}", Action::NodeRead, v1::nodes::get::handler);
     r.secured(Method::PATCH, "/api/v1/nodes/{id}", Action::NodeLabel, v1::nodes::label::handler);
@@ -344,6 +345,16 @@ fn identity(r: &mut Routes) {
     r.secured(Method::POST, "/api/v1/users/{id}/reset-factors", Action::UserResetFactors, reset);
 }
 
+fn security(r: &mut Routes) {
+    use v1::security::{blocks, connections};
+    let read = Action::SecurityRead;
+    r.secured(Method::GET, "/api/v1/security/connections", read, connections::handler);
+    r.secured(Method::GET, "/api/v1/security/blocks", read, blocks::list);
+    r.secured(Method::POST, "/api/v1/security/blocks", Action::BlockCreate, blocks::create);
+    let lift = Action::BlockLift;
+    r.secured(Method::DELETE, "/api/v1/security/blocks/{network}", lift, blocks::remove);
+}
+
 fn pages(r: &mut Routes) {
     r.public(Method::GET, "/assets/{hash}/{name}", ui::assets::handler, "the same for everybody");
     r.public(Method::GET, "/sign-in", ui::sign_in::page, "nobody is signed in yet");
@@ -352,6 +363,9 @@ fn pages(r: &mut Routes) {
     r.public(Method::GET, "/welcome", ui::secrets::welcome, "says nothing about the link");
     r.public(Method::POST, "/welcome", ui::secrets::redeem, "a single-use link proves it");
     people_pages(r);
+    r.secured(Method::GET, "/security", Action::SecurityRead, ui::security::page);
+    r.secured(Method::POST, "/security/blocks", Action::BlockCreate, ui::security::block);
+    r.secured(Method::POST, "/security/blocks/lift", Action::BlockLift, ui::security::lift);
     r.secured(Method::GET, "/", Action::RunList, ui::overview::page);
     r.secured(Method::GET, "/nodes", Action::NodeList, ui::nodes::list);
     r.secured(Method::GET, "/nodes/{id}", Action::NodeRead, ui::nodes::show);

@@ -44,6 +44,12 @@ impl<K: Eq + Hash + Clone> Tries<K> {
         (*count <= self.most).then_some(())
     }
 
+    /// Whether a key was counted within its window.
+    pub(crate) fn has(&self, key: &K, now: Timestamp) -> bool {
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.get(key).is_some_and(|(since, _)| now.since(*since) < self.window)
+    }
+
     /// Forgets what was counted of a key: it succeeded.
     pub(crate) fn forget(&self, key: K) {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
@@ -59,9 +65,11 @@ mod tests {
         let tries = Tries::new(2, Duration::from_secs(60));
         let start = Timestamp::from_micros(0);
         let later = start.plus(Duration::from_secs(60));
+        assert!(!tries.has(&"a", start));
         assert_eq!([1, 2, 3].map(|_| tries.take("a", start).is_some()), [true, true, false]);
         assert!(tries.take("b", start).is_some() && tries.take("a", later).is_some());
         tries.take("b", start);
+        assert!(tries.has(&"b", start) && !tries.has(&"b", later));
         tries.forget("b");
         assert!(tries.take("b", start).is_some());
     }

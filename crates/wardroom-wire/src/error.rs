@@ -84,6 +84,12 @@ codes! {
     JoinTokenRefused = "join_token_refused", 401, "Join token refused";
     /// The node's proof is not acceptable.
     NodeRefused = "node_refused", 401, "Node refused";
+    /// The address is turned away for a while.
+    Blocked = "blocked", 403, "This address is blocked";
+    /// The request has the form of an attack.
+    Filtered = "filtered", 403, "Refused by the request filter";
+    /// More requests than one party has.
+    TooManyRequests = "too_many_requests", 429, "Too many requests";
     /// Too many at the same time.
     Busy = "busy", 503, "Too busy";
     /// The request took too long.

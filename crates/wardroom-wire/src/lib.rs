@@ -7,3 +7,4 @@ pub mod api;
 pub mod error;
 pub mod identity;
 pub mod link;
+pub mod security;

@@ -48,7 +48,7 @@ async fn asks(world: &World) -> Vec<Ask> {
     let ask = |method, route: &'static str, id: &str, body| Ask {
         method,
         route,
-        path: route.replace("{id}", id).replace("{index}", "0"),
+        path: route.replace("{id}", id).replace("{index}", "0").replace("{network}", "203.0.113.1"),
         body,
     };
     let submission = json!({"command": "ping", "node": "local"});
@@ -79,6 +79,10 @@ async fn asks(world: &World) -> Vec<Ask> {
         ask("POST", "/api/v1/runs/{id}/replay", &run, Value::Null),
         ask("DELETE", "/api/v1/nodes/{id}", &node, Value::Null),
         ask("DELETE", "/api/v1/sessions/{id}", &session, Value::Null),
+        ask("GET", "/api/v1/security/blocks", "", Value::Null),
+        ask("POST", "/api/v1/security/blocks", "", json!({"address": "203.0.113.1"})),
+        ask("DELETE", "/api/v1/security/blocks/{network}", "", Value::Null),
+        ask("GET", "/api/v1/security/connections", "", Value::Null),
         ask("GET", "/api/v1/users", "", Value::Null),
         ask("POST", "/api/v1/users", "", json!({"name": "erin", "role": "manager"})),
         ask("GET", "/api/v1/users/{id}", &dora, Value::Null),

@@ -3,6 +3,7 @@
 use crate::{
     ApiTokenId, JoinTokenId, NodeId, PersonId, Role, RunId, SessionId, Timestamp, UserId,
     audit::{AuditCheckpoint, AuditEntry, AuditOutcome, merkle::Hash},
+    block::Block,
     change::Change,
     identity::{
         ApiToken, Factor, JoinToken, Pass, SealedKey, SecretHash, Session, User, UserState,
@@ -100,6 +101,8 @@ pub trait Identities: Send + Sync {
     async fn list_factors(&self, user: UserId) -> StoreResult<Vec<Factor>>;
     /// A second factor by its handle.
     async fn lookup_factor(&self, handle: SecretHash) -> StoreResult<Option<Factor>>;
+    /// Networks that are turned away, or were within a day before `now`, newest first; at most `limit`.
+    async fn list_blocks(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Block>>;
     /// A sealed key by its name.
     async fn lookup_sealed_key(&self, name: &str) -> StoreResult<Option<SealedKey>>;
 }

@@ -30,6 +30,13 @@ use wardroom_wire::error::ErrorCode;
 
 use crate::{App, error::ApiError, middleware::RequestInfo};
 
+impl App {
+    /// In which queue a request's password waits.
+    fn queue_of(&self, info: &RequestInfo) -> (std::net::IpAddr, bool) {
+        (info.client, self.blocks.failed_lately(info.client, self.engine.now()))
+    }
+}
+
 /// Records that somebody did not prove to be `user`, and says so.
 async fn refused(
     app: &App,

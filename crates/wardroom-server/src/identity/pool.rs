@@ -1,50 +1,95 @@
 //! Hashing passwords off the async workers, a few at a time, with a fair share for each address.
 
 use crate::{Limits, error::ApiError, places::PerAddress};
-use std::{net::IpAddr, sync::Arc};
-use tokio::sync::Semaphore;
+use std::{
+    net::IpAddr,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError, mpsc},
+};
+use tokio::sync::{Semaphore, oneshot};
 use wardroom_trust::password::PasswordHasher;
 use wardroom_wire::error::ErrorCode;
 
-/// Hashes passwords, a few at a time.
+/// Hashes passwords, a few at a time. Who failed lately waits in a queue of their own, which has one worker
+/// less: a flood of guesses keeps nobody waiting who has not guessed.
 pub(crate) struct PasswordPool {
-    hasher: Arc<PasswordHasher>,
+    jobs: mpsc::Sender<Job>,
     working: Arc<Semaphore>,
+    first: Lane,
+    second: Lane,
+}
+
+type Job = Box<dyn FnOnce(&PasswordHasher) + Send>;
+
+/// Does jobs until nobody can send any more. One that panics is lost, its worker is not.
+fn work_off(hasher: &PasswordHasher, jobs: &Mutex<mpsc::Receiver<Job>>) {
+    loop {
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = job else { return };
+        let _ = std::panic::catch_unwind(AssertUnwindSafe(|| job(hasher)));
+    }
+}
+
+/// A queue: how many may wait in it, how many of one address, and how many of it work at the same time.
+struct Lane {
     waiting: Arc<Semaphore>,
     by_address: PerAddress,
+    working: Arc<Semaphore>,
+}
+
+impl Lane {
+    fn new(waiting: usize, working: usize) -> Self {
+        let all = waiting + working;
+        Self {
+            waiting: Arc::new(Semaphore::new(all)),
+            // A few, so that it takes many addresses to keep everybody else waiting.
+            by_address: PerAddress::new((all / 16).max(1)),
+            working: Arc::new(Semaphore::new(working)),
+        }
+    }
 }
 
 impl PasswordPool {
     pub(crate) fn new(hasher: PasswordHasher, limits: &Limits) -> Self {
-        let all = limits.password_hashes_max + limits.password_waiting_max;
+        let (working, waiting) = (limits.password_hashes_max, limits.password_waiting_max);
+        let (jobs, queue) = mpsc::channel();
+        let (hasher, queue) = (Arc::new(hasher), Arc::new(Mutex::new(queue)));
+        // Threads of its own: each keeps the memory of a hash, and of other threads there may be hundreds.
+        for _ in 0..working {
+            let (hasher, queue) = (Arc::clone(&hasher), Arc::clone(&queue));
+            std::thread::spawn(move || work_off(&hasher, &queue));
+        }
         Self {
-            hasher: Arc::new(hasher),
-            working: Arc::new(Semaphore::new(limits.password_hashes_max)),
-            waiting: Arc::new(Semaphore::new(all)),
-            // A quarter, so that it takes several addresses to keep everybody else waiting.
-            by_address: PerAddress::new((all / 4).max(1)),
+            jobs,
+            working: Arc::new(Semaphore::new(working)),
+            first: Lane::new(waiting, working),
+            second: Lane::new(waiting, working.saturating_sub(1).max(1)),
         }
     }
 
-    /// Runs `work` when its turn comes; at once [`ErrorCode::Busy`] when too many wait already.
+    /// Runs `work` when its turn comes; at once [`ErrorCode::Busy`] when too many wait already. `suspect` is
+    /// whether the address failed lately.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        address: IpAddr,
+        (address, suspect): (IpAddr, bool),
         work: impl FnOnce(&PasswordHasher) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
         let busy = || {
             ApiError::say(ErrorCode::Busy, "Too many sign-ins at once: try again in a few seconds.")
         };
-        let place = self.by_address.take(address).ok_or_else(busy)?;
-        let waiting = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| busy())?;
+        let lane = if suspect { &self.second } else { &self.first };
+        let place = lane.by_address.take(address).ok_or_else(busy)?;
+        let waiting = Arc::clone(&lane.waiting).try_acquire_owned().map_err(|_| busy())?;
+        let of_lane = Arc::clone(&lane.working).acquire_owned().await.map_err(|_| busy())?;
         let working = Arc::clone(&self.working).acquire_owned().await.map_err(|_| busy())?;
-        let hasher = Arc::clone(&self.hasher);
-        let working = move || {
+        let (done, result) = oneshot::channel();
+        let job = move |hasher: &PasswordHasher| {
             // SECURITY: the work goes on when its request is gone, so it keeps its places until then.
-            let _places = (place, waiting, working);
-            work(&hasher)
+            let _places = (place, waiting, of_lane, working);
+            let _ = done.send(work(hasher));
         };
-        tokio::task::spawn_blocking(working).await.map_err(ApiError::internal)
+        self.jobs.send(Box::new(job)).map_err(|_| busy())?;
+        result.await.map_err(ApiError::internal)
     }
 }
 
@@ -52,7 +97,6 @@ impl PasswordPool {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use std::sync::mpsc;
     use wardroom_trust::{ambient::SystemRng, password::Cost};
 
     #[tokio::test]
@@ -64,7 +108,7 @@ mod tests {
         let address = IpAddr::from([192, 0, 2, 1]);
         let (done, wait) = mpsc::channel::<()>();
         let (begun, begins) = tokio::sync::oneshot::channel();
-        let mut request = Box::pin(pool.run(address, move |_| {
+        let mut request = Box::pin(pool.run((address, false), move |_| {
             begun.send(()).unwrap();
             let _ = wait.recv();
         }));
@@ -73,10 +117,10 @@ mod tests {
             begun = begins => begun.unwrap(),
         }
         drop(request);
-        let busy = pool.run(address, |_| ()).await.unwrap_err();
+        let busy = pool.run((address, false), |_| ()).await.unwrap_err();
         assert_eq!(busy.code, ErrorCode::Busy);
         drop(done);
-        while pool.run(address, |_| ()).await.is_err() {
+        while pool.run((address, false), |_| ()).await.is_err() {
             tokio::task::yield_now().await;
         }
     }

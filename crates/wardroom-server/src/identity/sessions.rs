@@ -67,7 +67,7 @@ pub(crate) async fn open_session(
         about: vec![],
     };
     let about = SessionAbout {
-        address: info.peer.ip().to_canonical().to_string(),
+        address: info.client.to_string(),
         user_agent: agent.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS_MAX).collect(),
     };
     let audit = signed_in(app, info, &user)

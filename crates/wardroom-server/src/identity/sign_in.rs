@@ -74,7 +74,7 @@ async fn verify(
             (false, None)
         }
     };
-    let (right, renewed) = app.passwords.run(info.peer.ip(), work).await?;
+    let (right, renewed) = app.passwords.run(app.queue_of(info), work).await?;
     let renewed = renewed.and_then(|renewed| {
         renewed
             .inspect_err(|error| tracing::warn!(%error, "a password's hash could not be renewed"))

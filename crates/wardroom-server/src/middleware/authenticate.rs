@@ -47,6 +47,14 @@ impl Proof {
         }
     }
 
+    /// Whose requests are counted together: an account's, but each API token's by itself.
+    pub(crate) fn party(&self) -> uuid::Uuid {
+        match &self.held {
+            Held::Session(session) => session.user.uuid(),
+            Held::ApiToken(token) => token.id.uuid(),
+        }
+    }
+
     /// Whether the proof is good for `action`, whatever policy says.
     pub(crate) fn covers(&self, action: Action) -> bool {
         match &self.held {

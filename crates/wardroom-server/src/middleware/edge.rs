@@ -1,7 +1,13 @@
 //! The outermost layer: request id, host, security headers, time limit, error documents, log line.
 
 use super::rest;
-use crate::{App, docs, error::ApiError, ui};
+use crate::{
+    App, docs,
+    doors::{Found, Left, client_address},
+    error::ApiError,
+    places::network,
+    ui,
+};
 use axum::{
     Router,
     extract::{MatchedPath, Request},
@@ -9,10 +15,17 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tower_http::limit::RequestBodyLimitLayer;
 use tracing::Instrument;
-use wardroom_core::{Door, Origin, RequestId};
+use wardroom_core::{
+    Door, Origin, Principal, RequestId,
+    audit::{AuditDraft, AuditOutcome},
+};
 use wardroom_wire::error::{ErrorCode, Problem};
 
 /// The address at the other end of the connection.
@@ -23,20 +36,20 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestInfo {
     pub(crate) id: RequestId,
-    pub(crate) peer: SocketAddr,
+    /// The client's address: the peer's, or what a trusted proxy says.
+    pub(crate) client: IpAddr,
     pub(crate) door: Door,
 }
 
 impl RequestInfo {
     /// Where the request came from, for records.
     pub(crate) fn origin(&self) -> Origin {
-        Origin {
-            door: self.door,
-            address: Some(self.peer.ip().to_canonical()),
-            request: Some(self.id),
-        }
+        Origin { door: self.door, address: Some(self.client), request: Some(self.id) }
     }
 }
+
+/// When to come back to a server that is busy.
+const BUSY_RETRY: Duration = Duration::from_secs(5);
 
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
@@ -96,10 +109,11 @@ async fn edge_of(app: Arc<App>, mut request: Request, next: Next) -> Response {
         _ => Door::Dashboard,
     };
     let id = RequestId::new(app.engine.now(), app.engine.rng());
-    let info = RequestInfo { id, peer, door };
+    let client = client_address(peer.ip(), request.headers(), &app.doors.trusted_proxies);
+    let info = RequestInfo { id, client, door };
     request.extensions_mut().insert(info);
     let method = request.method().clone();
-    let span = tracing::info_span!("request", %id, peer = %peer.ip(), %method);
+    let span = tracing::info_span!("request", %id, peer = %client, %method);
     // The matched pattern and never the path itself: a path may hold what should not be logged.
     let route = request
         .extensions()
@@ -109,9 +123,12 @@ async fn edge_of(app: Arc<App>, mut request: Request, next: Next) -> Response {
     let preflight = method == Method::OPTIONS && cors.is_some();
     let page = Page::of(&request, door);
     let one_at_a_time = request.version() <= Version::HTTP_11;
-    let mut response = if !names_own_host(&app, &request) {
-        ApiError::say(ErrorCode::WrongHost, "The request names a host that is not this server's.")
-            .into_response()
+    let own = names_own_host(&app, &request);
+    let found = app.filter.look(request.uri(), request.headers());
+    let admitted = admit(&app, &info, own, found).await;
+    let left = admitted.as_ref().ok().copied().flatten();
+    let mut response = if let Err(error) = admitted {
+        error.into_response()
     } else if preflight {
         StatusCode::NO_CONTENT.into_response()
     } else {
@@ -129,7 +146,11 @@ async fn edge_of(app: Arc<App>, mut request: Request, next: Next) -> Response {
         response
     };
     let status = response.status();
-    response = finish(&app, response, &info, &page, &span);
+    let own = response.extensions_mut().remove::<Left>();
+    response = finish(response, &info, &page, &span);
+    if let Some(left) = left.map(|left| left.tighter(own)).or(own) {
+        left.write(response.headers_mut());
+    }
     dress(response.headers_mut(), &info, cors, preflight);
     if status == StatusCode::PAYLOAD_TOO_LARGE && one_at_a_time {
         // The rest of the body is not read, so nothing can follow it: the client must know.
@@ -138,6 +159,52 @@ async fn edge_of(app: Arc<App>, mut request: Request, next: Next) -> Response {
     app.metrics.request(&method, &route, status.as_u16(), begun.elapsed());
     tracing::debug!(parent: &span, route, status = status.as_u16(), ms = begun.elapsed().as_millis(), "answered");
     response
+}
+
+/// Whether a request comes in at all; and what is left to its address.
+async fn admit(
+    app: &App,
+    info: &RequestInfo,
+    names_own_host: bool,
+    found: Option<Found>,
+) -> Result<Option<Left>, ApiError> {
+    if !names_own_host {
+        return Err(ApiError::say(
+            ErrorCode::WrongHost,
+            "The request names a host that is not this server's.",
+        ));
+    }
+    let now = app.engine.now();
+    if let Some(until) = app.blocks.until(info.client, now) {
+        return Err(ApiError {
+            retry_after: Some(until.since(now)),
+            ..ApiError::say(
+                ErrorCode::Blocked,
+                format!("Nothing from your network is let in until {until}."),
+            )
+        });
+    }
+    // Nodes come back all at once after an outage, and have an allowance of their own.
+    let left = match info.door {
+        Door::NodeLink => None,
+        _ => app.rates.address(network(info.client))?,
+    };
+    if let Some(found) = found {
+        app.metrics.filtered(found.rule, found.blocks);
+        let outcome = if found.blocks { AuditOutcome::Refused } else { AuditOutcome::Done };
+        let why =
+            if found.blocks { "the request filter refused it" } else { "the request went on" };
+        let audit =
+            AuditDraft::event("request.suspicious", &Principal::Anonymous, &info.origin(), now)
+                .detail("rule", found.rule)
+                .detail("place", found.place)
+                .outcome(outcome, why);
+        app.refusals.record(app, audit).await?;
+        if found.blocks {
+            return Err(ApiError::new(ErrorCode::Filtered));
+        }
+    }
+    Ok(left)
 }
 
 /// What an error's reader is.
@@ -155,7 +222,6 @@ impl Page {
 
 /// Writes the body of an error and the one log line of its cause.
 fn finish(
-    app: &App,
     mut response: Response,
     info: &RequestInfo,
     page: &Page,
@@ -172,7 +238,6 @@ fn finish(
         let chain = chain(&**source);
         tracing::error!(parent: span, code = error.code.as_str(), %chain, "a request failed");
     }
-    let _ = app;
     let mut answer = if page.html {
         ui::error_page(&error, &info.id.to_string(), &page.path)
     } else {
@@ -181,9 +246,9 @@ fn finish(
             title: error.code.title().to_owned(),
             status: error.code.status(),
             code: error.code.as_str().to_owned(),
-            detail: error.detail,
+            detail: error.detail.clone(),
             request_id: info.id.to_string(),
-            fields: error.fields,
+            fields: error.fields.clone(),
         };
         let mut answer = axum::Json(problem).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
@@ -193,11 +258,13 @@ fn finish(
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if matches!(error.code, ErrorCode::Busy | ErrorCode::StoreUnavailable) {
-            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-        }
         answer
     };
+    let busy = matches!(error.code, ErrorCode::Busy | ErrorCode::StoreUnavailable);
+    if let Some(wait) = error.retry_after.or(busy.then_some(BUSY_RETRY)) {
+        let seconds = HeaderValue::from(wait.as_secs().max(1));
+        answer.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
     if !page.html || !answer.status().is_redirection() {
         *answer.status_mut() = response.status();
     }

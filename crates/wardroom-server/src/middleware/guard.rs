@@ -1,7 +1,7 @@
 //! The one wrapper of every secured route: who asks, is it their own request, may they.
 
 use super::{RequestInfo, authenticate::authenticate, csrf};
-use crate::{App, context::Ctx, error::ApiError};
+use crate::{App, context::Ctx, doors::Left, error::ApiError};
 use axum::{
     extract::Request,
     http::Method,
@@ -32,8 +32,11 @@ impl Guard {
     /// Runs the handler if the request may pass.
     pub(crate) async fn run(self, request: Request, next: Next) -> Response {
         match self.admit(request).await {
-            Ok((ctx, request)) => {
-                let response = run(&ctx.app, request, next).await;
+            Ok((ctx, left, request)) => {
+                let mut response = run(&ctx.app, request, next).await;
+                if let Some(left) = left {
+                    response.extensions_mut().insert(left);
+                }
                 let status = response.status();
                 let refused = status.is_client_error() || status.is_server_error();
                 // SECURITY: a handler that never asked policy about what it touched fails closed.
@@ -47,13 +50,14 @@ impl Guard {
         }
     }
 
-    async fn admit(&self, request: Request) -> Result<(Ctx, Request), ApiError> {
+    async fn admit(&self, request: Request) -> Result<(Ctx, Option<Left>, Request), ApiError> {
         let info = request
             .extensions()
             .get::<RequestInfo>()
             .cloned()
             .ok_or_else(|| ApiError::new(ErrorCode::Internal))?;
         let proof = authenticate(&self.app, &info, request.headers()).await?;
+        let left = self.app.rates.principal(proof.party())?;
         let request = if proof.is_cookie() && changes(request.method()) {
             csrf::check(&self.app, &info, &proof, request).await?
         } else {
@@ -66,7 +70,7 @@ impl Guard {
         }
         let mut request = request;
         request.extensions_mut().insert(ctx.clone());
-        Ok((ctx, request))
+        Ok((ctx, left, request))
     }
 }
 

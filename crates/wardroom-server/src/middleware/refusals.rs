@@ -8,7 +8,7 @@ use std::{
 };
 use wardroom_core::{
     Origin, Principal, Timestamp,
-    audit::{AuditDraft, AuditRecord},
+    audit::{AuditDraft, AuditOutcome, AuditRecord},
     change::Change,
 };
 
@@ -42,6 +42,9 @@ impl RefusalLog {
     /// a number with the first refusal of anybody after its window.
     pub(crate) async fn record(&self, app: &App, audit: AuditDraft) -> Result<(), ApiError> {
         app.metrics.refused(&audit.record.action);
+        if let (true, Some(address)) = (is_attempt(&audit.record), address_of(&audit.record)) {
+            app.blocks.failed(app, address).await?;
+        }
         let (each, ended) = self.count(key(&audit.record), app.engine.now());
         let at = app.engine.now();
         let told = |((party, action), count): (Key, u32)| {
@@ -79,13 +82,23 @@ impl RefusalLog {
     }
 }
 
+/// Whether somebody tried to be let in and was not: too many of these block an address.
+fn is_attempt(record: &AuditRecord) -> bool {
+    record.outcome == AuditOutcome::Refused
+        && (record.action.starts_with("auth.") || record.action == "node.enrol")
+        && record.action != "auth.cross_site"
+}
+
+fn address_of(record: &AuditRecord) -> Option<std::net::IpAddr> {
+    record.address.as_deref()?.parse().ok()
+}
+
 /// A user by themselves, anybody else by their network.
 fn key(record: &AuditRecord) -> Key {
     let party = if record.actor.starts_with("user_") {
         record.actor.clone()
     } else {
-        let address = record.address.as_deref().and_then(|address| address.parse().ok());
-        address.map(|address| network(address).to_string()).unwrap_or_default()
+        address_of(record).map(|address| network(address).to_string()).unwrap_or_default()
     };
     (party, record.action.clone())
 }

@@ -21,6 +21,7 @@ mod pages;
 pub(crate) mod proof;
 pub(crate) mod runs;
 pub(crate) mod secrets;
+pub(crate) mod security;
 pub(crate) mod sign_in;
 pub(crate) mod users;
 

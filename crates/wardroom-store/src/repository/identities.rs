@@ -4,11 +4,12 @@ macro_rules! identities {
     ($store:ty, $db:ty) => {
         mod identities {
             use super::*;
-            use crate::{error::of, repository::{fixed, named, parse}};
+            use crate::{error::of, repository::{fixed, named, parse, unsigned}};
             use sqlx::QueryBuilder;
             use uuid::Uuid;
             use wardroom_core::{
                 ApiTokenId, FactorId, PassId, SessionId, Timestamp, UserId,
+                block::{BLOCK_MEMORY, Block},
                 identity::{ApiToken, Factor, Pass, SealedKey, SecretHash, Session, User, UserState},
                 page::{Page, PageRequest},
                 person::BlindIndex,
@@ -107,6 +108,16 @@ macro_rules! identities {
                     confirmed: row.try_get("confirmed").map_err(of)?,
                     created_at: time(row, "created_at")?,
                     used_at: time_if_any(row, "used_at")?,
+                })
+            }
+
+            fn block(row: &DbRow) -> StoreResult<Block> {
+                Ok(Block {
+                    network: row.try_get("network").map_err(of)?,
+                    reason: row.try_get("reason").map_err(of)?,
+                    times: unsigned("times", row.try_get("times").map_err(of)?)?,
+                    created_at: time(row, "created_at")?,
+                    until: time(row, "until_at")?,
                 })
             }
 
@@ -239,6 +250,15 @@ macro_rules! identities {
                 async fn lookup_factor(&self, handle: SecretHash) -> StoreResult<Option<Factor>> {
                     let row = sqlx::query("SELECT * FROM factors WHERE handle = $1").bind(handle.0.to_vec()).fetch_optional(self.reader()).await;
                     row.map_err(of)?.as_ref().map(factor).transpose()
+                }
+
+                async fn list_blocks(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Block>> {
+                    let rows = sqlx::query("SELECT * FROM blocks WHERE until_at > $1 ORDER BY created_at DESC LIMIT $2")
+                        .bind(now.minus(BLOCK_MEMORY).as_micros())
+                        .bind(i64::from(limit))
+                        .fetch_all(self.reader())
+                        .await;
+                    rows.map_err(of)?.iter().map(block).collect()
                 }
 
                 async fn lookup_sealed_key(&self, name: &str) -> StoreResult<Option<SealedKey>> {

@@ -7,6 +7,7 @@ macro_rules! identity_writes {
             use crate::repository::{json, statement as run};
             use wardroom_core::{
                 UserId,
+                block::BLOCK_MEMORY,
                 change::Write,
                 identity::{ApiToken, Factor, Pass, Session, User},
                 principal::Credential,
@@ -73,7 +74,13 @@ macro_rules! identity_writes {
                         ] {
                             run!(c, sql, now.as_micros());
                         }
+                        run!(c, "DELETE FROM blocks WHERE until_at <= $1", now.minus(BLOCK_MEMORY).as_micros());
                     }
+                    Write::PutBlock(b) => {
+                        run!(c, "INSERT INTO blocks (network, reason, times, created_at, until_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (network) DO UPDATE SET reason = $2, times = $3, created_at = $4, until_at = $5",
+                            b.network.clone(), b.reason.clone(), i64::from(b.times), b.created_at.as_micros(), b.until.as_micros());
+                    }
+                    Write::RemoveBlock(network) => guarded("the block", run!(c, "DELETE FROM blocks WHERE network = $1", network.clone()))?,
                     Write::RemoveApiToken(id) => guarded("the token", run!(c, "DELETE FROM api_tokens WHERE id = $1", id.uuid()))?,
                     Write::RemoveApiTokensOf(user) => {
                         run!(c, "DELETE FROM api_tokens WHERE user_id = $1", user.uuid());

@@ -5,6 +5,7 @@ use super::{
 };
 use wardroom_core::{
     PersonId, Role,
+    block::Block,
     change::{Change, Write},
     identity::{FactorKind, SecretHash, User, UserState},
     page::PageRequest,
@@ -21,6 +22,7 @@ on_both!(
     old_passwords_are_kept_up_to_a_bound,
     links_are_good_once_and_the_newest_only,
     second_factors_count_on,
+    blocks_are_kept_for_a_day_longer,
     keys_of_people_come_and_go_by_themselves,
 );
 
@@ -285,4 +287,28 @@ async fn keys_of_people_come_and_go_by_themselves(test: TestStore) {
     store.rewrap_person_key(&rewrapped).await.unwrap();
     assert!(store.list_person_keys(ann).await.unwrap().is_empty(), "what was destroyed stays so");
     assert_eq!(store.list_person_keys(bob).await.unwrap(), keys[2..]);
+}
+
+async fn blocks_are_kept_for_a_day_longer(test: TestStore) {
+    let store = test.store;
+    let block = |network: &str, times| Block {
+        network: network.into(),
+        reason: "test".into(),
+        times,
+        created_at: at(i64::from(times)),
+        until: at(900),
+    };
+    for block in [block("192.0.2.1", 1), block("192.0.2.2", 1), block("192.0.2.1", 2)] {
+        commit(&store, Write::PutBlock(block)).await.unwrap();
+    }
+    let day = 24 * 3600;
+    let all = [block("192.0.2.1", 2), block("192.0.2.2", 1)];
+    assert_eq!(store.list_blocks(at(900 + day - 1), 10).await.unwrap(), all);
+    assert_eq!(store.list_blocks(at(0), 1).await.unwrap().len(), 1);
+    assert!(store.list_blocks(at(900 + day), 10).await.unwrap().is_empty());
+    commit(&store, Write::RemoveBlock("192.0.2.2".into())).await.unwrap();
+    let again = commit(&store, Write::RemoveBlock("192.0.2.2".into())).await;
+    assert!(matches!(again, Err(StoreError::Conflict(_))));
+    commit(&store, Write::RemoveExpired(at(900 + day))).await.unwrap();
+    assert!(store.list_blocks(at(0), 10).await.unwrap().is_empty());
 }

@@ -12,6 +12,7 @@ mod parameters;
 mod policy;
 mod run;
 mod runs;
+mod security;
 mod sign_in;
 mod token;
 mod user;
@@ -44,6 +45,9 @@ pub(crate) enum ClientCommand {
     /// Ask people in and look after their accounts
     #[command(after_help = EXIT_CODES, subcommand)]
     User(user::UserCommand),
+    /// See who is connected, turned away and refused
+    #[command(after_help = EXIT_CODES, subcommand)]
+    Security(security::SecurityCommand),
     #[command(after_help = EXIT_CODES)]
     Run(run::RunArgs),
     /// List, follow, cancel and repeat runs
@@ -125,6 +129,7 @@ async fn dispatch<Cli: clap::CommandFactory>(
         ClientCommand::Whoami => sign_in::whoami(session).await,
         ClientCommand::Account(command) => account::run(session, command).await,
         ClientCommand::User(command) => user::run(session, command).await,
+        ClientCommand::Security(command) => security::run(session, command).await,
         ClientCommand::Run(args) => run::run(session, args).await,
         ClientCommand::Runs(command) => runs::run(session, command).await,
         ClientCommand::Node(command) => node::run(session, command).await,

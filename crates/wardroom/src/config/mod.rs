@@ -4,6 +4,7 @@ mod table;
 pub(crate) use table::SETTINGS;
 
 use anyhow::{Context as _, bail};
+use ipnet::IpNet;
 use std::{
     collections::BTreeMap,
     fs,
@@ -13,7 +14,7 @@ use std::{
     str::FromStr,
     time::Duration,
 };
-use wardroom_server::{AccountRules, Limits};
+use wardroom_server::{AccountRules, DoorRules, Limits};
 use wardroom_store::{Options, TlsMode};
 use wardroom_trust::{password::Cost, password_rules::PasswordRules};
 
@@ -65,6 +66,8 @@ impl Config {
         self.token_ttl()?;
         self.password_cost()?;
         self.accounts()?;
+        self.doors()?;
+        self.address("listen_redirect")?;
         self.flag("tls12")?;
         let metrics = self.address("listen_metrics")?;
         if metrics.is_some_and(|address| !address.ip().is_loopback())
@@ -167,6 +170,38 @@ impl Config {
             invite_ttl: Duration::from_secs(self.within::<u64>("invite_hours", 1..=720)? * 3600),
             reset_ttl: Duration::from_secs(self.within::<u64>("reset_minutes", 1..=1440)? * MINUTE),
         })
+    }
+
+    /// What holds at every door.
+    pub(crate) fn doors(&self) -> anyhow::Result<DoorRules> {
+        let some = |name| {
+            Ok::<_, anyhow::Error>(Some(self.within(name, 0..=10_000_000_u32)?).filter(|n| *n > 0))
+        };
+        let minutes = |name| {
+            Ok::<_, anyhow::Error>(Duration::from_secs(self.within::<u64>(name, 1..=1440)? * 60))
+        };
+        Ok(DoorRules {
+            trusted_proxies: self.networks("trusted_proxies")?,
+            block_exempt: self.networks("block_exempt")?,
+            failed_attempts_max: some("failed_attempts_max")?,
+            failure_window: minutes("failure_window_minutes")?,
+            block_ttl: minutes("block_minutes")?,
+            address_per_minute: some("rate_limit_address_per_minute")?,
+            principal_per_minute: some("rate_limit_principal_per_minute")?,
+            filter: self.required("request_filter")?,
+        })
+    }
+
+    /// A list of addresses and networks.
+    fn networks(&self, name: &str) -> anyhow::Result<Vec<IpNet>> {
+        let items = self.list(name);
+        let networks = items.iter().map(|text| {
+            let address = || text.parse::<std::net::IpAddr>().ok().map(IpNet::from);
+            text.parse::<IpNet>().ok().or_else(address).with_context(|| {
+                format!("the setting {name}: {text:?} is neither an address nor a network such as 10.0.0.0/8")
+            })
+        });
+        networks.collect()
     }
 
     /// How long access tokens are good for.
@@ -276,6 +311,8 @@ mod tests {
             ("access_token_expire_minutes", "0"),
             ("password_strength_min", "5"),
             ("second_factor_roles", "admin,wizard"),
+            ("trusted_proxies", "10.0.0.0/99"),
+            ("request_filter", "sqli"),
         ] {
             let refused = Config::load(folder.path(), None, &[(name, Some(value.to_owned()))]);
             assert!(refused.unwrap_err().to_string().contains(name), "{name}");

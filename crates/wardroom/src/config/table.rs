@@ -157,6 +157,47 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Memory of an Argon2id password hash, in KiB: 19456 to 1048576. Raised, each hash is renewed at its account's next sign-in.",
     ),
     setting("password_passes", Some("2"), "Passes of an Argon2id password hash: 2 to 16."),
+    setting(
+        "trusted_proxies",
+        None,
+        "Addresses or networks of proxies whose `X-Forwarded-For` is believed, comma-separated, e.g. `10.0.0.0/8`.",
+    ),
+    setting(
+        "rate_limit_address_per_minute",
+        Some("1200"),
+        "Requests of one address within a minute; 0 for any number. Nodes are not counted.",
+    ),
+    setting(
+        "rate_limit_principal_per_minute",
+        Some("3000"),
+        "Requests of one account, or of one API token, within a minute; 0 for any number.",
+    ),
+    setting(
+        "failed_attempts_max",
+        Some("10"),
+        "Failed attempts of one network within `failure_window_minutes` after which it is blocked; 0 for never.",
+    ),
+    setting("failure_window_minutes", Some("10"), "See `failed_attempts_max`: 1 to 1440."),
+    setting(
+        "block_minutes",
+        Some("15"),
+        "How long a first block lasts: 1 to 1440. Each further one within a day is twice as long, up to a day.",
+    ),
+    setting(
+        "block_exempt",
+        Some("127.0.0.0/8,::1"),
+        "Addresses or networks that are never blocked, comma-separated.",
+    ),
+    setting(
+        "request_filter",
+        Some("detect"),
+        "What happens to requests that have the form of an attack: `off`, `detect` or `block`, with exceptions as `RULE=MODE` behind it; the rules are `sqli`, `xss`, `traversal`, `ssrf`, `pollution`.",
+    ),
+    setting(
+        "listen_redirect",
+        None,
+        "Address of a listener in plain HTTP that does nothing but send browsers to `public_url`; none where absent.",
+    ),
     setting("connections_max", Some("20000"), "Open connections, all together, per listener."),
     setting(
         "connections_per_address_max",

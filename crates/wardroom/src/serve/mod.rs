@@ -20,7 +20,7 @@ use wardroom_core::{
     change::{Change, Write},
 };
 use wardroom_engine::{Engine, Parts, hub::Hub};
-use wardroom_server::{App, AppParts, Listener, serve_metrics};
+use wardroom_server::{App, AppParts, Listener, serve_metrics, serve_redirects};
 use wardroom_trust::{
     access_token::AccessTokens,
     ambient::{SystemClock, SystemRng},
@@ -129,9 +129,12 @@ pub(crate) async fn start(data: &Path, config: &Config) -> anyhow::Result<Runnin
                 origin.parse().with_context(|| format!("cors_origins: {origin:?} is not an origin"))
             })
             .collect::<anyhow::Result<_>>()?,
+        doors: config.doors()?,
         limits: config.limits()?,
         stop: stop.clone(),
     });
+    app.prepare().await?;
+    tasks.spawn(app.clone().follow_hints());
     let tls = Arc::new(server_config(certificate, config.flag("tls12")?)?);
     let mut nodes_url = url.clone();
     if let Some(nodes_address) = config.address("listen_nodes")? {
@@ -147,6 +150,17 @@ pub(crate) async fn start(data: &Path, config: &Config) -> anyhow::Result<Runnin
         tasks.spawn(async move {
             if let Err(error) = serve_metrics(app, socket).await {
                 tracing::error!(%error, "metrics are not served any more");
+            }
+        });
+    }
+    if let Some(plain) = config.address("listen_redirect")? {
+        let socket = TcpListener::bind(plain)
+            .await
+            .with_context(|| format!("can't listen on {plain} for redirects"))?;
+        let app = app.clone();
+        tasks.spawn(async move {
+            if let Err(error) = serve_redirects(app, socket).await {
+                tracing::error!(%error, "plain HTTP is not redirected any more");
             }
         });
     }

@@ -59,6 +59,14 @@ impl World {
         // The client that stands in until the authority is known wants a provider.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let folder = tempfile::tempdir().expect("a folder");
+        // The tests ask as fast as they can; those of the limits set their own.
+        let unlimited = ["address", "principal"]
+            .map(|party| format!("rate_limit_{party}_per_minute=0"))
+            .into_iter()
+            .filter(|own| {
+                !settings.iter().any(|set| set.split('=').next() == own.split('=').next())
+            });
+        let settings: Vec<String> = unlimited.chain(settings.iter().cloned()).collect();
         let args =
             settings.iter().flat_map(|setting| ["--set".to_owned(), setting.clone()]).collect();
         let mut world = Self {
@@ -254,6 +262,11 @@ impl World {
     /// What the orchestrator has logged since its start.
     pub fn logged(&self) -> String {
         fs::read_to_string(self.folder.path().join("orchestrator.log")).unwrap_or_default()
+    }
+
+    /// The orchestrator's process.
+    pub fn orchestrator_pid(&self) -> u32 {
+        self.orchestrator.as_ref().map(Child::id).expect("it runs")
     }
 
     /// Kill -9.

@@ -64,7 +64,7 @@ pub(crate) async fn handler(
 async fn visible(ctx: &Ctx, sees_nodes: bool, hint: Hint) -> bool {
     match hint {
         Hint::Node(_) => sees_nodes && ctx.may(Action::NodeRead),
-        Hint::Audit => ctx.may(Action::AuditRead),
+        Hint::Audit | Hint::Blocks => ctx.may(Action::AuditRead),
         Hint::Run(id) => match ctx.app.engine.store().lookup_run(id).await {
             Ok(Some(run)) => ctx.decide(Action::RunRead, &Resource::run(&run)).allowed,
             _ => false,

@@ -12,6 +12,7 @@ pub(crate) mod nodes;
 pub(crate) mod overview;
 pub(crate) mod policy;
 pub(crate) mod runs;
+pub(crate) mod security;
 pub(crate) mod sessions;
 pub(crate) mod tokens;
 pub(crate) mod users;

@@ -156,7 +156,7 @@ pub(crate) fn tone(state: &str) -> &'static str {
         "online" | "succeeded" | "done" | "open" | "sound" | "active" => "ok",
         "running" | "leased" | "invited" => "live",
         "stale" | "retrying" | "interrupted" | "refused" => "warn",
-        "failed" | "timed_out" | "unsound" => "bad",
+        "failed" | "timed_out" | "unsound" | "blocked" => "bad",
         _ => "idle",
     }
 }

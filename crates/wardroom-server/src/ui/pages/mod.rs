@@ -17,6 +17,7 @@ pub(crate) mod proof;
 pub(crate) mod record;
 pub(crate) mod run;
 pub(crate) mod runs;
+pub(crate) mod security;
 pub(crate) mod shell;
 pub(crate) mod timeline;
 pub(crate) mod users;

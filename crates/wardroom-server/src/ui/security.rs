@@ -1,0 +1,84 @@
+//! `/security`
+
+use super::{
+    frame::{html, ids_of_records, name_ids, said, see_other, shell},
+    pages::security::SecurityPage,
+};
+use crate::{
+    api::v1::{audit, security},
+    context::Ctx,
+    error::ApiError,
+};
+use axum::{Form, http::StatusCode, response::Response};
+use serde::Deserialize;
+use wardroom_core::Action;
+use wardroom_wire::security::BlockCreate;
+
+/// How many refusals the page shows.
+const REFUSALS_SHOWN: u32 = 10;
+
+/// Who is connected, who is turned away, what was refused.
+pub(crate) async fn page(ctx: Ctx) -> Result<Response, ApiError> {
+    let nothing = BlockCreate { address: String::new(), reason: String::new(), seconds: None };
+    show(&ctx, nothing, None).await
+}
+
+async fn show(
+    ctx: &Ctx,
+    wanted: BlockCreate,
+    problem: Option<String>,
+) -> Result<Response, ApiError> {
+    let blocks = security::blocks::load(ctx).await?.items;
+    let connections = security::connections::load(ctx).await?;
+    let query = audit::list::AuditQuery {
+        outcome: Some("refused".to_owned()),
+        limit: Some(REFUSALS_SHOWN),
+        ..Default::default()
+    };
+    let refused = match ctx.may(Action::AuditRead) {
+        true => audit::list::load(ctx, query).await?.items,
+        false => vec![],
+    };
+    let mut shell = shell(ctx, "/security");
+    name_ids(ctx, &mut shell, ids_of_records(&refused)).await?;
+    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    html(status, &SecurityPage { shell, blocks, connections, refused, wanted, problem })
+}
+
+/// The form that turns a network away.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BlockForm {
+    #[serde(rename = "csrf", default)]
+    _csrf: String,
+    address: String,
+    #[serde(default)]
+    reason: String,
+}
+
+/// Turns a network away.
+pub(crate) async fn block(ctx: Ctx, Form(form): Form<BlockForm>) -> Result<Response, ApiError> {
+    let wanted = BlockCreate { address: form.address, reason: form.reason, seconds: None };
+    match security::blocks::block(&ctx, wanted.clone()).await {
+        Ok(_) => Ok(see_other("/security")),
+        Err(error) => {
+            let problem = said(&error).ok_or(error)?;
+            show(&ctx, wanted, Some(problem)).await
+        }
+    }
+}
+
+/// The network that is let in again.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LiftForm {
+    #[serde(rename = "csrf", default)]
+    _csrf: String,
+    network: String,
+}
+
+/// Lets a network in again.
+pub(crate) async fn lift(ctx: Ctx, Form(form): Form<LiftForm>) -> Result<Response, ApiError> {
+    security::blocks::lift(&ctx, &form.network).await?;
+    Ok(see_other("/security"))
+}

@@ -1,0 +1,128 @@
+//! `wardroom security …`: who is connected, who is turned away, what was refused
+
+use super::{Api, Exit, Failure, Session, http::segment, values};
+use crate::output::{Output, Table, pairs};
+use std::time::Duration;
+use wardroom_wire::{
+    api::{AuditView, List},
+    security::{BlockCreate, BlockView, ConnectionsView},
+};
+
+/// What can be done for security.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum SecurityCommand {
+    /// List what was refused lately
+    Audit {
+        /// At most so many
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Show who is connected
+    Connections,
+    /// List networks that are turned away, or were within a day
+    Blocks,
+    /// Turn a network away
+    Block {
+        /// An address of it
+        address: String,
+        /// Why
+        #[arg(long, default_value = "")]
+        reason: String,
+        /// For how long, 1s to 24h; by how often it was blocked where not given
+        #[arg(long = "for", value_parser = values::duration, value_name = "TIME")]
+        ttl: Option<Duration>,
+    },
+    /// Let a blocked network in again
+    Lift {
+        /// The network, as the list of blocks has it
+        network: String,
+    },
+    /// Show how the orchestrator is
+    Health,
+}
+
+/// Does it.
+pub(crate) async fn run(session: &Session, command: SecurityCommand) -> Result<Exit, Failure> {
+    if let SecurityCommand::Health = command {
+        return super::sign_in::health(session).await;
+    }
+    let (api, output) = (session.api()?, &session.output);
+    match command {
+        SecurityCommand::Audit { limit } => {
+            let query = vec![("outcome", "refused".to_owned())];
+            let list = api.list::<AuditView>("/api/v1/audit/records", &query, limit, None).await?;
+            if output.json {
+                output.json(&list)?;
+                return Ok(Exit::Ok);
+            }
+            let mut table = Table::new(&["INDEX", "WHEN", "ACTION", "WHO", "FROM", "ON", "WHY"]);
+            for view in &list.items {
+                let record = &view.record;
+                table.row([
+                    view.index.to_string(),
+                    output.time(&record.at),
+                    record.action.clone(),
+                    record.actor.clone(),
+                    record.address.clone().unwrap_or_default(),
+                    record.target.clone(),
+                    record.reason.clone().unwrap_or_default(),
+                ]);
+            }
+            output.table(&table)?;
+        }
+        SecurityCommand::Connections => connections(&api, output).await?,
+        SecurityCommand::Blocks => blocks(&api, output).await?,
+        SecurityCommand::Block { address, reason, ttl } => {
+            let body = BlockCreate { address, reason, seconds: ttl.map(values::seconds) };
+            let made: BlockView = api.post("/api/v1/security/blocks", &body).await?;
+            if output.json {
+                output.json(&made)?;
+            } else {
+                output.hint(&format!("{} is turned away until {}", made.network, made.until));
+            }
+        }
+        SecurityCommand::Lift { network } => {
+            api.delete(&format!("/api/v1/security/blocks/{}", segment(&network)?)).await?;
+            output.hint(&format!("{network} is let in again"));
+        }
+        SecurityCommand::Health => {}
+    }
+    Ok(Exit::Ok)
+}
+
+async fn connections(api: &Api, output: &Output) -> Result<(), Failure> {
+    let view: ConnectionsView = api.get("/api/v1/security/connections", &vec![]).await?;
+    if output.json {
+        return output.json(&view);
+    }
+    output.table(&pairs([
+        ("connections", format!("{} of {}", view.connections, view.connections_max)),
+        ("of one network", format!("at most {}", view.connections_per_address_max)),
+        ("node links", view.node_links.to_string()),
+    ]))?;
+    let mut table = Table::new(&["NETWORK", "CONNECTIONS"]);
+    for of in view.networks {
+        table.row([of.network, of.connections.to_string()]);
+    }
+    output.line("")?;
+    output.table(&table)
+}
+
+async fn blocks(api: &Api, output: &Output) -> Result<(), Failure> {
+    let list: List<BlockView> = api.get("/api/v1/security/blocks", &vec![]).await?;
+    if output.json {
+        return output.json(&list);
+    }
+    let mut table = Table::new(&["NETWORK", "STATE", "TIMES", "SINCE", "UNTIL", "WHY"]);
+    for block in list.items {
+        table.row([
+            block.network,
+            if block.active { "BLOCKED" } else { "over" }.to_owned(),
+            block.times.to_string(),
+            output.time(&block.created_at),
+            output.time(&block.until),
+            block.reason,
+        ]);
+    }
+    output.table(&table)
+}
