@@ -201,3 +201,34 @@ test('somebody is asked in, comes, is changed, turned away and erased', { timeou
     },
     { name: 'people' },
   ));
+
+test('policy is tried out, put in force and taken back', { timeout: TEST_MS_MAX }, () =>
+  walk(
+    async ({ page, signIn, problems }) => {
+      problems.allow(/status of 422/);
+      await signIn();
+      await page.goto('/policy');
+      await look(page, 'policy');
+      const text = page.locator('#policy-text');
+      const before = await text.inputValue();
+      await text.fill(`${before}\n@id("x") permit (principal, action == Wardroom::Action::"no.such", resource);`);
+      await page.getByRole('button', { name: 'Show what would change' }).click();
+      await page.getByRole('alert').getByText('no.such').first().waitFor();
+      await look(page, 'policy-mistakes');
+      await text.fill(before.replace('@id("admin-everything")', '@id("admin-most")')
+        .replace(/permit \(principal in Wardroom::Role::"admin", action, resource\);/,
+          '$&\n@id("no-labels")\nforbid (principal, action == Wardroom::Action::"node.label", resource);'));
+      await page.locator('#note').fill('Labels stay as they are');
+      await page.getByRole('button', { name: 'Show what would change' }).click();
+      await page.locator('#trial').getByText('node.label').first().waitFor();
+      await look(page, 'policy-trial');
+      await page.getByRole('button', { name: 'Put in force' }).click();
+      await page.locator('#history').getByText('Labels stay as they are').waitFor();
+      await page.getByRole('link', { name: 'Go back to 0' }).click();
+      await page.locator('#trial').getByText('node.label').first().waitFor();
+      await page.getByRole('button', { name: 'Put in force' }).click();
+      await page.locator('#history').getByText('Back to').waitFor();
+      await look(page, 'policy-history');
+    },
+    { name: 'policy' },
+  ));

@@ -155,6 +155,8 @@ actions! {
     BlockLift = "block.lift" on System,
     /// Read the policy and ask what it decides.
     PolicyRead = "policy.read" on System,
+    /// Put another policy in force.
+    PolicyUpdate = "policy.update" on System,
 }
 
 impl Action {
@@ -172,6 +174,7 @@ impl Action {
                 | Self::FactorAdd
                 | Self::FactorRemove
                 | Self::NodeRemove
+                | Self::PolicyUpdate
         )
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     hint::Hint,
     identity::{ApiToken, Factor, JoinToken, Pass, SealedKey, SecretHash, Session, User},
     node::{Catalogue, Node, NodeReport},
+    policy::StoredPolicy,
     principal::Credential,
     run::{Candidate, OutputChunk, Run},
 };
@@ -244,6 +245,8 @@ pub enum Write {
     PutBlock(Block),
     /// A network is let in again. Fails when it was not turned away.
     RemoveBlock(String),
+    /// A new policy. Its number must be free: otherwise somebody else was faster.
+    AddPolicy(StoredPolicy),
     /// A new key of the installation. Its name must be free.
     AddSealedKey(SealedKey),
     /// A signed checkpoint.

@@ -21,6 +21,8 @@ pub enum Hint {
     Person(PersonId),
     /// The blocked networks.
     Blocks,
+    /// The policy in force.
+    Policy,
     /// New audit records.
     Audit,
     /// Hints may have been lost: look at everything again.

@@ -60,6 +60,8 @@ pub struct User {
     pub email_index: Option<BlindIndex>,
     /// What the account may do, by policy.
     pub role: Role,
+    /// The groups that it is in, for policy; sorted.
+    pub groups: Vec<String>,
     /// Whether it counts.
     pub state: UserState,
     /// The Argon2id hash in PHC string form, parameters included; empty where there is no password.

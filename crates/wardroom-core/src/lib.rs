@@ -16,6 +16,7 @@ pub mod identity;
 pub mod node;
 pub mod page;
 pub mod person;
+pub mod policy;
 pub mod principal;
 pub mod redact;
 pub mod rng;

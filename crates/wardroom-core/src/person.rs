@@ -108,6 +108,20 @@ pub fn is_name(text: &str) -> bool {
     first && rest && text.len() <= NAME_BYTES_MAX
 }
 
+/// The groups that one account may be in.
+pub const GROUPS_MAX: usize = 32;
+
+/// Groups, sorted and each once; their names have the form of sign-in names.
+pub fn checked_groups(mut groups: Vec<String>) -> Result<Vec<String>, ProfileError> {
+    groups.sort();
+    groups.dedup();
+    if groups.len() > GROUPS_MAX || !groups.iter().all(|name| is_name(name)) {
+        let reason = "must be at most 32 names of a-z 0-9 . _ -";
+        return Err(ProfileError { field: "groups", reason });
+    }
+    Ok(groups)
+}
+
 /// Whether `text` has the form of an e-mail address: a dot-atom (RFC 5322 §3.2.3), `@`, a host name.
 /// Quoted local parts and address literals are not accepted: nobody types them on purpose.
 pub fn is_email(text: &str) -> bool {

@@ -73,6 +73,8 @@ pub enum Principal {
         name: String,
         /// The account's role.
         role: Role,
+        /// The groups that the account is in.
+        groups: Vec<String>,
         /// What proved it.
         credential: Credential,
     },

@@ -153,7 +153,12 @@ impl Engine {
                 None => self.sever(node, Goodbye::Removed),
             },
             Hint::Person(person) => self.vault.forget(person),
-            Hint::Run(_) | Hint::Node(_) | Hint::Blocks | Hint::Audit | Hint::Resync => {}
+            Hint::Run(_)
+            | Hint::Node(_)
+            | Hint::Blocks
+            | Hint::Policy
+            | Hint::Audit
+            | Hint::Resync => {}
         }
         Ok(())
     }

@@ -6,8 +6,10 @@ use crate::{
     metrics::Metrics,
     middleware::RefusalLog,
     places::PerAddress,
+    policies::{Current, InForce, PolicySource},
     tries::Tries,
 };
+use arc_swap::ArcSwap;
 use axum::http::HeaderValue;
 use std::{
     collections::BTreeSet,
@@ -71,8 +73,10 @@ impl Default for Limits {
 pub struct AppParts {
     /// The engine.
     pub engine: Arc<Engine>,
-    /// The policy in force.
-    pub policy: Arc<Policy>,
+    /// The policy in force until the store says otherwise.
+    pub policy: Policy,
+    /// Where that comes from.
+    pub policy_source: PolicySource,
     /// Hashes passwords.
     pub passwords: PasswordHasher,
     /// What is demanded of accounts.
@@ -104,7 +108,7 @@ pub struct AppParts {
 /// What every handler shares.
 pub struct App {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) policy: Arc<Policy>,
+    pub(crate) policy: Current,
     pub(crate) passwords: PasswordPool,
     pub(crate) accounts: AccountRules,
     pub(crate) access_tokens: AccessTokens,
@@ -153,7 +157,11 @@ impl App {
             ceremonies: Ceremonies::default(),
             code_tries: Tries::new(CODE_TRIES_MAX, CODE_TRIES_WINDOW),
             engine: parts.engine,
-            policy: parts.policy,
+            policy: ArcSwap::from_pointee(InForce {
+                policy: parts.policy,
+                number: 0,
+                source: parts.policy_source,
+            }),
             node_tokens: parts.node_tokens,
             challenges: parts.challenges,
             spent: Mutex::default(),
@@ -181,7 +189,8 @@ impl App {
 
     /// Takes over what the store knows. Called once, before anybody is let in.
     pub async fn prepare(&self) -> Result<(), StoreError> {
-        self.blocks.reload(self).await
+        self.blocks.reload(self).await?;
+        self.reload_policy().await
     }
 
     /// Follows what other orchestrators change, until the server shuts down.
@@ -192,13 +201,16 @@ impl App {
                 () = self.stop.cancelled() => return,
                 hint = hints.recv() => hint,
             };
-            let again = match hint {
-                Ok(Hint::Blocks | Hint::Resync) | Err(RecvError::Lagged(_)) => true,
-                Ok(_) => false,
+            let (blocks, policy) = match hint {
+                Ok(Hint::Resync) | Err(RecvError::Lagged(_)) => (true, true),
+                Ok(hint) => (hint == Hint::Blocks, hint == Hint::Policy),
                 Err(RecvError::Closed) => return,
             };
-            if again && let Err(error) = self.blocks.reload(&self).await {
+            if blocks && let Err(error) = self.blocks.reload(&self).await {
                 tracing::warn!(%error, "the blocked networks could not be read anew");
+            }
+            if policy && let Err(error) = self.reload_policy().await {
+                tracing::error!(%error, "the new policy could not be taken over; the one before holds");
             }
         }
     }

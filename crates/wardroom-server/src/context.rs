@@ -96,7 +96,7 @@ impl Ctx {
 
     /// What policy says, within what the caller's proof is good for.
     pub(crate) fn decide(&self, action: Action, resource: &Resource) -> Decision {
-        let decision = self.app.policy.decide(&self.principal, action, resource);
+        let decision = self.app.policy.load().policy.decide(&self.principal, action, resource);
         let allowed = decision.allowed && self.proof.covers(action);
         Decision { allowed, ..decision }
     }

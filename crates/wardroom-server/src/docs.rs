@@ -25,6 +25,7 @@ const PAGES: &[(&str, &str)] = pages!(
     "proof_refused",
     "link_refused",
     "last_administrator",
+    "policy_locks_out",
     "account_state",
     "cross_site",
     "wrong_host",

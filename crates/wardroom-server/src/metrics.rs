@@ -41,11 +41,19 @@ const BUCKETS: [f64; 10] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1
 
 /// SECURITY: a client may send any token for a method, and each label is kept for ever.
 fn known(method: &Method) -> &'static str {
-    [Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE, Method::OPTIONS]
-        .iter()
-        .zip(["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"])
-        .find_map(|(known, name)| (known == method).then_some(name))
-        .unwrap_or("other")
+    [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ]
+    .iter()
+    .zip(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+    .find_map(|(known, name)| (known == method).then_some(name))
+    .unwrap_or("other")
 }
 
 /// What is counted and measured.

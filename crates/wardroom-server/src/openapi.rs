@@ -32,7 +32,8 @@ use utoipa::OpenApi;
         v1::audit::export::handler, v1::audit::checkpoint::handler, v1::audit::verify::handler,
         v1::security::blocks::list, v1::security::blocks::create, v1::security::blocks::remove,
         v1::security::connections::handler,
-        v1::policy::get::handler, v1::policy::explain::handler,
+        v1::policy::get::handler, v1::policy::put::handler, v1::policy::put::try_handler,
+        v1::policy::versions::handler, v1::policy::versions::one, v1::policy::explain::handler,
     ),
     modifiers(&Common),
     security(("token" = []))
@@ -58,7 +59,8 @@ impl utoipa::Modify for Common {
             .content("application/problem+json", content)
             .build();
         for item in openapi.paths.paths.values_mut() {
-            let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
+            let operations =
+                [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
             for operation in operations.into_iter().flatten() {
                 let responses = &mut operation.responses.responses;
                 responses.insert("default".to_owned(), problem.clone().into());

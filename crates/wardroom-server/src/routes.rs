@@ -76,6 +76,7 @@ impl Routes {
 fn filter(method: &Method) -> MethodFilter {
     match *method {
         Method::POST => MethodFilter::POST,
+        Method::PUT => MethodFilter::PUT,
         Method::PATCH => MethodFilter::PATCH,
         Method::DELETE => MethodFilter::DELETE,
         _ => MethodFilter::GET,
@@ -269,6 +270,12 @@ fn api(r: &mut Routes) {
         v1::audit::verify::handler,
     );
     r.secured(Method::GET, "/api/v1/policy", Action::PolicyRead, v1::policy::get::handler);
+    r.secured(Method::PUT, "/api/v1/policy", Action::PolicyUpdate, v1::policy::put::handler);
+    r.secured(Method::POST, "/api/v1/policy/try", Action::PolicyRead, v1::policy::put::try_handler);
+    let versions = v1::policy::versions::handler;
+    r.secured(Method::GET, "/api/v1/policy/versions", Action::PolicyRead, versions);
+    let version = v1::policy::versions::one;
+    r.secured(Method::GET, "/api/v1/policy/versions/{number}", Action::PolicyRead, version);
     r.secured(
         Method::POST,
         "/api/v1/policy/explain",
@@ -363,6 +370,9 @@ fn pages(r: &mut Routes) {
     r.public(Method::GET, "/welcome", ui::secrets::welcome, "says nothing about the link");
     r.public(Method::POST, "/welcome", ui::secrets::redeem, "a single-use link proves it");
     people_pages(r);
+    r.secured(Method::GET, "/policy", Action::PolicyRead, ui::policy::page);
+    r.secured(Method::POST, "/policy/try", Action::PolicyRead, ui::policy::try_out);
+    r.secured(Method::POST, "/policy", Action::PolicyUpdate, ui::policy::put);
     r.secured(Method::GET, "/security", Action::SecurityRead, ui::security::page);
     r.secured(Method::POST, "/security/blocks", Action::BlockCreate, ui::security::block);
     r.secured(Method::POST, "/security/blocks/lift", Action::BlockLift, ui::security::lift);

@@ -92,6 +92,7 @@ pub(crate) async fn user(app: &App, user: &User) -> Result<UserView, ApiError> {
         display_name: profile.display_name,
         email: profile.email,
         role: user.role.to_string(),
+        groups: user.groups.clone(),
         state: user.state.as_str().to_owned(),
         second_factor: user.second_factor,
         password_changed_at: (!user.password_hash.is_empty())

@@ -148,6 +148,7 @@ fn unique(named: &str) -> &'static str {
         ("name_index", "account name"),
         ("email_index", "e-mail address"),
         ("factors", "second factor"),
+        ("policies", "policy number"),
         ("sealed_keys", "key name"),
         ("audit_checkpoints", "checkpoint"),
         ("secret", "secret"),

@@ -341,8 +341,78 @@ pub struct Explanation {
 pub struct PolicyView {
     /// Its version: the first 12 hexadecimal digits of its SHA-256.
     pub version: String,
+    /// Its number in the history; 0 for one that is not stored.
+    pub number: i64,
+    /// `default`, `file` or `stored`.
+    pub source: String,
     /// Its Cedar text.
     pub text: String,
+}
+
+/// `POST /api/v1/policy/try`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyText {
+    /// The Cedar text.
+    pub text: String,
+}
+
+/// `PUT /api/v1/policy`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyPut {
+    /// The Cedar text.
+    pub text: String,
+    /// What it is about, at most 200 characters.
+    #[serde(default)]
+    pub note: String,
+    /// The number of the policy that it takes the place of.
+    pub base: i64,
+}
+
+/// What a policy would change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PolicyTrial {
+    /// Its version.
+    pub version: String,
+    /// The changes.
+    pub changes: Vec<AccessChange>,
+    /// Whether there are more than are told.
+    pub more: bool,
+    /// Whether nobody could change the policy or let people in any more: it would be refused.
+    pub locks_out: bool,
+}
+
+/// One change of access.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AccessChange {
+    /// Whose access changes, at most ten by name.
+    pub who: Vec<String>,
+    /// How many they are.
+    pub count: usize,
+    /// To what action.
+    pub action: String,
+    /// On what.
+    pub resource: String,
+    /// Whether it would be allowed from then on, or not any more.
+    pub allowed: bool,
+}
+
+/// A policy's place in history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PolicyVersionView {
+    /// Counts from 1.
+    pub number: i64,
+    /// The first 12 hexadecimal digits of its SHA-256.
+    pub version: String,
+    /// Whether it is the one in force.
+    pub in_force: bool,
+    /// What its author said of it.
+    pub note: String,
+    /// Who put it in force.
+    pub author: String,
+    /// When.
+    pub created_at: String,
 }
 
 /// `GET /api/v1/overview`.

@@ -50,6 +50,8 @@ codes! {
     LinkRefused = "link_refused", 401, "The link is not good any more";
     /// Nobody could administer the installation any more.
     LastAdministrator = "last_administrator", 409, "The last administrator stays";
+    /// Nobody could change the policy any more.
+    PolicyLocksOut = "policy_locks_out", 409, "The policy would lock everybody out";
     /// The account's state does not allow it.
     AccountState = "account_state", 409, "The account's state does not allow this";
     /// The browser request carries no valid CSRF token, or comes from another site.

@@ -199,6 +199,8 @@ pub struct UserView {
     pub email: String,
     /// Its role.
     pub role: String,
+    /// The groups that it is in.
+    pub groups: Vec<String>,
     /// `invited`, `active`, `disabled` or `erased`.
     pub state: String,
     /// Whether it has a second factor.
@@ -264,6 +266,9 @@ pub struct UserPatch {
     /// The role; not one's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// All groups that the account is in from then on, at most 32.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<String>>,
 }
 
 /// A second factor without its secret.

@@ -48,9 +48,14 @@ async fn asks(world: &World) -> Vec<Ask> {
     let ask = |method, route: &'static str, id: &str, body| Ask {
         method,
         route,
-        path: route.replace("{id}", id).replace("{index}", "0").replace("{network}", "203.0.113.1"),
+        path: route
+            .replace("{id}", id)
+            .replace("{index}", "0")
+            .replace("{network}", "203.0.113.1")
+            .replace("{number}", "0"),
         body,
     };
+    let policy = world.get("/api/v1/policy").await["text"].as_str().unwrap().to_owned();
     let submission = json!({"command": "ping", "node": "local"});
     let question = json!({"action": "run.submit", "role": "admin"});
     vec![
@@ -71,6 +76,10 @@ async fn asks(world: &World) -> Vec<Ask> {
         ask("POST", "/api/v1/nodes/{id}/enable", &node, Value::Null),
         ask("GET", "/api/v1/overview", "", Value::Null),
         ask("GET", "/api/v1/policy", "", Value::Null),
+        ask("PUT", "/api/v1/policy", "", json!({"text": policy.clone(), "base": 0})),
+        ask("POST", "/api/v1/policy/try", "", json!({"text": policy})),
+        ask("GET", "/api/v1/policy/versions", "", Value::Null),
+        ask("GET", "/api/v1/policy/versions/{number}", "", Value::Null),
         ask("POST", "/api/v1/policy/explain", "", question),
         ask("POST", "/api/v1/runs", "", submission),
         ask("GET", "/api/v1/runs/{id}", &run, Value::Null),
@@ -205,8 +214,9 @@ async fn every_change_leaves_exactly_one_record_of_who_asked() {
     let mut changed = 0;
     for ask in asks(&world).await {
         // What changes nothing, a run that is over already, and the token that this test goes by.
-        let passed_over = ["/policy/explain", "/runs/{id}/cancel", "/v1/tokens/{id}"]
-            .map(|end| ask.route.ends_with(end));
+        let passed_over =
+            ["/policy/explain", "/policy/try", "/runs/{id}/cancel", "/v1/tokens/{id}"]
+                .map(|end| ask.route.ends_with(end));
         if ask.method == "GET" || passed_over.contains(&true) {
             continue;
         }

@@ -11,6 +11,7 @@ use crate::{
     node::Node,
     page::{Page, PageRequest},
     person::{BlindIndex, PersonKey},
+    policy::StoredPolicy,
     run::{Candidate, OutputChunk, Run, RunState},
 };
 use async_trait::async_trait;
@@ -103,6 +104,10 @@ pub trait Identities: Send + Sync {
     async fn lookup_factor(&self, handle: SecretHash) -> StoreResult<Option<Factor>>;
     /// Networks that are turned away, or were within a day before `now`, newest first; at most `limit`.
     async fn list_blocks(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Block>>;
+    /// The newest policy.
+    async fn last_policy(&self) -> StoreResult<Option<StoredPolicy>>;
+    /// Policies, newest first.
+    async fn list_policies(&self, page: PageRequest<i64>) -> StoreResult<Page<StoredPolicy, i64>>;
     /// A sealed key by its name.
     async fn lookup_sealed_key(&self, name: &str) -> StoreResult<Option<SealedKey>>;
 }

@@ -9,7 +9,7 @@ use wardroom_core::{
     change::{Change, Write},
     hint::Hint,
     identity::{Pass, PassPurpose, User, UserState},
-    person::{BlindIndex, Profile},
+    person::{BlindIndex, Profile, checked_groups},
 };
 use wardroom_trust::{secret::PassSecret, vault::Vault};
 
@@ -34,6 +34,8 @@ pub struct UserChange {
     pub email: Option<String>,
     /// What the account may do.
     pub role: Option<Role>,
+    /// The groups that it is in.
+    pub groups: Option<Vec<String>>,
 }
 
 impl Engine {
@@ -127,6 +129,10 @@ impl Engine {
             }
         }
         put_profile(&self.vault, &*self.rng, &mut changed, &profile.checked()?).await?;
+        if let Some(groups) = wanted.groups {
+            changed.groups = checked_groups(groups)?;
+            audit = audit.detail("groups", changed.groups.join(" "));
+        }
         let mut change = Change::default();
         if let Some(role) = wanted.role.filter(|role| *role != user.role) {
             audit = audit.detail("role", role).detail("role_before", user.role);
@@ -190,6 +196,7 @@ pub async fn new_account(
         name_index: BlindIndex([0; 32]),
         email_index: None,
         role,
+        groups: vec![],
         state: UserState::Invited,
         password_hash: String::new(),
         password_temporary: false,

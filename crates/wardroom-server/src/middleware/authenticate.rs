@@ -184,7 +184,8 @@ async fn by_session(
 
 async fn principal(app: &App, user: &User, credential: Credential) -> Result<Principal, ApiError> {
     let name = app.engine.profile(user).await?.name;
-    Ok(Principal::User { id: user.id, name, role: user.role, credential })
+    let groups = user.groups.clone();
+    Ok(Principal::User { id: user.id, name, role: user.role, groups, credential })
 }
 
 fn unauthenticated() -> ApiError {

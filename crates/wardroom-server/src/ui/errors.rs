@@ -60,6 +60,7 @@ fn resumable(path: &str) -> &str {
         }
         "recovery-codes" => "/account/second-factor",
         "cancel" | "replay" | "disable" | "enable" | "remove" | "verify" => page,
+        "try" if page.starts_with("/policy") => "/policy",
         "blocks" | "lift" if page.starts_with("/security") => "/security",
         "link" | "reset-factors" | "erase" | "change" => page,
         "tokens" | "sign-out" | "profile" => "/account",

@@ -18,6 +18,7 @@ pub(crate) mod join_tokens;
 pub(crate) mod nodes;
 pub(crate) mod overview;
 mod pages;
+pub(crate) mod policy;
 pub(crate) mod proof;
 pub(crate) mod runs;
 pub(crate) mod secrets;

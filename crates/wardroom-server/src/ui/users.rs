@@ -73,6 +73,8 @@ pub(crate) struct UserForm {
     #[serde(default)]
     email: String,
     role: String,
+    #[serde(default)]
+    groups: String,
 }
 
 impl UserForm {
@@ -115,7 +117,7 @@ pub(crate) async fn invite(ctx: Ctx, Form(form): Form<UserForm>) -> Result<Respo
 /// What a person's page shows beside the person.
 #[derive(Default)]
 struct Beside {
-    wanted: Option<UserCreate>,
+    wanted: Option<(UserCreate, String)>,
     link: Option<NewLink>,
     problem: Option<String>,
     erase_problem: Option<String>,
@@ -134,15 +136,18 @@ async fn page(ctx: &Ctx, id: &str, beside: Beside) -> Result<Response, ApiError>
         if visible { Some(sessions::list::load(ctx, found.id).await?.items) } else { None };
     let failed = beside.problem.is_some() || beside.erase_problem.is_some();
     let status = if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let wanted = beside.wanted.unwrap_or_else(|| UserCreate {
-        name: user.name.clone(),
-        display_name: user.display_name.clone(),
-        email: user.email.clone(),
-        role: user.role.clone(),
+    let (wanted, groups) = beside.wanted.unwrap_or_else(|| {
+        let as_it_is = UserCreate {
+            name: user.name.clone(),
+            display_name: user.display_name.clone(),
+            email: user.email.clone(),
+            role: user.role.clone(),
+        };
+        (as_it_is, user.groups.join(" "))
     });
     let Beside { link, problem, erase_problem, .. } = beside;
     let shell = shell(ctx, "/users");
-    html(status, &UserPage { shell, user, wanted, sessions, link, problem, erase_problem })
+    html(status, &UserPage { shell, user, wanted, groups, sessions, link, problem, erase_problem })
 }
 
 /// Changes an account.
@@ -153,19 +158,21 @@ pub(crate) async fn change(
 ) -> Result<Response, ApiError> {
     let user = users::find(&ctx, &id).await?;
     let allowed = ctx.authorise(Action::UserUpdate, &Resource::user(user.id)).await?;
-    let wanted = form.wanted();
+    let (wanted, groups) = (form.wanted(), form.groups.clone());
     let body = UserPatch {
         name: Some(form.name),
         display_name: Some(form.display_name),
         email: Some(form.email),
         role: Some(form.role),
+        groups: Some(form.groups.split_whitespace().map(str::to_owned).collect()),
     };
     let read = User { version: form.version, ..user };
     match users::update::act(&ctx, &read, body, allowed.draft(&ctx)).await {
         Ok(_) => Ok(see_other(&format!("/users/{id}"))),
         Err(error) => {
             let problem = Some(problem_of(&error).ok_or(error)?);
-            page(&ctx, &id, Beside { wanted: Some(wanted), problem, ..Beside::default() }).await
+            page(&ctx, &id, Beside { wanted: Some((wanted, groups)), problem, ..Beside::default() })
+                .await
         }
     }
 }

@@ -13,12 +13,13 @@ macro_rules! identities {
                 identity::{ApiToken, Factor, Pass, SealedKey, SecretHash, Session, User, UserState},
                 page::{Page, PageRequest},
                 person::BlindIndex,
+                policy::StoredPolicy,
                 store::{Identities, StoreResult, UserFilter},
             };
 
             type DbRow = <$db as sqlx::Database>::Row;
 
-            const USER: &str = "u.id AS u_id, u.version AS u_version, u.profile AS u_profile, u.name_index AS u_name_index, u.email_index AS u_email_index, u.role AS u_role, u.state AS u_state, u.password_hash AS u_password_hash, u.password_temporary AS u_password_temporary, u.password_changed_at AS u_password_changed_at, u.second_factor AS u_second_factor, u.created_at AS u_created_at";
+            const USER: &str = "u.id AS u_id, u.version AS u_version, u.profile AS u_profile, u.name_index AS u_name_index, u.email_index AS u_email_index, u.role AS u_role, u.user_groups AS u_groups, u.state AS u_state, u.password_hash AS u_password_hash, u.password_temporary AS u_password_temporary, u.password_changed_at AS u_password_changed_at, u.second_factor AS u_second_factor, u.created_at AS u_created_at";
 
             fn time(row: &DbRow, column: &str) -> StoreResult<Timestamp> {
                 Ok(Timestamp::from_micros(row.try_get(column).map_err(of)?))
@@ -46,6 +47,7 @@ macro_rules! identities {
                     name_index: index(row, "u_name_index")?.unwrap_or(BlindIndex([0; 32])),
                     email_index: index(row, "u_email_index")?,
                     role: named("role", row.try_get("u_role").map_err(of)?)?,
+                    groups: parse("groups", row.try_get("u_groups").map_err(of)?)?,
                     state: named("state", row.try_get("u_state").map_err(of)?)?,
                     password_hash: row.try_get("u_password_hash").map_err(of)?,
                     password_temporary: row.try_get("u_password_temporary").map_err(of)?,
@@ -118,6 +120,16 @@ macro_rules! identities {
                     times: unsigned("times", row.try_get("times").map_err(of)?)?,
                     created_at: time(row, "created_at")?,
                     until: time(row, "until_at")?,
+                })
+            }
+
+            fn policy(row: &DbRow) -> StoreResult<StoredPolicy> {
+                Ok(StoredPolicy {
+                    number: row.try_get("number").map_err(of)?,
+                    text: row.try_get("body").map_err(of)?,
+                    note: row.try_get("note").map_err(of)?,
+                    author: row.try_get("author").map_err(of)?,
+                    created_at: time(row, "created_at")?,
                 })
             }
 
@@ -259,6 +271,21 @@ macro_rules! identities {
                         .fetch_all(self.reader())
                         .await;
                     rows.map_err(of)?.iter().map(block).collect()
+                }
+
+                async fn last_policy(&self) -> StoreResult<Option<StoredPolicy>> {
+                    Ok(self.list_policies(PageRequest::new(None, 1)).await?.items.pop())
+                }
+
+                async fn list_policies(&self, page: PageRequest<i64>) -> StoreResult<Page<StoredPolicy, i64>> {
+                    let rows = sqlx::query("SELECT * FROM policies WHERE number < $1 ORDER BY number DESC LIMIT $2")
+                        .bind(page.after.unwrap_or(i64::MAX))
+                        .bind(i64::from(page.limit) + 1)
+                        .fetch_all(self.reader())
+                        .await
+                        .map_err(of)?;
+                    let policies = rows.iter().map(policy).collect::<StoreResult<Vec<_>>>()?;
+                    Ok(Page::cut(policies, page.limit, |policy| policy.number))
                 }
 
                 async fn lookup_sealed_key(&self, name: &str) -> StoreResult<Option<SealedKey>> {

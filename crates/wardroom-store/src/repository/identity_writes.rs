@@ -76,6 +76,10 @@ macro_rules! identity_writes {
                         }
                         run!(c, "DELETE FROM blocks WHERE until_at <= $1", now.minus(BLOCK_MEMORY).as_micros());
                     }
+                    Write::AddPolicy(p) => {
+                        run!(c, "INSERT INTO policies (number, body, note, author, created_at) VALUES ($1, $2, $3, $4, $5)",
+                            p.number, p.text.clone(), p.note.clone(), p.author.clone(), p.created_at.as_micros());
+                    }
                     Write::PutBlock(b) => {
                         run!(c, "INSERT INTO blocks (network, reason, times, created_at, until_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (network) DO UPDATE SET reason = $2, times = $3, created_at = $4, until_at = $5",
                             b.network.clone(), b.reason.clone(), i64::from(b.times), b.created_at.as_micros(), b.until.as_micros());
@@ -109,16 +113,16 @@ macro_rules! identity_writes {
             }
 
             async fn add_user(c: &mut Connection, u: &User) -> StoreResult<()> {
-                run!(c, "INSERT INTO users (id, version, profile, name_index, email_index, role, state, password_hash, password_temporary, password_changed_at, created_at, second_factor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                run!(c, "INSERT INTO users (id, version, profile, name_index, email_index, role, state, password_hash, password_temporary, password_changed_at, created_at, second_factor, user_groups) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
                     u.id.uuid(), u.version, u.profile.clone(), u.name_index.0.to_vec(), u.email_index.map(|index| index.0.to_vec()), u.role.as_str(), u.state.as_str(),
-                    u.password_hash.clone(), u.password_temporary, u.password_changed_at.as_micros(), u.created_at.as_micros(), u.second_factor);
+                    u.password_hash.clone(), u.password_temporary, u.password_changed_at.as_micros(), u.created_at.as_micros(), u.second_factor, json(&u.groups)?);
                 Ok(())
             }
 
             async fn update_user(c: &mut Connection, u: &User) -> StoreResult<()> {
-                guarded("the account", run!(c, "UPDATE users SET version = $2, profile = $3, name_index = $4, email_index = $5, role = $6, state = $7, password_hash = $8, password_temporary = $9, password_changed_at = $10, second_factor = $11, plain_name = NULL WHERE id = $1 AND version = $2 - 1",
+                guarded("the account", run!(c, "UPDATE users SET version = $2, profile = $3, name_index = $4, email_index = $5, role = $6, state = $7, password_hash = $8, password_temporary = $9, password_changed_at = $10, second_factor = $11, user_groups = $12, plain_name = NULL WHERE id = $1 AND version = $2 - 1",
                     u.id.uuid(), u.version, u.profile.clone(), u.name_index.0.to_vec(), u.email_index.map(|index| index.0.to_vec()), u.role.as_str(), u.state.as_str(),
-                    u.password_hash.clone(), u.password_temporary, u.password_changed_at.as_micros(), u.second_factor))
+                    u.password_hash.clone(), u.password_temporary, u.password_changed_at.as_micros(), u.second_factor, json(&u.groups)?))
             }
 
             async fn keep_password(c: &mut Connection, user: UserId, hash: &str, at: i64, kept: u32) -> StoreResult<()> {

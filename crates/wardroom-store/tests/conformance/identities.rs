@@ -10,6 +10,7 @@ use wardroom_core::{
     identity::{FactorKind, SecretHash, User, UserState},
     page::PageRequest,
     person::PersonKey,
+    policy::StoredPolicy,
     store::{StoreError, UserFilter},
 };
 use wardroom_store::testing::{TestStore, postgres, sqlite};
@@ -23,6 +24,7 @@ on_both!(
     links_are_good_once_and_the_newest_only,
     second_factors_count_on,
     blocks_are_kept_for_a_day_longer,
+    policies_are_numbered_and_the_newest_is_in_force,
     keys_of_people_come_and_go_by_themselves,
 );
 
@@ -311,4 +313,26 @@ async fn blocks_are_kept_for_a_day_longer(test: TestStore) {
     assert!(matches!(again, Err(StoreError::Conflict(_))));
     commit(&store, Write::RemoveExpired(at(900 + day))).await.unwrap();
     assert!(store.list_blocks(at(0), 10).await.unwrap().is_empty());
+}
+
+async fn policies_are_numbered_and_the_newest_is_in_force(test: TestStore) {
+    let store = test.store;
+    assert_eq!(store.last_policy().await.unwrap(), None);
+    let policy = |number| StoredPolicy {
+        number,
+        text: format!("// {number}"),
+        note: "n".into(),
+        author: "a".into(),
+        created_at: at(number),
+    };
+    for number in 1..=3 {
+        commit(&store, Write::AddPolicy(policy(number))).await.unwrap();
+    }
+    let late = commit(&store, Write::AddPolicy(policy(3))).await;
+    assert!(matches!(late, Err(StoreError::Duplicate("policy number"))), "{late:?}");
+    assert_eq!(store.last_policy().await.unwrap(), Some(policy(3)));
+    let first = store.list_policies(PageRequest::new(None, 2)).await.unwrap();
+    assert_eq!((first.items, first.next), (vec![policy(3), policy(2)], Some(2)));
+    let second = store.list_policies(PageRequest::new(Some(2), 2)).await.unwrap();
+    assert_eq!((second.items, second.next), (vec![policy(1)], None));
 }

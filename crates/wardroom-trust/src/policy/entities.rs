@@ -14,31 +14,42 @@ use wardroom_core::{
     node::Labels,
 };
 
+/// A request, what is known of its parts, and by which names policies can speak of who asks.
+pub(super) struct Asked {
+    pub(super) request: Request,
+    pub(super) entities: Entities,
+    pub(super) principals: Vec<EntityUid>,
+}
+
 /// The request and what is known of its parts; `None` when policy has nothing to say to it.
 pub(super) fn ask(
     schema: &Schema,
     principal: &Principal,
     action: Action,
     resource: &Resource,
-) -> Option<(Request, Entities)> {
-    let Principal::User { id, name, role, .. } = principal else { return None };
+) -> Option<Asked> {
+    let Principal::User { id, name, role, groups, .. } = principal else { return None };
     let user = uid("User", &id.to_string())?;
-    let role = uid("Role", role.as_str())?;
+    let mut parents = vec![uid("Role", role.as_str())?];
+    for group in groups {
+        parents.push(uid("Group", group)?);
+    }
     let target = uid(entity_type(resource.kind), &resource.id)?;
     let who = Entity::new(
         user.clone(),
         HashMap::from([("name".to_owned(), RestrictedExpression::new_string(name.clone()))]),
-        HashSet::from([role.clone()]),
+        parents.iter().cloned().collect(),
     )
     .ok()?;
-    let mut all = vec![who, Entity::with_uid(role)];
+    let mut all = vec![who];
+    all.extend(parents.iter().cloned().map(Entity::with_uid));
     let attributes = attributes(resource, &user, &id.to_string(), &mut all)?;
     all.push(Entity::new(target.clone(), attributes, HashSet::new()).ok()?);
     let entities = Entities::from_entities(all, None).ok()?;
-    let request =
-        Request::new(user, uid("Action", action.as_str())?, target, Context::empty(), Some(schema))
-            .ok()?;
-    Some((request, entities))
+    let named = uid("Action", action.as_str())?;
+    let request = Request::new(user.clone(), named, target, Context::empty(), Some(schema)).ok()?;
+    parents.push(user);
+    Some(Asked { request, entities, principals: parents })
 }
 
 fn entity_type(kind: ResourceKind) -> &'static str {
@@ -53,7 +64,7 @@ fn entity_type(kind: ResourceKind) -> &'static str {
 static TYPES: LazyLock<HashMap<&'static str, EntityTypeName>> = LazyLock::new(|| {
     let kinds = ResourceKind::ALL.into_iter().map(entity_type);
     let named = |kind: &'static str| Some((kind, format!("Wardroom::{kind}").parse().ok()?));
-    kinds.chain(["User", "Role", "Action"]).filter_map(named).collect()
+    kinds.chain(["User", "Role", "Group", "Action"]).filter_map(named).collect()
 });
 
 fn uid(kind: &str, id: &str) -> Option<EntityUid> {

@@ -1,8 +1,10 @@
 //! Policy: Cedar, deny by default. What a role may do is text here, never code elsewhere.
 
 mod entities;
+mod slices;
 
-use cedar_policy::{Authorizer, Decision as Cedar, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{Authorizer, PolicySet, Schema, ValidationMode, Validator};
+use slices::Slices;
 use wardroom_core::{Action, Principal, action::Resource, digest::sha256_hex};
 
 /// The schema that every policy is checked against.
@@ -47,6 +49,7 @@ pub struct Explanation {
 pub struct Policy {
     schema: Schema,
     policies: PolicySet,
+    slices: Slices,
     authorizer: Authorizer,
     text: String,
     version: String,
@@ -82,7 +85,9 @@ impl Policy {
             return Err(PolicyError::Mistakes(mistakes));
         }
         let version: String = sha256_hex(text.as_bytes()).chars().take(12).collect();
-        Ok(Self { schema, policies, authorizer: Authorizer::new(), text: text.to_owned(), version })
+        let slices = Slices::new(&policies);
+        let (authorizer, text) = (Authorizer::new(), text.to_owned());
+        Ok(Self { schema, policies, slices, authorizer, text, version })
     }
 
     /// Its text.
@@ -99,18 +104,13 @@ impl Policy {
     pub fn decide(&self, principal: &Principal, action: Action, resource: &Resource) -> Decision {
         let denied = Decision { allowed: false, policies: vec![], version: self.version.clone() };
         // SECURITY: nodes and the system have fixed doors of their own; Cedar never grants them anything.
-        let Some((request, entities)) = entities::ask(&self.schema, principal, action, resource)
-        else {
+        let Some(asked) = entities::ask(&self.schema, principal, action, resource) else {
             return denied;
         };
-        let answer = self.authorizer.is_authorized(&request, &self.policies, &entities);
-        let mut policies: Vec<String> =
-            answer.diagnostics().reason().map(ToString::to_string).collect();
-        policies.sort();
-        // SECURITY: a policy that could not be evaluated might have been a forbid.
-        let failed = answer.diagnostics().errors().next().is_some();
-        let allowed = answer.decision() == Cedar::Allow && !failed;
-        Decision { allowed, policies, ..denied }
+        let of = (&asked.request, &asked.entities);
+        let verdict = self.slices.ask(&self.authorizer, action, &asked.principals, of);
+        let allowed = verdict.allowed();
+        Decision { allowed, policies: verdict.into_policies(), ..denied }
     }
 
     /// What [`Policy::decide`] says, and which policies come near when it denies.

@@ -239,6 +239,7 @@ pub(super) fn show(output: &Output, user: &UserView) -> Result<(), Failure> {
         ("e-mail", or_none(&user.email)),
         ("id", user.id.clone()),
         ("role", user.role.clone()),
+        ("groups", or_none(&user.groups.join(" "))),
         ("state", user.state.clone()),
         ("second factor", if user.second_factor { "yes" } else { "no" }.to_owned()),
         ("password set", output.time_or(user.password_changed_at.as_ref())),

@@ -172,6 +172,7 @@ mod tests {
                 "proof_refused 3",
                 "link_refused 3",
                 "last_administrator 6",
+                "policy_locks_out 6",
                 "account_state 6",
                 "cross_site 3",
                 "wrong_host 7",

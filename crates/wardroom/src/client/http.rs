@@ -194,6 +194,16 @@ impl Api {
         decode(&self.bytes(request.json(body)).await?)
     }
 
+    /// Puts something in the place of what is there.
+    pub(crate) async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let request = self.request(Method::PUT, path).timeout(ANSWER_TIMEOUT).json(body);
+        decode(&self.bytes(request).await?)
+    }
+
     /// Removes something.
     pub(crate) async fn delete(&self, path: &str) -> Result<(), Failure> {
         self.bytes(self.request(Method::DELETE, path).timeout(ANSWER_TIMEOUT)).await.map(drop)

@@ -59,6 +59,11 @@ fn commands_are_read_as_documented() {
         "wardroom audit proof verify receipt.json --key k",
         "wardroom audit compare --node-log node.jsonl export.jsonl",
         "wardroom policy explain run.submit --role operator --policy own.cedar",
+        "wardroom policy try own.cedar",
+        "wardroom policy apply own.cedar --note why",
+        "wardroom policy rollback 0",
+        "wardroom security block 192.0.2.7 --reason why --for 1h",
+        "wardroom security lift 192.0.2.7",
         "wardroom completions zsh",
         "wardroom health --server https://localhost:4000 --ca ca.pem --token-file t",
     ] {

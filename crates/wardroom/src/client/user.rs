@@ -61,6 +61,9 @@ pub(crate) enum UserCommand {
         /// What the account may do
         #[arg(long)]
         role: Option<String>,
+        /// A group that the account is in from then on; may be given several times, `none` for no group
+        #[arg(long = "group", value_name = "GROUP")]
+        groups: Option<Vec<String>>,
     },
     /// Turn an account away until it is enabled again; its sessions end at once
     Disable {
@@ -121,9 +124,11 @@ pub(crate) async fn run(session: &Session, command: UserCommand) -> Result<Exit,
                 link(output, &made.link)?;
             }
         }
-        UserCommand::Change { user, name, display_name, email, role } => {
+        UserCommand::Change { user, name, display_name, email, role, groups } => {
+            let groups =
+                groups.map(|groups| groups.into_iter().filter(|name| name != "none").collect());
             let (found, tag) = api.get_tagged::<UserView>(&path(&user, "")?).await?;
-            let body = UserPatch { name, display_name, email, role };
+            let body = UserPatch { name, display_name, email, role, groups };
             show(output, &api.patch::<UserView>(&path(&found.id, "")?, &body, &tag).await?)?;
         }
         UserCommand::Disable { user } => {

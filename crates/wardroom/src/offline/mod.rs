@@ -38,7 +38,7 @@ pub(crate) fn key(text: &str) -> Result<VerifierKey, Failure> {
         Failure::usage("the key is neither a verifier key nor a file with one")
             .advice("It has the form name+keyid+base64, as in an export's first line.")
     };
-    let content = read_bounded(Path::new(text), NOTE_BYTES_MAX as u64).map_err(|_| wrong())?;
+    let content = read_text(Path::new(text), NOTE_BYTES_MAX as u64).map_err(|_| wrong())?;
     content.trim().parse().map_err(|_| wrong())
 }
 
@@ -50,7 +50,7 @@ fn signed_root(note: &str, key: &VerifierKey) -> Result<SignedRoot, String> {
 }
 
 /// A small text file.
-fn read_bounded(path: &Path, bytes_max: u64) -> Result<String, Failure> {
+pub(crate) fn read_text(path: &Path, bytes_max: u64) -> Result<String, Failure> {
     let broken =
         |reason: String| Failure::usage(format!("{} can't be read: {reason}", path.display()));
     let size = fs::metadata(path).map_err(|error| broken(error.to_string()))?.len();

@@ -1,6 +1,6 @@
 //! Checks a policy file and asks it, without an orchestrator.
 
-use super::read_bounded;
+use super::read_text;
 use crate::client::{Exit, Failure};
 use serde::Serialize;
 use std::path::Path;
@@ -51,6 +51,7 @@ pub(crate) fn explain(
         id: user,
         name: "somebody".to_owned(),
         role,
+        groups: vec![],
         credential: Credential::ApiToken(ApiTokenId::from_uuid(uuid::Uuid::nil())),
     };
     let mut asked = Resource::new(action.resource_kind(), resource.unwrap_or("wardroom"));
@@ -65,7 +66,7 @@ pub(crate) fn explain(
 }
 
 fn load(path: &Path) -> Result<Result<Policy, Vec<String>>, Failure> {
-    let text = read_bounded(path, POLICY_BYTES_MAX as u64)?;
+    let text = read_text(path, POLICY_BYTES_MAX as u64)?;
     match Policy::load(&text) {
         Ok(policy) => Ok(Ok(policy)),
         Err(PolicyError::Mistakes(mistakes)) => Ok(Err(mistakes)),

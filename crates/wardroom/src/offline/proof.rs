@@ -1,6 +1,6 @@
 //! Verifies a receipt: that one record stands at its place in a log that somebody signed.
 
-use super::{Trusted, read_bounded};
+use super::{Trusted, read_text};
 use crate::client::Failure;
 use data_encoding::HEXLOWER;
 use serde::Serialize;
@@ -36,7 +36,7 @@ pub(crate) struct Proved {
 
 /// Verifies the receipt in `path`.
 pub(crate) fn verify(path: &Path, key: Option<&VerifierKey>) -> Result<Proved, Failure> {
-    let text = read_bounded(path, RECEIPT_BYTES_MAX)?;
+    let text = read_text(path, RECEIPT_BYTES_MAX)?;
     let not_one = |reason: String| {
         Failure::usage(format!("{} is not an audit receipt: {reason}", path.display()))
             .advice("`wardroom audit proof INDEX --out FILE` gets one.")

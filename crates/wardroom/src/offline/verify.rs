@@ -1,6 +1,6 @@
 //! Verifies an export of the audit log: constant memory, and the first bad record by its number.
 
-use super::{Trusted, ahead::in_order, lines::Lines, read_bounded, signed_root};
+use super::{Trusted, ahead::in_order, lines::Lines, read_text, signed_root};
 use crate::client::Failure;
 use serde::Serialize;
 use std::{
@@ -38,7 +38,7 @@ pub(crate) fn file(
     now: Timestamp,
     told: impl FnMut(u64),
 ) -> Result<Found, Failure> {
-    let note = checkpoint.map(|path| read_bounded(path, NOTE_BYTES_MAX as u64)).transpose()?;
+    let note = checkpoint.map(|path| read_text(path, NOTE_BYTES_MAX as u64)).transpose()?;
     if path == Path::new("-") {
         return export(io::stdin().lock(), note.as_deref(), key, now, told);
     }

@@ -20,7 +20,7 @@ use wardroom_core::{
     change::{Change, Write},
 };
 use wardroom_engine::{Engine, Parts, hub::Hub};
-use wardroom_server::{App, AppParts, Listener, serve_metrics, serve_redirects};
+use wardroom_server::{App, AppParts, Listener, PolicySource, serve_metrics, serve_redirects};
 use wardroom_trust::{
     access_token::AccessTokens,
     ambient::{SystemClock, SystemRng},
@@ -110,9 +110,11 @@ pub(crate) async fn start(data: &Path, config: &Config) -> anyhow::Result<Runnin
         stop.clone(),
     ));
     let fingerprint = installation.authority.fingerprint();
+    let (policy, policy_source) = policy(config)?;
     let app = App::new(AppParts {
         engine: engine.clone(),
-        policy: Arc::new(policy(config)?),
+        policy,
+        policy_source,
         passwords: PasswordHasher::new(config.password_cost()?, &SystemRng)?,
         accounts: config.accounts()?,
         access_tokens: AccessTokens::new(&installation.access_token_seed, config.token_ttl()?)?,
@@ -211,13 +213,15 @@ fn host_of(url: &str) -> Option<&str> {
     }
 }
 
-fn policy(config: &Config) -> anyhow::Result<Policy> {
+fn policy(config: &Config) -> anyhow::Result<(Policy, PolicySource)> {
     match config.path("policy_file") {
         Some(file) => {
             let text = std::fs::read_to_string(&file)
                 .with_context(|| format!("policy_file {} can't be read", file.display()))?;
-            Policy::load(&text).with_context(|| format!("policy_file {}", file.display()))
+            let policy =
+                Policy::load(&text).with_context(|| format!("policy_file {}", file.display()))?;
+            Ok((policy, PolicySource::File))
         }
-        None => Ok(Policy::default_set()?),
+        None => Ok((Policy::default_set()?, PolicySource::Default)),
     }
 }

@@ -69,6 +69,7 @@ async fn visible(ctx: &Ctx, sees_nodes: bool, hint: Hint) -> bool {
             Ok(Some(run)) => ctx.decide(Action::RunRead, &Resource::run(&run)).allowed,
             _ => false,
         },
+        Hint::Policy => ctx.may(Action::PolicyRead),
         Hint::Person(_) => ctx.may(Action::UserList),
         Hint::Queue(_) | Hint::Cancel(_) | Hint::Sever(_) | Hint::Resync => false,
     }

@@ -20,7 +20,7 @@ pub(crate) async fn handler(ctx: Ctx) -> Result<Json<Whoami>, ApiError> {
 
 /// Who the caller is.
 pub(crate) async fn load(ctx: &Ctx) -> Result<Whoami, ApiError> {
-    let Principal::User { id, name, role, credential } = &ctx.principal else {
+    let Principal::User { id, name, role, credential, .. } = &ctx.principal else {
         return Err(ApiError::new(ErrorCode::Unauthenticated));
     };
     ctx.authorise(Action::UserRead, &Resource::user(*id)).await?;

@@ -153,10 +153,12 @@ pub(crate) fn sentence(text: &str) -> String {
 /// What a state means at a glance: the colour of its badge.
 pub(crate) fn tone(state: &str) -> &'static str {
     match state {
-        "online" | "succeeded" | "done" | "open" | "sound" | "active" => "ok",
+        "online" | "succeeded" | "done" | "open" | "sound" | "active" | "allowed" | "in force" => {
+            "ok"
+        }
         "running" | "leased" | "invited" => "live",
         "stale" | "retrying" | "interrupted" | "refused" => "warn",
-        "failed" | "timed_out" | "unsound" | "blocked" => "bad",
+        "failed" | "timed_out" | "unsound" | "blocked" | "denied" => "bad",
         _ => "idle",
     }
 }

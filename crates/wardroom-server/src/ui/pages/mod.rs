@@ -13,6 +13,7 @@ pub(crate) mod nodes;
 pub(crate) mod output;
 pub(crate) mod overview;
 pub(crate) mod pattern;
+pub(crate) mod policy;
 pub(crate) mod proof;
 pub(crate) mod record;
 pub(crate) mod run;

@@ -37,13 +37,14 @@ pub(crate) struct Entry {
     action: &'static str,
 }
 
-const ENTRIES: [Entry; 8] = [
+const ENTRIES: [Entry; 9] = [
     Entry { path: "/", label: "Overview", icon: "overview", action: "overview.read" },
     Entry { path: "/nodes", label: "Nodes", icon: "nodes", action: "node.list" },
     Entry { path: "/runs", label: "Runs", icon: "runs", action: "run.list" },
     Entry { path: "/users", label: "People", icon: "people", action: "user.list" },
     Entry { path: "/audit", label: "Audit", icon: "audit", action: "audit.read" },
     Entry { path: "/security", label: "Security", icon: "security", action: "security.read" },
+    Entry { path: "/policy", label: "Policy", icon: "policy", action: "policy.read" },
     Entry { path: "/join-tokens", label: "Join tokens", icon: "join", action: "join_token.list" },
     Entry { path: "/account", label: "Account", icon: "account", action: "user.read" },
 ];

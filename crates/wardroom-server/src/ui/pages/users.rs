@@ -81,6 +81,8 @@ pub(crate) struct UserPage {
     pub(crate) user: UserView,
     /// What the form holds: the account, or what was typed.
     pub(crate) wanted: UserCreate,
+    /// The groups in the form.
+    pub(crate) groups: String,
     /// Its sessions, for who may see them.
     pub(crate) sessions: Option<Vec<SessionView>>,
     /// A new link: shown this once.

@@ -55,6 +55,7 @@ impl Sample {
             name_index: Self::index(name),
             email_index: Some(Self::index(&format!("{name}@example.org"))),
             role: Role::Operator,
+            groups: vec!["north".into(), "south".into()],
             state: UserState::Active,
             password_hash: "$argon2id$".into(),
             password_temporary: false,

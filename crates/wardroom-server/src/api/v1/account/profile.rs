@@ -42,7 +42,12 @@ pub(crate) async fn update(
 pub(crate) async fn act(ctx: &Ctx, body: UserPatch) -> Result<UserView, ApiError> {
     let user = ctx.account();
     let allowed = ctx.authorise(Action::ProfileUpdate, &Resource::user(user.id)).await?;
-    for (field, given) in [("name", body.name.is_some()), ("role", body.role.is_some())] {
+    let given = [
+        ("name", body.name.is_some()),
+        ("role", body.role.is_some()),
+        ("groups", body.groups.is_some()),
+    ];
+    for (field, given) in given {
         if given {
             return Err(ApiError::field(field, "can be changed by an administrator only"));
         }

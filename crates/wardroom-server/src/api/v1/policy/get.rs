@@ -12,7 +12,17 @@ use wardroom_wire::{api::PolicyView, error::Problem};
     responses((status = 200, body = PolicyView), (status = 403, body = Problem))
 )]
 pub(crate) async fn handler(ctx: Ctx) -> Result<Json<PolicyView>, ApiError> {
+    load(&ctx).await.map(Json)
+}
+
+/// The policy in force.
+pub(crate) async fn load(ctx: &Ctx) -> Result<PolicyView, ApiError> {
     ctx.authorise(Action::PolicyRead, &Resource::system()).await?;
-    let policy = &ctx.app.policy;
-    Ok(Json(PolicyView { version: policy.version().to_owned(), text: policy.text().to_owned() }))
+    let current = ctx.app.policy.load();
+    Ok(PolicyView {
+        version: current.policy.version().to_owned(),
+        number: current.number,
+        source: current.source.as_str().to_owned(),
+        text: current.policy.text().to_owned(),
+    })
 }

@@ -2,3 +2,5 @@
 
 pub(crate) mod explain;
 pub(crate) mod get;
+pub(crate) mod put;
+pub(crate) mod versions;

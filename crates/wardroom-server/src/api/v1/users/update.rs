@@ -53,8 +53,13 @@ pub(crate) async fn act(
         }
         None => None,
     };
-    let wanted =
-        UserChange { name: body.name, display_name: body.display_name, email: body.email, role };
+    let wanted = UserChange {
+        name: body.name,
+        display_name: body.display_name,
+        email: body.email,
+        role,
+        groups: body.groups,
+    };
     match ctx.app.engine.change_user(user, wanted, audit).await {
         Ok(changed) => view::user(&ctx.app, &changed).await,
         Err(EngineError::Conflict) => Err(ApiError::new(ErrorCode::Conflict)),
