@@ -227,7 +227,7 @@ test('policy is tried out, put in force and taken back', { timeout: TEST_MS_MAX 
       await page.getByRole('link', { name: 'Go back to 0' }).click();
       await page.locator('#trial').getByText('node.label').first().waitFor();
       await page.getByRole('button', { name: 'Put in force' }).click();
-      await page.locator('#history').getByText('Back to').waitFor();
+      await page.locator('#history').getByText('of number 0').waitFor();
       await look(page, 'policy-history');
     },
     { name: 'policy' },

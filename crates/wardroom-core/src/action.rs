@@ -40,12 +40,27 @@ pub enum ResourceKind {
     Command,
     /// An execution.
     Run,
+    /// An outside party.
+    Customer,
+    /// What customers order.
+    Service,
+    /// What a customer asked for.
+    Request,
 }
 
 impl ResourceKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::System, Self::User, Self::Node, Self::JoinToken, Self::Command, Self::Run];
+    pub const ALL: [Self; 9] = [
+        Self::System,
+        Self::User,
+        Self::Node,
+        Self::JoinToken,
+        Self::Command,
+        Self::Run,
+        Self::Customer,
+        Self::Service,
+        Self::Request,
+    ];
 
     /// The entity type in policies.
     pub const fn as_str(self) -> &'static str {
@@ -56,6 +71,9 @@ impl ResourceKind {
             Self::JoinToken => "JoinToken",
             Self::Command => "Command",
             Self::Run => "Run",
+            Self::Customer => "Customer",
+            Self::Service => "Service",
+            Self::Request => "Request",
         }
     }
 }
@@ -141,6 +159,56 @@ actions! {
     RunCancel = "run.cancel" on Run,
     /// Submit a dead run anew.
     RunReplay = "run.replay" on Run,
+    /// List customers; those that one may not read are left out.
+    CustomerList = "customer.list" on System,
+    /// Make a customer.
+    CustomerCreate = "customer.create" on System,
+    /// Make many customers out of a table.
+    CustomerImport = "customer.import" on System,
+    /// Receive all customers as a table.
+    CustomerExport = "customer.export" on System,
+    /// Read a customer.
+    CustomerRead = "customer.read" on Customer,
+    /// Change what is known of a customer.
+    CustomerUpdate = "customer.update" on Customer,
+    /// Say who looks after a customer, and which accounts belong to it.
+    CustomerAssign = "customer.assign" on Customer,
+    /// Receive everything that is known of a customer.
+    CustomerDisclose = "customer.disclose" on Customer,
+    /// Destroy what is known of a customer.
+    CustomerErase = "customer.erase" on Customer,
+    /// List services; those that one may not read are left out.
+    ServiceList = "service.list" on System,
+    /// Make a service.
+    ServiceCreate = "service.create" on System,
+    /// Read a service.
+    ServiceRead = "service.read" on Service,
+    /// Change, publish and retire a service.
+    ServiceUpdate = "service.update" on Service,
+    /// Order a service.
+    ServiceOrder = "service.order" on Service,
+    /// List requests; those that one may not read are left out.
+    RequestList = "request.list" on System,
+    /// Read a request, what was said about it for all to see, and its attachments.
+    RequestRead = "request.read" on Request,
+    /// Work on a request: take it up, assign, schedule, complete it.
+    RequestWork = "request.work" on Request,
+    /// Cancel a request.
+    RequestCancel = "request.cancel" on Request,
+    /// Say something about a request for all to see.
+    RequestNote = "request.note" on Request,
+    /// Say and read what is only for those who work on a request.
+    RequestNoteInternal = "request.note_internal" on Request,
+    /// Add a file to a request.
+    RequestAttach = "request.attach" on Request,
+    /// Remove a file from a request.
+    RequestDetach = "request.detach" on Request,
+    /// List one's own saved views.
+    ViewList = "view.list" on User,
+    /// Keep filters under a name.
+    ViewSave = "view.save" on User,
+    /// Forget a saved view.
+    ViewRemove = "view.remove" on User,
     /// List and read audit records.
     AuditRead = "audit.read" on System,
     /// Export the audit log and its proofs.
@@ -170,6 +238,10 @@ impl Action {
                 | Self::UserLink
                 | Self::UserResetFactors
                 | Self::UserErase
+                | Self::UserExport
+                | Self::CustomerErase
+                | Self::CustomerExport
+                | Self::CustomerDisclose
                 | Self::TokenCreate
                 | Self::FactorAdd
                 | Self::FactorRemove
@@ -214,6 +286,16 @@ pub struct Resource {
     pub node: Option<crate::NodeId>,
     /// The labels of the node that it is or is on.
     pub labels: crate::node::Labels,
+    /// The customer that it is or belongs to.
+    pub customer: Option<crate::CustomerId>,
+    /// The accounts that look after that customer.
+    pub operators: Vec<crate::UserId>,
+    /// Who works on it.
+    pub assignee: Option<crate::UserId>,
+    /// Whether it can be ordered.
+    pub published: bool,
+    /// The customers that it is for; `None` for all.
+    pub audience: Option<Vec<crate::CustomerId>>,
 }
 
 impl Resource {
@@ -224,7 +306,40 @@ impl Resource {
 
     /// A resource without owner, node or labels.
     pub fn new(kind: ResourceKind, id: impl Into<String>) -> Self {
-        Self { kind, id: id.into(), owner: None, node: None, labels: Default::default() }
+        Self {
+            kind,
+            id: id.into(),
+            owner: None,
+            node: None,
+            labels: Default::default(),
+            customer: None,
+            operators: vec![],
+            assignee: None,
+            published: false,
+            audience: None,
+        }
+    }
+
+    /// Something of `kind` that is `who`'s own in every way that policy knows: its owner, its customer, those who
+    /// look after it. For showing and hiding controls and for explanations.
+    pub fn own(kind: ResourceKind, who: &crate::Principal) -> Self {
+        if kind == ResourceKind::System {
+            return Self::system();
+        }
+        Self {
+            owner: who.user(),
+            customer: who.customer(),
+            operators: who.user().into_iter().collect(),
+            assignee: who.user(),
+            published: true,
+            ..Self::new(kind, "any")
+        }
+    }
+
+    /// Something of `kind` that is nobody's of those who are known.
+    pub fn anothers(kind: ResourceKind) -> Self {
+        let nobody = crate::UserId::from_uuid(uuid::Uuid::nil());
+        Self { owner: Some(nobody), ..Self::new(kind, "any") }
     }
 
     /// The account `id`, which belongs to itself.
@@ -250,11 +365,41 @@ impl Resource {
         }
     }
 
+    /// The customer `id`, looked after by `operators`.
+    pub fn customer(id: crate::CustomerId, operators: &[crate::UserId]) -> Self {
+        Self {
+            customer: Some(id),
+            operators: operators.to_vec(),
+            ..Self::new(ResourceKind::Customer, id.to_string())
+        }
+    }
+
+    /// The service `service`.
+    pub fn service(service: &crate::desk::service::Service) -> Self {
+        Self {
+            published: service.state == crate::desk::service::ServiceState::Published,
+            audience: service.audience.clone(),
+            ..Self::new(ResourceKind::Service, service.id.to_string())
+        }
+    }
+
+    /// The request `request`.
+    pub fn request(request: &crate::desk::request::ServiceRequest) -> Self {
+        Self {
+            owner: Some(request.requested_by),
+            customer: Some(request.customer),
+            operators: request.operators.clone(),
+            assignee: request.assignee,
+            ..Self::new(ResourceKind::Request, request.id.to_string())
+        }
+    }
+
     /// The run `run`.
     pub fn run(run: &crate::run::Run) -> Self {
         Self {
             owner: Some(run.submitted_by),
             node: run.node,
+            customer: run.customer,
             ..Self::new(ResourceKind::Run, run.id.to_string())
         }
     }

@@ -2,9 +2,16 @@
 //! one wholly or not at all; on SQLite it commits many that wait together in one transaction.
 
 use crate::{
-    ApiTokenId, FactorId, JoinTokenId, LinkId, NodeId, PassId, RunId, SessionId, Timestamp, UserId,
+    ApiTokenId, AttachmentId, CustomerId, FactorId, JoinTokenId, LinkId, NodeId, PassId, RunId,
+    SavedViewId, SessionId, Timestamp, UserId,
     audit::{AuditCheckpoint, AuditDraft},
     block::Block,
+    desk::{
+        SavedView,
+        customer::Customer,
+        request::{Attachment, Note, ServiceRequest},
+        service::Service,
+    },
     hint::Hint,
     identity::{ApiToken, Factor, JoinToken, Pass, SealedKey, SecretHash, Session, User},
     node::{Catalogue, Node, NodeReport},
@@ -43,6 +50,17 @@ impl Change {
         self.hints.push(hint);
         self
     }
+}
+
+/// How many requests of one service a customer may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestRoom {
+    /// That are not closed.
+    pub open_max: u32,
+    /// That were made since a time.
+    pub recent_max: u32,
+    /// That time.
+    pub since: Timestamp,
 }
 
 /// One write. Where a type counts versions, its `Update` succeeds only if the stored version is the
@@ -245,6 +263,48 @@ pub enum Write {
     PutBlock(Block),
     /// A network is let in again. Fails when it was not turned away.
     RemoveBlock(String),
+    /// A new customer. Its e-mail address must be free.
+    AddCustomer(Customer),
+    /// A changed customer.
+    UpdateCustomer(Customer),
+    /// Nothing is written: fails when the customer is not active. Holds it until the change is durable, so that
+    /// what is counted of it stays so.
+    HoldCustomer(CustomerId),
+    /// Nothing is written: fails while accounts that are not erased belong to the customer.
+    RequireNoUsersOf(CustomerId),
+    /// What customers' runs were given and printed goes.
+    RemoveRunDataOf(CustomerId),
+    /// A new service. Its name must be free.
+    AddService(Service),
+    /// A changed service.
+    UpdateService(Service),
+    /// A new request. Where there is a room, it fails when the customer has as many as that lets in.
+    AddRequest {
+        /// The request.
+        request: Box<ServiceRequest>,
+        /// How many more there may be.
+        room: Option<RequestRoom>,
+    },
+    /// A changed request.
+    UpdateRequest(Box<ServiceRequest>),
+    /// Something said about a request.
+    AddNote(Note),
+    /// A file for a request. Fails when the customer's files would be longer than the quota, or the request's
+    /// more than may be.
+    AddAttachment {
+        /// What it is.
+        attachment: Attachment,
+        /// Its content, sealed.
+        content: Vec<u8>,
+        /// What all of the customer's files may be long.
+        quota_bytes: u64,
+    },
+    /// A file that goes. Fails when there is none.
+    RemoveAttachment(AttachmentId),
+    /// A kept view, in place of one of the same name.
+    PutView(SavedView),
+    /// A view that goes. Fails when there is none.
+    RemoveView(SavedViewId),
     /// A new policy. Its number must be free: otherwise somebody else was faster.
     AddPolicy(StoredPolicy),
     /// A new key of the installation. Its name must be free.

@@ -1,6 +1,6 @@
 //! Hints: «something changed there, look again». Losing one costs latency, never work.
 
-use crate::{NodeId, PersonId, RunId};
+use crate::{CustomerId, NodeId, PersonId, RunId, ServiceRequestId};
 use serde::{Deserialize, Serialize};
 
 /// What changed.
@@ -19,6 +19,12 @@ pub enum Hint {
     Sever(NodeId),
     /// A person's key changed or was destroyed.
     Person(PersonId),
+    /// A customer's record, operators or key.
+    Customer(CustomerId),
+    /// A request, or what was said about it.
+    Request(ServiceRequestId),
+    /// The services.
+    Services,
     /// The blocked networks.
     Blocks,
     /// The policy in force.

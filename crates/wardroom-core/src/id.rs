@@ -119,6 +119,24 @@ id!(
     /// A single-use permission to enrol a machine.
     JoinTokenId, "join");
 id!(
+    /// An outside party.
+    CustomerId, "customer");
+id!(
+    /// What customers order.
+    ServiceId, "service");
+id!(
+    /// What a customer asked for.
+    ServiceRequestId, "request");
+id!(
+    /// What somebody said about a request.
+    NoteId, "note");
+id!(
+    /// A file that belongs to a request.
+    AttachmentId, "attachment");
+id!(
+    /// Filters of a list that somebody keeps.
+    SavedViewId, "view");
+id!(
     /// One durable execution.
     RunId, "run");
 id!(
@@ -127,6 +145,12 @@ id!(
 
 impl From<UserId> for PersonId {
     fn from(id: UserId) -> Self {
+        Self(id.uuid())
+    }
+}
+
+impl From<CustomerId> for PersonId {
+    fn from(id: CustomerId) -> Self {
         Self(id.uuid())
     }
 }

@@ -1,8 +1,8 @@
 //! Accounts and what proves them. Only hashes of secrets are ever held here.
 
 use crate::{
-    ApiTokenId, FactorId, JoinTokenId, NodeId, PassId, Role, SessionId, Timestamp, UserId,
-    node::Labels, person::BlindIndex,
+    ApiTokenId, CustomerId, FactorId, JoinTokenId, NodeId, PassId, Role, SessionId, Timestamp, UserId,
+    named::named, node::Labels, person::BlindIndex,
 };
 use serde::{Deserialize, Serialize};
 
@@ -16,32 +16,17 @@ impl std::fmt::Debug for SecretHash {
     }
 }
 
-/// Whether an account counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UserState {
-    /// Was asked in and has not come yet.
-    Invited,
-    /// May sign in.
-    Active,
-    /// Can't sign in, and its sessions and tokens don't count.
-    Disabled,
-    /// Its person's key was destroyed. Only its id is left, so that what it did stays attributed.
-    Erased,
-}
-
-impl UserState {
-    /// Every state.
-    pub const ALL: [Self; 4] = [Self::Invited, Self::Active, Self::Disabled, Self::Erased];
-
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Invited => "invited",
-            Self::Active => "active",
-            Self::Disabled => "disabled",
-            Self::Erased => "erased",
-        }
+named! {
+    /// Whether an account counts.
+    UserState = "invited, active, disabled, erased" {
+        /// Was asked in and has not come yet.
+        Invited = "invited",
+        /// May sign in.
+        Active = "active",
+        /// Can't sign in, and its sessions and tokens don't count.
+        Disabled = "disabled",
+        /// Its person's key was destroyed. Only its id is left, so that what it did stays attributed.
+        Erased = "erased",
     }
 }
 
@@ -62,6 +47,8 @@ pub struct User {
     pub role: Role,
     /// The groups that it is in, for policy; sorted.
     pub groups: Vec<String>,
+    /// The customer that it belongs to.
+    pub customer: Option<CustomerId>,
     /// Whether it counts.
     pub state: UserState,
     /// The Argon2id hash in PHC string form, parameters included; empty where there is no password.
@@ -85,23 +72,13 @@ impl std::fmt::Debug for User {
     }
 }
 
-/// Who holds a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SessionKind {
-    /// A browser, by a cookie that stays the same.
-    Browser,
-    /// A program, by a refresh token that changes with each use.
-    Client,
-}
-
-impl SessionKind {
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Browser => "browser",
-            Self::Client => "client",
-        }
+named! {
+    /// Who holds a session.
+    SessionKind = "browser, client" {
+        /// A browser, by a cookie that stays the same.
+        Browser = "browser",
+        /// A program, by a refresh token that changes with each use.
+        Client = "client",
     }
 }
 
@@ -163,23 +140,13 @@ pub struct ApiToken {
     pub used_at: Option<Timestamp>,
 }
 
-/// What a single-use link is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PassPurpose {
-    /// Somebody new sets a first password.
-    Invite,
-    /// Somebody sets a new password.
-    Reset,
-}
-
-impl PassPurpose {
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Invite => "invite",
-            Self::Reset => "reset",
-        }
+named! {
+    /// What a single-use link is for.
+    PassPurpose = "invite, reset" {
+        /// Somebody new sets a first password.
+        Invite = "invite",
+        /// Somebody sets a new password.
+        Reset = "reset",
     }
 }
 
@@ -202,26 +169,15 @@ pub struct Pass {
     pub expires_at: Timestamp,
 }
 
-/// What a second factor is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FactorKind {
-    /// Codes that follow the time (RFC 6238).
-    Totp,
-    /// A key that signs challenges (`WebAuthn`).
-    Passkey,
-    /// A code that is good once.
-    Recovery,
-}
-
-impl FactorKind {
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Totp => "totp",
-            Self::Passkey => "passkey",
-            Self::Recovery => "recovery",
-        }
+named! {
+    /// What a second factor is.
+    FactorKind = "totp, passkey, recovery" {
+        /// Codes that follow the time (RFC 6238).
+        Totp = "totp",
+        /// A key that signs challenges (`WebAuthn`).
+        Passkey = "passkey",
+        /// A code that is good once.
+        Recovery = "recovery",
     }
 }
 
@@ -246,29 +202,6 @@ pub struct Factor {
     pub created_at: Timestamp,
     /// When it was last used.
     pub used_at: Option<Timestamp>,
-}
-
-/// A text that names no value of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected one of {0}")]
-pub struct NamedError(&'static str);
-
-macro_rules! named {
-    ($($kind:ident: $($variant:ident)|+ = $all:literal;)+) => {$(
-        impl std::str::FromStr for $kind {
-            type Err = NamedError;
-            fn from_str(text: &str) -> Result<Self, NamedError> {
-                [$(Self::$variant),+].into_iter().find(|value| value.as_str() == text).ok_or(NamedError($all))
-            }
-        }
-    )+};
-}
-
-named! {
-    UserState: Invited | Active | Disabled | Erased = "invited, active, disabled, erased";
-    SessionKind: Browser | Client = "browser, client";
-    PassPurpose: Invite | Reset = "invite, reset";
-    FactorKind: Totp | Passkey | Recovery = "totp, passkey, recovery";
 }
 
 /// A single-use permission to enrol a machine.

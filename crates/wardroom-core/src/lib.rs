@@ -9,10 +9,12 @@ pub mod audit;
 pub mod block;
 pub mod change;
 pub mod command;
+pub mod desk;
 pub mod digest;
 pub mod hint;
 pub mod id;
 pub mod identity;
+pub mod named;
 pub mod node;
 pub mod page;
 pub mod person;
@@ -26,8 +28,8 @@ pub mod time;
 
 pub use action::Action;
 pub use id::{
-    ApiTokenId, FactorId, IdError, JoinTokenId, LinkId, NodeId, PassId, PersonId, RequestId, RunId,
-    SessionId, UserId,
+    ApiTokenId, AttachmentId, CustomerId, FactorId, IdError, JoinTokenId, LinkId, NodeId, NoteId,
+    PassId, PersonId, RequestId, RunId, SavedViewId, ServiceId, ServiceRequestId, SessionId, UserId,
 };
 pub use principal::{Door, Origin, Principal, Role};
 pub use rng::Rng;

@@ -1,6 +1,6 @@
 //! Who acts, and from where.
 
-use crate::{ApiTokenId, NodeId, SessionId, UserId};
+use crate::{ApiTokenId, CustomerId, NodeId, SessionId, UserId};
 use serde::{Deserialize, Serialize};
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -75,6 +75,8 @@ pub enum Principal {
         role: Role,
         /// The groups that the account is in.
         groups: Vec<String>,
+        /// The customer that the account belongs to.
+        customer: Option<CustomerId>,
         /// What proved it.
         credential: Credential,
     },
@@ -89,6 +91,14 @@ impl Principal {
     pub const fn user(&self) -> Option<UserId> {
         match self {
             Self::User { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The customer that the user belongs to, when a user acts.
+    pub const fn customer(&self) -> Option<CustomerId> {
+        match self {
+            Self::User { customer, .. } => *customer,
             _ => None,
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::{
     EngineError,
+    desk::CustomerIndex,
     hub::Hub,
     link::{Allowance, Links},
 };
@@ -57,6 +58,7 @@ pub struct Engine {
     pub(crate) vault: Arc<Vault>,
     pub(crate) signer: Arc<CheckpointSigner>,
     pub(crate) links: Links,
+    pub(crate) customers: CustomerIndex,
     /// How often each enrolled node opened a link lately.
     pub(crate) openings: Mutex<HashMap<NodeId, Allowance>>,
     pub(crate) started_at: Timestamp,
@@ -75,6 +77,7 @@ impl Engine {
             vault: parts.vault,
             signer: parts.signer,
             links: Links::default(),
+            customers: CustomerIndex::default(),
             openings: Mutex::default(),
             started_at,
         })

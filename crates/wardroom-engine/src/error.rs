@@ -1,7 +1,7 @@
 //! What can go wrong in the engine.
 
 use wardroom_core::{
-    command::ParameterError, node::LabelError, person::ProfileError, run::Refusal,
+    command::ParameterError, desk::FieldError, node::LabelError, person::ProfileError, run::Refusal,
     store::StoreError,
 };
 
@@ -65,6 +65,18 @@ pub enum EngineError {
         "the account's state does not allow it: an erased one stays so, a disabled one is enabled first"
     )]
     AccountState,
+    /// Several fields are out of bounds.
+    #[error("{} fields are not acceptable", .0.len())]
+    Fields(Vec<FieldError>),
+    /// The request's state does not allow it.
+    #[error("{0}")]
+    RequestState(String),
+    /// The service can't be ordered so.
+    #[error("{0}")]
+    NotOrdered(&'static str),
+    /// There is as much of it as there may be; the text says of what.
+    #[error("{0}")]
+    LimitReached(String),
     /// A name is taken.
     #[error("the name is taken")]
     NameTaken,
@@ -77,6 +89,12 @@ pub enum EngineError {
     /// A value can't be sealed or opened.
     #[error("sealed data can't be used: {0}")]
     Seal(String),
+}
+
+impl From<FieldError> for EngineError {
+    fn from(error: FieldError) -> Self {
+        Self::Fields(vec![error])
+    }
 }
 
 impl From<ProfileError> for EngineError {

@@ -4,6 +4,7 @@
 //! hint about it. This crate must never know HTTP: a door hands it domain values and gets them back.
 
 pub mod audit;
+pub mod desk;
 mod engine;
 mod error;
 pub mod hub;

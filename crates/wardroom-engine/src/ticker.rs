@@ -26,6 +26,8 @@ impl Engine {
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         // What an earlier process left half done is taken up before and with the first tick.
         note("erasures", self.finish_erasures().await);
+        note("erasures of customers", self.finish_customer_erasures().await);
+        let indexing = tokio::spawn(Arc::clone(&self).index_customers(stop.clone()));
         let mut swept = Timestamp::from_micros(0);
         loop {
             tokio::select! {
@@ -41,6 +43,7 @@ impl Engine {
         }
         self.close_links();
         let _ = hints.await;
+        let _ = indexing.await;
         if let Err(error) = self.seal_audit().await {
             tracing::warn!(%error, "the last audit records were not signed; the next start signs them");
         }
@@ -50,11 +53,23 @@ impl Engine {
     async fn tick(&self, sweep: bool) {
         note("due runs", self.follow_clock().await);
         note("the audit log", self.seal_audit().await);
+        note("settled requests", self.settle_requests().await);
         if sweep {
             note("ended sessions", self.forget_expired().await);
             note("runs of removed nodes", self.end_orphaned().await);
             note("stops", self.repeat_stops().await);
             note("waiting runs", self.wake_awaited().await);
+        }
+    }
+
+    /// Builds the index of customers; where that does not come through, again and again.
+    async fn index_customers(self: Arc<Self>, stop: CancellationToken) {
+        while let Err(error) = self.build_customer_index().await {
+            tracing::warn!(%error, "the index of customers could not be built; it is tried again");
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(SWEEP) => {}
+            }
         }
     }
 
@@ -113,7 +128,7 @@ impl Engine {
         for link in self.links.all() {
             self.heed(Hint::Sever(link.node())).await?;
         }
-        Ok(())
+        self.build_customer_index().await
     }
 
     async fn follow_hints(self: Arc<Self>, stop: CancellationToken) {
@@ -153,8 +168,11 @@ impl Engine {
                 None => self.sever(node, Goodbye::Removed),
             },
             Hint::Person(person) => self.vault.forget(person),
+            Hint::Customer(id) => self.reindex_customer(id).await?,
             Hint::Run(_)
             | Hint::Node(_)
+            | Hint::Request(_)
+            | Hint::Services
             | Hint::Blocks
             | Hint::Policy
             | Hint::Audit

@@ -31,6 +31,9 @@ use wardroom_wire::api::AuditVerification;
 /// The most requests that change something at the same time.
 const CHANGES_MAX: usize = 4096;
 
+/// Files that are taken in at the same time, each of which is held in memory.
+const UPLOADS_MAX: usize = 8;
+
 /// Codes of second factors that may be tried for one account within [`CODE_TRIES_WINDOW`]: with three of a
 /// million codes good at a time, guessing one takes a year.
 const CODE_TRIES_MAX: u32 = 10;
@@ -138,6 +141,8 @@ pub struct App {
     pub(crate) changes: Arc<Semaphore>,
     /// One catalogue is checked at a time.
     pub(crate) catalogues: Arc<Semaphore>,
+    /// Files that are taken in at the same time.
+    pub(crate) uploads: Semaphore,
     /// One verification of the audit log at a time.
     pub(crate) verifying: Arc<Semaphore>,
     /// What the last verification found.
@@ -180,6 +185,7 @@ impl App {
             streams: Arc::new(Semaphore::new(limits.streams_max)),
             changes: Arc::new(Semaphore::new(CHANGES_MAX)),
             catalogues: Arc::new(Semaphore::new(1)),
+            uploads: Semaphore::new(UPLOADS_MAX),
             verifying: Arc::new(Semaphore::new(1)),
             verification: Mutex::default(),
             stop: parts.stop,

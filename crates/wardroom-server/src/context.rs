@@ -86,12 +86,7 @@ impl Ctx {
     /// Whether policy lets the caller do `action` to something of its own kind: for showing and
     /// hiding controls only.
     pub(crate) fn may(&self, action: Action) -> bool {
-        let mut resource = Resource::new(action.resource_kind(), "any");
-        resource.owner = self.principal.user();
-        if action.resource_kind() == ResourceKind::System {
-            resource = Resource::system();
-        }
-        self.decide(action, &resource).allowed
+        self.decide(action, &Resource::own(action.resource_kind(), &self.principal)).allowed
     }
 
     /// What policy says, within what the caller's proof is good for.
@@ -152,6 +147,9 @@ impl Ctx {
             ResourceKind::Node | ResourceKind::Command => Action::NodeRead,
             ResourceKind::Run => Action::RunRead,
             ResourceKind::JoinToken => Action::JoinTokenList,
+            ResourceKind::Customer => Action::CustomerRead,
+            ResourceKind::Service => Action::ServiceRead,
+            ResourceKind::Request => Action::RequestRead,
         };
         let mut seen = resource.clone();
         seen.kind = read.resource_kind();

@@ -113,6 +113,16 @@ impl From<EngineError> for ApiError {
                 ErrorCode::NodeRefused,
                 "The node is not known here, is disabled, or did not prove that it holds its key.",
             ),
+            EngineError::Fields(errors) => Self {
+                fields: errors
+                    .into_iter()
+                    .map(|error| FieldProblem { field: error.field, reason: error.reason })
+                    .collect(),
+                ..Self::new(ErrorCode::InvalidField)
+            },
+            EngineError::RequestState(_) => Self::say(ErrorCode::RequestState, capital(&text)),
+            EngineError::NotOrdered(_) => Self::say(ErrorCode::NotOrdered, capital(&text)),
+            EngineError::LimitReached(_) => Self::say(ErrorCode::LimitReached, capital(&text)),
             EngineError::LastAdministrator => {
                 Self::say(ErrorCode::LastAdministrator, capital(&text))
             }

@@ -6,6 +6,7 @@
 mod api;
 mod app;
 mod context;
+mod desk;
 mod docs;
 mod doors;
 mod error;

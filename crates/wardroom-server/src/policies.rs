@@ -96,8 +96,9 @@ impl App {
     }
 }
 
-/// What makes accounts alike for policy: role, groups, and whom a policy names by id.
-type Class = (String, Vec<String>, Option<UserId>);
+/// What makes accounts alike for policy: role, groups, whether they belong to a customer, and whom a policy
+/// names by id.
+type Class = (String, Vec<String>, bool, Option<UserId>);
 
 /// Reads a policy; mistakes stand with the field `text`.
 pub(crate) fn read(text: &str) -> Result<Policy, ApiError> {
@@ -116,7 +117,8 @@ pub(crate) async fn try_out(ctx: &Ctx, next: Policy) -> Result<Trial, ApiError> 
         // Who is named by id is somebody of their own; all others of one role and groups are alike.
         let id = user.id.to_string();
         let named = [current.policy.text(), next.text()].iter().any(|text| text.contains(&id));
-        let class = (user.role.to_string(), user.groups.clone(), named.then_some(user.id));
+        let belongs = user.customer.is_some();
+        let class = (user.role.to_string(), user.groups.clone(), belongs, named.then_some(user.id));
         classes.entry(class).or_default().push(user);
     }
     let mut tried = Vec::with_capacity(classes.len());
@@ -126,19 +128,21 @@ pub(crate) async fn try_out(ctx: &Ctx, next: Policy) -> Result<Trial, ApiError> 
             names.push(ctx.app.engine.profile(user).await?.name);
         }
         let Some(first) = alike.first() else { continue };
-        tried.push((principal(first), names, alike.len()));
+        tried.push((principal_of(first), names, alike.len()));
     }
     let nodes = some_nodes(ctx).await?;
     let work = move || compare(&current.policy, &next, &tried, &nodes);
     tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)
 }
 
-fn principal(user: &User) -> Principal {
+/// An account as policy sees it, whoever asks in its name.
+pub(crate) fn principal_of(user: &User) -> Principal {
     Principal::User {
         id: user.id,
         name: String::new(),
         role: user.role,
         groups: user.groups.clone(),
+        customer: user.customer,
         credential: Credential::ApiToken(ApiTokenId::from_uuid(user.id.uuid())),
     }
 }
@@ -164,16 +168,20 @@ async fn some_nodes(ctx: &Ctx) -> Result<Vec<Node>, ApiError> {
 
 /// A resource of each kind, with what people call it.
 fn samples(who: &Principal, nodes: &[Node]) -> Vec<(String, Resource)> {
-    let other = Some(UserId::from_uuid(uuid::Uuid::nil()));
-    let owned = |kind, owner| Resource { owner, ..Resource::new(kind, "any") };
     let mut found = vec![
         ("the installation".to_owned(), Resource::system()),
         ("a join token".to_owned(), Resource::new(ResourceKind::JoinToken, "any")),
-        ("the own account".to_owned(), owned(ResourceKind::User, who.user())),
-        ("another's account".to_owned(), owned(ResourceKind::User, other)),
-        ("an own run".to_owned(), owned(ResourceKind::Run, who.user())),
-        ("another's run".to_owned(), owned(ResourceKind::Run, other)),
     ];
+    for (kind, own, anothers) in [
+        (ResourceKind::User, "the own account", "another's account"),
+        (ResourceKind::Run, "an own run", "another's run"),
+        (ResourceKind::Customer, "an own customer", "another's customer"),
+        (ResourceKind::Request, "an own request", "another's request"),
+        (ResourceKind::Service, "a published service", "a draft of a service"),
+    ] {
+        found.push((own.to_owned(), Resource::own(kind, who)));
+        found.push((anothers.to_owned(), Resource::anothers(kind)));
+    }
     for node in nodes {
         found.push((format!("node {}", node.name), Resource::node(node)));
     }

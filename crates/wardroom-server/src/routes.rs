@@ -8,6 +8,7 @@ use axum::{
     routing::{MethodFilter, on},
 };
 use std::sync::Arc;
+use tower_http::limit::RequestBodyLimitLayer;
 use wardroom_core::Action;
 
 /// A route as the table has it.
@@ -44,10 +45,27 @@ impl Routes {
         H: Handler<T, Arc<App>>,
         T: 'static,
     {
-        let guard = middleware::guard(Arc::clone(&self.app), action);
+        let bytes_max = self.app.limits.body_bytes_max;
+        self.secured_large(method, path, action, bytes_max, handler);
+    }
+
+    /// The same with a bound of its own for the body.
+    fn secured_large<H, T>(
+        &mut self,
+        method: Method,
+        path: &'static str,
+        action: Action,
+        bytes_max: usize,
+        handler: H,
+    ) where
+        H: Handler<T, Arc<App>>,
+        T: 'static,
+    {
+        let guard = middleware::guard(Arc::clone(&self.app), action, bytes_max);
         let route = on(filter(&method), handler).route_layer(axum::middleware::from_fn(
             move |request, next| guard.clone().run(request, next),
         ));
+        let route = route.route_layer(RequestBodyLimitLayer::new(bytes_max));
         self.add(method, path, route, Access::Action(action));
     }
 
@@ -57,7 +75,8 @@ impl Routes {
         H: Handler<T, Arc<App>>,
         T: 'static,
     {
-        let route = on(filter(&method), handler);
+        let bound = RequestBodyLimitLayer::new(self.app.limits.body_bytes_max);
+        let route = on(filter(&method), handler).route_layer(bound);
         self.add(method, path, route, Access::Public(reason));
     }
 
@@ -188,6 +207,7 @@ fn api(r: &mut Routes) {
     );
     identity(r);
     security(r);
+    desk(r);
     r.secured(Method::GET, "/api/v1/nodes", Action::NodeList, v1::nodes::list::handler);
     r.secured(Method::GET, "/api/v1/nodes/{id}", Action::NodeRead, v1::nodes::get::handler);
     r.secured(Method::PATCH, "/api/v1/nodes/{id}", Action::NodeLabel, v1::nodes::label::handler);
@@ -360,6 +380,50 @@ fn security(r: &mut Routes) {
     r.secured(Method::POST, "/api/v1/security/blocks", Action::BlockCreate, blocks::create);
     let lift = Action::BlockLift;
     r.secured(Method::DELETE, "/api/v1/security/blocks/{network}", lift, blocks::remove);
+}
+
+fn desk(r: &mut Routes) {
+    use crate::desk::TABLE_BYTES_MAX;
+    use v1::{customers, requests, services, views};
+    use wardroom_engine::desk::ATTACHMENT_BYTES_MAX;
+    let (read, list) = (Action::CustomerRead, Action::CustomerList);
+    r.secured(Method::GET, "/api/v1/customers", list, customers::list::handler);
+    r.secured(Method::POST, "/api/v1/customers", Action::CustomerCreate, customers::create::handler);
+    let export = Action::CustomerExport;
+    r.secured(Method::GET, "/api/v1/customers/export", export, customers::export::handler);
+    let (import, path) = (Action::CustomerImport, "/api/v1/customers/import");
+    r.secured_large(Method::POST, path, import, TABLE_BYTES_MAX, customers::import::handler);
+    r.secured(Method::GET, "/api/v1/customers/{id}", read, customers::get::handler);
+    let update = Action::CustomerUpdate;
+    r.secured(Method::PATCH, "/api/v1/customers/{id}", update, customers::update::handler);
+    let erase = Action::CustomerErase;
+    r.secured(Method::DELETE, "/api/v1/customers/{id}", erase, customers::erase::handler);
+    let assign = Action::CustomerAssign;
+    r.secured(Method::PUT, "/api/v1/customers/{id}/operators", assign, customers::assign::handler);
+    r.secured(Method::GET, "/api/v1/services", Action::ServiceList, services::list::handler);
+    r.secured(Method::POST, "/api/v1/services", Action::ServiceCreate, services::create::handler);
+    r.secured(Method::GET, "/api/v1/services/{id}", Action::ServiceRead, services::get::handler);
+    let update = Action::ServiceUpdate;
+    r.secured(Method::PATCH, "/api/v1/services/{id}", update, services::update::handler);
+    let order = Action::ServiceOrder;
+    r.secured(Method::POST, "/api/v1/services/{id}/order", order, services::order::handler);
+    r.secured(Method::GET, "/api/v1/requests", Action::RequestList, requests::list::handler);
+    r.secured(Method::GET, "/api/v1/requests/{id}", Action::RequestRead, requests::get::handler);
+    let work = Action::RequestWork;
+    r.secured(Method::PATCH, "/api/v1/requests/{id}", work, requests::update::handler);
+    let cancel = Action::RequestCancel;
+    r.secured(Method::POST, "/api/v1/requests/{id}/cancel", cancel, requests::cancel::handler);
+    let note = Action::RequestNote;
+    r.secured(Method::POST, "/api/v1/requests/{id}/notes", note, requests::notes::handler);
+    let (attach, path) = (Action::RequestAttach, "/api/v1/requests/{id}/attachments");
+    let handler = requests::attachments::add;
+    r.secured_large(Method::POST, path, attach, ATTACHMENT_BYTES_MAX, handler);
+    let one = "/api/v1/requests/{id}/attachments/{attachment}";
+    r.secured(Method::GET, one, Action::RequestRead, requests::attachments::get);
+    r.secured(Method::DELETE, one, Action::RequestDetach, requests::attachments::remove);
+    r.secured(Method::GET, "/api/v1/views", Action::ViewList, views::list);
+    r.secured(Method::PUT, "/api/v1/views", Action::ViewSave, views::put);
+    r.secured(Method::DELETE, "/api/v1/views/{id}", Action::ViewRemove, views::remove);
 }
 
 fn pages(r: &mut Routes) {

@@ -8,6 +8,7 @@ use wardroom_core::{
     Action, Timestamp,
     action::Resource,
     audit::AuditEntry,
+    desk::{customer::Customer, request::Attachment},
     identity::{ApiToken, JoinToken, Pass, User},
     node::{Catalogue, Node},
     run::{End, Outcome, Run, RunState, Target},
@@ -16,6 +17,7 @@ use wardroom_engine::EngineError;
 use wardroom_trust::secret::PassSecret;
 use wardroom_wire::{
     api::{AuditRecordView, AuditView, JoinTokenView, NodeView, OutcomeView, RunView},
+    desk::{AttachmentView, CustomerView},
     identity::{NewLink, StandingView, TokenView, UserView},
 };
 
@@ -93,11 +95,42 @@ pub(crate) async fn user(app: &App, user: &User) -> Result<UserView, ApiError> {
         email: profile.email,
         role: user.role.to_string(),
         groups: user.groups.clone(),
+        customer: user.customer.map(|id| id.to_string()),
         state: user.state.as_str().to_owned(),
         second_factor: user.second_factor,
         password_changed_at: (!user.password_hash.is_empty())
             .then(|| user.password_changed_at.to_string()),
         created_at: user.created_at.to_string(),
+    })
+}
+
+/// A customer.
+pub(crate) async fn customer(app: &App, customer: &Customer) -> Result<CustomerView, ApiError> {
+    let profile = app.engine.customer_profile(customer).await?;
+    Ok(CustomerView {
+        id: customer.id.to_string(),
+        version: customer.version,
+        name: profile.name,
+        email: profile.email,
+        phone: profile.phone,
+        notes: profile.notes,
+        fields: profile.fields,
+        operators: customer.operators.iter().map(ToString::to_string).collect(),
+        created_at: customer.created_at.to_string(),
+    })
+}
+
+/// A file of a request.
+pub(crate) async fn attachment(
+    app: &App,
+    attachment: &Attachment,
+) -> Result<AttachmentView, ApiError> {
+    Ok(AttachmentView {
+        id: attachment.id.to_string(),
+        name: app.engine.attachment_name(attachment).await?,
+        media_type: attachment.media_type.clone(),
+        size_bytes: attachment.size_bytes,
+        created_at: attachment.created_at.to_string(),
     })
 }
 
@@ -176,6 +209,7 @@ pub(crate) fn run(ctx: &Ctx, run: &Run) -> Result<RunView, ApiError> {
         parent: run.parent.map(|id| id.to_string()),
         replay_of: run.replay_of.map(|id| id.to_string()),
         submitted_by: run.submitted_by.to_string(),
+        request: run.request.map(|id| id.to_string()),
         attempt: run.attempt,
         attempts_max: run.retry.attempts_max,
         priority: run.priority,

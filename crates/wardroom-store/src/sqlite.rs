@@ -42,6 +42,8 @@ pub(crate) struct SqliteStore {
 
 repository::writes!(Sqlite);
 repository::identity_writes!(Sqlite);
+repository::desk_writes!(Sqlite);
+repository::desk!(SqliteStore, Sqlite);
 repository::identities!(SqliteStore, Sqlite);
 repository::person_keys!(SqliteStore, Sqlite, table = "person_keys");
 repository::nodes!(SqliteStore, Sqlite);

@@ -181,12 +181,20 @@ impl Vault {
         person: PersonId,
         now: Timestamp,
     ) -> Result<Arc<PersonCipher>, VaultError> {
-        let mut plain = Zeroizing::new([0_u8; 32]);
-        self.rng.fill(&mut *plain);
-        let wrapped = self.sealer.seal(&wrap(person, 1), &*plain, &*self.rng)?;
-        let key = PersonKey { person, generation: 1, wrapped, created_at: now };
-        self.keys.add_person_key(&key).await?;
+        self.admit_all(&[person], now).await?;
         self.cipher(person).await
+    }
+
+    /// Makes keys for many at once.
+    pub async fn admit_all(&self, people: &[PersonId], now: Timestamp) -> Result<(), VaultError> {
+        let key = |person: &PersonId| {
+            let mut plain = Zeroizing::new([0_u8; 32]);
+            self.rng.fill(&mut *plain);
+            let wrapped = self.sealer.seal(&wrap(*person, 1), &*plain, &*self.rng)?;
+            Ok(PersonKey { person: *person, generation: 1, wrapped, created_at: now })
+        };
+        let keys = people.iter().map(key).collect::<Result<Vec<_>, SealError>>()?;
+        Ok(self.keys.add_person_keys(&keys).await?)
     }
 
     /// A person's cipher.
@@ -310,8 +318,8 @@ mod tests {
 
     #[async_trait::async_trait]
     impl PersonKeys for Kept {
-        async fn add_person_key(&self, key: &PersonKey) -> StoreResult<()> {
-            self.0.lock().unwrap().push(key.clone());
+        async fn add_person_keys(&self, keys: &[PersonKey]) -> StoreResult<()> {
+            self.0.lock().unwrap().extend_from_slice(keys);
             Ok(())
         }
         async fn list_person_keys(&self, person: PersonId) -> StoreResult<Vec<PersonKey>> {

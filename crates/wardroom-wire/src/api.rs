@@ -131,6 +131,9 @@ pub struct RunSubmit {
     /// 0 to 9, higher first. 4 when absent.
     #[serde(default)]
     pub priority: Option<u8>,
+    /// The service request that it is for.
+    #[serde(default)]
+    pub request: Option<String>,
 }
 
 /// A run.
@@ -158,6 +161,9 @@ pub struct RunView {
     pub replay_of: Option<String>,
     /// For whom it runs.
     pub submitted_by: String,
+    /// The service request that it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
     /// Attempts begun.
     pub attempt: u32,
     /// Attempts allowed.

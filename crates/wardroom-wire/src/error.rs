@@ -68,6 +68,12 @@ codes! {
     IdempotencyMismatch = "idempotency_mismatch", 409, "Idempotency key already used";
     /// A name is taken.
     NameTaken = "name_taken", 409, "Name already taken";
+    /// The request's state does not allow it.
+    RequestState = "request_state", 409, "The request's state does not allow this";
+    /// The service can't be ordered so.
+    NotOrdered = "not_ordered", 409, "This can't be ordered";
+    /// There is as much of it as there may be.
+    LimitReached = "limit_reached", 409, "A limit is reached";
     /// The run's state does not allow it.
     RunState = "run_state", 409, "The run's state does not allow this";
     /// `If-Match` names another version.

@@ -201,6 +201,9 @@ pub struct UserView {
     pub role: String,
     /// The groups that it is in.
     pub groups: Vec<String>,
+    /// The customer that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
     /// `invited`, `active`, `disabled` or `erased`.
     pub state: String,
     /// Whether it has a second factor.
@@ -226,6 +229,9 @@ pub struct UserCreate {
     pub email: String,
     /// `admin`, `manager`, `operator` or `customer`.
     pub role: String,
+    /// The customer that the account belongs to, with the role `customer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
 }
 
 /// An account and the link that sets its password, which is shown this once.
@@ -269,6 +275,9 @@ pub struct UserPatch {
     /// All groups that the account is in from then on, at most 32.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<String>>,
+    /// The customer that the account belongs to; empty for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
 }
 
 /// A second factor without its secret.

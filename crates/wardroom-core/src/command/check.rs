@@ -155,7 +155,7 @@ fn check_kind(kind: &ParameterKind, text: &str) -> Result<(), String> {
 }
 
 /// The pattern, anchored at both ends whatever it says itself.
-fn anchored(pattern: &str) -> Result<regex::Regex, String> {
+pub(crate) fn anchored(pattern: &str) -> Result<regex::Regex, String> {
     let build = |pattern: &str| {
         RegexBuilder::new(pattern)
             .size_limit(PATTERN_BYTES_MAX)

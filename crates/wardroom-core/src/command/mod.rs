@@ -1,6 +1,7 @@
 //! A command as a node publishes it: a name, typed parameters, limits. What it starts stays on the node.
 
 mod check;
+pub(crate) use check::anchored;
 pub use check::{ParameterError, check_parameter, check_parameters, check_spec, is_name};
 
 use serde::{Deserialize, Serialize};

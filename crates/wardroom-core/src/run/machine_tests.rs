@@ -31,6 +31,8 @@ fn queued(idempotent: bool, attempts_max: u32) -> Run {
         node: None,
         parent: None,
         replay_of: None,
+        request: None,
+        customer: None,
         state: RunState::Queued,
         fence: 0,
         attempt: 0,

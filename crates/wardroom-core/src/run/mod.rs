@@ -3,7 +3,7 @@
 mod machine;
 pub use machine::{Effect, Event, Refusal, Transition, apply};
 
-use crate::{NodeId, RunId, Timestamp, UserId, node::Selector};
+use crate::{CustomerId, NodeId, RunId, ServiceRequestId, Timestamp, UserId, node::Selector};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -47,6 +47,10 @@ pub struct Run {
     pub parent: Option<RunId>,
     /// The dead run that this one repeats.
     pub replay_of: Option<RunId>,
+    /// The service request that it is for.
+    pub request: Option<ServiceRequestId>,
+    /// The customer whose request that is.
+    pub customer: Option<CustomerId>,
     /// Where it stands.
     pub state: RunState,
     /// Counts leases; every write of a holder names the one that it was given.

@@ -1,7 +1,11 @@
 //! The storage ports. A store keeps what a [`Change`] says and answers questions; it decides nothing.
 
+mod desk;
+pub use desk::{Desk, RequestFilter};
+
 use crate::{
-    ApiTokenId, JoinTokenId, NodeId, PersonId, Role, RunId, SessionId, Timestamp, UserId,
+    ApiTokenId, CustomerId, JoinTokenId, NodeId, PersonId, Role, RunId, ServiceRequestId, SessionId,
+    Timestamp, UserId,
     audit::{AuditCheckpoint, AuditEntry, AuditOutcome, merkle::Hash},
     block::Block,
     change::Change,
@@ -119,14 +123,16 @@ pub struct UserFilter {
     pub role: Option<Role>,
     /// In this state.
     pub state: Option<UserState>,
+    /// Of this customer.
+    pub customer: Option<CustomerId>,
 }
 
 /// Keeps people's keys, apart from everything else: a copy of the data is worth nothing without them, and a
 /// key that was removed is in no copy. Each write is durable when it returns, and by itself.
 #[async_trait]
 pub trait PersonKeys: Send + Sync {
-    /// Adds a key.
-    async fn add_person_key(&self, key: &PersonKey) -> StoreResult<()>;
+    /// Adds keys, all or none.
+    async fn add_person_keys(&self, keys: &[PersonKey]) -> StoreResult<()>;
     /// Every generation of a person's key, oldest first; none when it was destroyed.
     async fn list_person_keys(&self, person: PersonId) -> StoreResult<Vec<PersonKey>>;
     /// Keys by person and generation, behind `after`.
@@ -172,6 +178,8 @@ pub struct RunFilter {
     pub submitted_by: Option<UserId>,
     /// Children of this run.
     pub parent: Option<RunId>,
+    /// For this service request.
+    pub request: Option<ServiceRequestId>,
     /// Dead letters only.
     pub dead_letter: bool,
     /// No children.
@@ -325,9 +333,9 @@ pub trait Health: Send + Sync {
 }
 
 /// Everything that can be asked.
-pub trait Reads: Identities + PersonKeys + Nodes + Runs + AuditLog + Health + 'static {}
+pub trait Reads: Identities + PersonKeys + Nodes + Runs + Desk + AuditLog + Health + 'static {}
 
-impl<T: Identities + PersonKeys + Nodes + Runs + AuditLog + Health + 'static> Reads for T {}
+impl<T: Identities + PersonKeys + Nodes + Runs + Desk + AuditLog + Health + 'static> Reads for T {}
 
 /// All of it.
 pub trait Store: Reads + Commit {}

@@ -4,7 +4,7 @@ use super::{put_profile, settled};
 use crate::{Engine, EngineError};
 use std::time::Duration;
 use wardroom_core::{
-    PassId, Principal, Rng, Role, Timestamp, UserId,
+    CustomerId, PassId, Principal, Rng, Role, Timestamp, UserId,
     audit::AuditDraft,
     change::{Change, Write},
     hint::Hint,
@@ -36,6 +36,8 @@ pub struct UserChange {
     pub role: Option<Role>,
     /// The groups that it is in.
     pub groups: Option<Vec<String>>,
+    /// The customer that it belongs to; `Some(None)` for none.
+    pub customer: Option<Option<CustomerId>>,
 }
 
 impl Engine {
@@ -43,12 +45,13 @@ impl Engine {
     pub async fn invite(
         &self,
         profile: Profile,
-        role: Role,
+        (role, customer): (Role, Option<CustomerId>),
         ttl: Duration,
         by: &Principal,
         audit: AuditDraft,
     ) -> Result<Invited, EngineError> {
-        let user = self.new_account(profile, role).await?;
+        self.check_customer(role, customer).await?;
+        let user = User { customer, ..self.new_account(profile, role).await? };
         let (pass, secret) = self.new_pass(&user, PassPurpose::Invite, ttl, by);
         let audit = audit.on(user.id).detail("role", role).detail("until", pass.expires_at);
         let change = Change::recorded(audit)
@@ -57,6 +60,22 @@ impl Engine {
             .hint(Hint::Person(user.id.into()));
         settled(self.commit(change).await)?;
         Ok(Invited { user, secret, pass })
+    }
+
+    /// Only accounts of customers belong to one, and it must be there.
+    async fn check_customer(
+        &self,
+        role: Role,
+        customer: Option<CustomerId>,
+    ) -> Result<(), EngineError> {
+        let wrong = |reason: &str| {
+            Err(EngineError::Field { field: "customer", reason: reason.to_owned() })
+        };
+        match customer {
+            Some(_) if role != Role::Customer => wrong("goes with the role customer only"),
+            Some(id) if self.customer(id).await.is_err() => wrong("is not there"),
+            _ => Ok(()),
+        }
     }
 
     /// An account that nothing has been done with yet; its person's key is durable.
@@ -133,7 +152,17 @@ impl Engine {
             changed.groups = checked_groups(groups)?;
             audit = audit.detail("groups", changed.groups.join(" "));
         }
+        if let Some(customer) = wanted.customer {
+            let named = customer.map_or_else(|| "none".to_owned(), |id| id.to_string());
+            audit = audit.detail("customer", named);
+            changed.customer = customer;
+        }
+        self.check_customer(wanted.role.unwrap_or(user.role), changed.customer).await?;
         let mut change = Change::default();
+        if changed.customer != user.customer {
+            // SECURITY: what was opened under other rights is opened anew.
+            change.writes.push(Write::RemoveSessionsOf { user: user.id, but: None });
+        }
         if let Some(role) = wanted.role.filter(|role| *role != user.role) {
             audit = audit.detail("role", role).detail("role_before", user.role);
             changed.role = role;
@@ -197,6 +226,7 @@ pub async fn new_account(
         email_index: None,
         role,
         groups: vec![],
+        customer: None,
         state: UserState::Invited,
         password_hash: String::new(),
         password_temporary: false,

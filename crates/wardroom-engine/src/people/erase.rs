@@ -25,6 +25,7 @@ impl Engine {
             // Unique and found by nothing: the name is free again.
             name_index: BlindIndex(nobody),
             email_index: None,
+            customer: None,
             state: UserState::Erased,
             password_hash: String::new(),
             second_factor: false,

@@ -5,7 +5,7 @@ mod replay;
 mod settle;
 mod submit;
 
-pub(crate) use submit::lease_record;
+pub(crate) use submit::{check_key, lease_record};
 pub use submit::{Asked, FANOUT_MAX, Submission};
 
 use wardroom_core::{

@@ -60,10 +60,12 @@ impl Engine {
                 idempotency_key: None,
                 replay_of: Some(id),
                 secret: values.secret.into_keys().collect(),
+                request: old.request.zip(old.customer),
             };
             let planned = self.plan(&submission)?;
             let mut change =
-                planned.change(audit.clone().detail("replay_of", id)).hint(Hint::Run(id));
+                planned.change(audit.clone().on(planned.id()).detail("replay_of", id));
+            change.hints.push(Hint::Run(id));
             change.writes.push(Write::UpdateRun(Box::new(laid_to_rest)));
             match self.take_in(planned, change).await {
                 // Somebody else was quicker: with the replay, or with another change of the old run.

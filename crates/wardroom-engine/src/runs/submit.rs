@@ -3,7 +3,7 @@
 use crate::{Engine, EngineError, Values, link::Link};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use wardroom_core::{
-    Origin, Principal, RunId, Timestamp, UserId,
+    CustomerId, Origin, Principal, RunId, ServiceRequestId, Timestamp, UserId,
     audit::AuditDraft,
     change::{Change, Write},
     command::{Parameters, check_parameters},
@@ -53,6 +53,8 @@ pub struct Submission {
     pub replay_of: Option<RunId>,
     /// Values that are nobody's to see, whatever the command says by now.
     pub secret: BTreeSet<String>,
+    /// The service request that it is for, and whose that is.
+    pub request: Option<(ServiceRequestId, CustomerId)>,
 }
 
 impl Engine {
@@ -68,7 +70,7 @@ impl Engine {
             return Ok(run);
         }
         let planned = self.plan(&submission)?;
-        let change = planned.change(audit);
+        let change = planned.change(audit.on(planned.head.id));
         match self.take_in(planned, change).await {
             // The same request raced itself: both get the one run.
             Err(EngineError::Store(StoreError::Duplicate(_))) => {
@@ -79,7 +81,7 @@ impl Engine {
     }
 
     /// Makes planned runs durable and offers those that were leased at once.
-    pub(super) async fn take_in(
+    pub(crate) async fn take_in(
         &self,
         planned: Planned,
         change: Change,
@@ -108,7 +110,7 @@ impl Engine {
     }
 
     /// Makes the runs of a submission, giving each at once to its node where that has room.
-    pub(super) fn plan(&self, submission: &Submission) -> Result<Planned, EngineError> {
+    pub(crate) fn plan(&self, submission: &Submission) -> Result<Planned, EngineError> {
         let now = self.now();
         let (target, nodes) = match &submission.asked {
             Asked::Node(node) => (Target::Node { node: node.id }, std::slice::from_ref(&**node)),
@@ -220,6 +222,8 @@ impl Engine {
             node: None,
             parent: None,
             replay_of: submission.replay_of,
+            request: submission.request.map(|(request, _)| request),
+            customer: submission.request.map(|(_, customer)| customer),
             state: RunState::Queued,
             fence: 0,
             attempt: 0,
@@ -242,7 +246,7 @@ impl Engine {
 }
 
 /// Runs that are about to be committed.
-pub(super) struct Planned {
+pub(crate) struct Planned {
     head: Run,
     rows: Vec<Run>,
     /// The nodes that may take the head, where it is for one of several.
@@ -253,11 +257,16 @@ pub(super) struct Planned {
 }
 
 impl Planned {
-    /// The one change that makes them durable, with the request's record and one per lease.
-    pub(super) fn change(&self, audit: AuditDraft) -> Change {
+    /// The run that was asked for.
+    pub(crate) fn id(&self) -> RunId {
+        self.head.id
+    }
+
+    /// The one change that makes them durable, with the request's record, which has its target, and one per
+    /// lease.
+    pub(crate) fn change(&self, audit: AuditDraft) -> Change {
         let (at, run) = (audit.record.at, &self.head);
         let audit = audit
-            .on(run.id)
             .detail("command", &run.command)
             .detail("parameters_digest", &run.parameters_digest);
         let mut change = Change::recorded(match run.node {
@@ -327,14 +336,18 @@ fn check_bounds(submission: &Submission) -> Result<(), EngineError> {
     if submission.deadline.is_some_and(|after| after.is_zero() || after > DEADLINE_MAX) {
         return field("deadline_seconds", "must be 1 to 604,800");
     }
-    if let Some(key) = &submission.idempotency_key {
-        let sound = (1..=run::IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len())
-            && key.bytes().all(|b| b.is_ascii_graphic());
-        if !sound {
-            return field("Idempotency-Key", "must be 1 to 128 visible ASCII characters");
-        }
+    submission.idempotency_key.as_deref().map_or(Ok(()), check_key)
+}
+
+/// Checks a submitter's own name for a request.
+pub(crate) fn check_key(key: &str) -> Result<(), EngineError> {
+    let sound = (1..=run::IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len())
+        && key.bytes().all(|b| b.is_ascii_graphic());
+    if sound {
+        return Ok(());
     }
-    Ok(())
+    let reason = "must be 1 to 128 visible ASCII characters".to_owned();
+    Err(EngineError::Field { field: "Idempotency-Key", reason })
 }
 
 /// What makes two requests with one key the same request.

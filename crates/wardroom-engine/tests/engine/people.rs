@@ -25,7 +25,7 @@ fn ada() -> Profile {
 
 async fn invited(world: &World, profile: Profile, role: Role) -> User {
     let by = Principal::System;
-    world.engine.invite(profile, role, HOUR, &by, world.audit()).await.unwrap().user
+    world.engine.invite(profile, (role, None), HOUR, &by, world.audit()).await.unwrap().user
 }
 
 /// Everything that the store keeps in the clear about accounts and in the audit log.
@@ -53,7 +53,7 @@ async fn who_somebody_is_is_sealed_and_found_again() {
     let kept = clear_texts(&world, &user).await;
     assert!(!kept.contains("Lovelace") && !kept.to_lowercase().contains("example.org"), "{kept}");
     let same = Profile { email: "other@example.org".into(), ..ada() };
-    let twice = world.engine.invite(same, Role::Manager, HOUR, &Principal::System, world.audit());
+    let twice = world.engine.invite(same, (Role::Manager, None), HOUR, &Principal::System, world.audit());
     assert!(matches!(twice.await, Err(EngineError::Field { field: "name", .. })));
 }
 

@@ -167,6 +167,7 @@ impl World {
 
     pub fn submission(&self, command: &str, asked: Asked) -> Submission {
         Submission {
+            request: None,
             user: self.user,
             command: command.into(),
             asked,

@@ -3,7 +3,7 @@
 use crate::error::ApiError;
 use axum::{
     extract::{FromRequest, FromRequestParts, Query, Request, rejection::JsonRejection},
-    http::request::Parts,
+    http::{HeaderMap, request::Parts},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use std::str::FromStr;
@@ -95,6 +95,17 @@ pub(crate) fn page<K: FromStr>(
 /// An id out of a path: what is not one names nothing.
 pub(crate) fn id<T: FromStr>(text: &str) -> Result<T, ApiError> {
     text.parse().map_err(|_| ApiError::not_found())
+}
+
+/// The header with the caller's own name for a request.
+const KEY: &str = "idempotency-key";
+
+/// The caller's own name for the request.
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let Some(value) = headers.get(KEY) else { return Ok(None) };
+    let text = value.to_str();
+    let text = text.map_err(|_| ApiError::field("Idempotency-Key", "must be visible ASCII"))?;
+    Ok(Some(text.to_owned()))
 }
 
 /// A filter's value.

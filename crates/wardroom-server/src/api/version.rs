@@ -27,3 +27,11 @@ pub(crate) fn if_match(headers: &HeaderMap, current: i64) -> Result<i64, ApiErro
 pub(crate) fn stale() -> ApiError {
     ApiError::say(ErrorCode::PreconditionFailed, "It changed since you read it: read it again.")
 }
+
+/// A conflict where `If-Match` was sent is about that version.
+pub(crate) fn or_stale(error: ApiError) -> ApiError {
+    match error.code {
+        ErrorCode::Conflict => stale(),
+        _ => error,
+    }
+}

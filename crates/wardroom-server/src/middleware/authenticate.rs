@@ -184,8 +184,8 @@ async fn by_session(
 
 async fn principal(app: &App, user: &User, credential: Credential) -> Result<Principal, ApiError> {
     let name = app.engine.profile(user).await?.name;
-    let groups = user.groups.clone();
-    Ok(Principal::User { id: user.id, name, role: user.role, groups, credential })
+    let (groups, customer) = (user.groups.clone(), user.customer);
+    Ok(Principal::User { id: user.id, name, role: user.role, groups, customer, credential })
 }
 
 fn unauthenticated() -> ApiError {

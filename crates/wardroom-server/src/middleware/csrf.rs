@@ -23,11 +23,12 @@ pub(super) async fn check(
     info: &RequestInfo,
     proof: &Proof,
     request: Request,
+    bytes_max: usize,
 ) -> Result<Request, ApiError> {
     let refused = match own_origin(app, request.headers(), request.uri()) {
         Err(why) => why,
         Ok(()) => {
-            let (token, request) = token_of(app, request).await?;
+            let (token, request) = token_of(request, bytes_max).await?;
             if bool::from(token.as_bytes().ct_eq(proof.csrf.as_bytes())) && !token.is_empty() {
                 return Ok(request);
             }
@@ -73,7 +74,10 @@ pub(crate) fn own_origin(app: &App, headers: &HeaderMap, target: &Uri) -> Result
 }
 
 /// The token that the request carries, and the request with its body still to be read.
-async fn token_of(app: &App, request: Request) -> Result<(String, Request), ApiError> {
+async fn token_of(
+    request: Request,
+    bytes_max: usize,
+) -> Result<(String, Request), ApiError> {
     if let Some(token) = request.headers().get(HEADER) {
         let token = token.to_str().unwrap_or_default().to_owned();
         return Ok((token, request));
@@ -86,7 +90,7 @@ async fn token_of(app: &App, request: Request) -> Result<(String, Request), ApiE
         return Ok((String::new(), request));
     }
     let (parts, body) = request.into_parts();
-    let bytes: Bytes = axum::body::to_bytes(body, app.limits.body_bytes_max)
+    let bytes: Bytes = axum::body::to_bytes(body, bytes_max)
         .await
         .map_err(|_| ApiError::new(ErrorCode::TooLarge))?;
     let token = form_urlencoded::parse(&bytes)

@@ -20,7 +20,6 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tower_http::limit::RequestBodyLimitLayer;
 use tracing::Instrument;
 use wardroom_core::{
     Door, Origin, Principal, RequestId,
@@ -89,7 +88,6 @@ pub(crate) fn wrap(app: &Arc<App>, router: Router<Arc<App>>) -> Router {
     router
         .fallback(|| async { ApiError::say(ErrorCode::NotFound, "No route has this path.") })
         .method_not_allowed_fallback(|| async { ApiError::new(ErrorCode::MethodNotAllowed) })
-        .layer(RequestBodyLimitLayer::new(app.limits.body_bytes_max))
         .layer(axum::extract::DefaultBodyLimit::disable())
         .layer(axum::middleware::from_fn(move |request, next| {
             edge_of(Arc::clone(&edge), request, next)

@@ -21,11 +21,13 @@ use wardroom_wire::error::ErrorCode;
 pub(crate) struct Guard {
     app: Arc<App>,
     action: Action,
+    /// The bound of the route's body.
+    bytes_max: usize,
 }
 
-/// A guard for the route of `action`.
-pub(crate) fn guard(app: Arc<App>, action: Action) -> Guard {
-    Guard { app, action }
+/// A guard for the route of `action`, whose body is bounded.
+pub(crate) fn guard(app: Arc<App>, action: Action, bytes_max: usize) -> Guard {
+    Guard { app, action, bytes_max }
 }
 
 impl Guard {
@@ -59,7 +61,7 @@ impl Guard {
         let proof = authenticate(&self.app, &info, request.headers()).await?;
         let left = self.app.rates.principal(proof.party())?;
         let request = if proof.is_cookie() && changes(request.method()) {
-            csrf::check(&self.app, &info, &proof, request).await?
+            csrf::check(&self.app, &info, &proof, request, self.bytes_max).await?
         } else {
             request
         };

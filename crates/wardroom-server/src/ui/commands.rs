@@ -111,6 +111,7 @@ fn wish(
         attempts_max: number(form, typed, "attempts_max"),
         backoff_ms: None,
         priority: number(form, typed, "priority"),
+        request: None,
     }
 }
 

@@ -26,6 +26,8 @@ use wardroom_wire::{
 pub(crate) struct PeopleQuery {
     role: String,
     state: String,
+    /// Of this customer; a new account is one of its.
+    customer: String,
     after: Option<String>,
     /// `1` opens the dialog.
     new: String,
@@ -36,7 +38,7 @@ pub(crate) async fn list(
     ctx: Ctx,
     QueryOf(query): QueryOf<PeopleQuery>,
 ) -> Result<Response, ApiError> {
-    let dialog = InviteDialog::new(query.new == "1");
+    let dialog = InviteDialog::new(query.new == "1", &query.customer);
     list_page(&ctx, StatusCode::OK, query, dialog).await
 }
 
@@ -50,13 +52,16 @@ async fn list_page(
     let wanted = users::list::UserQuery {
         role: Some(query.role.clone()),
         state: Some(query.state.clone()),
+        customer: Some(query.customer.clone()),
         after: query.after,
         limit: None,
     };
     let list = users::list::load(ctx, wanted).await?;
     let shell = shell(ctx, "/users");
-    let (filter_role, filter_state) = (query.role, query.state);
-    html(status, &UsersPage { shell, list, later, filter_role, filter_state, dialog })
+    let (filter_role, filter_state, filter_customer) = (query.role, query.state, query.customer);
+    let page =
+        UsersPage { shell, list, later, filter_role, filter_state, filter_customer, dialog };
+    html(status, &page)
 }
 
 /// The form of an account.
@@ -75,6 +80,8 @@ pub(crate) struct UserForm {
     role: String,
     #[serde(default)]
     groups: String,
+    #[serde(default)]
+    customer: String,
 }
 
 impl UserForm {
@@ -84,6 +91,7 @@ impl UserForm {
             display_name: self.display_name.clone(),
             email: self.email.clone(),
             role: self.role.clone(),
+            customer: Some(self.customer.trim().to_owned()).filter(|text| !text.is_empty()),
         }
     }
 }
@@ -100,7 +108,7 @@ fn problem_of(error: &ApiError) -> Option<String> {
 
 /// Asks somebody in and shows the link this once.
 pub(crate) async fn invite(ctx: Ctx, Form(form): Form<UserForm>) -> Result<Response, ApiError> {
-    let mut dialog = InviteDialog { wanted: form.wanted(), ..InviteDialog::new(true) };
+    let mut dialog = InviteDialog { wanted: form.wanted(), ..InviteDialog::new(true, "") };
     let status = match users::create::act(&ctx, form.wanted()).await {
         Ok(made) => {
             dialog.made = Some(made);
@@ -142,6 +150,7 @@ async fn page(ctx: &Ctx, id: &str, beside: Beside) -> Result<Response, ApiError>
             display_name: user.display_name.clone(),
             email: user.email.clone(),
             role: user.role.clone(),
+            customer: user.customer.clone(),
         };
         (as_it_is, user.groups.join(" "))
     });
@@ -165,6 +174,7 @@ pub(crate) async fn change(
         email: Some(form.email),
         role: Some(form.role),
         groups: Some(form.groups.split_whitespace().map(str::to_owned).collect()),
+        customer: Some(form.customer.trim().to_owned()),
     };
     let read = User { version: form.version, ..user };
     match users::update::act(&ctx, &read, body, allowed.draft(&ctx)).await {

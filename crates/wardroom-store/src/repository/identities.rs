@@ -8,7 +8,7 @@ macro_rules! identities {
             use sqlx::QueryBuilder;
             use uuid::Uuid;
             use wardroom_core::{
-                ApiTokenId, FactorId, PassId, SessionId, Timestamp, UserId,
+                ApiTokenId, CustomerId, FactorId, PassId, SessionId, Timestamp, UserId,
                 block::{BLOCK_MEMORY, Block},
                 identity::{ApiToken, Factor, Pass, SealedKey, SecretHash, Session, User, UserState},
                 page::{Page, PageRequest},
@@ -19,7 +19,7 @@ macro_rules! identities {
 
             type DbRow = <$db as sqlx::Database>::Row;
 
-            const USER: &str = "u.id AS u_id, u.version AS u_version, u.profile AS u_profile, u.name_index AS u_name_index, u.email_index AS u_email_index, u.role AS u_role, u.user_groups AS u_groups, u.state AS u_state, u.password_hash AS u_password_hash, u.password_temporary AS u_password_temporary, u.password_changed_at AS u_password_changed_at, u.second_factor AS u_second_factor, u.created_at AS u_created_at";
+            const USER: &str = "u.id AS u_id, u.version AS u_version, u.profile AS u_profile, u.name_index AS u_name_index, u.email_index AS u_email_index, u.role AS u_role, u.user_groups AS u_groups, u.customer_id AS u_customer, u.state AS u_state, u.password_hash AS u_password_hash, u.password_temporary AS u_password_temporary, u.password_changed_at AS u_password_changed_at, u.second_factor AS u_second_factor, u.created_at AS u_created_at";
 
             fn time(row: &DbRow, column: &str) -> StoreResult<Timestamp> {
                 Ok(Timestamp::from_micros(row.try_get(column).map_err(of)?))
@@ -48,6 +48,7 @@ macro_rules! identities {
                     email_index: index(row, "u_email_index")?,
                     role: named("role", row.try_get("u_role").map_err(of)?)?,
                     groups: parse("groups", row.try_get("u_groups").map_err(of)?)?,
+                    customer: row.try_get::<Option<Uuid>, _>("u_customer").map_err(of)?.map(CustomerId::from_uuid),
                     state: named("state", row.try_get("u_state").map_err(of)?)?,
                     password_hash: row.try_get("u_password_hash").map_err(of)?,
                     password_temporary: row.try_get("u_password_temporary").map_err(of)?,
@@ -183,6 +184,9 @@ macro_rules! identities {
                     };
                     if let Some(role) = filter.role {
                         query.push(" AND u.role = ").push_bind(role.as_str());
+                    }
+                    if let Some(customer) = filter.customer {
+                        query.push(" AND u.customer_id = ").push_bind(customer.uuid());
                     }
                     query.push(" ORDER BY u.id DESC LIMIT ").push_bind(i64::from(page.limit) + 1);
                     let rows = query.build().fetch_all(self.reader()).await.map_err(of)?;

@@ -113,16 +113,16 @@ macro_rules! identity_writes {
             }
 
             async fn add_user(c: &mut Connection, u: &User) -> StoreResult<()> {
-                run!(c, "INSERT INTO users (id, version, profile, name_index, email_index, role, state, password_hash, password_temporary, password_changed_at, created_at, second_factor, user_groups) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                run!(c, "INSERT INTO users (id, version, profile, name_index, email_index, role, state, password_hash, password_temporary, password_changed_at, created_at, second_factor, user_groups, customer_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
                     u.id.uuid(), u.version, u.profile.clone(), u.name_index.0.to_vec(), u.email_index.map(|index| index.0.to_vec()), u.role.as_str(), u.state.as_str(),
-                    u.password_hash.clone(), u.password_temporary, u.password_changed_at.as_micros(), u.created_at.as_micros(), u.second_factor, json(&u.groups)?);
+                    u.password_hash.clone(), u.password_temporary, u.password_changed_at.as_micros(), u.created_at.as_micros(), u.second_factor, json(&u.groups)?, u.customer.map(|id| id.uuid()));
                 Ok(())
             }
 
             async fn update_user(c: &mut Connection, u: &User) -> StoreResult<()> {
-                guarded("the account", run!(c, "UPDATE users SET version = $2, profile = $3, name_index = $4, email_index = $5, role = $6, state = $7, password_hash = $8, password_temporary = $9, password_changed_at = $10, second_factor = $11, user_groups = $12, plain_name = NULL WHERE id = $1 AND version = $2 - 1",
+                guarded("the account", run!(c, "UPDATE users SET version = $2, profile = $3, name_index = $4, email_index = $5, role = $6, state = $7, password_hash = $8, password_temporary = $9, password_changed_at = $10, second_factor = $11, user_groups = $12, customer_id = $13, plain_name = NULL WHERE id = $1 AND version = $2 - 1",
                     u.id.uuid(), u.version, u.profile.clone(), u.name_index.0.to_vec(), u.email_index.map(|index| index.0.to_vec()), u.role.as_str(), u.state.as_str(),
-                    u.password_hash.clone(), u.password_temporary, u.password_changed_at.as_micros(), u.second_factor, json(&u.groups)?))
+                    u.password_hash.clone(), u.password_temporary, u.password_changed_at.as_micros(), u.second_factor, json(&u.groups)?, u.customer.map(|id| id.uuid())))
             }
 
             async fn keep_password(c: &mut Connection, user: UserId, hash: &str, at: i64, kept: u32) -> StoreResult<()> {

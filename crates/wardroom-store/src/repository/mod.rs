@@ -2,6 +2,8 @@
 //! placeholders work in both, and what differs between them is an argument.
 
 mod audit;
+mod desk;
+mod desk_writes;
 mod identities;
 mod identity_writes;
 mod nodes;
@@ -10,6 +12,8 @@ mod runs;
 mod writes;
 
 pub(crate) use audit::audit_log;
+pub(crate) use desk::desk;
+pub(crate) use desk_writes::{desk_writes, number};
 pub(crate) use identities::identities;
 pub(crate) use identity_writes::identity_writes;
 pub(crate) use nodes::nodes;

@@ -26,12 +26,14 @@ macro_rules! person_keys {
 
             #[async_trait::async_trait]
             impl PersonKeys for $store {
-                async fn add_person_key(&self, key: &PersonKey) -> StoreResult<()> {
-                    let mut connection = self.keys().acquire().await.map_err(of)?;
-                    run!(connection,
-                        concat!("INSERT INTO ", $table, " (person, generation, wrapped, created_at) VALUES ($1, $2, $3, $4)"),
-                        key.person.uuid(), i64::from(key.generation), key.wrapped.clone(), key.created_at.as_micros());
-                    Ok(())
+                async fn add_person_keys(&self, keys: &[PersonKey]) -> StoreResult<()> {
+                    let mut transaction = self.keys().begin().await.map_err(of)?;
+                    for key in keys {
+                        run!(transaction,
+                            concat!("INSERT INTO ", $table, " (person, generation, wrapped, created_at) VALUES ($1, $2, $3, $4)"),
+                            key.person.uuid(), i64::from(key.generation), key.wrapped.clone(), key.created_at.as_micros());
+                    }
+                    transaction.commit().await.map_err(of)
                 }
 
                 async fn list_person_keys(&self, person: PersonId) -> StoreResult<Vec<PersonKey>> {

@@ -8,7 +8,7 @@ macro_rules! runs {
             use sqlx::QueryBuilder;
             use uuid::Uuid;
             use wardroom_core::{
-                NodeId, RunId, Timestamp, UserId,
+                CustomerId, NodeId, RunId, ServiceRequestId, Timestamp, UserId,
                 page::{Page, PageRequest},
                 run::{Candidate, OutputChunk, RetryPolicy, Run, RunState},
                 store::{Extent, HourCount, OUTPUT_CHUNKS_MAX, RunFilter, Runs, StoreResult},
@@ -44,6 +44,8 @@ macro_rules! runs {
                     node: id(row, "node")?.map(NodeId::from_uuid),
                     parent: id(row, "parent")?.map(RunId::from_uuid),
                     replay_of: id(row, "replay_of")?.map(RunId::from_uuid),
+                    request: id(row, "request_id")?.map(ServiceRequestId::from_uuid),
+                    customer: id(row, "customer_id")?.map(CustomerId::from_uuid),
                     state: named("run state", row.try_get("state").map_err(of)?)?,
                     fence: row.try_get("fence").map_err(of)?,
                     attempt: number(row, "attempt")?,
@@ -84,6 +86,9 @@ macro_rules! runs {
                 }
                 if let Some(parent) = filter.parent {
                     query.push(" AND parent = ").push_bind(parent.uuid());
+                }
+                if let Some(request) = filter.request {
+                    query.push(" AND request_id = ").push_bind(request.uuid());
                 }
                 if filter.dead_letter {
                     query.push(" AND dead_letter");

@@ -84,7 +84,10 @@ macro_rules! writes {
                             signed(p.size), p.root.to_vec(), p.at.as_micros(), p.note.clone());
                         Ok(())
                     }
-                    other => super::identity_writes::apply(c, other).await.unwrap_or(Err(StoreError::Other("a write is not known".to_owned()))),
+                    other => match super::identity_writes::apply(c, other).await {
+                        Some(outcome) => outcome,
+                        None => super::desk_writes::apply(c, other).await,
+                    },
                 }
             }
 
@@ -112,12 +115,12 @@ macro_rules! writes {
                     Target::AllOf { .. } => ("all_of", None),
                 };
                 let outcome = r.outcome.as_ref().map(json).transpose()?;
-                run!(c, "INSERT INTO runs (id, version, submitted_by, command, command_digest, parameters_sealed, parameters_digest, target, target_kind, target_node, node, parent, replay_of, state, fence, attempt, attempts_max, backoff_ms, priority, idempotent, idempotency_key, request_digest, deadline, not_before, lease_until, cancel_requested_at, queued_at, started_at, finished_at, outcome, dead_letter) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)",
+                run!(c, "INSERT INTO runs (id, version, submitted_by, command, command_digest, parameters_sealed, parameters_digest, target, target_kind, target_node, node, parent, replay_of, state, fence, attempt, attempts_max, backoff_ms, priority, idempotent, idempotency_key, request_digest, deadline, not_before, lease_until, cancel_requested_at, queued_at, started_at, finished_at, outcome, dead_letter, request_id, customer_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)",
                     r.id.uuid(), r.version, r.submitted_by.uuid(), r.command.clone(), r.command_digest.clone(), r.parameters_sealed.clone(), r.parameters_digest.clone(),
                     json(&r.target)?, kind, target_node, r.node.map(|id| id.uuid()), r.parent.map(|id| id.uuid()), r.replay_of.map(|id| id.uuid()), r.state.as_str(), r.fence,
                     i64::from(r.attempt), i64::from(r.retry.attempts_max), signed(r.retry.backoff_ms), i64::from(r.priority), r.idempotent, r.idempotency_key.clone(), r.request_digest.clone(),
                     r.deadline.map(|t| t.as_micros()), r.not_before.map(|t| t.as_micros()), r.lease_until.map(|t| t.as_micros()), r.cancel_requested_at.map(|t| t.as_micros()),
-                    r.queued_at.as_micros(), r.started_at.map(|t| t.as_micros()), r.finished_at.map(|t| t.as_micros()), outcome, r.dead_letter);
+                    r.queued_at.as_micros(), r.started_at.map(|t| t.as_micros()), r.finished_at.map(|t| t.as_micros()), outcome, r.dead_letter, r.request.map(|id| id.uuid()), r.customer.map(|id| id.uuid()));
                 Ok(())
             }
 

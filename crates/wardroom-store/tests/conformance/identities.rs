@@ -275,9 +275,9 @@ async fn keys_of_people_come_and_go_by_themselves(test: TestStore) {
     let (ann, bob) = (PersonId::new(at(1), &s), PersonId::new(at(2), &s));
     let keys = [s.person_key(ann, 1), s.person_key(ann, 2), s.person_key(bob, 1)];
     for key in &keys {
-        store.add_person_key(key).await.unwrap();
+        store.add_person_keys(std::slice::from_ref(key)).await.unwrap();
     }
-    assert!(store.add_person_key(&keys[0]).await.is_err(), "a key is never replaced");
+    assert!(store.add_person_keys(&keys[..1]).await.is_err(), "a key is never replaced");
     assert_eq!(store.list_person_keys(ann).await.unwrap(), keys[..2]);
     let first = store.walk_person_keys(None, 2).await.unwrap();
     assert_eq!(first, keys[..2]);

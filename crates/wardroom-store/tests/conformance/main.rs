@@ -25,6 +25,7 @@ macro_rules! on_both {
     };
 }
 
+mod desk;
 mod identities;
 mod sample;
 

@@ -9,7 +9,7 @@ use std::{
     sync::LazyLock,
 };
 use wardroom_core::{
-    Action, Principal,
+    Action, Principal, UserId,
     action::{Resource, ResourceKind},
     node::Labels,
 };
@@ -28,23 +28,30 @@ pub(super) fn ask(
     action: Action,
     resource: &Resource,
 ) -> Option<Asked> {
-    let Principal::User { id, name, role, groups, .. } = principal else { return None };
+    let Principal::User { id, name, role, groups, customer, .. } = principal else { return None };
     let user = uid("User", &id.to_string())?;
     let mut parents = vec![uid("Role", role.as_str())?];
     for group in groups {
         parents.push(uid("Group", group)?);
     }
     let target = uid(entity_type(resource.kind), &resource.id)?;
-    let who = Entity::new(
-        user.clone(),
-        HashMap::from([("name".to_owned(), RestrictedExpression::new_string(name.clone()))]),
-        parents.iter().cloned().collect(),
-    )
-    .ok()?;
-    let mut all = vec![who];
+    let mut of_user =
+        HashMap::from([("name".to_owned(), RestrictedExpression::new_string(name.clone()))]);
+    let mut all = vec![];
+    if let Some(customer) = customer {
+        let own = uid("Customer", &customer.to_string())?;
+        // What looks after it is known where it is the resource itself.
+        if resource.customer != Some(*customer) {
+            all.push(customer_entity(&own, &[])?);
+        }
+        of_user.insert("customer".to_owned(), RestrictedExpression::new_entity_uid(own));
+    }
+    all.push(Entity::new(user.clone(), of_user, parents.iter().cloned().collect()).ok()?);
     all.extend(parents.iter().cloned().map(Entity::with_uid));
     let attributes = attributes(resource, &user, &id.to_string(), &mut all)?;
-    all.push(Entity::new(target.clone(), attributes, HashSet::new()).ok()?);
+    if resource.kind != ResourceKind::Customer {
+        all.push(Entity::new(target.clone(), attributes, HashSet::new()).ok()?);
+    }
     let entities = Entities::from_entities(all, None).ok()?;
     let named = uid("Action", action.as_str())?;
     let request = Request::new(user.clone(), named, target, Context::empty(), Some(schema)).ok()?;
@@ -92,17 +99,49 @@ fn attributes(
                 attributes.insert("node".to_owned(), RestrictedExpression::new_entity_uid(node));
             }
         }
-        ResourceKind::Run | ResourceKind::User => {
-            if let Some(owner) = resource.owner {
-                let owner_id = owner.to_string();
-                let owner =
-                    if owner_id == user_id { user.clone() } else { uid("User", &owner_id)? };
-                attributes.insert("owner".to_owned(), RestrictedExpression::new_entity_uid(owner));
+        ResourceKind::Run | ResourceKind::User | ResourceKind::Request => {
+            let users = [("owner", resource.owner), ("assignee", resource.assignee)];
+            for (name, id) in users {
+                let Some(id) = id.map(|id| id.to_string()) else { continue };
+                let one = if id == user_id { user.clone() } else { uid("User", &id)? };
+                attributes.insert(name.to_owned(), RestrictedExpression::new_entity_uid(one));
             }
         }
-        ResourceKind::System | ResourceKind::JoinToken => {}
+        ResourceKind::Service => {
+            attributes
+                .insert("published".to_owned(), RestrictedExpression::new_bool(resource.published));
+            if let Some(audience) = &resource.audience {
+                let customers = audience.iter().filter_map(|id| uid("Customer", &id.to_string()));
+                let customers = customers.map(RestrictedExpression::new_entity_uid);
+                attributes
+                    .insert("audience".to_owned(), RestrictedExpression::new_set(customers));
+            }
+        }
+        ResourceKind::Customer | ResourceKind::System | ResourceKind::JoinToken => {}
+    }
+    if resource.kind == ResourceKind::Request {
+        attributes.insert("operators".to_owned(), users(&resource.operators));
+    }
+    if let Some(customer) = resource.customer {
+        let customer = uid("Customer", &customer.to_string())?;
+        all.push(customer_entity(&customer, &resource.operators)?);
+        if resource.kind != ResourceKind::Customer {
+            attributes.insert("customer".to_owned(), RestrictedExpression::new_entity_uid(customer));
+        }
+    } else if resource.kind == ResourceKind::Customer {
+        all.push(customer_entity(&uid("Customer", &resource.id)?, &resource.operators)?);
     }
     Some(attributes)
+}
+
+fn customer_entity(customer: &EntityUid, operators: &[UserId]) -> Option<Entity> {
+    let attributes = HashMap::from([("operators".to_owned(), users(operators))]);
+    Entity::new(customer.clone(), attributes, HashSet::new()).ok()
+}
+
+fn users(ids: &[UserId]) -> RestrictedExpression {
+    let ids = ids.iter().filter_map(|id| uid("User", &id.to_string()));
+    RestrictedExpression::new_set(ids.map(RestrictedExpression::new_entity_uid))
 }
 
 fn labels(labels: &Labels) -> RestrictedExpression {

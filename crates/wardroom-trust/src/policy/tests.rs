@@ -3,7 +3,7 @@
 use super::*;
 use crate::ambient::SystemRng;
 use wardroom_core::{
-    ApiTokenId, Role, Timestamp, UserId, action::ResourceKind, principal::Credential,
+    ApiTokenId, CustomerId, Role, Timestamp, UserId, action::ResourceKind, principal::Credential,
 };
 
 fn user(role: Role) -> Principal {
@@ -12,6 +12,8 @@ fn user(role: Role) -> Principal {
         name: "somebody".to_owned(),
         role,
         groups: vec![],
+        customer: (role == Role::Customer)
+            .then(|| CustomerId::new(Timestamp::default(), &SystemRng)),
         credential: Credential::ApiToken(ApiTokenId::new(Timestamp::default(), &SystemRng)),
     }
 }
@@ -30,12 +32,12 @@ fn the_matrix_of_rights_is_the_one_that_was_agreed() {
         matrix.push_str(&format!("{:<20}", action.as_str()));
         for role in Role::ALL {
             let who = user(role);
-            let own =
-                policy.decide(&who, *action, &resource(action.resource_kind(), who.user())).allowed;
-            let others = UserId::new(Timestamp::default(), &SystemRng);
-            let other = policy
-                .decide(&who, *action, &resource(action.resource_kind(), Some(others)))
-                .allowed;
+            let kind = action.resource_kind();
+            let own = policy.decide(&who, *action, &Resource::own(kind, &who)).allowed;
+            let mut others = Resource::anothers(kind);
+            others.customer = Some(CustomerId::new(Timestamp::default(), &SystemRng));
+            others.audience = others.customer.map(|customer| vec![customer]);
+            let other = policy.decide(&who, *action, &others).allowed;
             matrix.push_str(&format!(" {:>7}", format!("{}/{}", mark(own), mark(other))));
         }
         matrix.push('\n');
@@ -126,7 +128,7 @@ fn groups_and_single_users_can_be_named_and_a_forbid_wins_over_all() {
         unreachable!()
     };
     let groups = vec!["crew".to_owned(), "other".to_owned()];
-    let member = Principal::User { id, name, role, groups, credential };
+    let member = Principal::User { id, name, role, groups, customer: None, credential };
     let decision = policy.decide(&member, Action::NodeList, &system);
     assert_eq!((decision.allowed, decision.policies), (true, vec!["crew".to_owned()]));
     let decision = policy.decide(&somebody, Action::HealthRead, &system);
@@ -140,8 +142,8 @@ fn slices_decide_as_the_whole_set_does() {
     for role in Role::ALL {
         let who = user(role);
         for action in Action::ALL {
-            for owner in [None, who.user()] {
-                let target = resource(action.resource_kind(), owner);
+            let kind = action.resource_kind();
+            for target in [resource(kind, None), Resource::own(kind, &who)] {
                 let asked = entities::ask(&policy.schema, &who, *action, &target).unwrap();
                 let whole = policy.authorizer.is_authorized(
                     &asked.request,
@@ -171,7 +173,7 @@ fn a_decision_among_a_thousand_policies_looks_at_few() {
     let policy = Policy::load(&text).unwrap();
     let Principal::User { id, name, credential, .. } = user(Role::Customer) else { unreachable!() };
     let groups = vec!["g7".to_owned(), "g700".to_owned()];
-    let who = Principal::User { id, name, role: Role::Customer, groups, credential };
+    let who = Principal::User { id, name, role: Role::Customer, groups, customer: None, credential };
     let mut command = Resource::new(ResourceKind::Command, "echo");
     command.labels.insert("site".into(), "s700".into());
     let mut took: Vec<std::time::Duration> = (0..2000)

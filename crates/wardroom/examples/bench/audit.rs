@@ -116,7 +116,8 @@ fn record(index: u64) -> AuditDraft {
             let id = UserId::from_uuid(uuid(2));
             let credential = Credential::ApiToken(wardroom_core::ApiTokenId::from_uuid(uuid(3)));
             let name = "admin".to_owned();
-            let who = Principal::User { id, name, role: Role::Admin, groups: vec![], credential };
+            let (role, groups, customer) = (Role::Admin, vec![], None);
+            let who = Principal::User { id, name, role, groups, customer, credential };
             AuditDraft::action(Action::RunSubmit, &who, &door(Door::Api), at)
                 .on(run)
                 .policy(&["admin".to_owned()], "0123456789abcdef")

@@ -19,6 +19,8 @@ use wardroom_wire::{
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long sending a file may take.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long an answer may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a stream may be silent; the orchestrator sends a comment four times as often.
@@ -209,6 +211,18 @@ impl Api {
         self.bytes(self.request(Method::DELETE, path).timeout(ANSWER_TIMEOUT)).await.map(drop)
     }
 
+    /// Sends a body that is no JSON and reads the answer.
+    pub(crate) async fn send_bytes<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        kind: &'static str,
+        body: Vec<u8>,
+    ) -> Result<T, Failure> {
+        let request = self.request(Method::POST, path).timeout(UPLOAD_TIMEOUT);
+        let request = request.header(header::CONTENT_TYPE, kind).body(body);
+        decode(&self.bytes(request).await?)
+    }
+
     /// Reads up to `wanted` items of a list, over several pages where one does not hold them.
     pub(crate) async fn list<T: DeserializeOwned>(
         &self,
@@ -368,7 +382,7 @@ pub(crate) fn segment(text: &str) -> Result<String, Failure> {
 }
 
 /// Escapes for a path segment or a query.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -382,8 +396,8 @@ fn escape(text: &str) -> String {
 
 fn with_query(path: &str, query: &Query) -> String {
     let mut text = path.to_owned();
-    for (at, (name, value)) in query.iter().enumerate() {
-        let mark = if at == 0 { '?' } else { '&' };
+    for (name, value) in query {
+        let mark = if text.contains('?') { '&' } else { '?' };
         let _ = write!(text, "{mark}{name}={}", escape(value));
     }
     text

@@ -4,15 +4,18 @@ mod account;
 mod audit;
 mod connection;
 mod credentials;
+mod customer;
 mod failure;
 mod follow;
 mod http;
 mod node;
 mod parameters;
 mod policy;
+mod request;
 mod run;
 mod runs;
 mod security;
+mod service;
 mod sign_in;
 mod token;
 mod user;
@@ -45,6 +48,15 @@ pub(crate) enum ClientCommand {
     /// Ask people in and look after their accounts
     #[command(after_help = EXIT_CODES, subcommand)]
     User(user::UserCommand),
+    /// Look after customers
+    #[command(after_help = EXIT_CODES, subcommand)]
+    Customer(customer::CustomerCommand),
+    /// Make services that customers order, and order them
+    #[command(after_help = EXIT_CODES, subcommand)]
+    Service(service::ServiceCommand),
+    /// Work on what customers ordered
+    #[command(after_help = EXIT_CODES, subcommand)]
+    Request(request::RequestCommand),
     /// See who is connected, turned away and refused
     #[command(after_help = EXIT_CODES, subcommand)]
     Security(security::SecurityCommand),
@@ -129,6 +141,9 @@ async fn dispatch<Cli: clap::CommandFactory>(
         ClientCommand::Whoami => sign_in::whoami(session).await,
         ClientCommand::Account(command) => account::run(session, command).await,
         ClientCommand::User(command) => user::run(session, command).await,
+        ClientCommand::Customer(command) => customer::run(session, command).await,
+        ClientCommand::Service(command) => service::run(session, command).await,
+        ClientCommand::Request(command) => request::run(session, command).await,
         ClientCommand::Security(command) => security::run(session, command).await,
         ClientCommand::Run(args) => run::run(session, args).await,
         ClientCommand::Runs(command) => runs::run(session, command).await,

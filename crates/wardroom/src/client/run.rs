@@ -45,6 +45,9 @@ pub(crate) struct RunArgs {
     /// Your own name for this request: repeating it with the same key runs nothing twice
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
+    /// The service request that it is for
+    #[arg(long)]
+    request: Option<String>,
     /// Must be over within this, such as 10m
     #[arg(long, value_parser = values::duration, value_name = "TIME")]
     deadline: Option<Duration>,
@@ -84,6 +87,7 @@ pub(crate) async fn run(session: &Session, args: RunArgs) -> Result<Exit, Failur
             .backoff
             .map(|backoff| u64::try_from(backoff.as_millis()).unwrap_or(u64::MAX)),
         priority: args.priority,
+        request: args.request,
     };
     let key = args.idempotency_key.unwrap_or_else(fresh_key);
     let run = submit(session, &api, &body, &key).await?;
@@ -146,7 +150,7 @@ async fn submit(
 }
 
 /// A key that nobody else will use.
-fn fresh_key() -> String {
+pub(super) fn fresh_key() -> String {
     let mut random = [0_u8; 16];
     SystemRng.fill(&mut random);
     format!("cli-{}", data_encoding::HEXLOWER.encode(&random))

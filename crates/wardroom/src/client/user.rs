@@ -44,6 +44,9 @@ pub(crate) enum UserCommand {
         /// Where messages go
         #[arg(long, default_value = "")]
         email: String,
+        /// The customer that the account belongs to, with the role customer
+        #[arg(long)]
+        customer: Option<String>,
     },
     /// Change an account; with the role, its sessions end
     Change {
@@ -64,6 +67,9 @@ pub(crate) enum UserCommand {
         /// A group that the account is in from then on; may be given several times, `none` for no group
         #[arg(long = "group", value_name = "GROUP")]
         groups: Option<Vec<String>>,
+        /// The customer that the account belongs to, by id; `none` for none
+        #[arg(long)]
+        customer: Option<String>,
     },
     /// Turn an account away until it is enabled again; its sessions end at once
     Disable {
@@ -114,8 +120,8 @@ pub(crate) async fn run(session: &Session, command: UserCommand) -> Result<Exit,
             }
         }
         UserCommand::Show { user } => show(output, &api.get(&path(&user, "")?, &vec![]).await?)?,
-        UserCommand::Invite { name, role, display_name, email } => {
-            let body = UserCreate { name, display_name, email, role };
+        UserCommand::Invite { name, role, display_name, email, customer } => {
+            let body = UserCreate { name, display_name, email, role, customer };
             let made: NewUser = api.post("/api/v1/users", &body).await?;
             if output.json {
                 output.json(&made)?;
@@ -124,11 +130,12 @@ pub(crate) async fn run(session: &Session, command: UserCommand) -> Result<Exit,
                 link(output, &made.link)?;
             }
         }
-        UserCommand::Change { user, name, display_name, email, role, groups } => {
+        UserCommand::Change { user, name, display_name, email, role, groups, customer } => {
             let groups =
                 groups.map(|groups| groups.into_iter().filter(|name| name != "none").collect());
             let (found, tag) = api.get_tagged::<UserView>(&path(&user, "")?).await?;
-            let body = UserPatch { name, display_name, email, role, groups };
+            let customer = customer.map(|id| if id == "none" { String::new() } else { id });
+            let body = UserPatch { name, display_name, email, role, groups, customer };
             show(output, &api.patch::<UserView>(&path(&found.id, "")?, &body, &tag).await?)?;
         }
         UserCommand::Disable { user } => {

@@ -92,6 +92,12 @@ pub(crate) fn shown(labels: &BTreeMap<String, String>) -> String {
     pairs.join(",")
 }
 
+/// A name and its value, `NAME=VALUE`.
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("give NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]

@@ -52,10 +52,15 @@ pub(crate) fn explain(
         name: "somebody".to_owned(),
         role,
         groups: vec![],
+        customer: None,
         credential: Credential::ApiToken(ApiTokenId::from_uuid(uuid::Uuid::nil())),
     };
-    let mut asked = Resource::new(action.resource_kind(), resource.unwrap_or("wardroom"));
-    asked.owner = own.then_some(user);
+    let kind = action.resource_kind();
+    let mut asked = match own {
+        true => Resource::own(kind, &principal),
+        false => Resource::anothers(kind),
+    };
+    asked.id = resource.unwrap_or("wardroom").to_owned();
     let explained = policy.explain(&principal, action, &asked);
     Ok(Explanation {
         allowed: explained.decision.allowed,

@@ -137,6 +137,7 @@ pub(crate) async fn start(data: &Path, config: &Config) -> anyhow::Result<Runnin
     });
     app.prepare().await?;
     tasks.spawn(app.clone().follow_hints());
+    tasks.spawn(app.clone().work_desk());
     let tls = Arc::new(server_config(certificate, config.flag("tls12")?)?);
     let mut nodes_url = url.clone();
     if let Some(nodes_address) = config.address("listen_nodes")? {

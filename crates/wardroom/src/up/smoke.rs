@@ -87,7 +87,11 @@ async fn ready_node(engine: &Engine) -> anyhow::Result<Option<Node>> {
 
 async fn submit(engine: &Engine, node: Node) -> anyhow::Result<Run> {
     // An administrator may have been renamed or erased: the command runs for whoever is one.
-    let filter = UserFilter { role: Some(Role::Admin), state: Some(UserState::Active) };
+    let filter = UserFilter {
+        role: Some(Role::Admin),
+        state: Some(UserState::Active),
+        ..UserFilter::default()
+    };
     let found = engine.store().list_users(&filter, PageRequest::first()).await?.items.pop();
     let admin = found.context("there is no administrator for the first command to run for")?;
     let submission = Submission {
@@ -101,6 +105,7 @@ async fn submit(engine: &Engine, node: Node) -> anyhow::Result<Run> {
         idempotency_key: None,
         replay_of: None,
         secret: Default::default(),
+        request: None,
     };
     let audit = AuditDraft::event("run.submit", &Principal::System, &Origin::CONSOLE, engine.now());
     Ok(engine.submit(submission, audit).await?)

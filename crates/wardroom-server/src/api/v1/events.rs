@@ -69,6 +69,20 @@ async fn visible(ctx: &Ctx, sees_nodes: bool, hint: Hint) -> bool {
             Ok(Some(run)) => ctx.decide(Action::RunRead, &Resource::run(&run)).allowed,
             _ => false,
         },
+        Hint::Request(id) => match ctx.app.engine.store().lookup_request(id).await {
+            Ok(Some(request)) => {
+                ctx.decide(Action::RequestRead, &Resource::request(&request)).allowed
+            }
+            _ => false,
+        },
+        Hint::Customer(id) => match ctx.app.engine.customer(id).await {
+            Ok(customer) => {
+                let resource = Resource::customer(customer.id, &customer.operators);
+                ctx.decide(Action::CustomerRead, &resource).allowed
+            }
+            Err(_) => false,
+        },
+        Hint::Services => ctx.may(Action::ServiceList),
         Hint::Policy => ctx.may(Action::PolicyRead),
         Hint::Person(_) => ctx.may(Action::UserList),
         Hint::Queue(_) | Hint::Cancel(_) | Hint::Sever(_) | Hint::Resync => false,

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod audit;
+pub(crate) mod customers;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod join_tokens;
@@ -11,9 +12,12 @@ pub(crate) mod logout;
 pub(crate) mod nodes;
 pub(crate) mod overview;
 pub(crate) mod policy;
+pub(crate) mod requests;
 pub(crate) mod runs;
 pub(crate) mod security;
+pub(crate) mod services;
 pub(crate) mod sessions;
 pub(crate) mod tokens;
 pub(crate) mod users;
+pub(crate) mod views;
 pub(crate) mod whoami;

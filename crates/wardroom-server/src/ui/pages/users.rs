@@ -31,6 +31,8 @@ pub(crate) struct UsersPage {
     pub(crate) filter_role: String,
     /// The filters in force.
     pub(crate) filter_state: String,
+    /// The wanted customer.
+    pub(crate) filter_customer: String,
     /// The dialog.
     pub(crate) dialog: InviteDialog,
 }
@@ -49,12 +51,14 @@ pub(crate) struct InviteDialog {
 
 impl InviteDialog {
     /// An empty one.
-    pub(crate) fn new(open: bool) -> Self {
+    pub(crate) fn new(open: bool, customer: &str) -> Self {
+        let customer = Some(customer.to_owned()).filter(|id| !id.is_empty());
         let wanted = UserCreate {
             name: String::new(),
             display_name: String::new(),
             email: String::new(),
-            role: "operator".to_owned(),
+            role: if customer.is_some() { "customer" } else { "operator" }.to_owned(),
+            customer,
         };
         Self { open, wanted, problem: None, made: None }
     }
@@ -66,8 +70,13 @@ impl UsersPage {
     }
 
     fn next(&self) -> Option<String> {
-        let filters = [("role", self.filter_role.as_str()), ("state", self.filter_state.as_str())];
-        self.list.next.as_deref().map(|after| f::query(&[filters[0], filters[1], ("after", after)]))
+        let after = self.list.next.as_deref()?;
+        Some(f::query(&[
+            ("role", &self.filter_role),
+            ("state", &self.filter_state),
+            ("customer", &self.filter_customer),
+            ("after", after),
+        ]))
     }
 }
 

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 use wardroom_core::{
-    ApiTokenId, FactorId, JoinTokenId, LinkId, NodeId, Origin, PassId, PersonId, Principal, Rng,
-    Role, RunId, SessionId, Timestamp, UserId,
+    ApiTokenId, AttachmentId, CustomerId, FactorId, JoinTokenId, LinkId, NodeId, Origin, PassId,
+    PersonId, Principal, Rng, Role, RunId, ServiceId, ServiceRequestId, SessionId, Timestamp, UserId,
     audit::{AuditCheckpoint, AuditDraft},
     command::{CommandLimits, CommandSpec},
+    desk::{
+        customer::{Customer, CustomerState},
+        request::{Attachment, Priority, RequestState, ServiceRequest},
+        service::{Fulfilment, OrderLimits, Service, ServiceState},
+    },
     identity::{
         ApiToken, Factor, FactorKind, JoinToken, Pass, PassPurpose, SealedKey, SecretHash, Session,
         SessionKind, User, UserState,
@@ -56,6 +61,7 @@ impl Sample {
             email_index: Some(Self::index(&format!("{name}@example.org"))),
             role: Role::Operator,
             groups: vec!["north".into(), "south".into()],
+            customer: None,
             state: UserState::Active,
             password_hash: "$argon2id$".into(),
             password_temporary: false,
@@ -200,6 +206,8 @@ impl Sample {
             node: None,
             parent: None,
             replay_of: None,
+            request: None,
+            customer: None,
             state: RunState::Queued,
             fence: 0,
             attempt: 0,
@@ -217,6 +225,72 @@ impl Sample {
             finished_at: None,
             outcome: None,
             dead_letter: false,
+        }
+    }
+
+    pub fn customer(&self, name: &str) -> Customer {
+        Customer {
+            id: CustomerId::new(at(0), self),
+            version: 1,
+            profile: vec![2, 7],
+            email_index: Some(Self::index(name)),
+            operators: vec![],
+            state: CustomerState::Active,
+            created_at: at(0),
+        }
+    }
+
+    pub fn service(&self, name: &str, author: UserId) -> Service {
+        Service {
+            id: ServiceId::new(at(0), self),
+            version: 1,
+            name: name.into(),
+            title: "A title".into(),
+            description: "d".into(),
+            state: ServiceState::Draft,
+            audience: None,
+            form: serde_json::json!({"properties": {"a": {"type": "string"}}}),
+            fulfilment: Fulfilment::Manual,
+            limits: OrderLimits::default(),
+            author,
+            created_at: at(0),
+            updated_at: at(0),
+        }
+    }
+
+    pub fn request(&self, customer: &Customer, service: &Service, by: UserId) -> ServiceRequest {
+        ServiceRequest {
+            id: ServiceRequestId::new(at(0), self),
+            version: 1,
+            customer: customer.id,
+            operators: customer.operators.clone(),
+            service: service.id,
+            requested_by: by,
+            sealed: vec![2, 8],
+            state: RequestState::Pending,
+            priority: Priority::High,
+            assignee: None,
+            due_at: Some(at(900)),
+            scheduled_for: None,
+            automatic: false,
+            attention: false,
+            idempotency_key: None,
+            created_at: at(0),
+            updated_at: at(0),
+            closed_at: None,
+        }
+    }
+
+    pub fn attachment(&self, request: &ServiceRequest, size_bytes: u64) -> Attachment {
+        Attachment {
+            id: AttachmentId::new(at(0), self),
+            request: request.id,
+            customer: request.customer,
+            sealed_name: vec![2, 6],
+            media_type: "text/plain".into(),
+            size_bytes,
+            uploaded_by: request.requested_by,
+            created_at: at(0),
         }
     }
 

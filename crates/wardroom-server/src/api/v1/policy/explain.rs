@@ -21,18 +21,20 @@ pub(crate) async fn handler(
     ctx.authorise(Action::PolicyRead, &Resource::system()).await?;
     let action: Action =
         body.action.parse().map_err(|error| ApiError::field("action", format!("{error}")))?;
-    let Principal::User { id, name, role, groups, credential } = &ctx.principal else {
+    let mut principal = ctx.principal.clone();
+    let Principal::User { role, .. } = &mut principal else {
         return Err(ApiError::new(ErrorCode::Unauthenticated));
     };
-    let role = match &body.role {
+    *role = match &body.role {
         Some(text) => text.parse().map_err(|error| ApiError::field("role", format!("{error}")))?,
         None => *role,
     };
-    let (name, groups, credential) = (name.clone(), groups.clone(), *credential);
-    let principal = Principal::User { id: *id, name, role, groups, credential };
-    let mut resource =
-        Resource::new(action.resource_kind(), body.resource.as_deref().unwrap_or("wardroom"));
-    resource.owner = body.own.then_some(*id);
+    let kind = action.resource_kind();
+    let mut resource = match body.own {
+        true => Resource::own(kind, &principal),
+        false => Resource::anothers(kind),
+    };
+    resource.id = body.resource.unwrap_or_else(|| "wardroom".to_owned());
     let explained = ctx.app.policy.load().policy.explain(&principal, action, &resource);
     Ok(axum::Json(Explanation {
         allowed: explained.decision.allowed,

@@ -24,6 +24,8 @@ pub(crate) struct RunQuery {
     pub(crate) mine: bool,
     /// Children of this run; without it, no children are listed.
     pub(crate) parent: Option<String>,
+    /// For this service request.
+    pub(crate) request: Option<String>,
     /// Continue behind this run.
     pub(crate) after: Option<String>,
     /// At most so many, 1 to 200.
@@ -66,6 +68,7 @@ pub(crate) async fn load(ctx: &Ctx, query: RunQuery) -> Result<List<RunView>, Ap
         command: query.command.filter(|command| !command.is_empty()),
         submitted_by: (query.mine || !anyones).then_some(user),
         parent,
+        request: filter("request", query.request.as_deref())?,
         dead_letter: query.dead_letter,
         top_level: parent.is_none(),
     };

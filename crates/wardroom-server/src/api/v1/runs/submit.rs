@@ -1,6 +1,6 @@
 //! `POST /api/v1/runs`
 
-use super::super::super::input::Json;
+use super::super::{super::input::{Json, idempotency_key}, requests};
 use crate::{context::Ctx, error::ApiError, view};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use std::{
@@ -25,9 +25,6 @@ use wardroom_wire::{
     error::Problem,
 };
 
-/// The header with the caller's own name for the request.
-const KEY: &str = "idempotency-key";
-
 /// Run a command on a node, on one of the nodes that a selector matches, or on all of them.
 #[utoipa::path(
     operation_id = "runs_submit",
@@ -43,15 +40,7 @@ pub(crate) async fn handler(
     headers: HeaderMap,
     Json(body): Json<RunSubmit>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], axum::Json<RunView>), ApiError> {
-    let key = match headers.get(KEY) {
-        Some(value) => Some(
-            value
-                .to_str()
-                .map_err(|_| ApiError::field("Idempotency-Key", "must be visible ASCII"))?
-                .to_owned(),
-        ),
-        None => None,
-    };
+    let key = idempotency_key(&headers)?;
     let run = act(&ctx, body, key).await?;
     let location = [(header::LOCATION, format!("/api/v1/runs/{}", run.id))];
     Ok((StatusCode::ACCEPTED, location, axum::Json(run)))
@@ -65,6 +54,13 @@ pub(crate) async fn act(
 ) -> Result<RunView, ApiError> {
     let user = ctx.user()?;
     let (asked, audit) = place(ctx, &body).await?;
+    let request = match &body.request {
+        Some(text) => {
+            let (request, _) = requests::find(ctx, text, Action::RequestWork).await?;
+            Some((request.id, request.customer))
+        }
+        None => None,
+    };
     let default = RetryPolicy::default();
     let submission = Submission {
         user,
@@ -80,6 +76,7 @@ pub(crate) async fn act(
         idempotency_key: key,
         replay_of: None,
         secret: BTreeSet::new(),
+        request,
     };
     let run = ctx.app.engine.submit(submission, audit).await?;
     view::run(ctx, &run)

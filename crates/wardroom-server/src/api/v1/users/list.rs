@@ -16,6 +16,8 @@ pub(crate) struct UserQuery {
     pub(crate) role: Option<String>,
     /// `invited`, `active`, `disabled` or `erased`; without it, all but the erased ones.
     pub(crate) state: Option<String>,
+    /// Of this customer, by id.
+    pub(crate) customer: Option<String>,
     /// Continue behind this account.
     pub(crate) after: Option<String>,
     /// At most so many, 1 to 200.
@@ -41,6 +43,7 @@ pub(crate) async fn load(ctx: &Ctx, query: UserQuery) -> Result<List<UserView>, 
     let wanted = UserFilter {
         role: filter("role", query.role.as_deref())?,
         state: filter("state", query.state.as_deref())?,
+        customer: filter("customer", query.customer.as_deref())?,
     };
     let page = page(query.after.as_deref(), query.limit)?;
     let found = ctx.app.engine.store().list_users(&wanted, page).await?;

@@ -1,6 +1,6 @@
 //! `PATCH /api/v1/users/{id}`
 
-use super::super::super::input::Json;
+use super::super::super::input::{Json, filter};
 use crate::{
     api::version::{etag, if_match, stale},
     context::Ctx,
@@ -53,12 +53,17 @@ pub(crate) async fn act(
         }
         None => None,
     };
+    let customer = match body.customer.as_deref() {
+        None => None,
+        Some(text) => Some(filter("customer", Some(text))?),
+    };
     let wanted = UserChange {
         name: body.name,
         display_name: body.display_name,
         email: body.email,
         role,
         groups: body.groups,
+        customer,
     };
     match ctx.app.engine.change_user(user, wanted, audit).await {
         Ok(changed) => view::user(&ctx.app, &changed).await,

@@ -1,0 +1,106 @@
+//! Services.
+
+pub(crate) mod create;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod order;
+pub(crate) mod update;
+
+use crate::{
+    api::input::id,
+    context::{Authorised, Ctx},
+    desk::runnable,
+    error::ApiError,
+    view::twin,
+};
+use wardroom_core::{
+    Action, CustomerId,
+    action::Resource,
+    desk::service::{Service, ServiceState},
+};
+use wardroom_engine::desk::ServiceChange;
+use wardroom_wire::{
+    desk::{ServiceInside, ServicePatch, ServiceView},
+    error::ErrorCode,
+};
+
+/// The service with this id or name, if the caller may do `action` to it.
+pub(crate) async fn find(
+    ctx: &Ctx,
+    text: &str,
+    action: Action,
+) -> Result<(Service, Authorised), ApiError> {
+    let store = ctx.app.engine.store();
+    let found = match text.parse() {
+        Ok(id) => store.lookup_service(id).await?,
+        Err(_) if wardroom_core::person::is_name(text) => store.lookup_service_by_name(text).await?,
+        Err(_) => None,
+    };
+    let service = found.ok_or_else(ApiError::not_found)?;
+    let allowed = ctx.authorise(action, &Resource::service(&service)).await?;
+    Ok((service, allowed))
+}
+
+/// A service for whoever may read it.
+pub(crate) fn show(ctx: &Ctx, service: &Service) -> Result<ServiceView, ApiError> {
+    let inside = if ctx.decide(Action::ServiceUpdate, &Resource::service(service)).allowed {
+        let audience = service.audience.as_ref();
+        Some(ServiceInside {
+            audience: audience.map(|ids| ids.iter().map(ToString::to_string).collect()),
+            fulfilment: twin(&service.fulfilment)?,
+            limits: twin(service.limits)?,
+            author: service.author.to_string(),
+        })
+    } else {
+        None
+    };
+    Ok(ServiceView {
+        id: service.id.to_string(),
+        version: service.version,
+        name: service.name.clone(),
+        title: service.title.clone(),
+        description: service.description.clone(),
+        state: service.state.as_str().to_owned(),
+        form: service.form.clone(),
+        inside,
+        created_at: service.created_at.to_string(),
+        updated_at: service.updated_at.to_string(),
+    })
+}
+
+/// What a body asks for, in the domain's terms.
+pub(super) fn wanted(body: ServicePatch) -> Result<ServiceChange, ApiError> {
+    let state = body.state.as_deref().map(str::parse).transpose();
+    let state: Option<ServiceState> =
+        state.map_err(|error| ApiError::field("state", format!("{error}")))?;
+    let audience = |ids: Vec<String>| -> Result<Vec<CustomerId>, ApiError> {
+        let ids = ids.iter().map(|text| id(text));
+        ids.collect::<Result<_, _>>()
+            .map_err(|_| ApiError::field("audience", "must be ids of customers"))
+    };
+    Ok(ServiceChange {
+        name: body.name,
+        title: body.title,
+        description: body.description,
+        state,
+        audience: body.audience.map(|ids| ids.map(audience).transpose()).transpose()?,
+        form: body.form,
+        fulfilment: body.fulfilment.map(twin).transpose()?,
+        limits: body.limits.map(twin).transpose()?,
+    })
+}
+
+/// Whoever publishes a service must be able to run its command: it runs under their rights from then on.
+pub(super) async fn check_author(ctx: &Ctx, service: &Service) -> Result<(), ApiError> {
+    if service.state != ServiceState::Published {
+        return Ok(());
+    }
+    match runnable(&ctx.app, service, &ctx.principal).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.code == ErrorCode::NotOrdered => {
+            let reason = "no node offers this command where you may run it yourself";
+            Err(ApiError::field("fulfilment.command", reason))
+        }
+        Err(error) => Err(error),
+    }
+}

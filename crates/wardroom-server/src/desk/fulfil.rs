@@ -1,0 +1,109 @@
+//! How an order's command is submitted: for who ordered, under the rights of who wrote the service.
+
+use crate::{App, error::ApiError, policies::principal_of};
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+use wardroom_core::{
+    Action, Principal, UserId,
+    action::Resource,
+    desk::service::{Fulfilment, Service},
+    identity::UserState,
+    node::{Node, Selector},
+    page::{PAGE_ITEMS_MAX, PageRequest},
+    run::{PRIORITY_DEFAULT, RetryPolicy},
+};
+use wardroom_engine::{
+    Engine, EngineError,
+    runs::{Asked, FANOUT_MAX, Submission},
+};
+
+/// Where `who` may run the service's command now; `None` where people do it.
+pub(crate) async fn runnable(
+    app: &App,
+    service: &Service,
+    who: &Principal,
+) -> Result<Option<Asked>, ApiError> {
+    let Fulfilment::Command { command, node, labels, .. } = &service.fulfilment else {
+        return Ok(None);
+    };
+    let policy = app.policy.load_full();
+    let fits = |node: &Node| {
+        !node.disabled
+            && node.catalogue.command(command).is_some()
+            && policy
+                .policy
+                .decide(who, Action::RunSubmit, &Resource::command(node, command))
+                .allowed
+    };
+    let nowhere = "its author may not run its command anywhere, or no node offers it: somebody who may must save the service anew";
+    let store = app.engine.store();
+    if let Some(text) = node {
+        let found = match text.parse() {
+            Ok(id) => store.lookup_node(id).await?,
+            Err(_) => store.lookup_node_by_name(text).await?,
+        };
+        let node = found.filter(fits).ok_or(EngineError::NotOrdered(nowhere))?;
+        return Ok(Some(Asked::Node(Box::new(node))));
+    }
+    let labels: Selector = labels
+        .as_deref()
+        .unwrap_or_default()
+        .parse()
+        .map_err(|error| ApiError::field("fulfilment.labels", format!("{error}")))?;
+    let mut nodes = Vec::new();
+    let mut page = PageRequest::new(None, PAGE_ITEMS_MAX);
+    loop {
+        let found = store.list_nodes(page).await?;
+        nodes.extend(found.items.into_iter().filter(|node| labels.matches(&node.labels) && fits(node)));
+        match found.next {
+            Some(after) if nodes.len() <= FANOUT_MAX => {
+                page = PageRequest::new(Some(after), PAGE_ITEMS_MAX)
+            }
+            _ => break,
+        }
+    }
+    if nodes.is_empty() {
+        return Err(EngineError::NotOrdered(nowhere).into());
+    }
+    let now = app.engine.now();
+    nodes.sort_by_key(|node| node.state(now));
+    Ok(Some(Asked::OneOf(labels, nodes)))
+}
+
+/// What is submitted for an order with these values; `None` where people do it.
+pub(crate) async fn submission(
+    app: &App,
+    service: &Service,
+    by: UserId,
+    values: &BTreeMap<String, Value>,
+) -> Result<Option<Submission>, ApiError> {
+    let Fulfilment::Command { command, fixed, deadline_seconds, .. } = &service.fulfilment else {
+        return Ok(None);
+    };
+    // SECURITY: no step widens authority. Who orders may run nothing by themselves; the service may what its
+    // author may at this moment, and no more once the author is turned away.
+    let author = app.engine.store().lookup_user(service.author).await?;
+    let author = author.filter(|user| user.state == UserState::Active).ok_or(
+        EngineError::NotOrdered("its author's account is closed: somebody else must save the service anew"),
+    )?;
+    let Some(asked) = runnable(app, service, &principal_of(&author)).await? else {
+        return Ok(None);
+    };
+    let values = app.engine.check_values(service, values.clone())?;
+    Ok(Some(Submission {
+        user: by,
+        command: command.clone(),
+        asked,
+        parameters: Engine::command_parameters(fixed, &values)?,
+        deadline: deadline_seconds.map(Duration::from_secs),
+        retry: RetryPolicy::default(),
+        priority: PRIORITY_DEFAULT,
+        idempotency_key: None,
+        replay_of: None,
+        secret: BTreeSet::new(),
+        request: None,
+    }))
+}
