@@ -1,8 +1,8 @@
 //! Accounts and what proves them. Only hashes of secrets are ever held here.
 
 use crate::{
-    ApiTokenId, CustomerId, FactorId, JoinTokenId, NodeId, PassId, Role, SessionId, Timestamp, UserId,
-    named::named, node::Labels, person::BlindIndex,
+    ApiTokenId, CustomerId, FactorId, JoinTokenId, NodeId, PassId, Role, SessionId, Timestamp,
+    UserId, named::named, node::Labels, person::BlindIndex,
 };
 use serde::{Deserialize, Serialize};
 

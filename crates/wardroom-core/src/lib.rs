@@ -29,7 +29,8 @@ pub mod time;
 pub use action::Action;
 pub use id::{
     ApiTokenId, AttachmentId, CustomerId, FactorId, IdError, JoinTokenId, LinkId, NodeId, NoteId,
-    PassId, PersonId, RequestId, RunId, SavedViewId, ServiceId, ServiceRequestId, SessionId, UserId,
+    PassId, PersonId, RequestId, RunId, SavedViewId, ServiceId, ServiceRequestId, SessionId,
+    UserId,
 };
 pub use principal::{Door, Origin, Principal, Role};
 pub use rng::Rng;

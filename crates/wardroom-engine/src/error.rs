@@ -1,8 +1,8 @@
 //! What can go wrong in the engine.
 
 use wardroom_core::{
-    command::ParameterError, desk::FieldError, node::LabelError, person::ProfileError, run::Refusal,
-    store::StoreError,
+    command::ParameterError, desk::FieldError, node::LabelError, person::ProfileError,
+    run::Refusal, store::StoreError,
 };
 
 /// Why the engine did not do it.

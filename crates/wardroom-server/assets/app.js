@@ -7,6 +7,7 @@ import { startLive } from './live.js';
 import { startOutput } from './output.js';
 import { startPasskeys } from './passkeys.js';
 import { startTimes } from './times.js';
+import { startUploads } from './upload.js';
 
 startDialogs();
 startForms();
@@ -14,4 +15,5 @@ startCopying();
 startTimes();
 startOutput();
 startPasskeys();
+startUploads();
 startLive();

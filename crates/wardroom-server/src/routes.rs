@@ -388,11 +388,17 @@ fn desk(r: &mut Routes) {
     use wardroom_engine::desk::ATTACHMENT_BYTES_MAX;
     let (read, list) = (Action::CustomerRead, Action::CustomerList);
     r.secured(Method::GET, "/api/v1/customers", list, customers::list::handler);
-    r.secured(Method::POST, "/api/v1/customers", Action::CustomerCreate, customers::create::handler);
+    r.secured(
+        Method::POST,
+        "/api/v1/customers",
+        Action::CustomerCreate,
+        customers::create::handler,
+    );
     let export = Action::CustomerExport;
     r.secured(Method::GET, "/api/v1/customers/export", export, customers::export::handler);
-    let (import, path) = (Action::CustomerImport, "/api/v1/customers/import");
-    r.secured_large(Method::POST, path, import, TABLE_BYTES_MAX, customers::import::handler);
+    let import = Action::CustomerImport;
+    let handler = customers::import::handler;
+    r.secured_large(Method::POST, "/api/v1/customers/import", import, TABLE_BYTES_MAX, handler);
     r.secured(Method::GET, "/api/v1/customers/{id}", read, customers::get::handler);
     let update = Action::CustomerUpdate;
     r.secured(Method::PATCH, "/api/v1/customers/{id}", update, customers::update::handler);
@@ -415,12 +421,25 @@ fn desk(r: &mut Routes) {
     r.secured(Method::POST, "/api/v1/requests/{id}/cancel", cancel, requests::cancel::handler);
     let note = Action::RequestNote;
     r.secured(Method::POST, "/api/v1/requests/{id}/notes", note, requests::notes::handler);
-    let (attach, path) = (Action::RequestAttach, "/api/v1/requests/{id}/attachments");
-    let handler = requests::attachments::add;
-    r.secured_large(Method::POST, path, attach, ATTACHMENT_BYTES_MAX, handler);
-    let one = "/api/v1/requests/{id}/attachments/{attachment}";
-    r.secured(Method::GET, one, Action::RequestRead, requests::attachments::get);
-    r.secured(Method::DELETE, one, Action::RequestDetach, requests::attachments::remove);
+    r.secured_large(
+        Method::POST,
+        "/api/v1/requests/{id}/attachments",
+        Action::RequestAttach,
+        ATTACHMENT_BYTES_MAX,
+        requests::attachments::add,
+    );
+    r.secured(
+        Method::GET,
+        "/api/v1/requests/{id}/attachments/{attachment}",
+        Action::RequestRead,
+        requests::attachments::get,
+    );
+    r.secured(
+        Method::DELETE,
+        "/api/v1/requests/{id}/attachments/{attachment}",
+        Action::RequestDetach,
+        requests::attachments::remove,
+    );
     r.secured(Method::GET, "/api/v1/views", Action::ViewList, views::list);
     r.secured(Method::PUT, "/api/v1/views", Action::ViewSave, views::put);
     r.secured(Method::DELETE, "/api/v1/views/{id}", Action::ViewRemove, views::remove);
@@ -434,6 +453,7 @@ fn pages(r: &mut Routes) {
     r.public(Method::GET, "/welcome", ui::secrets::welcome, "says nothing about the link");
     r.public(Method::POST, "/welcome", ui::secrets::redeem, "a single-use link proves it");
     people_pages(r);
+    desk_pages(r);
     r.secured(Method::GET, "/policy", Action::PolicyRead, ui::policy::page);
     r.secured(Method::POST, "/policy/try", Action::PolicyRead, ui::policy::try_out);
     r.secured(Method::POST, "/policy", Action::PolicyUpdate, ui::policy::put);
@@ -472,6 +492,50 @@ fn pages(r: &mut Routes) {
         ui::account::revoke_token,
     );
     r.secured(Method::POST, "/account/sign-out", Action::SessionEnd, ui::account::sign_out);
+}
+
+fn desk_pages(r: &mut Routes) {
+    use crate::desk::TABLE_BYTES_MAX;
+    use ui::{customers, requests, services};
+    let (create, import) = (Action::CustomerCreate, Action::CustomerImport);
+    r.secured(Method::GET, "/customers", Action::CustomerList, customers::list);
+    r.secured(Method::POST, "/customers", create, customers::create);
+    r.secured(Method::GET, "/customers/new", create, customers::new);
+    r.secured(Method::GET, "/customers/import", import, customers::import_page);
+    // A form's encoding makes a table up to three times as long.
+    let bytes_max = 3 * TABLE_BYTES_MAX;
+    r.secured_large(Method::POST, "/customers/import", import, bytes_max, customers::import);
+    r.secured(
+        Method::GET,
+        "/customers/export",
+        Action::CustomerExport,
+        v1::customers::export::handler,
+    );
+    r.secured(Method::GET, "/customers/{id}", Action::CustomerRead, customers::show);
+    r.secured(Method::POST, "/customers/{id}/change", Action::CustomerUpdate, customers::change);
+    r.secured(Method::POST, "/customers/{id}/operators", Action::CustomerAssign, customers::assign);
+    r.secured(Method::POST, "/customers/{id}/erase", Action::CustomerErase, customers::erase);
+    let (create, update) = (Action::ServiceCreate, Action::ServiceUpdate);
+    r.secured(Method::GET, "/services", Action::ServiceList, services::list);
+    r.secured(Method::POST, "/services", create, services::create);
+    r.secured(Method::GET, "/services/new", create, services::new);
+    r.secured(Method::GET, "/services/{id}", Action::ServiceRead, services::show);
+    r.secured(Method::GET, "/services/{id}/edit", update, services::edit);
+    r.secured(Method::POST, "/services/{id}/change", update, services::change);
+    r.secured(Method::POST, "/services/{id}/publish", update, services::publish);
+    r.secured(Method::POST, "/services/{id}/retire", update, services::retire);
+    r.secured(Method::POST, "/services/{id}/order", Action::ServiceOrder, services::order);
+    r.secured(Method::GET, "/requests", Action::RequestList, requests::list);
+    r.secured(Method::GET, "/requests/{id}", Action::RequestRead, requests::show);
+    r.secured(Method::POST, "/requests/{id}/change", Action::RequestWork, requests::change);
+    r.secured(Method::POST, "/requests/{id}/cancel", Action::RequestCancel, requests::cancel);
+    r.secured(Method::POST, "/requests/{id}/notes", Action::RequestNote, requests::note);
+    let one = "/requests/{id}/attachments/{attachment}";
+    r.secured(Method::GET, one, Action::RequestRead, v1::requests::attachments::get);
+    let gone = "/requests/{id}/attachments/{attachment}/remove";
+    r.secured(Method::POST, gone, Action::RequestDetach, requests::detach);
+    r.secured(Method::POST, "/views", Action::ViewSave, requests::keep);
+    r.secured(Method::POST, "/views/{id}/remove", Action::ViewRemove, requests::forget);
 }
 
 fn people_pages(r: &mut Routes) {

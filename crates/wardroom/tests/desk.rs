@@ -38,7 +38,8 @@ async fn ask(
 }
 
 async fn customer(world: &World, name: &str) -> String {
-    let body = json!({"name": name, "email": format!("desk@{name}.example"), "phone": "+4930123456"});
+    let body =
+        json!({"name": name, "email": format!("desk@{name}.example"), "phone": "+4930123456"});
     let made = world.post("/api/v1/customers", body).await;
     made["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
 }
@@ -80,7 +81,8 @@ async fn order(world: &World, token: &str, service: &str, body: Value) -> (Statu
 
 async fn until_request(world: &World, token: &str, id: &str, state: &str) -> Value {
     wait_for(state, || async {
-        let (_, found) = ask(world, token, "GET", &format!("/api/v1/requests/{id}"), Value::Null).await;
+        let (_, found) =
+            ask(world, token, "GET", &format!("/api/v1/requests/{id}"), Value::Null).await;
         (found["request"]["state"] == state).then_some(found)
     })
     .await
@@ -111,7 +113,8 @@ async fn what_a_customer_orders_is_done_under_the_authors_rights() {
     let id = made["id"].as_str().unwrap().to_owned();
     let done = until_request(&world, &ada, &id, "completed").await;
     let run = done["runs"][0]["id"].as_str().unwrap();
-    let (_, output) = ask(&world, &ada, "GET", &format!("/api/v1/runs/{run}/output"), Value::Null).await;
+    let (_, output) =
+        ask(&world, &ada, "GET", &format!("/api/v1/runs/{run}/output"), Value::Null).await;
     assert_eq!(output["chunks"][0]["data"], "YWhveQo=", "the line ahoy: {output}");
 
     // A repeated order is the same one.
@@ -284,7 +287,11 @@ async fn operators_work_on_what_is_theirs_and_customers_read_what_is_for_them() 
     assert_eq!(status, StatusCode::OK);
     let (status, wrong) =
         ask(&world, &world.token, "PUT", &path, json!({"operators": ["olga", "ada"]})).await;
-    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "a customer's account works here? {wrong}");
+    assert_eq!(
+        status,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "a customer's account works here? {wrong}"
+    );
 
     let names = |found: &Value| -> Vec<String> {
         let items = found["items"].as_array().unwrap().iter();
@@ -313,7 +320,8 @@ async fn operators_work_on_what_is_theirs_and_customers_read_what_is_for_them() 
     let (_, none) = ask(&world, &otto, "GET", "/api/v1/requests?state=open", Value::Null).await;
     assert_eq!(none["items"], json!([]));
 
-    let body = json!({"state": "in_progress", "assignee": "otto", "due_at": "2031-01-01T00:00:00Z"});
+    let body =
+        json!({"state": "in_progress", "assignee": "otto", "due_at": "2031-01-01T00:00:00Z"});
     let (status, taken) = ask(&world, &olga, "PATCH", &path, body).await;
     assert_eq!((status, &taken["state"]), (StatusCode::OK, &json!("in_progress")), "{taken}");
     let (status, _) = ask(&world, &otto, "GET", &path, Value::Null).await;

@@ -45,6 +45,23 @@ async fn asks(world: &World) -> Vec<Ask> {
     world.post("/api/v1/tokens", json!({"name": "one", "expires_in": 600})).await;
     let token = world.get("/api/v1/tokens").await["items"][0]["id"].as_str().unwrap().to_owned();
     let node = world.get("/api/v1/nodes/local").await["id"].as_str().unwrap().to_owned();
+    let id_of = |made: &Value| made["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
+    let body = json!({"name": "Harbour", "email": "desk@harbour.example"});
+    let customer = id_of(&world.post("/api/v1/customers", body).await);
+    let service =
+        id_of(&world.post("/api/v1/services", json!({"name": "berth", "title": "Berth"})).await);
+    let published = Ask {
+        method: "PATCH",
+        route: "",
+        path: format!("/api/v1/services/{service}"),
+        body: json!({"state": "published"}),
+    };
+    assert_eq!(send(world, &world.token, &published).await.status(), StatusCode::OK);
+    let order = json!({"customer": customer});
+    let path = format!("/api/v1/services/{service}/order");
+    let request = id_of(&world.post(&path, order.clone()).await);
+    let path = format!("/api/v1/requests/{request}/attachments?name=a.txt");
+    let file = id_of(&world.post(&path, json!("a")).await);
     let ask = |method, route: &'static str, id: &str, body| Ask {
         method,
         route,
@@ -52,7 +69,8 @@ async fn asks(world: &World) -> Vec<Ask> {
             .replace("{id}", id)
             .replace("{index}", "0")
             .replace("{network}", "203.0.113.1")
-            .replace("{number}", "0"),
+            .replace("{number}", "0")
+            .replace("{attachment}", &file),
         body,
     };
     let policy = world.get("/api/v1/policy").await["text"].as_str().unwrap().to_owned();
@@ -65,6 +83,25 @@ async fn asks(world: &World) -> Vec<Ask> {
         ask("GET", "/api/v1/audit/records/{index}", "", Value::Null),
         ask("GET", "/api/v1/audit/records/{index}/proof", "", Value::Null),
         ask("POST", "/api/v1/audit/verify", "", json!({})),
+        ask("GET", "/api/v1/customers", "", Value::Null),
+        ask("POST", "/api/v1/customers", "", json!({"name": "Q", "email": "q@q.example"})),
+        ask("GET", "/api/v1/customers/export", "", Value::Null),
+        ask("POST", "/api/v1/customers/import", "", json!("name,email\nP,p@p.example\n")),
+        ask("GET", "/api/v1/customers/{id}", &customer, Value::Null),
+        ask("PATCH", "/api/v1/customers/{id}", &customer, json!({"notes": "x"})),
+        ask("PUT", "/api/v1/customers/{id}/operators", &customer, json!({"operators": ["dora"]})),
+        ask("POST", "/api/v1/services", "", json!({"name": "other", "title": "Other"})),
+        ask("GET", "/api/v1/services/{id}", &service, Value::Null),
+        ask("PATCH", "/api/v1/services/{id}", &service, json!({"title": "A berth"})),
+        ask("POST", "/api/v1/services/{id}/order", &service, order),
+        ask("GET", "/api/v1/requests/{id}", &request, Value::Null),
+        ask("PATCH", "/api/v1/requests/{id}", &request, json!({"priority": "high"})),
+        ask("POST", "/api/v1/requests/{id}/notes", &request, json!({"text": "x"})),
+        ask("POST", "/api/v1/requests/{id}/attachments", &request, json!("b")),
+        ask("GET", "/api/v1/requests/{id}/attachments/{attachment}", &request, Value::Null),
+        ask("DELETE", "/api/v1/requests/{id}/attachments/{attachment}", &request, Value::Null),
+        ask("POST", "/api/v1/requests/{id}/cancel", &request, Value::Null),
+        ask("DELETE", "/api/v1/customers/{id}", &customer, Value::Null),
         ask("GET", "/api/v1/health", "", Value::Null),
         ask("GET", "/api/v1/join-tokens", "", Value::Null),
         ask("POST", "/api/v1/join-tokens", "", json!({"labels": {}})),
@@ -107,21 +144,31 @@ async fn asks(world: &World) -> Vec<Ask> {
 
 async fn send(world: &World, token: &str, ask: &Ask) -> Response {
     let method = Method::from_bytes(ask.method.as_bytes()).unwrap();
-    let mut request = world.client.request(method, world.at(&ask.path)).bearer_auth(token);
+    let name = if ask.route.ends_with("/attachments") { "?name=b.txt" } else { "" };
+    let path = format!("{}{name}", ask.path);
+    let mut request = world.client.request(method, world.at(&path)).bearer_auth(token);
     if ask.method == "PATCH" || ask.method == "DELETE" {
         request = request.header("if-match", "*");
     }
-    if ask.body != Value::Null {
-        request = request.json(&ask.body);
-    }
+    request = match &ask.body {
+        Value::Null => request,
+        // A table or a file, and no JSON.
+        Value::String(text) => request.body(text.clone()),
+        body => request.json(body),
+    };
     request.send().await.unwrap()
 }
 
 /// What everybody may do for themselves.
-const OWN: [(&str, &str); 21] = [
+const OWN: [(&str, &str); 26] = [
     ("GET", "/api/v1/whoami"),
     ("GET", "/api/v1/runs"),
     ("GET", "/api/v1/events"),
+    ("GET", "/api/v1/services"),
+    ("GET", "/api/v1/requests"),
+    ("GET", "/api/v1/views"),
+    ("PUT", "/api/v1/views"),
+    ("DELETE", "/api/v1/views/{id}"),
     ("GET", "/api/v1/tokens"),
     ("POST", "/api/v1/tokens"),
     ("POST", "/api/v1/logout"),

@@ -97,18 +97,29 @@ pub struct Form {
 }
 
 impl Form {
-    /// Reads a form out of its JSON Schema. What a page can't show is refused, not passed over.
+    /// Reads a form out of its JSON Schema. Its fields are shown as `x-order` says, all others behind them as they
+    /// are written. What a page can't show is refused, not passed over.
     pub fn parse(schema: &Value) -> Result<Self, FieldError> {
         let form = |reason: &str| FieldError::new("form", reason);
         let schema = schema.as_object().ok_or_else(|| form("must be a JSON object"))?;
-        let known =
-            ["$schema", "type", "title", "description", "properties", "required", "additionalProperties", "x-order"];
+        let known = [
+            "$schema",
+            "type",
+            "title",
+            "description",
+            "properties",
+            "required",
+            "additionalProperties",
+            "x-order",
+        ];
         only(schema, &known, "form")?;
         if schema.get("type").is_some_and(|kind| kind != "object") {
             return Err(form("must have the type object"));
         }
         if schema.get("additionalProperties").is_some_and(|more| more != false) {
-            return Err(form("can't have additionalProperties: what is not in the form is not taken"));
+            return Err(form(
+                "can't have additionalProperties: what is not in the form is not taken",
+            ));
         }
         let empty = Map::new();
         let properties = match schema.get("properties") {
@@ -120,9 +131,9 @@ impl Form {
         }
         let required = names(schema, "required", properties)?;
         let mut order = names(schema, "x-order", properties)?;
-        // Without a word about the order: what is needed first.
-        order.extend(required.iter().filter(|name| !order.contains(name)).cloned().collect::<Vec<_>>());
-        order.extend(properties.keys().filter(|name| !order.contains(name)).cloned().collect::<Vec<_>>());
+        let rest: Vec<String> =
+            properties.keys().filter(|name| !order.contains(name)).cloned().collect();
+        order.extend(rest);
         let mut fields = Vec::with_capacity(properties.len());
         for name in order {
             let Some(property) = properties.get(&name) else { continue };
@@ -148,7 +159,9 @@ impl Form {
                     }
                     Err(reason) => errors.push(FieldError::new(&field.name, reason)),
                 },
-                None if field.required => errors.push(FieldError::new(&field.name, "needs a value")),
+                None if field.required => {
+                    errors.push(FieldError::new(&field.name, "needs a value"))
+                }
                 None => {}
             }
         }
@@ -189,7 +202,10 @@ fn names(
 }
 
 fn field(name: &str, property: &Value, required: bool) -> Result<FormField, FieldError> {
-    let place = format!("form.{}", name.chars().filter(char::is_ascii_graphic).take(40).collect::<String>());
+    let place = format!(
+        "form.{}",
+        name.chars().filter(char::is_ascii_graphic).take(40).collect::<String>()
+    );
     let wrong = |reason: &str| FieldError::new(&place, reason);
     if !is_field_name(name) {
         return Err(wrong("a property’s name is 1 to 40 of a-z 0-9 _ and begins with a letter"));
@@ -325,8 +341,12 @@ fn check_value(kind: &FieldKind, value: &Value) -> Result<(), String> {
                 return Err(format!("must match {pattern}"));
             }
             match format {
-                Some(Format::Email) if !is_email(text) => Err("must be an e-mail address".to_owned()),
-                Some(Format::Date) if text.parse::<jiff::civil::Date>().is_err() || text.len() != 10 => {
+                Some(Format::Email) if !is_email(text) => {
+                    Err("must be an e-mail address".to_owned())
+                }
+                Some(Format::Date)
+                    if text.parse::<jiff::civil::Date>().is_err() || text.len() != 10 =>
+                {
                     Err("must be a day such as 2026-01-31".to_owned())
                 }
                 Some(Format::Uri) if !is_https(text) => {
@@ -348,7 +368,9 @@ fn check_value(kind: &FieldKind, value: &Value) -> Result<(), String> {
             _ if *min == f64::MIN && *max == f64::MAX => Err("must be a number".to_owned()),
             _ => Err(format!("must be a number from {min} to {max}")),
         },
-        FieldKind::Flag => value.as_bool().map(drop).ok_or_else(|| "must be true or false".to_owned()),
+        FieldKind::Flag => {
+            value.as_bool().map(drop).ok_or_else(|| "must be true or false".to_owned())
+        }
     }
 }
 
@@ -394,12 +416,13 @@ mod tests {
     #[test]
     fn fields_are_shown_in_the_order_that_is_said() {
         let names: Vec<String> = form().fields.into_iter().map(|field| field.name).collect();
-        assert_eq!(names, ["size", "mail", "code", "count", "day", "share", "sure"]);
+        assert_eq!(names, ["size", "mail", "count", "share", "code", "day", "sure"]);
     }
 
     #[test]
     fn values_are_held_to_the_form_and_defaults_filled_in() {
-        let sound = given(json!({"mail": "a@b.example", "count": 9, "code": "ABC", "day": "2026-02-28"}));
+        let sound =
+            given(json!({"mail": "a@b.example", "count": 9, "code": "ABC", "day": "2026-02-28"}));
         let values = form().check(sound).unwrap();
         assert_eq!(values.get("size"), Some(&json!("small")));
         for (name, bad) in [

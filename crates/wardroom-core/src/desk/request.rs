@@ -2,8 +2,7 @@
 
 use super::{FieldError, check_text};
 use crate::{
-    named::named,
-    AttachmentId, CustomerId, NoteId, ServiceId, ServiceRequestId, Timestamp, UserId,
+    AttachmentId, CustomerId, NoteId, ServiceId, ServiceRequestId, Timestamp, UserId, named::named,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -222,7 +221,8 @@ pub fn checked_attachment_name(name: &str) -> Result<String, FieldError> {
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
     if name.starts_with('.') || name.ends_with('.') || name.chars().any(bad) {
-        let reason = "must be a plain file name: no path, none of / \\ : * ? \" < > |, no dot first or last";
+        let reason =
+            "must be a plain file name: no path, none of / \\ : * ? \" < > |, no dot first or last";
         return Err(FieldError::new("name", reason));
     }
     Ok(name.to_owned())
@@ -248,7 +248,11 @@ mod tests {
         ];
         for from in RequestState::ALL {
             for to in RequestState::ALL {
-                assert_eq!(from.may_become(*to), allowed.contains(&(*from, *to)), "{from:?} {to:?}");
+                assert_eq!(
+                    from.may_become(*to),
+                    allowed.contains(&(*from, *to)),
+                    "{from:?} {to:?}"
+                );
             }
         }
     }
@@ -256,7 +260,9 @@ mod tests {
     #[test]
     fn a_name_is_a_name_and_no_path() {
         assert_eq!(checked_attachment_name(" plan 2.pdf ").unwrap(), "plan 2.pdf");
-        for bad in ["", "..", "../x", "a/b", "a\\b", "C:x", ".env", "x.", "a\u{202e}fdp.exe", "a\nb"] {
+        for bad in
+            ["", "..", "../x", "a/b", "a\\b", "C:x", ".env", "x.", "a\u{202e}fdp.exe", "a\nb"]
+        {
             assert!(checked_attachment_name(bad).is_err(), "{bad:?}");
         }
         assert!(checked_attachment_name(&"x".repeat(121)).is_err());

@@ -50,7 +50,11 @@ pub trait Desk: Send + Sync {
     /// Customers with these ids, in no order; those that are not there are left out.
     async fn lookup_customers(&self, ids: &[CustomerId]) -> StoreResult<Vec<Customer>>;
     /// Customers by id behind `after`, the erased ones too.
-    async fn walk_customers(&self, after: Option<CustomerId>, limit: u32) -> StoreResult<Vec<Customer>>;
+    async fn walk_customers(
+        &self,
+        after: Option<CustomerId>,
+        limit: u32,
+    ) -> StoreResult<Vec<Customer>>;
     /// A service by its id.
     async fn lookup_service(&self, id: ServiceId) -> StoreResult<Option<Service>>;
     /// A service by its name.
@@ -76,20 +80,25 @@ pub trait Desk: Send + Sync {
         page: PageRequest<ServiceRequestId>,
     ) -> StoreResult<Page<ServiceRequest, ServiceRequestId>>;
     /// Automatic requests whose time has come.
-    async fn list_due_requests(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<ServiceRequest>>;
+    async fn list_due_requests(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> StoreResult<Vec<ServiceRequest>>;
     /// Automatic requests in progress whose runs have all ended, and that nobody has to look at yet.
     async fn list_settled_requests(&self, limit: u32) -> StoreResult<Vec<ServiceRequest>>;
     /// How many requests that are not closed there are in each state.
-    async fn count_requests(
-        &self,
-        filter: &RequestFilter,
-    ) -> StoreResult<Vec<(RequestState, u64)>>;
+    async fn count_requests(&self, filter: &RequestFilter)
+    -> StoreResult<Vec<(RequestState, u64)>>;
     /// What was said about a request, oldest first; at most 1,000.
     async fn list_notes(&self, request: ServiceRequestId) -> StoreResult<Vec<Note>>;
     /// A request's attachments, oldest first.
     async fn list_attachments(&self, request: ServiceRequestId) -> StoreResult<Vec<Attachment>>;
     /// An attachment with its content, sealed.
-    async fn lookup_attachment(&self, id: AttachmentId) -> StoreResult<Option<(Attachment, Vec<u8>)>>;
+    async fn lookup_attachment(
+        &self,
+        id: AttachmentId,
+    ) -> StoreResult<Option<(Attachment, Vec<u8>)>>;
     /// What a customer's attachments are long, all together.
     async fn attachment_bytes(&self, customer: CustomerId) -> StoreResult<u64>;
     /// An account's views of one list, or of all, by name.

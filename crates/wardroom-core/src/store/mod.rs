@@ -4,8 +4,8 @@ mod desk;
 pub use desk::{Desk, RequestFilter};
 
 use crate::{
-    ApiTokenId, CustomerId, JoinTokenId, NodeId, PersonId, Role, RunId, ServiceRequestId, SessionId,
-    Timestamp, UserId,
+    ApiTokenId, CustomerId, JoinTokenId, NodeId, PersonId, Role, RunId, ServiceRequestId,
+    SessionId, Timestamp, UserId,
     audit::{AuditCheckpoint, AuditEntry, AuditOutcome, merkle::Hash},
     block::Block,
     change::Change,
@@ -333,7 +333,10 @@ pub trait Health: Send + Sync {
 }
 
 /// Everything that can be asked.
-pub trait Reads: Identities + PersonKeys + Nodes + Runs + Desk + AuditLog + Health + 'static {}
+pub trait Reads:
+    Identities + PersonKeys + Nodes + Runs + Desk + AuditLog + Health + 'static
+{
+}
 
 impl<T: Identities + PersonKeys + Nodes + Runs + Desk + AuditLog + Health + 'static> Reads for T {}
 

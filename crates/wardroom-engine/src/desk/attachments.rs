@@ -59,7 +59,8 @@ impl Engine {
         audit: AuditDraft,
     ) -> Result<Attachment, EngineError> {
         let name = checked_attachment_name(name)?;
-        let wrong = |reason: &str| EngineError::Field { field: "content", reason: reason.to_owned() };
+        let wrong =
+            |reason: &str| EngineError::Field { field: "content", reason: reason.to_owned() };
         if content.is_empty() {
             return Err(wrong("is empty"));
         }
@@ -84,8 +85,7 @@ impl Engine {
             uploaded_by: by,
             created_at: now,
         };
-        let sealed =
-            cipher.seal(&purpose(id), content, &*self.rng).map_err(seal_error)?;
+        let sealed = cipher.seal(&purpose(id), content, &*self.rng).map_err(seal_error)?;
         let audit = audit
             .on(request.id)
             .detail("attachment", id)

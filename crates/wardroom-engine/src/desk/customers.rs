@@ -181,9 +181,7 @@ impl Engine {
             let found = self.store.list_requests(&filter, page).await?;
             for request in &found.items {
                 self.stop_runs_of(request.id, &self.own_record("run.cancel")).await?;
-                if let Ok(ended) =
-                    request.become_state(RequestState::Cancelled, None, self.now())
-                {
+                if let Ok(ended) = request.become_state(RequestState::Cancelled, None, self.now()) {
                     change.writes.push(Write::UpdateRequest(Box::new(ended)));
                     change.hints.push(Hint::Request(request.id));
                 }
@@ -228,7 +226,9 @@ impl Engine {
                 }
             };
             match reason {
-                Some(reason) => problems.push(RowProblem::new(line, FieldError::new("email", reason))),
+                Some(reason) => {
+                    problems.push(RowProblem::new(line, FieldError::new("email", reason)))
+                }
                 None => sound.push(checked),
             }
         }

@@ -182,9 +182,9 @@ impl Engine {
         change.writes.insert(0, write);
         match self.take_in(planned, change).await {
             Ok(_) => Ok(request),
-            Err(EngineError::Store(error @ (StoreError::Conflict(_) | StoreError::Duplicate(_)))) => {
-                Err(settled(Err(error)).err().unwrap_or(EngineError::Conflict))
-            }
+            Err(EngineError::Store(
+                error @ (StoreError::Conflict(_) | StoreError::Duplicate(_)),
+            )) => Err(settled(Err(error)).err().unwrap_or(EngineError::Conflict)),
             Err(error) => Err(error),
         }
     }
@@ -242,7 +242,9 @@ impl Engine {
                 become_state(request, state, wanted.scheduled_for, now)?
             }
             None if request.state.is_closed() => {
-                return Err(EngineError::RequestState("a closed request stays as it is".to_owned()));
+                return Err(EngineError::RequestState(
+                    "a closed request stays as it is".to_owned(),
+                ));
             }
             None => request.touched(now),
         };
@@ -272,7 +274,8 @@ impl Engine {
 
     async fn check_assignee(&self, id: UserId) -> Result<(), EngineError> {
         let found = self.store.lookup_user(id).await?;
-        if found.is_some_and(|user| user.state == UserState::Active && user.role != Role::Customer) {
+        if found.is_some_and(|user| user.state == UserState::Active && user.role != Role::Customer)
+        {
             return Ok(());
         }
         let reason = "is not an active account of those who work here".to_owned();
@@ -285,8 +288,7 @@ impl Engine {
         request: ServiceRequestId,
         audit: &AuditDraft,
     ) -> Result<(), EngineError> {
-        let filter =
-            RunFilter { request: Some(request), top_level: true, ..RunFilter::default() };
+        let filter = RunFilter { request: Some(request), top_level: true, ..RunFilter::default() };
         let runs = self.store.list_runs(&filter, PageRequest::new(None, PAGE_ITEMS_MAX)).await?;
         for run in runs.items.iter().filter(|run| !run.state.is_terminal()) {
             match self.cancel(run.id, audit.clone()).await {

@@ -124,7 +124,8 @@ fn check(service: &Service) -> Result<(), EngineError> {
             let reason = "stands in the form as well: whoever orders must not give it";
             return Err(FieldError::new(format!("fulfilment.fixed.{}", field.name), reason).into());
         }
-        let unfit = |value: &Value| serde_json::from_value::<ParameterValue>(value.clone()).is_err();
+        let unfit =
+            |value: &Value| serde_json::from_value::<ParameterValue>(value.clone()).is_err();
         if let Some((name, _)) = fixed.iter().find(|(_, value)| unfit(value)) {
             let reason = "must be a text, a whole number or a boolean";
             return Err(FieldError::new(format!("fulfilment.fixed.{name}"), reason).into());

@@ -25,7 +25,8 @@ impl Engine {
         if !(1..=64).contains(&name.chars().count()) || name.chars().any(char::is_control) {
             return Err(FieldError::new("name", "must be 1 to 64 characters").into());
         }
-        let sound = query.len() <= SAVED_QUERY_BYTES_MAX && query.bytes().all(|b| b.is_ascii_graphic());
+        let sound =
+            query.len() <= SAVED_QUERY_BYTES_MAX && query.bytes().all(|b| b.is_ascii_graphic());
         if !sound || query.starts_with('?') {
             let reason = "must be a query string of at most 1000 bytes, without ?";
             return Err(FieldError::new("query", reason).into());

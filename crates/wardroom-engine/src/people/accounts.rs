@@ -68,9 +68,8 @@ impl Engine {
         role: Role,
         customer: Option<CustomerId>,
     ) -> Result<(), EngineError> {
-        let wrong = |reason: &str| {
-            Err(EngineError::Field { field: "customer", reason: reason.to_owned() })
-        };
+        let wrong =
+            |reason: &str| Err(EngineError::Field { field: "customer", reason: reason.to_owned() });
         match customer {
             Some(_) if role != Role::Customer => wrong("goes with the role customer only"),
             Some(id) if self.customer(id).await.is_err() => wrong("is not there"),

@@ -5,8 +5,8 @@ mod replay;
 mod settle;
 mod submit;
 
-pub(crate) use submit::{check_key, lease_record};
 pub use submit::{Asked, FANOUT_MAX, Submission};
+pub(crate) use submit::{check_key, lease_record};
 
 use wardroom_core::{
     audit::{AuditDraft, AuditOutcome},

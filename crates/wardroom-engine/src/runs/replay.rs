@@ -63,8 +63,7 @@ impl Engine {
                 request: old.request.zip(old.customer),
             };
             let planned = self.plan(&submission)?;
-            let mut change =
-                planned.change(audit.clone().on(planned.id()).detail("replay_of", id));
+            let mut change = planned.change(audit.clone().on(planned.id()).detail("replay_of", id));
             change.hints.push(Hint::Run(id));
             change.writes.push(Write::UpdateRun(Box::new(laid_to_rest)));
             match self.take_in(planned, change).await {

@@ -53,7 +53,8 @@ async fn who_somebody_is_is_sealed_and_found_again() {
     let kept = clear_texts(&world, &user).await;
     assert!(!kept.contains("Lovelace") && !kept.to_lowercase().contains("example.org"), "{kept}");
     let same = Profile { email: "other@example.org".into(), ..ada() };
-    let twice = world.engine.invite(same, (Role::Manager, None), HOUR, &Principal::System, world.audit());
+    let twice =
+        world.engine.invite(same, (Role::Manager, None), HOUR, &Principal::System, world.audit());
     assert!(matches!(twice.await, Err(EngineError::Field { field: "name", .. })));
 }
 

@@ -31,7 +31,9 @@ impl App {
                         self.begin_request(&request).await;
                     }
                 }
-                Err(error) => tracing::warn!(%error, "due requests could not be read; the next tick tries again"),
+                Err(error) => {
+                    tracing::warn!(%error, "due requests could not be read; the next tick tries again")
+                }
             }
         }
     }

@@ -57,7 +57,9 @@ pub(crate) async fn runnable(
     let mut page = PageRequest::new(None, PAGE_ITEMS_MAX);
     loop {
         let found = store.list_nodes(page).await?;
-        nodes.extend(found.items.into_iter().filter(|node| labels.matches(&node.labels) && fits(node)));
+        nodes.extend(
+            found.items.into_iter().filter(|node| labels.matches(&node.labels) && fits(node)),
+        );
         match found.next {
             Some(after) if nodes.len() <= FANOUT_MAX => {
                 page = PageRequest::new(Some(after), PAGE_ITEMS_MAX)
@@ -86,9 +88,10 @@ pub(crate) async fn submission(
     // SECURITY: no step widens authority. Who orders may run nothing by themselves; the service may what its
     // author may at this moment, and no more once the author is turned away.
     let author = app.engine.store().lookup_user(service.author).await?;
-    let author = author.filter(|user| user.state == UserState::Active).ok_or(
-        EngineError::NotOrdered("its author's account is closed: somebody else must save the service anew"),
-    )?;
+    let author =
+        author.filter(|user| user.state == UserState::Active).ok_or(EngineError::NotOrdered(
+            "its author's account is closed: somebody else must save the service anew",
+        ))?;
     let Some(asked) = runnable(app, service, &principal_of(&author)).await? else {
         return Ok(None);
     };

@@ -33,7 +33,8 @@ impl<'a> Sight<'a> {
     /// Whether the caller may read the customer.
     pub(crate) fn sees(&mut self, id: CustomerId, operators: &[UserId]) -> bool {
         let ctx = self.ctx;
-        let decide = || ctx.decide(Action::CustomerRead, &Resource::customer(id, operators)).allowed;
+        let decide =
+            || ctx.decide(Action::CustomerRead, &Resource::customer(id, operators)).allowed;
         if !self.named.is_empty() && self.named.contains(&id.to_string()) {
             return decide();
         }

@@ -74,10 +74,7 @@ pub(crate) fn own_origin(app: &App, headers: &HeaderMap, target: &Uri) -> Result
 }
 
 /// The token that the request carries, and the request with its body still to be read.
-async fn token_of(
-    request: Request,
-    bytes_max: usize,
-) -> Result<(String, Request), ApiError> {
+async fn token_of(request: Request, bytes_max: usize) -> Result<(String, Request), ApiError> {
     if let Some(token) = request.headers().get(HEADER) {
         let token = token.to_str().unwrap_or_default().to_owned();
         return Ok((token, request));

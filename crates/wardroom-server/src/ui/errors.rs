@@ -61,8 +61,10 @@ fn resumable(path: &str) -> &str {
         "recovery-codes" => "/account/second-factor",
         "cancel" | "replay" | "disable" | "enable" | "remove" | "verify" => page,
         "try" if page.starts_with("/policy") => "/policy",
+        "views" => "/requests",
         "blocks" | "lift" if page.starts_with("/security") => "/security",
-        "link" | "reset-factors" | "erase" | "change" => page,
+        "link" | "reset-factors" | "erase" | "change" | "publish" | "retire" | "order"
+        | "notes" | "operators" => page,
         "tokens" | "sign-out" | "profile" => "/account",
         "end" if page.starts_with("/account") => "/account",
         "revoke" if page.starts_with("/account") => "/account",

@@ -1,6 +1,9 @@
 //! What every handler of the dashboard needs: the frame of a page, and its answer.
 
-use super::{assets, pages::shell::Shell};
+use super::{
+    assets,
+    pages::{errors::Errors, shell::Shell},
+};
 use crate::{context::Ctx, error::ApiError};
 use askama::Template;
 use axum::{
@@ -99,6 +102,16 @@ async fn name_of(ctx: &Ctx, id: &str) -> Result<Option<String>, ApiError> {
     }
 }
 
+/// What was wrong with a form whose page shows errors beside `known` fields; an error that deserves a page of its
+/// own is given back.
+pub(super) fn errors_of(error: ApiError, known: &[&str]) -> Result<Errors, ApiError> {
+    if error.code == ErrorCode::InvalidField && !error.fields.is_empty() {
+        let fields = error.fields.into_iter().map(|field| (field.field, field.reason));
+        return Ok(Errors::of_fields(fields, known));
+    }
+    Ok(Errors::whole(said(&error).ok_or(error)?))
+}
+
 /// What to say of an error in the page where it happened; `None` when it deserves a page of its own.
 pub(super) fn said(error: &ApiError) -> Option<String> {
     let fields: Vec<String> =
@@ -109,6 +122,9 @@ pub(super) fn said(error: &ApiError) -> Option<String> {
         | ErrorCode::NoNode
         | ErrorCode::Conflict
         | ErrorCode::UnknownCommand
+        | ErrorCode::RequestState
+        | ErrorCode::NotOrdered
+        | ErrorCode::LimitReached
         | ErrorCode::RunState => {
             Some(error.detail.clone().unwrap_or_else(|| error.code.title().to_owned()))
         }

@@ -8,10 +8,11 @@ use crate::{api::v1, context::Ctx, error::ApiError};
 use axum::{http::StatusCode, response::Response};
 use wardroom_core::Action;
 
-/// How everything stands; those who may not see that start at their runs.
+/// How everything stands; those who may not see that start at what they can order, or at their runs.
 pub(crate) async fn page(ctx: Ctx) -> Result<Response, ApiError> {
     if !ctx.may(Action::OverviewRead) {
-        return Ok(see_other("/runs"));
+        let home = if ctx.principal.customer().is_some() { "/services" } else { "/runs" };
+        return Ok(see_other(home));
     }
     let view = v1::overview::load(&ctx).await?;
     let mut shell = shell(&ctx, "/");

@@ -59,8 +59,7 @@ async fn list_page(
     let list = users::list::load(ctx, wanted).await?;
     let shell = shell(ctx, "/users");
     let (filter_role, filter_state, filter_customer) = (query.role, query.state, query.customer);
-    let page =
-        UsersPage { shell, list, later, filter_role, filter_state, filter_customer, dialog };
+    let page = UsersPage { shell, list, later, filter_role, filter_state, filter_customer, dialog };
     html(status, &page)
 }
 

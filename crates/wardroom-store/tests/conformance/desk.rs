@@ -131,7 +131,8 @@ async fn requests_are_filtered_and_bounded(test: TestStore) {
     let room = Some(RequestRoom { open_max: 2, recent_max: 3, since: at(-10) });
     let mut first = s.request(&harbour, &service, ann.id);
     first.idempotency_key = Some("k".into());
-    let second = ServiceRequest { priority: Priority::Low, ..s.request(&harbour, &service, ann.id) };
+    let second =
+        ServiceRequest { priority: Priority::Low, ..s.request(&harbour, &service, ann.id) };
     let other = ServiceRequest { due_at: None, ..s.request(&quay, &service, ann.id) };
     for request in [&first, &second, &other] {
         commit(&store, add(request, room)).await.unwrap();
@@ -139,10 +140,8 @@ async fn requests_are_filtered_and_bounded(test: TestStore) {
     let third = s.request(&harbour, &service, ann.id);
     let full = commit(&store, add(&third, room)).await;
     assert!(matches!(full, Err(StoreError::Conflict("room for open requests"))), "{full:?}");
-    let twice = ServiceRequest {
-        idempotency_key: Some("k".into()),
-        ..s.request(&quay, &service, ann.id)
-    };
+    let twice =
+        ServiceRequest { idempotency_key: Some("k".into()), ..s.request(&quay, &service, ann.id) };
     let twice = commit(&store, add(&twice, None)).await;
     assert!(matches!(twice, Err(StoreError::Duplicate("idempotency key"))), "{twice:?}");
     let found = store.lookup_request_by_key(ann.id, "k").await.unwrap();
@@ -217,14 +216,14 @@ async fn requests_follow_their_runs(test: TestStore) {
     assert_eq!(store.list_due_requests(at(60), 9).await.unwrap(), [scheduled.clone()]);
     let begun = scheduled.become_state(RequestState::InProgress, None, at(60)).unwrap();
     commit(&store, Write::UpdateRequest(Box::new(begun.clone()))).await.unwrap();
-    assert_eq!(store.list_settled_requests(9).await.unwrap(), [], "without runs nothing is settled");
+    assert_eq!(
+        store.list_settled_requests(9).await.unwrap(),
+        [],
+        "without runs nothing is settled"
+    );
     let node = s.node("n");
     commit(&store, Write::AddNode(node.clone())).await.unwrap();
-    let run = Run {
-        request: Some(begun.id),
-        customer: Some(harbour.id),
-        ..s.run(ann.id, node.id)
-    };
+    let run = Run { request: Some(begun.id), customer: Some(harbour.id), ..s.run(ann.id, node.id) };
     commit(&store, Write::AddRun(Box::new(run.clone()))).await.unwrap();
     assert_eq!(store.lookup_run(run.id).await.unwrap().as_ref(), Some(&run));
     assert_eq!(store.list_settled_requests(9).await.unwrap(), [], "it still goes on");
@@ -253,7 +252,8 @@ async fn files_keep_within_their_quota(test: TestStore) {
     let store = test.store;
     let request = s.request(&harbour, &service, ann.id);
     commit(&store, add(&request, None)).await.unwrap();
-    let attach = |attachment| Write::AddAttachment { attachment, content: vec![9; 3], quota_bytes: 100 };
+    let attach =
+        |attachment| Write::AddAttachment { attachment, content: vec![9; 3], quota_bytes: 100 };
     let first = s.attachment(&request, 60);
     commit(&store, attach(first.clone())).await.unwrap();
     let over = commit(&store, attach(s.attachment(&request, 41))).await;

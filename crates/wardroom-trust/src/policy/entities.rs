@@ -113,8 +113,7 @@ fn attributes(
             if let Some(audience) = &resource.audience {
                 let customers = audience.iter().filter_map(|id| uid("Customer", &id.to_string()));
                 let customers = customers.map(RestrictedExpression::new_entity_uid);
-                attributes
-                    .insert("audience".to_owned(), RestrictedExpression::new_set(customers));
+                attributes.insert("audience".to_owned(), RestrictedExpression::new_set(customers));
             }
         }
         ResourceKind::Customer | ResourceKind::System | ResourceKind::JoinToken => {}
@@ -126,7 +125,8 @@ fn attributes(
         let customer = uid("Customer", &customer.to_string())?;
         all.push(customer_entity(&customer, &resource.operators)?);
         if resource.kind != ResourceKind::Customer {
-            attributes.insert("customer".to_owned(), RestrictedExpression::new_entity_uid(customer));
+            attributes
+                .insert("customer".to_owned(), RestrictedExpression::new_entity_uid(customer));
         }
     } else if resource.kind == ResourceKind::Customer {
         all.push(customer_entity(&uid("Customer", &resource.id)?, &resource.operators)?);

@@ -173,7 +173,8 @@ fn a_decision_among_a_thousand_policies_looks_at_few() {
     let policy = Policy::load(&text).unwrap();
     let Principal::User { id, name, credential, .. } = user(Role::Customer) else { unreachable!() };
     let groups = vec!["g7".to_owned(), "g700".to_owned()];
-    let who = Principal::User { id, name, role: Role::Customer, groups, customer: None, credential };
+    let who =
+        Principal::User { id, name, role: Role::Customer, groups, customer: None, credential };
     let mut command = Resource::new(ResourceKind::Command, "echo");
     command.labels.insert("site".into(), "s700".into());
     let mut took: Vec<std::time::Duration> = (0..2000)

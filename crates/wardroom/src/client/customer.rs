@@ -10,7 +10,9 @@ use crate::{
     output::{Output, Sink, Table, confirmed, pairs},
 };
 use std::path::PathBuf;
-use wardroom_wire::desk::{CustomerCreate, CustomerPatch, CustomerView, ImportReport, OperatorsPut};
+use wardroom_wire::desk::{
+    CustomerCreate, CustomerPatch, CustomerView, ImportReport, OperatorsPut,
+};
 
 /// The longest table that is sent, in bytes.
 const TABLE_BYTES_MAX: u64 = 8 * 1024 * 1024;

@@ -300,8 +300,7 @@ async fn attach(
     let name = name.or(own).ok_or_else(|| Failure::usage("the file has no name: give --name"))?;
     let path = path(request, &format!("/attachments?name={}", escape(&name)))?;
     let (api, output) = (session.api()?, &session.output);
-    let made: AttachmentView =
-        api.send_bytes(&path, "application/octet-stream", content).await?;
+    let made: AttachmentView = api.send_bytes(&path, "application/octet-stream", content).await?;
     if output.json {
         return output.json(&made);
     }
@@ -356,7 +355,10 @@ fn detail(output: &Output, detail: &RequestDetail) -> Result<(), Failure> {
         rows.push((format!("run {}", run.id), format!("{} {message}", run.state)));
     }
     for file in &detail.attachments {
-        rows.push((format!("file {}", file.id), format!("{}, {}", file.name, bytes(file.size_bytes))));
+        rows.push((
+            format!("file {}", file.id),
+            format!("{}, {}", file.name, bytes(file.size_bytes)),
+        ));
     }
     for note in &detail.notes {
         let who = note.author_name.clone().unwrap_or_else(|| {

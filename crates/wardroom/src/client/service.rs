@@ -203,8 +203,14 @@ fn show(output: &Output, service: &ServiceView) -> Result<(), Failure> {
         };
         let audience = inside.audience.as_ref();
         rows.push(("done by", does));
-        rows.push(("for", audience.map_or_else(|| "all customers".to_owned(), |ids| ids.join(", "))));
-        rows.push(("limits", format!("{} open, {} a day", inside.limits.open_max, inside.limits.per_day_max)));
+        rows.push((
+            "for",
+            audience.map_or_else(|| "all customers".to_owned(), |ids| ids.join(", ")),
+        ));
+        rows.push((
+            "limits",
+            format!("{} open, {} a day", inside.limits.open_max, inside.limits.per_day_max),
+        ));
         rows.push(("author", inside.author.clone()));
     }
     if let Some(properties) = service.form["properties"].as_object() {

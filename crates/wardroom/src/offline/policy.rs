@@ -46,7 +46,7 @@ pub(crate) fn explain(
         mistakes.into_iter().fold(failure, Failure::advice)
     })?;
     // Nobody in particular: what policy says of a role must not hang on who has it.
-    let user = UserId::from_uuid(uuid::Uuid::nil());
+    let user = UserId::from_uuid(uuid::Uuid::max());
     let principal = Principal::User {
         id: user,
         name: "somebody".to_owned(),

@@ -153,10 +153,9 @@ pub(crate) fn sentence(text: &str) -> String {
 /// What a state means at a glance: the colour of its badge.
 pub(crate) fn tone(state: &str) -> &'static str {
     match state {
-        "online" | "succeeded" | "done" | "open" | "sound" | "active" | "allowed" | "in force" => {
-            "ok"
-        }
-        "running" | "leased" | "invited" => "live",
+        "online" | "succeeded" | "done" | "open" | "sound" | "active" | "allowed" | "in force"
+        | "completed" | "published" => "ok",
+        "running" | "leased" | "invited" | "in_progress" | "scheduled" => "live",
         "stale" | "retrying" | "interrupted" | "refused" => "warn",
         "failed" | "timed_out" | "unsound" | "blocked" | "denied" => "bad",
         _ => "idle",
@@ -169,6 +168,9 @@ pub(crate) fn page_of(id: &str) -> Option<String> {
         ("run", _) => Some(format!("/runs/{id}")),
         ("node", _) => Some(format!("/nodes/{id}")),
         ("user", _) => Some(format!("/users/{id}")),
+        ("customer", _) => Some(format!("/customers/{id}")),
+        ("request", _) => Some(format!("/requests/{id}")),
+        ("service", _) => Some(format!("/services/{id}")),
         _ => None,
     }
 }
@@ -187,6 +189,11 @@ pub(crate) fn agent(text: &str) -> String {
         _ if text.is_empty() => "unnamed program".to_owned(),
         _ => text.to_owned(),
     }
+}
+
+/// A time as a browser's field for one holds it, in UTC to the minute.
+pub(crate) fn local(at: Option<&String>) -> String {
+    at.and_then(|text| text.get(..16)).unwrap_or_default().to_owned()
 }
 
 /// A parameter's value as text.

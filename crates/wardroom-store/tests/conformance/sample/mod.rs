@@ -3,7 +3,8 @@
 use std::time::Duration;
 use wardroom_core::{
     ApiTokenId, AttachmentId, CustomerId, FactorId, JoinTokenId, LinkId, NodeId, Origin, PassId,
-    PersonId, Principal, Rng, Role, RunId, ServiceId, ServiceRequestId, SessionId, Timestamp, UserId,
+    PersonId, Principal, Rng, Role, RunId, ServiceId, ServiceRequestId, SessionId, Timestamp,
+    UserId,
     audit::{AuditCheckpoint, AuditDraft},
     command::{CommandLimits, CommandSpec},
     desk::{

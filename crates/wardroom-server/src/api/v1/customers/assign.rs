@@ -33,9 +33,9 @@ pub(crate) async fn act(
     let (customer, allowed) = super::find(ctx, id, Action::CustomerAssign).await?;
     let mut named = Vec::with_capacity(operators.len());
     for text in operators {
-        let user = users::find(ctx, text).await.map_err(|_| {
-            ApiError::field("operators", format!("{text:?} is no account"))
-        })?;
+        let user = users::find(ctx, text)
+            .await
+            .map_err(|_| ApiError::field("operators", format!("{text:?} is no account")))?;
         named.push(user.id);
     }
     let changed = ctx.app.engine.assign_operators(&customer, named, allowed.draft(ctx)).await?;

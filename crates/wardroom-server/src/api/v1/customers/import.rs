@@ -40,8 +40,7 @@ pub(crate) async fn act(ctx: &Ctx, text: &str, dry_run: bool) -> Result<ImportRe
     let allowed = ctx.authorise(Action::CustomerImport, &Resource::system()).await?;
     let table = read_table(text)?;
     let rows = table.len();
-    let problems =
-        ctx.app.engine.import_customers(table, dry_run, allowed.draft(ctx)).await?;
+    let problems = ctx.app.engine.import_customers(table, dry_run, allowed.draft(ctx)).await?;
     let made = if dry_run || !problems.is_empty() { 0 } else { rows };
     let problems = problems
         .into_iter()

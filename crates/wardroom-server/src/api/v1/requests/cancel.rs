@@ -23,8 +23,7 @@ pub(crate) async fn handler(
 pub(crate) async fn act(ctx: &Ctx, id: &str) -> Result<RequestView, ApiError> {
     let (request, allowed) = super::find(ctx, id, Action::RequestCancel).await?;
     let engine = &ctx.app.engine;
-    let wanted =
-        RequestChange { state: Some(RequestState::Cancelled), ..RequestChange::default() };
+    let wanted = RequestChange { state: Some(RequestState::Cancelled), ..RequestChange::default() };
     let cancelled = engine.change_request(&request, wanted, allowed.draft(ctx)).await?;
     engine.stop_runs_of(request.id, &ctx.draft(Action::RunCancel)).await?;
     super::show(ctx, &cancelled).await

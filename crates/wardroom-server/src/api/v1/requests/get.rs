@@ -2,12 +2,7 @@
 
 use crate::{api::version::etag, context::Ctx, error::ApiError, view};
 use axum::{Json, extract::Path, http::HeaderMap};
-use wardroom_core::{
-    Action, Role,
-    action::Resource,
-    page::PageRequest,
-    store::RunFilter,
-};
+use wardroom_core::{Action, Role, action::Resource, page::PageRequest, store::RunFilter};
 use wardroom_engine::runs::sentence;
 use wardroom_wire::{
     desk::{NoteView, RequestDetail, RequestRunView},
@@ -35,8 +30,7 @@ pub(crate) async fn handler(
 pub(crate) async fn load(ctx: &Ctx, id: &str) -> Result<RequestDetail, ApiError> {
     let (request, _) = super::find(ctx, id, Action::RequestRead).await?;
     let (engine, store) = (&ctx.app.engine, ctx.app.engine.store());
-    let inside =
-        ctx.decide(Action::RequestNoteInternal, &Resource::request(&request)).allowed;
+    let inside = ctx.decide(Action::RequestNoteInternal, &Resource::request(&request)).allowed;
     let filter = RunFilter { request: Some(request.id), top_level: true, ..RunFilter::default() };
     let mut runs = Vec::new();
     for run in store.list_runs(&filter, PageRequest::new(None, RUNS_MAX)).await?.items {
@@ -56,9 +50,8 @@ pub(crate) async fn load(ctx: &Ctx, id: &str) -> Result<RequestDetail, ApiError>
             continue;
         }
         let (mut author_name, mut staff) = (None, true);
-        let seen = note.author.filter(|id| {
-            ctx.decide(Action::UserRead, &Resource::user(*id)).allowed
-        });
+        let seen =
+            note.author.filter(|id| ctx.decide(Action::UserRead, &Resource::user(*id)).allowed);
         if let Some(user) = match note.author {
             Some(id) => store.lookup_user(id).await?,
             None => None,

@@ -103,7 +103,8 @@ async fn wanted(ctx: &Ctx, query: &RequestQuery) -> Result<RequestFilter, ApiErr
         None => None,
     };
     // Where policy lets the caller read no requests but those that concern them, the store is asked for no others.
-    let anyones = ctx.decide(Action::RequestRead, &Resource::anothers(ResourceKind::Request)).allowed;
+    let anyones =
+        ctx.decide(Action::RequestRead, &Resource::anothers(ResourceKind::Request)).allowed;
     let concerning = if anyones { None } else { Some((ctx.user()?, ctx.principal.customer())) };
     Ok(RequestFilter {
         state,

@@ -1,6 +1,9 @@
 //! `POST /api/v1/runs`
 
-use super::super::{super::input::{Json, idempotency_key}, requests};
+use super::super::{
+    super::input::{Json, idempotency_key},
+    requests,
+};
 use crate::{context::Ctx, error::ApiError, view};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use std::{

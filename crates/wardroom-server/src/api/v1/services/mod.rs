@@ -33,7 +33,9 @@ pub(crate) async fn find(
     let store = ctx.app.engine.store();
     let found = match text.parse() {
         Ok(id) => store.lookup_service(id).await?,
-        Err(_) if wardroom_core::person::is_name(text) => store.lookup_service_by_name(text).await?,
+        Err(_) if wardroom_core::person::is_name(text) => {
+            store.lookup_service_by_name(text).await?
+        }
         Err(_) => None,
     };
     let service = found.ok_or_else(ApiError::not_found)?;
