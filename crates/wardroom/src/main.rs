@@ -40,12 +40,22 @@ enum Command {
     Init(Served),
     /// Create the database or bring it to this version's schema
     Migrate(Served),
+    /// Look at the settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Check this installation's posture; exit code 1 when something is wrong
     Doctor(Served),
     /// Write or check the generated reference documents
     Docs(reference::Docs),
     #[command(flatten)]
     Client(client::ClientCommand),
+}
+
+/// What can be done with settings.
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Show each setting that holds, and where it came from
+    Explain(Served),
 }
 
 /// Where an installation is and what is set on the command line.
@@ -100,12 +110,15 @@ fn main() -> ExitCode {
     runtime.block_on(async {
         match cli.command {
             Command::Client(command) => client::run::<Cli>(command, cli.globals).await,
-            command => local(command).await.unwrap_or_else(|error| failed(&error)),
+            command => {
+                let json = cli.globals.json;
+                local(command, json).await.unwrap_or_else(|error| failed(&error))
+            }
         }
     })
 }
 
-async fn local(command: Command) -> anyhow::Result<ExitCode> {
+async fn local(command: Command, json: bool) -> anyhow::Result<ExitCode> {
     match command {
         Command::Up(up) => up::run(&up).await,
         Command::Serve(served) => {
@@ -138,6 +151,10 @@ async fn local(command: Command) -> anyhow::Result<ExitCode> {
                 format!("The database went from schema {} to {}.", migrated.from, migrated.to)
             })?;
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Config(ConfigCommand::Explain(served)) => {
+            let (_, config) = served.load()?;
+            config.explain(&output::Output::detect(json, SystemClock.now()))
         }
         Command::Doctor(served) => {
             let (data, config) = served.load()?;

@@ -1,6 +1,9 @@
 //! The reference documents that the program writes about itself: settings and API.
 
-use crate::{config::SETTINGS, say};
+use crate::{
+    config::{ALIASES, Meaning, SETTINGS},
+    say,
+};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use std::{fs, path::PathBuf, process::ExitCode};
@@ -59,6 +62,23 @@ fn configuration() -> String {
             setting.environment(),
             setting.about
         ));
+    }
+    text.push_str(
+        "\n## Names of other systems\n\nThese names in the environment set what they set elsewhere, in that system's units. \
+         One that says something else than our own name, or than another alias, is an error that names both; so is one \
+         whose value can't be had. `wardroom config explain` shows what holds and where it came from.\n\n\
+         | name | sets |\n|---|---|\n",
+    );
+    for alias in ALIASES {
+        let sets = match alias.meaning {
+            Meaning::Same(setting) => format!("`{setting}`"),
+            Meaning::Times(setting, factor) => format!("`{setting}`, {factor} for each"),
+            Meaning::Divided(setting, divisor) => format!("`{setting}`, one for each {divisor}"),
+            Meaning::OffIsZero(setting) => format!("`{setting} = 0` where it is false"),
+            Meaning::Only(only, why) => format!("nothing: only `{only}` is possible, {why}"),
+            Meaning::Nothing(instead) => format!("an error: {instead}"),
+        };
+        text.push_str(&format!("| `{}` | {sets} |\n", alias.name));
     }
     text
 }

@@ -12,6 +12,7 @@ pub(crate) use filter::{Filter, Found};
 pub use filter::{FilterError, FilterMode, FilterRules};
 pub(crate) use rates::{Left, Rates};
 
+use axum::http::HeaderName;
 use ipnet::IpNet;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct DoorRules {
     pub failure_window: Duration,
     /// How long the first block lasts.
     pub block_ttl: Duration,
+    /// A further header that carries an API token.
+    pub token_header: Option<HeaderName>,
     /// Requests of one address within a minute; any number where absent.
     pub address_per_minute: Option<u32>,
     /// Requests of one account or token within a minute; any number where absent.
@@ -45,6 +48,7 @@ impl Default for DoorRules {
             failed_attempts_max: Some(10),
             failure_window: Duration::from_secs(600),
             block_ttl: Duration::from_secs(900),
+            token_header: None,
             address_per_minute: Some(1200),
             principal_per_minute: Some(3000),
             filter: FilterRules::default(),

@@ -118,6 +118,15 @@ pub(crate) async fn authenticate(
             None => Err(refuse_token(app, info).await?),
         };
     }
+    if let Some(name) = &app.doors.token_header
+        && let Some(value) = headers.get(name)
+    {
+        let text = value.to_str().unwrap_or_default();
+        return match by_api_token(app, text).await? {
+            Some(proof) => Ok(proof),
+            None => Err(refuse_token(app, info).await?),
+        };
+    }
     let found = match session_cookie(headers) {
         Some(cookie) => by_cookie(app, cookie).await?,
         None => None,

@@ -108,32 +108,7 @@ pub(crate) async fn run(session: &Session, command: CustomerCommand) -> Result<E
     let (api, output) = (session.api()?, &session.output);
     match command {
         CustomerCommand::List { text, mine, limit, after } => {
-            let mut query: Query = vec![];
-            if !text.is_empty() {
-                query.push(("text", text.join(" ")));
-            }
-            if mine {
-                query.push(("operator", "me".to_owned()));
-            }
-            let list = api.list::<CustomerView>("/api/v1/customers", &query, limit, after).await?;
-            if output.json {
-                output.json(&list)?;
-                return Ok(Exit::Ok);
-            }
-            let mut table = Table::new(&["NAME", "E-MAIL", "PHONE", "MADE", "ID"]);
-            for customer in &list.items {
-                table.row([
-                    customer.name.clone(),
-                    customer.email.clone(),
-                    customer.phone.clone(),
-                    output.time(&customer.created_at),
-                    customer.id.clone(),
-                ]);
-            }
-            output.table(&table)?;
-            if let Some(next) = &list.next {
-                output.hint(&format!("There are more: --after {next}"));
-            }
+            list(session, &text, mine, limit, after).await?;
         }
         CustomerCommand::Show { customer } => {
             show(output, &api.get(&path(&customer, "")?, &vec![]).await?)?;
@@ -180,6 +155,44 @@ pub(crate) async fn run(session: &Session, command: CustomerCommand) -> Result<E
         }
     }
     Ok(Exit::Ok)
+}
+
+/// Prints a page of the list.
+async fn list(
+    session: &Session,
+    text: &[String],
+    mine: bool,
+    limit: u32,
+    after: Option<String>,
+) -> Result<(), Failure> {
+    let (api, output) = (session.api()?, &session.output);
+    let mut query: Query = vec![];
+    if !text.is_empty() {
+        query.push(("text", text.join(" ")));
+    }
+    if mine {
+        query.push(("operator", "me".to_owned()));
+    }
+    let list = api.list::<CustomerView>("/api/v1/customers", &query, limit, after).await?;
+    if output.json {
+        output.json(&list)?;
+        return Ok(());
+    }
+    let mut table = Table::new(&["NAME", "E-MAIL", "PHONE", "MADE", "ID"]);
+    for customer in &list.items {
+        table.row([
+            customer.name.clone(),
+            customer.email.clone(),
+            customer.phone.clone(),
+            output.time(&customer.created_at),
+            customer.id.clone(),
+        ]);
+    }
+    output.table(&table)?;
+    if let Some(next) = &list.next {
+        output.hint(&format!("There are more: --after {next}"));
+    }
+    Ok(())
 }
 
 fn path(customer: &str, then: &str) -> Result<String, Failure> {

@@ -197,24 +197,29 @@ pub(crate) async fn run(session: &Session, command: RequestCommand) -> Result<Ex
             target.keep()?;
             output.hint(&format!("saved as {}", out.display()));
         }
-        RequestCommand::Views => {
-            let found = api.list::<SavedViewView>("/api/v1/views", &vec![], 200, None).await?;
-            if output.json {
-                output.json(&found)?;
-                return Ok(Exit::Ok);
-            }
-            let mut table = Table::new(&["NAME", "LIST", "FILTERS", "ID"]);
-            for view in found.items {
-                table.row([view.name, view.list, view.query, view.id]);
-            }
-            output.table(&table)?;
-        }
+        RequestCommand::Views => views(session).await?,
         RequestCommand::ForgetView { view } => {
             api.delete(&format!("/api/v1/views/{}", segment(&view)?)).await?;
             output.hint("forgotten");
         }
     }
     Ok(Exit::Ok)
+}
+
+/// Prints the saved views.
+async fn views(session: &Session) -> Result<(), Failure> {
+    let (api, output) = (session.api()?, &session.output);
+    let found = api.list::<SavedViewView>("/api/v1/views", &vec![], 200, None).await?;
+    if output.json {
+        output.json(&found)?;
+        return Ok(());
+    }
+    let mut table = Table::new(&["NAME", "LIST", "FILTERS", "ID"]);
+    for view in found.items {
+        table.row([view.name, view.list, view.query, view.id]);
+    }
+    output.table(&table)?;
+    Ok(())
 }
 
 fn path(request: &str, then: &str) -> Result<String, Failure> {

@@ -169,12 +169,13 @@ async fn change(session: &Session, service: &str, body: &ServicePatch) -> Result
 
 /// Values as the form's types want them; what does not fit goes as it is, and the orchestrator says what is wrong.
 fn typed(form: &Value, values: Vec<(String, String)>) -> BTreeMap<String, Value> {
-    let kind = |name: &str| form["properties"][name]["type"].as_str().unwrap_or_default();
+    let properties = form.get("properties");
+    let kind = |name: &str| properties?.get(name)?.get("type")?.as_str();
     values
         .into_iter()
         .map(|(name, text)| {
             let value = match kind(&name) {
-                "string" => Value::from(text),
+                Some("string") => Value::from(text),
                 _ => serde_json::from_str(&text).unwrap_or_else(|_| Value::from(text)),
             };
             (name, value)
@@ -213,7 +214,7 @@ fn show(output: &Output, service: &ServiceView) -> Result<(), Failure> {
         ));
         rows.push(("author", inside.author.clone()));
     }
-    if let Some(properties) = service.form["properties"].as_object() {
+    if let Some(properties) = service.form.get("properties").and_then(Value::as_object) {
         let names: Vec<&str> = properties.keys().map(String::as_str).collect();
         rows.push(("form", names.join(", ")));
     }

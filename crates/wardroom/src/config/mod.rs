@@ -1,7 +1,11 @@
 //! Settings: TOML file < environment < flags. One table names them all and makes their reference.
 
+mod aliases;
+mod explain;
+mod secrets;
 mod table;
-pub(crate) use table::SETTINGS;
+pub(crate) use aliases::{ALIASES, Meaning};
+pub(crate) use table::{SETTINGS, Setting};
 
 use anyhow::{Context as _, bail};
 use ipnet::IpNet;
@@ -21,8 +25,31 @@ use wardroom_trust::{password::Cost, password_rules::PasswordRules};
 /// The settings in force, by name.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
-    values: BTreeMap<&'static str, String>,
+    values: BTreeMap<&'static str, (String, Source)>,
     data: PathBuf,
+}
+
+/// Where a setting's value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The settings file.
+    File(PathBuf),
+    /// The environment, by our own name.
+    Environment(String),
+    /// The environment, by a name of another system.
+    Alias(String),
+    /// The command line.
+    Flag,
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Environment(name) | Self::Alias(name) => write!(f, "environment, {name}"),
+            Self::Flag => f.write_str("command line"),
+        }
+    }
 }
 
 impl Config {
@@ -32,24 +59,29 @@ impl Config {
         file: Option<&Path>,
         flags: &[(&'static str, Option<String>)],
     ) -> anyhow::Result<Self> {
-        let mut values: BTreeMap<&'static str, String> = BTreeMap::new();
+        let environment = environment()?;
+        let mut values: BTreeMap<&'static str, (String, Source)> = BTreeMap::new();
         let implied = data.join("wardroom.toml");
         let file = file.or_else(|| implied.exists().then_some(implied.as_path()));
         if let Some(file) = file {
             read_file(file, &mut values)?;
         }
+        values.extend(aliases::read(&environment)?);
         for setting in SETTINGS {
-            if let Some(value) = std::env::var_os(setting.environment()) {
-                let value = value
-                    .into_string()
-                    .map_err(|_| anyhow::anyhow!("{} is not UTF-8 text", setting.environment()))?;
-                values.insert(setting.name, value);
+            let name = setting.environment();
+            if let Some(value) = environment.get(&name) {
+                values.insert(setting.name, (value.clone(), Source::Environment(name)));
             }
         }
         for (name, value) in flags {
             if let Some(value) = value {
-                values.insert(name, value.clone());
+                values.insert(name, (value.clone(), Source::Flag));
             }
+        }
+        if let Some((_, source @ (Source::File(_) | Source::Flag))) = values.get("encryption_key") {
+            bail!(
+                "encryption_key comes from {source}: a secret stands in no settings file and on no command line, where others read it. Put it into a file and name that: encryption_key_file = \"/path/only/you/can/read\""
+            );
         }
         let config = Self { values, data: data.to_owned() };
         config.check()?;
@@ -67,6 +99,7 @@ impl Config {
         self.password_cost()?;
         self.accounts()?;
         self.doors()?;
+        self.check_token_header()?;
         self.address("listen_redirect")?;
         self.flag("tls12")?;
         let metrics = self.address("listen_metrics")?;
@@ -85,7 +118,7 @@ impl Config {
 
     /// A setting's text, if it has one.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        let set = self.values.get(name).map(String::as_str);
+        let set = self.values.get(name).map(|(value, _)| value.as_str());
         let default = || {
             SETTINGS.iter().find(|setting| setting.name == name).and_then(|setting| setting.default)
         };
@@ -186,10 +219,23 @@ impl Config {
             failed_attempts_max: some("failed_attempts_max")?,
             failure_window: minutes("failure_window_minutes")?,
             block_ttl: minutes("block_minutes")?,
+            token_header: self.parsed("api_key_header")?,
             address_per_minute: some("rate_limit_address_per_minute")?,
             principal_per_minute: some("rate_limit_principal_per_minute")?,
             filter: self.required("request_filter")?,
         })
+    }
+
+    /// A header that means something else already can't carry a token.
+    fn check_token_header(&self) -> anyhow::Result<()> {
+        let name = self.text("api_key_header").unwrap_or_default().to_ascii_lowercase();
+        let taken = ["authorization", "cookie", "host", "origin", "referer", "content-type"];
+        if taken.contains(&name.as_str()) || name.starts_with("sec-") {
+            bail!(
+                "the setting api_key_header can't be {name}: that header has a meaning of its own"
+            );
+        }
+        Ok(())
     }
 
     /// A list of addresses and networks.
@@ -234,6 +280,7 @@ impl Config {
 
     /// What the store is opened with.
     pub(crate) fn store(&self) -> anyhow::Result<Options> {
+        let set_by = self.values.get("database_url").map(|(_, source)| source.to_string());
         let url = match self.path("database_url_file") {
             Some(file) => fs::read_to_string(&file)
                 .with_context(|| format!("database_url_file {} can't be read", file.display()))?
@@ -244,6 +291,7 @@ impl Config {
                 None => format!("sqlite://{}", self.data.join("wardroom.db").display()),
             },
         };
+        secrets::check_database_url(&url, set_by.as_deref().unwrap_or("the settings file"))?;
         let mut options = Options::new(url);
         options.postgres.tls_mode = self.parsed::<TlsMode>("postgres_tls_mode")?;
         options.postgres.tls_ca_file = self.path("postgres_tls_ca_file");
@@ -254,7 +302,26 @@ impl Config {
     }
 }
 
-fn read_file(file: &Path, values: &mut BTreeMap<&'static str, String>) -> anyhow::Result<()> {
+/// The environment, as far as it is text; a name that matters must be.
+fn environment() -> anyhow::Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    for (name, value) in std::env::vars_os() {
+        let Ok(name) = name.into_string() else { continue };
+        match value.into_string() {
+            Ok(value) => {
+                found.insert(name, value);
+            }
+            Err(_) if name.starts_with("WARDROOM_") => bail!("{name} is not UTF-8 text"),
+            Err(_) => {}
+        }
+    }
+    Ok(found)
+}
+
+fn read_file(
+    file: &Path,
+    values: &mut BTreeMap<&'static str, (String, Source)>,
+) -> anyhow::Result<()> {
     let text = fs::read_to_string(file)
         .with_context(|| format!("the settings file {} can't be read", file.display()))?;
     let table: toml::Table = text
@@ -276,7 +343,7 @@ fn read_file(file: &Path, values: &mut BTreeMap<&'static str, String>) -> anyhow
                 .join(","),
             _ => bail!("{}: {key} has the wrong type", file.display()),
         };
-        values.insert(setting.name, value);
+        values.insert(setting.name, (value, Source::File(file.to_owned())));
     }
     Ok(())
 }

@@ -102,6 +102,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "A file with the key-encryption key (32 bytes, base64 or hexadecimal); the data folder's key ring where absent.",
     ),
     setting(
+        "encryption_key",
+        None,
+        "The same key itself, from the environment only; rather use `encryption_key_file`.",
+    ),
+    setting(
+        "api_key_header",
+        None,
+        "A further header that carries an API token, such as `x-api-key`; `Authorization: Bearer` is always taken.",
+    ),
+    setting(
         "policy_file",
         None,
         "Cedar policy that replaces the default roles. Checked against the schema at the start.",

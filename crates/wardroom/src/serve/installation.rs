@@ -55,8 +55,7 @@ pub(crate) struct Installation {
 
 /// Whether an installation was begun in this folder.
 pub(crate) fn exists(data: &Path, config: &Config) -> bool {
-    data.join(keyring::FILE).exists()
-        || (config.path("encryption_key_file").is_some() && data.join(AUTHORITY_FILE).exists())
+    data.join(keyring::FILE).exists() || (is_given(config) && data.join(AUTHORITY_FILE).exists())
 }
 
 /// Makes the folder, only for its owner, or checks that it is so.
@@ -84,8 +83,8 @@ pub(crate) fn private_folder(data: &Path) -> anyhow::Result<()> {
 /// the administrator's password.
 pub(crate) async fn create(data: &Path, config: &Config) -> anyhow::Result<PathBuf> {
     private_folder(data)?;
-    let ring = match config.path("encryption_key_file") {
-        Some(file) => ring_from(&file)?,
+    let ring = match given_ring(config)? {
+        Some(ring) => ring,
         None => KeyRing::create(data, &SystemRng)?,
     };
     let sealer = Arc::new(Sealer::new(ring));
@@ -175,18 +174,31 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Res
     written.with_context(|| format!("{} can't be written", path.display()))
 }
 
-fn ring_from(file: &Path) -> anyhow::Result<KeyRing> {
-    let text = fs::read_to_string(file)
-        .with_context(|| format!("encryption_key_file {} can't be read", file.display()))?;
-    Ok(KeyRing::from_secret(&SecretString::from(text))?)
+/// Whether the key ring comes from outside the data folder.
+fn is_given(config: &Config) -> bool {
+    config.text("encryption_key").is_some() || config.path("encryption_key_file").is_some()
+}
+
+/// The key ring from a file or the environment, where one of them is set.
+fn given_ring(config: &Config) -> anyhow::Result<Option<KeyRing>> {
+    let secret = match (config.path("encryption_key_file"), config.text("encryption_key")) {
+        (Some(_), Some(_)) => {
+            bail!("encryption_key and encryption_key_file are both set: take one away")
+        }
+        (Some(file), None) => fs::read_to_string(&file)
+            .with_context(|| format!("encryption_key_file {} can't be read", file.display()))?,
+        (None, Some(text)) => text.to_owned(),
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(KeyRing::from_secret(&SecretString::from(secret))?))
 }
 
 impl Installation {
     /// Opens an installation. Makes nothing: a missing key is an error, never a new key.
     pub(crate) async fn open(data: &Path, config: &Config, hub: Arc<Hub>) -> anyhow::Result<Self> {
         private_folder(data)?;
-        let ring = match config.path("encryption_key_file") {
-            Some(file) => ring_from(&file)?,
+        let ring = match given_ring(config)? {
+            Some(ring) => ring,
             None => KeyRing::load(data)?,
         };
         let sealer = Arc::new(Sealer::new(ring));
