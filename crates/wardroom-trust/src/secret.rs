@@ -1,4 +1,5 @@
-//! Opaque secrets: 256 random bits behind a prefix that tells what they are. Only their SHA-256 is kept.
+//! Opaque secrets: a prefix that tells what they are, 256 random bits, and a checksum of both by which a secret
+//! scanner knows one for certain without asking anybody. Only their SHA-256 is kept.
 
 use data_encoding::BASE64URL_NOPAD;
 use secrecy::{ExposeSecret, SecretString};
@@ -31,6 +32,24 @@ fn hash(text: &str) -> SecretHash {
     SecretHash(sha256(&[text.as_bytes()]))
 }
 
+/// The last six characters of an opaque secret: the first four bytes of the SHA-256 of what stands before them.
+fn checksum(text: &str) -> String {
+    let digest = sha256(&[text.as_bytes()]);
+    BASE64URL_NOPAD.encode(digest.first_chunk::<4>().map_or(&[], |bytes| bytes.as_slice()))
+}
+
+/// Gives `text` its checksum.
+fn with_checksum(text: String) -> SecretString {
+    let text = zeroize::Zeroizing::new(text);
+    SecretString::from(format!("{}{}", *text, checksum(&text)))
+}
+
+/// Whether `text` is `prefix`, 32 bytes and the checksum of both.
+fn is_whole(text: &str, prefix: &str) -> bool {
+    let Some((body, sum)) = text.split_at_checked(prefix.len() + TEXT_LENGTH) else { return false };
+    body.strip_prefix(prefix).and_then(bytes_of).is_some() && sum == checksum(body)
+}
+
 macro_rules! opaque {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $what:literal) => {
         $(#[$doc])*
@@ -40,14 +59,13 @@ macro_rules! opaque {
         impl $name {
             /// A new one.
             pub fn generate(rng: &dyn Rng) -> Self {
-                Self(SecretString::from(format!(concat!($prefix, "{}"), random_text(rng))))
+                Self(with_checksum(format!(concat!($prefix, "{}"), random_text(rng))))
             }
 
             /// Reads one; only the canonical spelling is accepted.
             pub fn parse(text: &str) -> Result<Self, SecretError> {
-                text.strip_prefix($prefix)
-                    .and_then(bytes_of)
-                    .map(|_| Self(SecretString::from(text)))
+                is_whole(text, $prefix)
+                    .then(|| Self(SecretString::from(text)))
                     .ok_or(SecretError($what))
             }
 
@@ -166,6 +184,11 @@ mod tests {
         assert_eq!(ApiSecret::parse(&text).unwrap().hash(), secret.hash());
         assert!(SessionSecret::parse(&text).is_err(), "a token is not a cookie");
         assert!(!format!("{secret:?}").contains(&text[4..]));
+        let mut mistyped = text.clone();
+        let other = if mistyped.ends_with('A') { "B" } else { "A" };
+        mistyped.replace_range(text.len() - 1.., other);
+        assert!(ApiSecret::parse(&mistyped).is_err(), "the checksum is wrong");
+        assert!(ApiSecret::parse(&text[..47]).is_err(), "there is no checksum");
         let join = JoinSecret::generate(
             JoinTokenId::new(Timestamp::default(), &SystemRng),
             [7; 32],
