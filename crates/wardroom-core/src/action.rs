@@ -221,6 +221,14 @@ actions! {
     BlockCreate = "block.create" on System,
     /// Let a blocked network in again.
     BlockLift = "block.lift" on System,
+    /// Say that one has looked at an alert.
+    AlertAcknowledge = "alert.acknowledge" on System,
+    /// Send a message that tries out where alerts go.
+    AlertTest = "alert.test" on System,
+    /// See what went wrong inside.
+    FaultRead = "fault.read" on System,
+    /// Say that something that went wrong is mended.
+    FaultResolve = "fault.resolve" on System,
     /// Read the policy and ask what it decides.
     PolicyRead = "policy.read" on System,
     /// Put another policy in force.

@@ -2,8 +2,8 @@
 //! one wholly or not at all; on SQLite it commits many that wait together in one transaction.
 
 use crate::{
-    ApiTokenId, AttachmentId, CustomerId, FactorId, JoinTokenId, LinkId, NodeId, PassId, RunId,
-    SavedViewId, SessionId, Timestamp, UserId,
+    AlertId, ApiTokenId, AttachmentId, CustomerId, FactorId, JoinTokenId, LinkId, MessageId,
+    NodeId, PassId, RunId, SavedViewId, SessionId, Timestamp, UserId,
     audit::{AuditCheckpoint, AuditDraft},
     block::Block,
     desk::{
@@ -18,6 +18,7 @@ use crate::{
     policy::StoredPolicy,
     principal::Credential,
     run::{Candidate, OutputChunk, Run},
+    watch::{alert::Alert, fault::Fault, message::Message},
 };
 
 /// One change: all of it happens or none.
@@ -305,6 +306,70 @@ pub enum Write {
     PutView(SavedView),
     /// A view that goes. Fails when there is none.
     RemoveView(SavedViewId),
+    /// A reader of the audit log has come as far as `to`. Fails when it was not at `from`.
+    MoveCursor {
+        /// Whose place.
+        name: &'static str,
+        /// Where it was.
+        from: u64,
+        /// Where it is.
+        to: u64,
+    },
+    /// A new alert. None of its rule and subject may be open.
+    AddAlert(Alert),
+    /// An open alert was seen again.
+    RepeatAlert {
+        /// Which.
+        id: AlertId,
+        /// How many more times.
+        times: u32,
+        /// When, the last time.
+        at: Timestamp,
+        /// Its words.
+        detail: String,
+    },
+    /// Somebody looked at an alert. Fails when it is not open.
+    AcknowledgeAlert {
+        /// Which.
+        id: AlertId,
+        /// Who.
+        by: UserId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A message to be delivered.
+    AddMessage(Message),
+    /// A message is tried: fails unless it was tried `attempts` times before.
+    TryMessage {
+        /// Which.
+        id: MessageId,
+        /// How often it was tried.
+        attempts: u32,
+        /// When it is tried again if nothing is heard of this try.
+        due_at: Timestamp,
+    },
+    /// A message did not come through.
+    FailMessage {
+        /// Which.
+        id: MessageId,
+        /// Why.
+        problem: String,
+        /// When it is tried again.
+        due_at: Timestamp,
+        /// Whether it is given up.
+        dead: bool,
+    },
+    /// A message was delivered, or is dropped.
+    RemoveMessage(MessageId),
+    /// Something went wrong, so many more times.
+    CountFault(Fault),
+    /// Somebody says that a fault is mended. Fails when it is not open.
+    ResolveFault {
+        /// Which.
+        fingerprint: String,
+        /// When.
+        at: Timestamp,
+    },
     /// A new policy. Its number must be free: otherwise somebody else was faster.
     AddPolicy(StoredPolicy),
     /// A new key of the installation. Its name must be free.

@@ -137,6 +137,12 @@ id!(
     /// Filters of a list that somebody keeps.
     SavedViewId, "view");
 id!(
+    /// Something that somebody should look at.
+    AlertId, "alert");
+id!(
+    /// A message to the outside.
+    MessageId, "msg");
+id!(
     /// One durable execution.
     RunId, "run");
 id!(

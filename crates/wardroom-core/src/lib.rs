@@ -25,12 +25,13 @@ pub mod rng;
 pub mod run;
 pub mod store;
 pub mod time;
+pub mod watch;
 
 pub use action::Action;
 pub use id::{
-    ApiTokenId, AttachmentId, CustomerId, FactorId, IdError, JoinTokenId, LinkId, NodeId, NoteId,
-    PassId, PersonId, RequestId, RunId, SavedViewId, ServiceId, ServiceRequestId, SessionId,
-    UserId,
+    AlertId, ApiTokenId, AttachmentId, CustomerId, FactorId, IdError, JoinTokenId, LinkId,
+    MessageId, NodeId, NoteId, PassId, PersonId, RequestId, RunId, SavedViewId, ServiceId,
+    ServiceRequestId, SessionId, UserId,
 };
 pub use principal::{Door, Origin, Principal, Role};
 pub use rng::Rng;

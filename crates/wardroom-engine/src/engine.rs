@@ -5,6 +5,7 @@ use crate::{
     desk::CustomerIndex,
     hub::Hub,
     link::{Allowance, Links},
+    watch::Outlets,
 };
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,8 @@ pub struct Parts {
     pub vault: Arc<Vault>,
     /// Signs audit checkpoints.
     pub signer: Arc<CheckpointSigner>,
+    /// Which ways to the outside there are.
+    pub outlets: Outlets,
 }
 
 /// Takes runs in and brings them to their end.
@@ -57,6 +60,7 @@ pub struct Engine {
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) signer: Arc<CheckpointSigner>,
+    pub(crate) outlets: Outlets,
     pub(crate) links: Links,
     pub(crate) customers: CustomerIndex,
     /// How often each enrolled node opened a link lately.
@@ -76,6 +80,7 @@ impl Engine {
             sealer: parts.sealer,
             vault: parts.vault,
             signer: parts.signer,
+            outlets: parts.outlets,
             links: Links::default(),
             customers: CustomerIndex::default(),
             openings: Mutex::default(),

@@ -13,6 +13,7 @@ pub mod nodes;
 pub mod people;
 pub mod runs;
 mod ticker;
+pub mod watch;
 
 pub use engine::{Engine, Parts, Values};
 pub use error::EngineError;

@@ -1,6 +1,6 @@
 //! What time brings: lapsed leases, deadlines, due retries, parents to settle, checkpoints.
 
-use crate::{Engine, EngineError, link::Goodbye};
+use crate::{Engine, EngineError, link::Goodbye, watch::Watched};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -29,11 +29,13 @@ impl Engine {
         note("erasures of customers", self.finish_customer_erasures().await);
         let indexing = tokio::spawn(Arc::clone(&self).index_customers(stop.clone()));
         let mut swept = Timestamp::from_micros(0);
+        let mut watched = Watched::new(self.now());
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
                 _ = tick.tick() => {}
             }
+            note("the clock", self.watch_clock(&mut watched).await);
             let now = self.now();
             let sweep = now.since(swept) >= SWEEP;
             if sweep {
@@ -54,6 +56,7 @@ impl Engine {
         note("due runs", self.follow_clock().await);
         note("the audit log", self.seal_audit().await);
         note("settled requests", self.settle_requests().await);
+        note("alerts", self.watch_audit().await);
         if sweep {
             note("ended sessions", self.forget_expired().await);
             note("runs of removed nodes", self.end_orphaned().await);

@@ -1,6 +1,7 @@
 //! What every handler shares.
 
 use crate::{
+    Outbound,
     doors::{Blocks, DoorRules, Filter, Rates},
     identity::{AccountRules, Ceremonies, PasswordPool, Relying},
     metrics::Metrics,
@@ -8,6 +9,7 @@ use crate::{
     places::PerAddress,
     policies::{Current, InForce, PolicySource},
     tries::Tries,
+    watch::{Courier, Delivery, FaultLog},
 };
 use arc_swap::ArcSwap;
 use axum::http::HeaderValue;
@@ -38,6 +40,10 @@ const UPLOADS_MAX: usize = 8;
 /// million codes good at a time, guessing one takes a year.
 const CODE_TRIES_MAX: u32 = 10;
 const CODE_TRIES_WINDOW: Duration = Duration::from_secs(300);
+
+/// Links for a new password that are written to one account within [`RESETS_WINDOW`].
+const RESETS_MAX: u32 = 3;
+const RESETS_WINDOW: Duration = Duration::from_secs(3600);
 
 /// Bounds of the doors.
 #[derive(Debug, Clone)]
@@ -102,6 +108,12 @@ pub struct AppParts {
     pub cors_origins: Vec<HeaderValue>,
     /// What holds at every door.
     pub doors: DoorRules,
+    /// The ways to the outside.
+    pub delivery: Delivery,
+    /// Asks the outside.
+    pub outbound: Outbound,
+    /// Where what goes wrong is counted.
+    pub faults: FaultLog,
     /// Bounds.
     pub limits: Limits,
     /// Goes off when the server shuts down.
@@ -119,6 +131,8 @@ pub struct App {
     pub(crate) ceremonies: Ceremonies,
     /// Codes of second factors that were tried, by account.
     pub(crate) code_tries: Tries<UserId>,
+    /// Links for new passwords that were written, by account.
+    pub(crate) resets: Tries<UserId>,
     pub(crate) node_tokens: NodeTokens,
     pub(crate) challenges: Challenges,
     pub(crate) spent: Mutex<SpentChallenges>,
@@ -133,6 +147,8 @@ pub struct App {
     pub(crate) rates: Rates,
     pub(crate) filter: Filter,
     pub(crate) doors: DoorRules,
+    pub(crate) courier: Courier,
+    pub(crate) faults: FaultLog,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) refusals: RefusalLog,
@@ -161,6 +177,7 @@ impl App {
             relying: Relying::new(&parts.public_url),
             ceremonies: Ceremonies::default(),
             code_tries: Tries::new(CODE_TRIES_MAX, CODE_TRIES_WINDOW),
+            resets: Tries::new(RESETS_MAX, RESETS_WINDOW),
             engine: parts.engine,
             policy: ArcSwap::from_pointee(InForce {
                 policy: parts.policy,
@@ -180,6 +197,8 @@ impl App {
             rates: Rates::new(&parts.doors),
             filter: Filter::new(&parts.doors.filter),
             doors: parts.doors,
+            courier: Courier::new(parts.delivery, parts.outbound),
+            faults: parts.faults,
             metrics: Metrics::new(),
             refusals: RefusalLog::default(),
             streams: Arc::new(Semaphore::new(limits.streams_max)),

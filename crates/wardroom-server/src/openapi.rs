@@ -10,6 +10,7 @@ use utoipa::OpenApi;
     info(title = "Wardroom", description = "The control room's REST API. Authenticate with `Authorization: Bearer <API token>`; errors are problem documents (RFC 9457); lists page by `after` and `next`."),
     paths(
         v1::login::handler, v1::login::begin_passkey, v1::login::finish_passkey, v1::links::redeem,
+        v1::links::ask_reset,
         v1::logout::handler, v1::whoami::handler,
         v1::sessions::refresh::handler, v1::sessions::list::handler, v1::sessions::revoke::handler,
         v1::sessions::prove::handler, v1::sessions::second_factor::handler,
@@ -41,6 +42,8 @@ use utoipa::OpenApi;
         v1::audit::export::handler, v1::audit::checkpoint::handler, v1::audit::verify::handler,
         v1::security::blocks::list, v1::security::blocks::create, v1::security::blocks::remove,
         v1::security::connections::handler,
+        v1::security::alerts::list, v1::security::alerts::acknowledge, v1::security::alerts::test,
+        v1::security::faults::list, v1::security::faults::resolve,
         v1::policy::get::handler, v1::policy::put::handler, v1::policy::put::try_handler,
         v1::policy::versions::handler, v1::policy::versions::one, v1::policy::explain::handler,
     ),

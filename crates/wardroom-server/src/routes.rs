@@ -192,6 +192,12 @@ fn api(r: &mut Routes) {
         v1::links::redeem,
         "a single-use link's secret proves it",
     );
+    r.public(
+        Method::POST,
+        "/api/v1/password-reset",
+        v1::links::ask_reset,
+        "answers the same whoever is named; what it does goes to the account's own address",
+    );
     r.secured(Method::GET, "/api/v1/whoami", Action::UserRead, v1::whoami::handler);
     r.secured(Method::POST, "/api/v1/logout", Action::SessionEnd, v1::logout::handler);
     r.secured(Method::GET, "/api/v1/overview", Action::OverviewRead, v1::overview::handler);
@@ -373,11 +379,23 @@ fn identity(r: &mut Routes) {
 }
 
 fn security(r: &mut Routes) {
-    use v1::security::{blocks, connections};
+    use v1::security::{alerts, blocks, connections, faults};
     let read = Action::SecurityRead;
     r.secured(Method::GET, "/api/v1/security/connections", read, connections::handler);
     r.secured(Method::GET, "/api/v1/security/blocks", read, blocks::list);
     r.secured(Method::POST, "/api/v1/security/blocks", Action::BlockCreate, blocks::create);
+    r.secured(Method::GET, "/api/v1/security/alerts", read, alerts::list);
+    let look = Action::AlertAcknowledge;
+    r.secured(Method::POST, "/api/v1/security/alerts/{id}/acknowledge", look, alerts::acknowledge);
+    r.secured(Method::POST, "/api/v1/security/alerts/test", Action::AlertTest, alerts::test);
+    r.secured(Method::GET, "/api/v1/security/faults", Action::FaultRead, faults::list);
+    let resolve = Action::FaultResolve;
+    r.secured(
+        Method::POST,
+        "/api/v1/security/faults/{fingerprint}/resolve",
+        resolve,
+        faults::resolve,
+    );
     let lift = Action::BlockLift;
     r.secured(Method::DELETE, "/api/v1/security/blocks/{network}", lift, blocks::remove);
 }
@@ -450,6 +468,9 @@ fn pages(r: &mut Routes) {
     r.public(Method::GET, "/sign-in", ui::sign_in::page, "nobody is signed in yet");
     r.public(Method::POST, "/sign-in", sign_in::handler, "name and password prove it");
     r.public(Method::POST, "/sign-in/passkey", ui::proof::by_passkey, "a passkey proves it");
+    r.public(Method::GET, "/forgotten", ui::secrets::forgotten, "nobody is signed in");
+    let reset = "answers the same whoever is named";
+    r.public(Method::POST, "/forgotten", ui::secrets::ask_reset, reset);
     r.public(Method::GET, "/welcome", ui::secrets::welcome, "says nothing about the link");
     r.public(Method::POST, "/welcome", ui::secrets::redeem, "a single-use link proves it");
     people_pages(r);
@@ -460,6 +481,12 @@ fn pages(r: &mut Routes) {
     r.secured(Method::GET, "/security", Action::SecurityRead, ui::security::page);
     r.secured(Method::POST, "/security/blocks", Action::BlockCreate, ui::security::block);
     r.secured(Method::POST, "/security/blocks/lift", Action::BlockLift, ui::security::lift);
+    let look = Action::AlertAcknowledge;
+    r.secured(Method::POST, "/security/alerts/{id}/acknowledge", look, ui::security::acknowledge);
+    r.secured(Method::POST, "/security/alerts/test", Action::AlertTest, ui::security::test);
+    r.secured(Method::GET, "/faults", Action::FaultRead, ui::faults::list);
+    let resolve = Action::FaultResolve;
+    r.secured(Method::POST, "/faults/{fingerprint}/resolve", resolve, ui::faults::resolve);
     r.secured(Method::GET, "/", Action::RunList, ui::overview::page);
     r.secured(Method::GET, "/nodes", Action::NodeList, ui::nodes::list);
     r.secured(Method::GET, "/nodes/{id}", Action::NodeRead, ui::nodes::show);

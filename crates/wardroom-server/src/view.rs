@@ -136,13 +136,17 @@ pub(crate) async fn attachment(
 
 /// A single-use link.
 pub(crate) fn link(app: &App, pass: &Pass, secret: &PassSecret) -> NewLink {
-    let secret = secret.expose().expose_secret().to_owned();
     NewLink {
-        url: format!("{}/welcome?link={secret}", app.public_url),
-        secret,
+        url: link_url(app, secret),
+        secret: secret.expose().expose_secret().to_owned(),
         purpose: pass.purpose.as_str().to_owned(),
         expires_at: pass.expires_at.to_string(),
     }
+}
+
+/// Where a single-use link leads.
+pub(crate) fn link_url(app: &App, secret: &PassSecret) -> String {
+    format!("{}/welcome?link={}", app.public_url, secret.expose().expose_secret())
 }
 
 /// What is open to a session of `user`.

@@ -36,6 +36,8 @@ repository::writes!(Postgres);
 repository::identity_writes!(Postgres);
 repository::desk_writes!(Postgres);
 repository::desk!(PostgresStore, Postgres);
+repository::watch_writes!(Postgres);
+repository::watch!(PostgresStore, Postgres);
 repository::identities!(PostgresStore, Postgres);
 repository::person_keys!(PostgresStore, Postgres, table = "wardroom_keys.person_keys");
 repository::nodes!(PostgresStore, Postgres);

@@ -18,3 +18,4 @@ pub mod tls;
 pub mod totp;
 pub mod vault;
 pub mod webauthn;
+pub mod webhook;

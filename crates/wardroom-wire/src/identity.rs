@@ -368,3 +368,11 @@ pub struct PasskeyAnswer {
     #[serde(default)]
     pub client: String,
 }
+
+/// `POST /api/v1/password-reset`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordReset {
+    /// The account's name or e-mail address.
+    pub name: String,
+}

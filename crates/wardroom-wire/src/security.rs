@@ -57,3 +57,65 @@ pub struct ConnectionsView {
     /// By network, most first.
     pub networks: Vec<ConnectionView>,
 }
+
+/// Something that somebody should look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AlertView {
+    /// Its id.
+    pub id: String,
+    /// Why: a rule's name.
+    pub rule: String,
+    /// Why, for people.
+    pub title: String,
+    /// About what.
+    pub subject: String,
+    /// Further words.
+    pub detail: String,
+    /// What to do about it.
+    pub advice: String,
+    /// How often it was seen.
+    pub count: u32,
+    /// When it was seen first.
+    pub first_at: String,
+    /// When it was seen last.
+    pub last_at: String,
+    /// Who looked at it; absent while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged_by: Option<String>,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged_at: Option<String>,
+}
+
+/// What became of a test of where alerts go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AlertTest {
+    /// How many messages were put down to be delivered; 0 where settings name no way.
+    pub messages: usize,
+}
+
+/// Something that went wrong inside, as often as it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FaultView {
+    /// What makes it the same fault.
+    pub fingerprint: String,
+    /// Where in the program.
+    pub place: String,
+    /// What it said, the last time.
+    pub message: String,
+    /// How often.
+    pub count: u64,
+    /// When it was seen first.
+    pub first_at: String,
+    /// When last.
+    pub last_at: String,
+    /// The last request in which it happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// The last run that it touched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// When somebody said that it is mended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved_at: Option<String>,
+}

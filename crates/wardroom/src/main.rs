@@ -18,6 +18,7 @@ use std::{
     process::ExitCode,
 };
 use wardroom_core::Clock as _;
+use wardroom_server::FaultLog;
 use wardroom_trust::ambient::SystemClock;
 
 /// The control room for agents and machine commands.
@@ -101,6 +102,8 @@ impl Served {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // The one library that does cryptography, for everything that speaks TLS.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -123,8 +126,8 @@ async fn local(command: Command, json: bool) -> anyhow::Result<ExitCode> {
         Command::Up(up) => up::run(&up).await,
         Command::Serve(served) => {
             let (data, config) = served.load()?;
-            start_log(&config)?;
-            let running = serve::start(&data, &config).await?;
+            let faults = start_log(&config)?;
+            let running = serve::start(&data, &config, faults).await?;
             tracing::info!(url = running.url, "serving");
             asked_to_stop().await?;
             running.stop().await;
@@ -177,19 +180,28 @@ async fn asked_to_stop() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Starts the log on standard error.
-pub(crate) fn start_log(config: &Config) -> anyhow::Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_new(config.text("log").unwrap_or("info"))
+/// Starts the log on standard error. Gives where errors are counted.
+pub(crate) fn start_log(config: &Config) -> anyhow::Result<FaultLog> {
+    use tracing_subscriber::{
+        EnvFilter, Layer as _, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    };
+    let filter = EnvFilter::try_new(config.text("log").unwrap_or("info"))
         .context("the setting log is not acceptable")?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(|| wardroom_core::redact::Redacting(std::io::stderr()));
-    let started = match config.text("log_format") {
-        Some("json") => log.json().flatten_event(true).try_init(),
-        Some("pretty") | None => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
+    let lines = fmt::layer().with_writer(|| wardroom_core::redact::Redacting(std::io::stderr()));
+    let lines = match config.text("log_format") {
+        Some("json") => lines.json().flatten_event(true).boxed(),
+        Some("pretty") | None => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
         Some(other) => anyhow::bail!("the setting log_format is {other:?}: use pretty or json"),
     };
-    started.map_err(|error| anyhow::anyhow!("the log can't be started: {error}"))
+    let faults = FaultLog::default();
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        // Whatever is logged, errors are counted.
+        .with(faults.clone())
+        .try_init()
+        .map_err(|error| anyhow::anyhow!("the log can't be started: {error}"))?;
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    Ok(faults)
 }
 
 /// A line for people on standard output.

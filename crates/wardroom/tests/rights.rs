@@ -18,9 +18,11 @@ use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use wardroom_core::Role;
-use world::World;
+use world::{World, wait_for};
 
 const PASSWORD: &str = "Harbour lights at 6";
+/// A fault that the tests make.
+const FAULT: &str = "0123456789abcdef";
 
 /// One request that would succeed for an administrator.
 struct Ask {
@@ -70,9 +72,17 @@ async fn asks(world: &World) -> Vec<Ask> {
             .replace("{index}", "0")
             .replace("{network}", "203.0.113.1")
             .replace("{number}", "0")
-            .replace("{attachment}", &file),
+            .replace("{attachment}", &file)
+            .replace("{fingerprint}", FAULT),
         body,
     };
+    world.post("/api/v1/users", json!({"name": "max", "role": "admin"})).await;
+    let alert = wait_for("the alert about it", || async {
+        let found = world.get("/api/v1/security/alerts?open=true").await;
+        found["items"][0]["id"].as_str().map(str::to_owned)
+    })
+    .await;
+    world.break_down(FAULT).await;
     let policy = world.get("/api/v1/policy").await["text"].as_str().unwrap().to_owned();
     let submission = json!({"command": "ping", "node": "local"});
     let question = json!({"action": "run.submit", "role": "admin"});
@@ -129,6 +139,11 @@ async fn asks(world: &World) -> Vec<Ask> {
         ask("POST", "/api/v1/security/blocks", "", json!({"address": "203.0.113.1"})),
         ask("DELETE", "/api/v1/security/blocks/{network}", "", Value::Null),
         ask("GET", "/api/v1/security/connections", "", Value::Null),
+        ask("GET", "/api/v1/security/alerts", "", Value::Null),
+        ask("POST", "/api/v1/security/alerts/test", "", Value::Null),
+        ask("POST", "/api/v1/security/alerts/{id}/acknowledge", &alert, Value::Null),
+        ask("GET", "/api/v1/security/faults", "", Value::Null),
+        ask("POST", "/api/v1/security/faults/{fingerprint}/resolve", "", Value::Null),
         ask("GET", "/api/v1/users", "", Value::Null),
         ask("POST", "/api/v1/users", "", json!({"name": "erin", "role": "manager"})),
         ask("GET", "/api/v1/users/{id}", &dora, Value::Null),

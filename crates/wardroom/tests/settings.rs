@@ -75,6 +75,10 @@ fn a_start_is_refused_by_name_where_the_environment_cannot_be_honoured() {
         (&[("DATABASE_URL", "postgres://postgres:postgres@db.example/x")], &["database_url_file"]),
         (&[("ENCRYPTION_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")], &["key"]),
         (&[("API_KEY_HEADER", "cookie")], &["api_key_header"]),
+        (&[("WARDROOM_WEBHOOK_URL", "https://example.org/")], &["webhook_secret_file"]),
+        (&[("WARDROOM_SMTP_URL", "smtp://example.org")], &["mail_from"]),
+        (&[("WARDROOM_ALERT_MAIL_TO", "a@example.org")], &["smtp_url"]),
+        (&[("WARDROOM_OUTBOUND_ALLOW", "everything")], &["outbound_allow"]),
     ] {
         let (sound, said) = run(&data, &["init"], environment);
         assert!(!sound && told.iter().all(|name| said.contains(name)), "{environment:?}: {said}");

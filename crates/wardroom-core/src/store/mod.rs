@@ -1,7 +1,9 @@
 //! The storage ports. A store keeps what a [`Change`] says and answers questions; it decides nothing.
 
 mod desk;
+mod watch;
 pub use desk::{Desk, RequestFilter};
+pub use watch::Watch;
 
 use crate::{
     ApiTokenId, CustomerId, JoinTokenId, NodeId, PersonId, Role, RunId, ServiceRequestId,
@@ -334,11 +336,14 @@ pub trait Health: Send + Sync {
 
 /// Everything that can be asked.
 pub trait Reads:
-    Identities + PersonKeys + Nodes + Runs + Desk + AuditLog + Health + 'static
+    Identities + PersonKeys + Nodes + Runs + Desk + Watch + AuditLog + Health + 'static
 {
 }
 
-impl<T: Identities + PersonKeys + Nodes + Runs + Desk + AuditLog + Health + 'static> Reads for T {}
+impl<T: Identities + PersonKeys + Nodes + Runs + Desk + Watch + AuditLog + Health + 'static> Reads
+    for T
+{
+}
 
 /// All of it.
 pub trait Store: Reads + Commit {}

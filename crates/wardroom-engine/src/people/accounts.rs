@@ -125,6 +125,28 @@ impl Engine {
         Ok((pass, secret))
     }
 
+    /// Writes a link that sets a new password to an account; its earlier ones end. `url` makes its address.
+    pub async fn mail_pass(
+        &self,
+        user: &User,
+        ttl: Duration,
+        url: impl FnOnce(&PassSecret) -> String + Send,
+        audit: AuditDraft,
+    ) -> Result<(), EngineError> {
+        let purpose = PassPurpose::Reset;
+        let (pass, secret) = self.new_pass(user, purpose, ttl, &Principal::System);
+        let text = format!(
+            "Somebody, most likely you, asked for a new password of your Wardroom account. This link sets one; it is good once, until {}:\n\n{}\n\nIf it was not you, there is nothing to do: your password stays as it is.\n",
+            pass.expires_at,
+            url(&secret)
+        );
+        let audit =
+            audit.on(user.id).detail("purpose", purpose.as_str()).detail("until", pass.expires_at);
+        let mut change = Change::recorded(audit).write(Write::AddPass(pass));
+        self.write_to(user.id, "A new password", text, &mut change).await?;
+        Ok(self.commit(change).await?)
+    }
+
     /// Changes an account, if it is still of this version.
     pub async fn change_user(
         &self,

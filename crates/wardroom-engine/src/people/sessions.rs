@@ -41,13 +41,21 @@ impl Engine {
             audit.record.detail.insert("new_address".to_owned(), "true".to_owned());
         }
         change.writes.push(Write::AddSession(session));
+        if !known {
+            let text = format!(
+                "Somebody signed in to your Wardroom account from {}, with {}, where you were not seen before.\n\nIf that was you, there is nothing to do. If not: end the session on your account's page, set another password, and tell an administrator.\n",
+                about.address,
+                if about.user_agent.is_empty() { "an unnamed program" } else { &about.user_agent },
+            );
+            self.write_to(user.id, "A sign-in from a new address", text, &mut change).await?;
+        }
         for oldest in open.iter().skip(most.saturating_sub(1)) {
             change.writes.push(Write::RemoveSession(oldest.id));
         }
         match self.commit(change.clone()).await {
             // One of them ended by itself in this moment: what is left is within the bound.
             Err(StoreError::Conflict(_)) => {
-                change.writes.truncate(1);
+                change.writes.retain(|write| !matches!(write, Write::RemoveSession(_)));
                 self.commit(change).await?;
             }
             other => other?,

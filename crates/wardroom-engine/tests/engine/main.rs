@@ -14,4 +14,5 @@ mod holding;
 mod people;
 mod stopping;
 mod time;
+mod watching;
 mod world;

@@ -21,12 +21,14 @@ use wardroom_core::{
     person::Profile,
     run::{End, Outcome, RetryPolicy, Run},
     store::{PersonKeys, Store},
+    watch::message::Channel,
 };
 use wardroom_engine::{
     Engine, EngineError, Parts,
     hub::Hub,
     link::{Held, Link, Report, ToNode, What},
     runs::{Asked, Submission},
+    watch::Outlets,
 };
 use wardroom_store::testing::{TestStore, sqlite_with};
 use wardroom_trust::{checkpoint::CheckpointSigner, keyring::KeyRing, seal::Sealer, vault::Vault};
@@ -232,6 +234,7 @@ fn engine(
         sealer,
         vault: Arc::new(vault),
         signer: Arc::new(CheckpointSigner::new("test", &[7; 32]).unwrap()),
+        outlets: Outlets { alerts: vec![Channel::Webhook], mail: true, tracker: true },
     })
 }
 

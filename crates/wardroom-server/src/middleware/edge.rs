@@ -4,7 +4,7 @@ use super::rest;
 use crate::{
     App, docs,
     doors::{Found, Left, client_address},
-    error::ApiError,
+    error::{ApiError, chain},
     places::network,
     ui,
 };
@@ -288,17 +288,6 @@ fn is_document(response: &Response) -> bool {
     response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
         kind.as_bytes().starts_with(b"text/html") || kind.as_bytes().starts_with(b"application/")
     })
-}
-
-fn chain(error: &(dyn std::error::Error + Send + Sync)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }
 
 fn dress(headers: &mut HeaderMap, info: &RequestInfo, cors: Option<HeaderValue>, preflight: bool) {

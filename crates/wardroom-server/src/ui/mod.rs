@@ -14,6 +14,7 @@ pub(crate) mod audit;
 pub(crate) mod commands;
 pub(crate) mod customers;
 mod errors;
+pub(crate) mod faults;
 mod frame;
 pub(crate) mod join_tokens;
 pub(crate) mod nodes;

@@ -3,7 +3,10 @@
 use super::{
     assets,
     frame::html,
-    pages::proof::{PasswordPage, SecondFactorsPage, WelcomePage, Wrong},
+    pages::{
+        bare::ForgottenPage,
+        proof::{PasswordPage, SecondFactorsPage, WelcomePage, Wrong},
+    },
     proof::{CodeForm, Next, proof_problem},
 };
 use crate::{
@@ -279,4 +282,40 @@ pub(crate) async fn redeem(
         }
         Err(error) => welcome_page(&app, form.link, wrong_fields(error)?, None),
     }
+}
+
+/// Who wants a new password.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ForgottenForm {
+    name: String,
+}
+
+/// Asks who has forgotten the password.
+pub(crate) async fn forgotten(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
+    forgotten_page(&app, false)
+}
+
+fn forgotten_page(app: &App, asked: bool) -> Result<Response, ApiError> {
+    if !app.engine.outlets().mail {
+        return Err(ApiError::not_found());
+    }
+    let minutes = app.accounts.reset_ttl.as_secs() / 60;
+    html(StatusCode::OK, &ForgottenPage { assets: assets::base(), asked, minutes })
+}
+
+/// Has a link sent, if there is somebody to send it to.
+pub(crate) async fn ask_reset(
+    State(app): State<Arc<App>>,
+    Extension(info): Extension<RequestInfo>,
+    headers: HeaderMap,
+    uri: Uri,
+    Form(form): Form<ForgottenForm>,
+) -> Result<Response, ApiError> {
+    if own_origin(&app, &headers, &uri).is_err() {
+        return Err(ApiError::new(ErrorCode::CrossSite));
+    }
+    let page = forgotten_page(&app, true)?;
+    identity::ask_reset(&app, &info, &form.name);
+    Ok(page)
 }

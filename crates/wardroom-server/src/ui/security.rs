@@ -5,15 +5,20 @@ use super::{
     pages::security::SecurityPage,
 };
 use crate::{
-    api::v1::{audit, security},
+    api::v1::{
+        audit,
+        security::{self, alerts::AlertQuery},
+    },
     context::Ctx,
     error::ApiError,
 };
-use axum::{Form, http::StatusCode, response::Response};
+use axum::{Form, extract::Path, http::StatusCode, response::Response};
 use serde::Deserialize;
 use wardroom_core::Action;
 use wardroom_wire::security::BlockCreate;
 
+/// How many alerts the page shows.
+const ALERTS_SHOWN: u32 = 50;
 /// How many refusals the page shows.
 const REFUSALS_SHOWN: u32 = 10;
 
@@ -30,6 +35,9 @@ async fn show(
 ) -> Result<Response, ApiError> {
     let blocks = security::blocks::load(ctx).await?.items;
     let connections = security::connections::load(ctx).await?;
+    let alerts = security::alerts::load(ctx, AlertQuery::open(ALERTS_SHOWN)).await?;
+    let outlets = &ctx.app.engine.outlets().alerts;
+    let outlets = outlets.iter().map(|channel| channel.as_str()).collect::<Vec<_>>().join(" and ");
     let query = audit::list::AuditQuery {
         outcome: Some("refused".to_owned()),
         limit: Some(REFUSALS_SHOWN),
@@ -40,9 +48,14 @@ async fn show(
         false => vec![],
     };
     let mut shell = shell(ctx, "/security");
-    name_ids(ctx, &mut shell, ids_of_records(&refused)).await?;
+    let about = alerts.items.iter().map(|alert| alert.subject.clone());
+    let ids = ids_of_records(&refused).into_iter().chain(about).collect();
+    name_ids(ctx, &mut shell, ids).await?;
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    html(status, &SecurityPage { shell, blocks, connections, refused, wanted, problem })
+    html(
+        status,
+        &SecurityPage { shell, alerts, outlets, blocks, connections, refused, wanted, problem },
+    )
 }
 
 /// The form that turns a network away.
@@ -80,5 +93,17 @@ pub(crate) struct LiftForm {
 /// Lets a network in again.
 pub(crate) async fn lift(ctx: Ctx, Form(form): Form<LiftForm>) -> Result<Response, ApiError> {
     security::blocks::lift(&ctx, &form.network).await?;
+    Ok(see_other("/security"))
+}
+
+/// Somebody looked at an alert.
+pub(crate) async fn acknowledge(ctx: Ctx, Path(id): Path<String>) -> Result<Response, ApiError> {
+    security::alerts::act(&ctx, &id).await?;
+    Ok(see_other("/security"))
+}
+
+/// Sends a message to wherever alerts go.
+pub(crate) async fn test(ctx: Ctx) -> Result<Response, ApiError> {
+    security::alerts::try_out(&ctx).await?;
     Ok(see_other("/security"))
 }

@@ -1,9 +1,10 @@
 //! `GET /sign-in`
 
 use super::{assets, frame, pages::bare::SignInPage};
-use crate::{api::input::QueryOf, error::ApiError, sign_in::local_path};
-use axum::{http::StatusCode, response::Response};
+use crate::{App, api::input::QueryOf, error::ApiError, sign_in::local_path};
+use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// Why the browser is here.
 #[derive(Debug, Default, Deserialize)]
@@ -18,7 +19,10 @@ pub(crate) struct SignInQuery {
 }
 
 /// The sign-in page.
-pub(crate) async fn page(QueryOf(query): QueryOf<SignInQuery>) -> Result<Response, ApiError> {
+pub(crate) async fn page(
+    State(app): State<Arc<App>>,
+    QueryOf(query): QueryOf<SignInQuery>,
+) -> Result<Response, ApiError> {
     let next = match local_path(&query.next) {
         "/" => String::new(),
         path => path.to_owned(),
@@ -27,6 +31,7 @@ pub(crate) async fn page(QueryOf(query): QueryOf<SignInQuery>) -> Result<Respons
         assets: assets::base(),
         failed: query.failed == "1",
         welcome: query.welcome == "1",
+        forgotten: app.engine.outlets().mail,
         next,
     };
     frame::html(StatusCode::OK, &page)

@@ -9,6 +9,8 @@ mod identity_writes;
 mod nodes;
 mod person_keys;
 mod runs;
+mod watch;
+mod watch_writes;
 mod writes;
 
 pub(crate) use audit::audit_log;
@@ -19,6 +21,8 @@ pub(crate) use identity_writes::identity_writes;
 pub(crate) use nodes::nodes;
 pub(crate) use person_keys::person_keys;
 pub(crate) use runs::runs;
+pub(crate) use watch::watch;
+pub(crate) use watch_writes::watch_writes;
 pub(crate) use writes::{statement, writes};
 
 use serde::{Serialize, de::DeserializeOwned};

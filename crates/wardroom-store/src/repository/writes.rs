@@ -86,7 +86,10 @@ macro_rules! writes {
                     }
                     other => match super::identity_writes::apply(c, other).await {
                         Some(outcome) => outcome,
-                        None => super::desk_writes::apply(c, other).await,
+                        None => match super::watch_writes::apply(c, other).await {
+                            Some(outcome) => outcome,
+                            None => super::desk_writes::apply(c, other).await,
+                        },
                     },
                 }
             }

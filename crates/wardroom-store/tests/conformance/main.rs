@@ -28,6 +28,7 @@ macro_rules! on_both {
 mod desk;
 mod identities;
 mod sample;
+mod watch;
 
 use sample::{Sample, at};
 use std::sync::Arc;

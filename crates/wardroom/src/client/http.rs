@@ -53,7 +53,7 @@ impl Api {
     /// Prepares a client; nothing is sent yet.
     pub(crate) fn new(connection: &Connection) -> Result<Self, Failure> {
         let own_ca = connection.ca.is_some();
-        // Another part of the program may have chosen the same provider already.
+        // `main` has chosen it; tests come here without.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let mut builder = Client::builder()
             .tls_backend_rustls()

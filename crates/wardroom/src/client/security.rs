@@ -5,7 +5,7 @@ use crate::output::{Output, Table, pairs};
 use std::time::Duration;
 use wardroom_wire::{
     api::{AuditView, List},
-    security::{BlockCreate, BlockView, ConnectionsView},
+    security::{AlertTest, AlertView, BlockCreate, BlockView, ConnectionsView, FaultView},
 };
 
 /// What can be done for security.
@@ -36,6 +36,33 @@ pub(crate) enum SecurityCommand {
     Lift {
         /// The network, as the list of blocks has it
         network: String,
+    },
+    /// List what somebody should look at
+    Alerts {
+        /// Also what somebody looked at already
+        #[arg(long)]
+        all: bool,
+        /// At most so many
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Say that you have looked at an alert
+    Acknowledge {
+        /// Its id
+        alert: String,
+    },
+    /// Send a message to wherever alerts go
+    TestAlerts,
+    /// List what went wrong inside the orchestrator
+    Faults {
+        /// Also what somebody said to be mended
+        #[arg(long)]
+        all: bool,
+    },
+    /// Say that a fault is mended
+    Resolve {
+        /// Its fingerprint
+        fault: String,
     },
     /// Show how the orchestrator is
     Health,
@@ -85,9 +112,81 @@ pub(crate) async fn run(session: &Session, command: SecurityCommand) -> Result<E
             api.delete(&format!("/api/v1/security/blocks/{}", segment(&network)?)).await?;
             output.hint(&format!("{network} is let in again"));
         }
-        SecurityCommand::Health => {}
+        other => watch(&api, output, other).await?,
     }
     Ok(Exit::Ok)
+}
+
+async fn watch(api: &Api, output: &Output, command: SecurityCommand) -> Result<(), Failure> {
+    match command {
+        SecurityCommand::Alerts { all, limit } => alerts(api, output, all, limit).await,
+        SecurityCommand::Acknowledge { alert } => {
+            let path = format!("/api/v1/security/alerts/{}/acknowledge", segment(&alert)?);
+            api.post_quietly(&path, &serde_json::json!({})).await?;
+            output.hint(&format!("{alert} was looked at"));
+            Ok(())
+        }
+        SecurityCommand::TestAlerts => {
+            let sent: AlertTest = api.act("/api/v1/security/alerts/test", None).await?;
+            if sent.messages == 0 {
+                return Err(Failure::usage("alerts go nowhere but to the dashboard").advice(
+                    "Set webhook_url or smtp_url and alert_mail_to in the orchestrator's settings.",
+                ));
+            }
+            output.hint(&format!("{} messages are on their way", sent.messages));
+            Ok(())
+        }
+        SecurityCommand::Faults { all } => faults(api, output, all).await,
+        SecurityCommand::Resolve { fault } => {
+            let path = format!("/api/v1/security/faults/{}/resolve", segment(&fault)?);
+            api.post_quietly(&path, &serde_json::json!({})).await?;
+            output.hint(&format!("{fault} counts as mended until it is seen again"));
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn alerts(api: &Api, output: &Output, all: bool, limit: u32) -> Result<(), Failure> {
+    let query = vec![("open", (!all).to_string())];
+    let list = api.list::<AlertView>("/api/v1/security/alerts", &query, limit, None).await?;
+    if output.json {
+        return output.json(&list);
+    }
+    let mut table = Table::new(&["WHEN", "WHAT", "TIMES", "ABOUT", "DETAIL", "SEEN BY", "ID"]);
+    for alert in list.items {
+        table.row([
+            output.time(&alert.last_at),
+            alert.title,
+            alert.count.to_string(),
+            alert.subject,
+            alert.detail,
+            alert.acknowledged_by.unwrap_or_default(),
+            alert.id,
+        ]);
+    }
+    output.table(&table)
+}
+
+async fn faults(api: &Api, output: &Output, all: bool) -> Result<(), Failure> {
+    let query = vec![("open", (!all).to_string())];
+    let list: List<FaultView> = api.get("/api/v1/security/faults", &query).await?;
+    if output.json {
+        return output.json(&list);
+    }
+    let mut table = Table::new(&["LAST", "TIMES", "FIRST", "WHERE", "WHAT", "STATE", "ID"]);
+    for fault in list.items {
+        table.row([
+            output.time(&fault.last_at),
+            fault.count.to_string(),
+            output.time(&fault.first_at),
+            fault.place,
+            fault.message,
+            if fault.resolved_at.is_some() { "mended" } else { "open" }.to_owned(),
+            fault.fingerprint,
+        ]);
+    }
+    output.table(&table)
 }
 
 async fn connections(api: &Api, output: &Output) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 mod aliases;
 mod explain;
+mod outside;
 mod secrets;
 mod table;
 pub(crate) use aliases::{ALIASES, Meaning};
@@ -100,6 +101,8 @@ impl Config {
         self.accounts()?;
         self.doors()?;
         self.check_token_header()?;
+        self.networks("outbound_allow")?;
+        self.delivery()?;
         self.address("listen_redirect")?;
         self.flag("tls12")?;
         let metrics = self.address("listen_metrics")?;

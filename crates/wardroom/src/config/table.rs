@@ -208,6 +208,39 @@ pub(crate) const SETTINGS: &[Setting] = &[
         None,
         "Address of a listener in plain HTTP that does nothing but send browsers to `public_url`; none where absent.",
     ),
+    setting(
+        "webhook_url",
+        None,
+        "Where alerts are sent to as JSON, signed as Standard Webhooks 1.0 has it, e.g. `https://hooks.example.org/wardroom`.",
+    ),
+    setting(
+        "webhook_secret_file",
+        None,
+        "The secret that signs them: `whsec_` and base64 of at least 24 bytes.",
+    ),
+    setting(
+        "smtp_url",
+        None,
+        "How e-mail is sent: `smtps://NAME@HOST` or `smtp://NAME@HOST:587` (STARTTLS, always). Without TLS only on loopback: `smtp://127.0.0.1:25?tls=none`.",
+    ),
+    setting("smtp_password_file", None, "The password that goes with the name in `smtp_url`."),
+    setting("mail_from", None, "Who e-mail is from, e.g. `Wardroom <wardroom@example.org>`."),
+    setting("alert_mail_to", None, "Who is told of alerts by e-mail, comma-separated."),
+    setting(
+        "tracker_dsn_file",
+        None,
+        "The DSN of an error tracker that speaks Sentry's protocol, `https://KEY@HOST/PROJECT`; faults are sent there.",
+    ),
+    setting(
+        "outbound_allow",
+        None,
+        "Addresses or networks that are not public and may still be asked, comma-separated, e.g. `10.1.2.0/24`. Nothing else private, on loopback or of a cloud's metadata is ever asked.",
+    ),
+    setting(
+        "outbound_ca_file",
+        None,
+        "Authorities (PEM) that are trusted in requests to the outside, beside the machine's own.",
+    ),
     setting("connections_max", Some("20000"), "Open connections, all together, per listener."),
     setting(
         "connections_per_address_max",

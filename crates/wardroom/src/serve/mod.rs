@@ -20,7 +20,9 @@ use wardroom_core::{
     change::{Change, Write},
 };
 use wardroom_engine::{Engine, Parts, hub::Hub};
-use wardroom_server::{App, AppParts, Listener, PolicySource, serve_metrics, serve_redirects};
+use wardroom_server::{
+    App, AppParts, FaultLog, Listener, PolicySource, serve_metrics, serve_redirects,
+};
 use wardroom_trust::{
     access_token::AccessTokens,
     ambient::{SystemClock, SystemRng},
@@ -75,7 +77,11 @@ fn lock(data: &Path) -> anyhow::Result<File> {
 
 /// Starts serving an installation.
 #[expect(clippy::too_many_lines, reason = "puts one part after the other together")]
-pub(crate) async fn start(data: &Path, config: &Config) -> anyhow::Result<Running> {
+pub(crate) async fn start(
+    data: &Path,
+    config: &Config,
+    faults: FaultLog,
+) -> anyhow::Result<Running> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let rng: Arc<dyn Rng> = Arc::new(SystemRng);
     let hub = Arc::new(Hub::default());
@@ -84,6 +90,7 @@ pub(crate) async fn start(data: &Path, config: &Config) -> anyhow::Result<Runnin
     let installation = Installation::open(data, config, hub.clone()).await?;
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
+    let delivery = config.delivery()?;
     let engine = Engine::new(Parts {
         store: installation.store.clone(),
         hub,
@@ -92,6 +99,7 @@ pub(crate) async fn start(data: &Path, config: &Config) -> anyhow::Result<Runnin
         sealer: installation.sealer.clone(),
         vault: installation.vault.clone(),
         signer: installation.signer.clone(),
+        outlets: delivery.outlets(),
     });
     engine.seal_old_names().await?;
     if installation.store.health().await?.engine == "sqlite" {
@@ -132,12 +140,16 @@ pub(crate) async fn start(data: &Path, config: &Config) -> anyhow::Result<Runnin
             })
             .collect::<anyhow::Result<_>>()?,
         doors: config.doors()?,
+        delivery,
+        outbound: config.outbound()?,
+        faults,
         limits: config.limits()?,
         stop: stop.clone(),
     });
     app.prepare().await?;
     tasks.spawn(app.clone().follow_hints());
     tasks.spawn(app.clone().work_desk());
+    tasks.spawn(app.clone().deliver());
     let tls = Arc::new(server_config(certificate, config.flag("tls12")?)?);
     let mut nodes_url = url.clone();
     if let Some(nodes_address) = config.address("listen_nodes")? {

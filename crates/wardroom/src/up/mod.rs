@@ -57,12 +57,12 @@ struct Pids {
 /// Runs it.
 pub(crate) async fn run(up: &Up) -> anyhow::Result<ExitCode> {
     let (data, config) = up.served.load()?;
-    start_log(&config)?;
+    let faults = start_log(&config)?;
     let fresh = !installation::exists(&data, &config);
     if fresh {
         installation::create(&data, &config).await?;
     }
-    let running = serve::start(&data, &config).await?;
+    let running = serve::start(&data, &config, faults).await?;
     let outcome = beside(up, &data, &running, fresh).await;
     running.stop().await;
     outcome

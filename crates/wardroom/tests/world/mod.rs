@@ -264,6 +264,28 @@ impl World {
         fs::read_to_string(self.folder.path().join("orchestrator.log")).unwrap_or_default()
     }
 
+    /// Has something gone wrong inside, as far as the orchestrator knows.
+    pub async fn break_down(&self, fingerprint: &str) {
+        let url = format!("sqlite://{}", self.data().join("wardroom.db").display());
+        let hub = std::sync::Arc::new(wardroom_engine::hub::Hub::default());
+        let store = wardroom_store::open(&wardroom_store::Options::new(url), hub).await;
+        let at = SystemClock.now();
+        let fault = wardroom_core::watch::fault::Fault {
+            fingerprint: fingerprint.to_owned(),
+            place: "wardroom_store".to_owned(),
+            message: "the disk is full".to_owned(),
+            count: 1,
+            first_at: at,
+            last_at: at,
+            request: None,
+            run: None,
+            resolved_at: None,
+        };
+        let write = wardroom_core::change::Write::CountFault(fault);
+        let change = wardroom_core::change::Change::default().write(write);
+        store.expect("the database").commit(change).await.expect("it is written");
+    }
+
     /// The orchestrator's process.
     pub fn orchestrator_pid(&self) -> u32 {
         self.orchestrator.as_ref().map(Child::id).expect("it runs")

@@ -14,6 +14,20 @@ pub(crate) struct SignInPage {
     pub(crate) failed: bool,
     /// Whether a link has just set a password.
     pub(crate) welcome: bool,
+    /// Whether a link for a new password can be asked for.
+    pub(crate) forgotten: bool,
+}
+
+/// Asking for a link that sets a new password.
+#[derive(Template)]
+#[template(path = "forgotten.html")]
+pub(crate) struct ForgottenPage {
+    /// Where the assets are.
+    pub(crate) assets: &'static str,
+    /// Whether somebody has just asked.
+    pub(crate) asked: bool,
+    /// For how many minutes a link is good.
+    pub(crate) minutes: u64,
 }
 
 /// An error.

@@ -8,6 +8,7 @@ pub(crate) mod chart;
 pub(crate) mod command;
 pub(crate) mod customers;
 pub(crate) mod errors;
+pub(crate) mod faults;
 pub(crate) mod format;
 pub(crate) mod join_tokens;
 pub(crate) mod node;

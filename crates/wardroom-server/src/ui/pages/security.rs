@@ -3,8 +3,8 @@
 use super::{format as f, shell::Shell};
 use askama::Template;
 use wardroom_wire::{
-    api::AuditView,
-    security::{BlockCreate, BlockView, ConnectionsView},
+    api::{AuditView, List},
+    security::{AlertView, BlockCreate, BlockView, ConnectionsView},
 };
 
 /// Who is connected, who is turned away, what was refused.
@@ -13,6 +13,10 @@ use wardroom_wire::{
 pub(crate) struct SecurityPage {
     /// The frame.
     pub(crate) shell: Shell,
+    /// What somebody should look at.
+    pub(crate) alerts: List<AlertView>,
+    /// Where alerts are sent to; empty for nowhere.
+    pub(crate) outlets: String,
     /// Networks that are turned away, or were.
     pub(crate) blocks: Vec<BlockView>,
     /// Who is connected.
@@ -26,6 +30,13 @@ pub(crate) struct SecurityPage {
 }
 
 impl SecurityPage {
+    fn tone(alert: &AlertView) -> &'static str {
+        match alert.rule.as_str() {
+            "sign_in_failures" | "copied_token" | "audit_unsound" => "bad",
+            _ => "warn",
+        }
+    }
+
     fn blocked(&self) -> usize {
         self.blocks.iter().filter(|block| block.active).count()
     }

@@ -37,7 +37,7 @@ pub(crate) struct Entry {
     action: &'static str,
 }
 
-const ENTRIES: [Entry; 12] = [
+const ENTRIES: [Entry; 13] = [
     Entry { path: "/", label: "Overview", icon: "overview", action: "overview.read" },
     Entry { path: "/requests", label: "Requests", icon: "requests", action: "request.list" },
     Entry { path: "/services", label: "Services", icon: "services", action: "service.list" },
@@ -47,6 +47,7 @@ const ENTRIES: [Entry; 12] = [
     Entry { path: "/users", label: "People", icon: "people", action: "user.list" },
     Entry { path: "/audit", label: "Audit", icon: "audit", action: "audit.read" },
     Entry { path: "/security", label: "Security", icon: "security", action: "security.read" },
+    Entry { path: "/faults", label: "Faults", icon: "warn", action: "fault.read" },
     Entry { path: "/policy", label: "Policy", icon: "policy", action: "policy.read" },
     Entry { path: "/join-tokens", label: "Join tokens", icon: "join", action: "join_token.list" },
     Entry { path: "/account", label: "Account", icon: "account", action: "user.read" },

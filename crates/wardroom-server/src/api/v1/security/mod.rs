@@ -1,4 +1,6 @@
-//! Who is connected, who is turned away.
+//! Who is connected, who is turned away, what somebody should look at.
 
+pub(crate) mod alerts;
 pub(crate) mod blocks;
 pub(crate) mod connections;
+pub(crate) mod faults;

@@ -1,0 +1,9 @@
+//! Watching: alerts out of the audit log, faults, and messages to the outside.
+
+mod alerts;
+mod clock;
+mod faults;
+mod messages;
+
+pub(crate) use clock::Watched;
+pub use messages::{Letter, Outlets};

@@ -1,0 +1,184 @@
+//! Requests to the outside, at addresses that settings or people name. No request reaches what is not public unless
+//! the settings allow it, whatever a name resolves to.
+
+mod reach;
+
+pub use reach::Reach;
+
+use crate::error::chain;
+use reqwest::{Client, Method, RequestBuilder, Url, dns, header::HeaderMap, redirect::Policy};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+/// The longest answer that is read, in bytes.
+const ANSWER_BYTES_MAX: usize = 512 * 1024;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Why a request to the outside came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboundError {
+    /// The address is not one that may be asked.
+    #[error("{0}")]
+    Refused(String),
+    /// It did not come through.
+    #[error("{0}")]
+    Failed(String),
+    /// It was answered with an error.
+    #[error("it was answered with {0}")]
+    Status(u16, Vec<u8>),
+}
+
+/// Asks the outside.
+#[derive(Clone)]
+pub struct Outbound {
+    client: Client,
+    reach: Reach,
+}
+
+/// Resolves names and drops what may not be reached. SECURITY: the connection is made to what was checked; there
+/// is no second look-up that could come out differently.
+struct Guard(Reach);
+
+impl dns::Resolve for Guard {
+    fn resolve(&self, name: dns::Name) -> dns::Resolving {
+        let reach = self.0.clone();
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let open: Vec<SocketAddr> = found.filter(|found| reach.allows(found.ip())).collect();
+            if open.is_empty() {
+                let why = format!("{} has no address that may be reached", name.as_str());
+                return Err(why.into());
+            }
+            Ok(Box::new(open.into_iter()) as dns::Addrs)
+        })
+    }
+}
+
+impl Outbound {
+    /// `authorities` are trusted beside the machine's own, PEM.
+    pub fn new(reach: Reach, authorities: Option<&[u8]>) -> Result<Self, OutboundError> {
+        let failed = |error: reqwest::Error| OutboundError::Failed(chain(&error));
+        let mut builder = Client::builder()
+            .tls_backend_rustls()
+            // A redirect is an address that nobody checked.
+            .redirect(Policy::none())
+            // A proxy would resolve names itself, past the guard.
+            .no_proxy()
+            .dns_resolver(Guard(reach.clone()))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
+            // A connection that is kept was checked by an older answer.
+            .pool_max_idle_per_host(0)
+            .user_agent(concat!("wardroom/", env!("CARGO_PKG_VERSION")));
+        if let Some(pem) = authorities {
+            let bundle = reqwest::Certificate::from_pem_bundle(pem).map_err(failed)?;
+            builder = builder.tls_certs_merge(bundle);
+        }
+        Ok(Self { client: builder.build().map_err(failed)?, reach })
+    }
+
+    /// A request, when its address may be asked. SECURITY: an address in place of a name never comes to the
+    /// resolver, so it is checked here.
+    pub fn request(&self, method: Method, url: &str) -> Result<RequestBuilder, OutboundError> {
+        Ok(self.client.request(method, self.check(url)?))
+    }
+
+    /// An address that may be asked: HTTPS, and plain HTTP only where settings let it reach what is not public.
+    pub fn check(&self, url: &str) -> Result<Url, OutboundError> {
+        let refused = |why: String| OutboundError::Refused(why);
+        let parsed = Url::parse(url).map_err(|error| refused(format!("{url:?}: {error}")))?;
+        let host = parsed.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let literal = host.parse::<IpAddr>().ok();
+        if parsed.has_authority() && (!parsed.username().is_empty() || parsed.password().is_some())
+        {
+            return Err(refused("a URL with a name or password in it is not asked".to_owned()));
+        }
+        let plain = parsed.scheme() == "http" && literal.is_some_and(|ip| self.reach.names(ip));
+        if parsed.scheme() != "https" && !plain {
+            return Err(refused(format!("{url} is not https://")));
+        }
+        match literal {
+            Some(address) if !self.reach.allows(address) => Err(refused(format!(
+                "{address} is not public: outbound_allow names what else may be reached"
+            ))),
+            _ => Ok(parsed),
+        }
+    }
+
+    /// Sends a request and gives the answer's headers and body, when it is a success.
+    pub async fn send(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<(HeaderMap, Vec<u8>), OutboundError> {
+        let failed = |error: reqwest::Error| OutboundError::Failed(chain(&error.without_url()));
+        let mut response = request.send().await.map_err(failed)?;
+        let mut body = vec![];
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+                return Err(OutboundError::Failed("the answer is too long".to_owned()));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if response.status().is_success() {
+            Ok((response.headers().clone(), body))
+        } else {
+            Err(OutboundError::Status(response.status().as_u16(), body))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn outbound(allowed: &[&str]) -> Outbound {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let allowed = allowed.iter().map(|net| net.parse().unwrap()).collect();
+        Outbound::new(Reach::new(allowed), None).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_public_is_asked_in_no_spelling() {
+        let strict = outbound(&[]);
+        for url in [
+            "https://127.0.0.1/x",
+            "https://2130706433/x",
+            "https://0x7f.1/x",
+            "https://[::1]/x",
+            "https://[::ffff:10.0.0.1]/",
+            "https://169.254.169.254/latest/meta-data",
+            "https://100.100.100.200/",
+            "http://192.0.2.1/",
+            "http://example.org/",
+            "ftp://example.org/",
+            "file:///etc/passwd",
+            "https://ann:secret@example.org/",
+            "nonsense",
+        ] {
+            assert!(matches!(strict.check(url), Err(OutboundError::Refused(_))), "{url}");
+        }
+        assert!(strict.check("https://example.org/hook").is_ok());
+        assert!(strict.check("https://1.1.1.1/").is_ok());
+    }
+
+    #[test]
+    fn settings_open_what_they_name_and_nothing_else() {
+        let some = outbound(&["127.0.0.0/8"]);
+        assert!(some.check("http://127.0.0.1:4001/hook").is_ok());
+        assert!(some.check("https://127.0.0.1/hook").is_ok());
+        assert!(some.check("https://10.0.0.1/hook").is_err());
+        assert!(some.check("http://1.1.1.1/hook").is_err(), "plain HTTP goes nowhere else");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_inside_is_not_followed() {
+        let strict = outbound(&[]);
+        let request = strict.request(Method::GET, "https://localhost:1/").unwrap();
+        let refused = strict.send(request).await.unwrap_err().to_string();
+        assert!(refused.contains("no address that may be reached"), "{refused}");
+    }
+}
