@@ -134,6 +134,9 @@ test('alerts reach the page, a signed webhook and a mailbox, and a forgotten pas
         await look(page, 'alerts');
         await page.getByRole('button', { name: /^Seen: An account/ }).click();
         await page.getByText('There is nothing to look at.').waitFor();
+        await page.getByRole('link', { name: 'Posture' }).click();
+        await page.getByText('The first password does not lie about').waitFor();
+        await look(page, 'posture');
         await page.goto('/faults');
         await page.getByText('Nothing went wrong.').waitFor();
         await look(page, 'faults');

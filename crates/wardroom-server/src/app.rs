@@ -8,6 +8,7 @@ use crate::{
     middleware::RefusalLog,
     places::PerAddress,
     policies::{Current, InForce, PolicySource},
+    posture::LocalChecks,
     tries::Tries,
     watch::{Courier, Delivery, FaultLog},
 };
@@ -114,6 +115,8 @@ pub struct AppParts {
     pub outbound: Outbound,
     /// Where what goes wrong is counted.
     pub faults: FaultLog,
+    /// Looks at settings, files and certificates.
+    pub local_checks: LocalChecks,
     /// Bounds.
     pub limits: Limits,
     /// Goes off when the server shuts down.
@@ -149,6 +152,7 @@ pub struct App {
     pub(crate) doors: DoorRules,
     pub(crate) courier: Courier,
     pub(crate) faults: FaultLog,
+    pub(crate) local_checks: LocalChecks,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) refusals: RefusalLog,
@@ -199,6 +203,7 @@ impl App {
             doors: parts.doors,
             courier: Courier::new(parts.delivery, parts.outbound),
             faults: parts.faults,
+            local_checks: parts.local_checks,
             metrics: Metrics::new(),
             refusals: RefusalLog::default(),
             streams: Arc::new(Semaphore::new(limits.streams_max)),

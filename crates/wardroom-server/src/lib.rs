@@ -20,6 +20,7 @@ mod openapi;
 mod outbound;
 mod places;
 mod policies;
+pub mod posture;
 mod qr;
 mod redirect;
 mod routes;

@@ -379,11 +379,12 @@ fn identity(r: &mut Routes) {
 }
 
 fn security(r: &mut Routes) {
-    use v1::security::{alerts, blocks, connections, faults};
+    use v1::security::{alerts, blocks, connections, faults, posture};
     let read = Action::SecurityRead;
     r.secured(Method::GET, "/api/v1/security/connections", read, connections::handler);
     r.secured(Method::GET, "/api/v1/security/blocks", read, blocks::list);
     r.secured(Method::POST, "/api/v1/security/blocks", Action::BlockCreate, blocks::create);
+    r.secured(Method::GET, "/api/v1/security/posture", read, posture::handler);
     r.secured(Method::GET, "/api/v1/security/alerts", read, alerts::list);
     let look = Action::AlertAcknowledge;
     r.secured(Method::POST, "/api/v1/security/alerts/{id}/acknowledge", look, alerts::acknowledge);
@@ -479,6 +480,7 @@ fn pages(r: &mut Routes) {
     r.secured(Method::POST, "/policy/try", Action::PolicyRead, ui::policy::try_out);
     r.secured(Method::POST, "/policy", Action::PolicyUpdate, ui::policy::put);
     r.secured(Method::GET, "/security", Action::SecurityRead, ui::security::page);
+    r.secured(Method::GET, "/security/posture", Action::SecurityRead, ui::posture::page);
     r.secured(Method::POST, "/security/blocks", Action::BlockCreate, ui::security::block);
     r.secured(Method::POST, "/security/blocks/lift", Action::BlockLift, ui::security::lift);
     let look = Action::AlertAcknowledge;

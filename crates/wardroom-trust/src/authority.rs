@@ -141,6 +141,17 @@ fn validity(params: &mut CertificateParams, now: Timestamp, ttl: Duration) {
     params.not_after = at(now.plus(ttl).as_seconds());
 }
 
+/// When the first certificate of a PEM file ends (RFC 5280 §4.1.2.5).
+pub fn file_ends_at(chain: &Path) -> Result<Timestamp, AuthorityError> {
+    let unreadable =
+        |reason: String| AuthorityError::Read { what: chain.display().to_string(), reason };
+    let first = CertificateDer::from_pem_file(chain).map_err(|e| unreadable(e.to_string()))?;
+    let (_, parsed) =
+        x509_parser::parse_x509_certificate(&first).map_err(|e| unreadable(e.to_string()))?;
+    let seconds = parsed.validity().not_after.timestamp();
+    Ok(Timestamp::from_micros(seconds.saturating_mul(1_000_000)))
+}
+
 /// Reads an operator's own certificate chain and key from PEM files.
 pub fn read_identity(chain: &Path, key: &Path) -> Result<ServerIdentity, AuthorityError> {
     let unreadable = |path: &Path, reason: String| AuthorityError::Read {

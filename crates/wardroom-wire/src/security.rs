@@ -119,3 +119,20 @@ pub struct FaultView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved_at: Option<String>,
 }
+
+/// One line of the posture check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CheckView {
+    /// The control that it is about, as docs/controls.toml names it.
+    pub control: String,
+    /// What is looked at.
+    pub title: String,
+    /// `pass`, `fail`, `attest` where a person must say so, or `absent` where this version has nothing of the kind.
+    pub verdict: String,
+    /// What was found.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fix: String,
+}

@@ -161,7 +161,7 @@ async fn local(command: Command, json: bool) -> anyhow::Result<ExitCode> {
         }
         Command::Doctor(served) => {
             let (data, config) = served.load()?;
-            doctor::run(&data, &config).await
+            doctor::run(&data, &config, &output::Output::detect(json, SystemClock.now())).await
         }
         Command::Docs(docs) => docs.run(),
         Command::Client(_) => Ok(ExitCode::FAILURE),

@@ -140,6 +140,7 @@ async fn asks(world: &World) -> Vec<Ask> {
         ask("DELETE", "/api/v1/security/blocks/{network}", "", Value::Null),
         ask("GET", "/api/v1/security/connections", "", Value::Null),
         ask("GET", "/api/v1/security/alerts", "", Value::Null),
+        ask("GET", "/api/v1/security/posture", "", Value::Null),
         ask("POST", "/api/v1/security/alerts/test", "", Value::Null),
         ask("POST", "/api/v1/security/alerts/{id}/acknowledge", &alert, Value::Null),
         ask("GET", "/api/v1/security/faults", "", Value::Null),

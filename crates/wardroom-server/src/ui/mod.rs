@@ -21,6 +21,7 @@ pub(crate) mod nodes;
 pub(crate) mod overview;
 mod pages;
 pub(crate) mod policy;
+pub(crate) mod posture;
 pub(crate) mod proof;
 pub(crate) mod requests;
 pub(crate) mod runs;

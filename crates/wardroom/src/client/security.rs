@@ -5,7 +5,9 @@ use crate::output::{Output, Table, pairs};
 use std::time::Duration;
 use wardroom_wire::{
     api::{AuditView, List},
-    security::{AlertTest, AlertView, BlockCreate, BlockView, ConnectionsView, FaultView},
+    security::{
+        AlertTest, AlertView, BlockCreate, BlockView, CheckView, ConnectionsView, FaultView,
+    },
 };
 
 /// What can be done for security.
@@ -64,6 +66,8 @@ pub(crate) enum SecurityCommand {
         /// Its fingerprint
         fault: String,
     },
+    /// Show how the installation stands, line by line of a production checklist
+    Posture,
     /// Show how the orchestrator is
     Health,
 }
@@ -96,6 +100,13 @@ pub(crate) async fn run(session: &Session, command: SecurityCommand) -> Result<E
                 ]);
             }
             output.table(&table)?;
+        }
+        SecurityCommand::Posture => {
+            let list: List<CheckView> = api.get("/api/v1/security/posture", &vec![]).await?;
+            crate::doctor::print(output, &list.items)
+                .map_err(|error| Failure::usage(error.to_string()))?;
+            let failed = list.items.iter().any(|check| check.verdict == "fail");
+            return Ok(if failed { Exit::Found } else { Exit::Ok });
         }
         SecurityCommand::Connections => connections(&api, output).await?,
         SecurityCommand::Blocks => blocks(&api, output).await?,

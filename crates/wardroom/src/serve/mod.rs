@@ -143,6 +143,10 @@ pub(crate) async fn start(
         delivery,
         outbound: config.outbound()?,
         faults,
+        local_checks: {
+            let (data, config) = (data.to_owned(), config.clone());
+            Arc::new(move || crate::doctor::local_checks(&data, &config))
+        },
         limits: config.limits()?,
         stop: stop.clone(),
     });
@@ -179,6 +183,7 @@ pub(crate) async fn start(
             }
         });
     }
+    tasks.spawn(certificate::warn(engine.clone(), data.to_owned(), config.clone(), stop.clone()));
     tasks.spawn(engine.clone().work(stop.clone()));
     tasks.spawn(listener.serve(app, tls));
     Ok(Running { engine, url, nodes_url, fingerprint, stop, tasks, _lock: lock })

@@ -18,6 +18,7 @@ pub(crate) mod output;
 pub(crate) mod overview;
 pub(crate) mod pattern;
 pub(crate) mod policy;
+pub(crate) mod posture;
 pub(crate) mod proof;
 pub(crate) mod record;
 pub(crate) mod requests;

@@ -4,3 +4,4 @@ pub(crate) mod alerts;
 pub(crate) mod blocks;
 pub(crate) mod connections;
 pub(crate) mod faults;
+pub(crate) mod posture;
