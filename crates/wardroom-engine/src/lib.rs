@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod desk;
+pub mod disclosure;
 mod engine;
 mod error;
 pub mod hub;

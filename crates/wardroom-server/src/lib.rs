@@ -7,6 +7,7 @@ mod api;
 mod app;
 mod context;
 mod desk;
+mod disclosure;
 mod docs;
 mod doors;
 mod error;

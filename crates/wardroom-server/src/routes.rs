@@ -336,6 +336,7 @@ fn identity(r: &mut Routes) {
     let finish = sessions::second_factor::finish_passkey;
     r.secured(Method::POST, "/api/v1/session/passkey/finish", prove, finish);
     r.secured(Method::GET, "/api/v1/account", Action::UserRead, account::profile::get);
+    r.secured(Method::GET, "/api/v1/account/export", Action::UserExport, users::export::own);
     r.secured(Method::PATCH, "/api/v1/account", Action::ProfileUpdate, account::profile::update);
     r.secured(
         Method::POST,
@@ -374,6 +375,8 @@ fn identity(r: &mut Routes) {
     );
     r.secured(Method::POST, "/api/v1/users/{id}/enable", Action::UserEnable, users::state::enable);
     r.secured(Method::POST, "/api/v1/users/{id}/link", Action::UserLink, users::link::handler);
+    let export = Action::UserExport;
+    r.secured(Method::GET, "/api/v1/users/{id}/export", export, users::export::handler);
     let reset = users::reset_factors::handler;
     r.secured(Method::POST, "/api/v1/users/{id}/reset-factors", Action::UserResetFactors, reset);
 }
@@ -423,6 +426,8 @@ fn desk(r: &mut Routes) {
     r.secured(Method::PATCH, "/api/v1/customers/{id}", update, customers::update::handler);
     let erase = Action::CustomerErase;
     r.secured(Method::DELETE, "/api/v1/customers/{id}", erase, customers::erase::handler);
+    let (disclose, handler) = (Action::CustomerDisclose, customers::disclose::handler);
+    r.secured(Method::GET, "/api/v1/customers/{id}/disclosure", disclose, handler);
     let assign = Action::CustomerAssign;
     r.secured(Method::PUT, "/api/v1/customers/{id}/operators", assign, customers::assign::handler);
     r.secured(Method::GET, "/api/v1/services", Action::ServiceList, services::list::handler);
@@ -541,6 +546,8 @@ fn desk_pages(r: &mut Routes) {
         v1::customers::export::handler,
     );
     r.secured(Method::GET, "/customers/{id}", Action::CustomerRead, customers::show);
+    let (disclose, handler) = (Action::CustomerDisclose, v1::customers::disclose::handler);
+    r.secured(Method::GET, "/customers/{id}/disclosure", disclose, handler);
     r.secured(Method::POST, "/customers/{id}/change", Action::CustomerUpdate, customers::change);
     r.secured(Method::POST, "/customers/{id}/operators", Action::CustomerAssign, customers::assign);
     r.secured(Method::POST, "/customers/{id}/erase", Action::CustomerErase, customers::erase);
@@ -589,6 +596,9 @@ fn people_pages(r: &mut Routes) {
     r.secured(Method::GET, "/users", Action::UserList, users::list);
     r.secured(Method::POST, "/users", Action::UserCreate, users::invite);
     r.secured(Method::GET, "/users/{id}", Action::UserRead, users::show);
+    let export = Action::UserExport;
+    r.secured(Method::GET, "/users/{id}/export", export, v1::users::export::handler);
+    r.secured(Method::GET, "/account/export", export, v1::users::export::own);
     r.secured(Method::POST, "/users/{id}/change", Action::UserUpdate, users::change);
     r.secured(Method::POST, "/users/{id}/disable", Action::UserDisable, users::disable);
     r.secured(Method::POST, "/users/{id}/enable", Action::UserEnable, users::enable);

@@ -33,6 +33,8 @@ const CACHED_MAX: usize = 8192;
 const WRAP: &str = "person.key";
 /// What stands in the place of a personal text whose key was destroyed.
 pub const ERASED: &str = "[erased]";
+/// What stands in place of a personal text that is sealed for somebody else.
+pub const OF_SOMEBODY_ELSE: &str = "[of somebody else]";
 
 /// Why personal data can't be sealed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -292,6 +294,21 @@ impl Vault {
         }
     }
 
+    /// The same for one person only: what is sealed for others stays so.
+    pub async fn open_text_of(
+        &self,
+        person: PersonId,
+        key: &str,
+        text: &str,
+    ) -> Result<String, VaultError> {
+        let coded = text.strip_prefix(SEALED_PREFIX).map(|coded| coded.as_bytes());
+        let sealed = coded.and_then(|coded| BASE64URL_NOPAD.decode(coded).ok());
+        match sealed.map(|sealed| head(&sealed)) {
+            Some(Ok((whose, _))) if whose != person => Ok(OF_SOMEBODY_ELSE.to_owned()),
+            _ => self.open_text(key, text).await,
+        }
+    }
+
     fn locked(&self) -> std::sync::MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -393,6 +410,8 @@ mod tests {
         let text = records[0].record.detail["name"].clone();
         assert!(text.starts_with(SEALED_PREFIX) && !text.contains("Ada"));
         assert_eq!(vault.open_text("name", &text).await.unwrap(), "Ada");
+        let other = PersonId::from_uuid(Uuid::from_u128(77));
+        assert_eq!(vault.open_text_of(other, "name", &text).await.unwrap(), OF_SOMEBODY_ELSE);
         assert!(vault.open_text("address", &text).await.is_err(), "bound to its key");
         vault.destroy(ada).await.unwrap();
         assert!(matches!(vault.cipher(ada).await, Err(VaultError::Erased)));

@@ -98,6 +98,7 @@ async fn asks(world: &World) -> Vec<Ask> {
         ask("GET", "/api/v1/customers/export", "", Value::Null),
         ask("POST", "/api/v1/customers/import", "", json!("name,email\nP,p@p.example\n")),
         ask("GET", "/api/v1/customers/{id}", &customer, Value::Null),
+        ask("GET", "/api/v1/customers/{id}/disclosure", &customer, Value::Null),
         ask("PATCH", "/api/v1/customers/{id}", &customer, json!({"notes": "x"})),
         ask("PUT", "/api/v1/customers/{id}/operators", &customer, json!({"operators": ["dora"]})),
         ask("POST", "/api/v1/services", "", json!({"name": "other", "title": "Other"})),
@@ -148,6 +149,7 @@ async fn asks(world: &World) -> Vec<Ask> {
         ask("GET", "/api/v1/users", "", Value::Null),
         ask("POST", "/api/v1/users", "", json!({"name": "erin", "role": "manager"})),
         ask("GET", "/api/v1/users/{id}", &dora, Value::Null),
+        ask("GET", "/api/v1/users/{id}/export", &dora, Value::Null),
         ask("PATCH", "/api/v1/users/{id}", &dora, json!({"display_name": "Dora"})),
         ask("POST", "/api/v1/users/{id}/link", &dora, Value::Null),
         ask("POST", "/api/v1/users/{id}/reset-factors", &dora, Value::Null),
@@ -176,7 +178,8 @@ async fn send(world: &World, token: &str, ask: &Ask) -> Response {
 }
 
 /// What everybody may do for themselves.
-const OWN: [(&str, &str); 26] = [
+const OWN: [(&str, &str); 27] = [
+    ("GET", "/api/v1/account/export"),
     ("GET", "/api/v1/whoami"),
     ("GET", "/api/v1/runs"),
     ("GET", "/api/v1/events"),

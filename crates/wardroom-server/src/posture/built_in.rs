@@ -19,7 +19,7 @@ const IN_FORCE: &[(&str, &str)] = &[
     ("N-8", "Security headers are on every response"),
     ("N-9", "Browsers change nothing without token, origin and same-site cookie"),
     ("N-11", "Input is checked by structure and escaped where it is shown"),
-    ("D-5", "People and customers can be erased, keys first"),
+    ("D-5", "People and customers get what is known of them, and can be erased"),
     ("W-1", "Every change is in the audit log, in its own transaction"),
     ("W-5", "Liveness, readiness and a detailed view"),
     ("W-8", "Commands for connections, blocks, alerts, faults and health"),

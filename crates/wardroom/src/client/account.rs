@@ -25,6 +25,12 @@ use wardroom_wire::{
 pub(crate) enum AccountCommand {
     /// Show your account
     Show,
+    /// Save everything that is known of you, as a ZIP archive
+    Export {
+        /// Where to
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Change how you are called and reached
     Change {
         /// The name by which you are shown
@@ -94,6 +100,9 @@ pub(crate) async fn run(session: &Session, command: AccountCommand) -> Result<Ex
     match command {
         AccountCommand::Show => {
             show(output, &api.get::<UserView>("/api/v1/account", &vec![]).await?)?;
+        }
+        AccountCommand::Export { out } => {
+            api.save("/api/v1/account/export", &out, output).await?;
         }
         AccountCommand::Change { display_name, email } => {
             let body = UserPatch { display_name, email, ..UserPatch::default() };

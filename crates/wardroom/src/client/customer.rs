@@ -93,6 +93,14 @@ pub(crate) enum CustomerCommand {
     },
     /// Print all customers as a table (CSV)
     Export,
+    /// Save everything that is known of a customer, as a ZIP archive
+    Disclose {
+        /// The customer's id
+        customer: String,
+        /// Where to
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Erase a customer for good: here, in backups and in the audit log
     Erase {
         /// The customer's id
@@ -142,6 +150,9 @@ pub(crate) async fn run(session: &Session, command: CustomerCommand) -> Result<E
         CustomerCommand::Export => {
             let text = api.text("/api/v1/customers/export").await?;
             output.write(Sink::Out, text.as_bytes())?;
+        }
+        CustomerCommand::Disclose { customer, out } => {
+            api.save(&path(&customer, "/disclosure")?, &out, output).await?;
         }
         CustomerCommand::Erase { customer, yes } => {
             let question = format!("Erase {customer} for good? Nothing brings it back.");

@@ -1,6 +1,7 @@
 //! The REST API over HTTPS: bounded in time and size, with errors that say what to do.
 
 use super::{Connection, Exit, Failure, credentials};
+use crate::{offline::PrivateFile, output::Output};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
@@ -136,6 +137,23 @@ impl Api {
     /// Opens a stream without an end in time.
     pub(crate) async fn stream(&self, path: &str) -> Result<Response, Failure> {
         self.send(self.request(Method::GET, path)).await
+    }
+
+    /// Saves an answer to a file that only its owner reads; an answer that breaks off leaves none.
+    pub(crate) async fn save(
+        &self,
+        path: &str,
+        out: &Path,
+        output: &Output,
+    ) -> Result<(), Failure> {
+        let mut response = self.stream(path).await?;
+        let mut target = PrivateFile::create(out)?;
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+            target.write(&chunk)?;
+        }
+        target.keep()?;
+        output.hint(&format!("saved as {}", out.display()));
+        Ok(())
     }
 
     /// Sends a body and reads the answer.

@@ -4,10 +4,7 @@ use super::{
     Exit, Failure, Session,
     http::{Query, escape, segment},
 };
-use crate::{
-    offline::PrivateFile,
-    output::{Output, Table, bytes, pairs},
-};
+use crate::output::{Output, Table, bytes, pairs};
 use std::path::{Path, PathBuf};
 use wardroom_wire::desk::{
     AttachmentView, NoteCreate, RequestDetail, RequestPatch, RequestView, SavedViewPut,
@@ -187,15 +184,7 @@ pub(crate) async fn run(session: &Session, command: RequestCommand) -> Result<Ex
         }
         RequestCommand::Download { request, attachment, out } => {
             let path = path(&request, &format!("/attachments/{}", segment(&attachment)?))?;
-            let mut response = api.stream(&path).await?;
-            let mut target = PrivateFile::create(&out)?;
-            while let Some(chunk) =
-                response.chunk().await.map_err(|error| api.unreachable(&error))?
-            {
-                target.write(&chunk)?;
-            }
-            target.keep()?;
-            output.hint(&format!("saved as {}", out.display()));
+            api.save(&path, &out, output).await?;
         }
         RequestCommand::Views => views(session).await?,
         RequestCommand::ForgetView { view } => {

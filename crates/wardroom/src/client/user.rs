@@ -6,6 +6,7 @@ use super::{
     http::{Query, segment},
 };
 use crate::output::{Output, Table, confirmed};
+use std::path::PathBuf;
 use wardroom_wire::identity::{NewLink, NewUser, UserCreate, UserPatch, UserView};
 
 /// What can be done with accounts.
@@ -25,6 +26,14 @@ pub(crate) enum UserCommand {
         /// Go on behind this one, as `next` of a list said
         #[arg(long)]
         after: Option<String>,
+    },
+    /// Save everything that is known of the person behind an account, as a ZIP archive
+    Export {
+        /// The account, by name or id
+        user: String,
+        /// Where to
+        #[arg(long)]
+        out: PathBuf,
     },
     /// Show an account
     Show {
@@ -118,6 +127,9 @@ pub(crate) async fn run(session: &Session, command: UserCommand) -> Result<Exit,
             if let Some(next) = &users.next {
                 output.hint(&format!("There are more: --after {next}"));
             }
+        }
+        UserCommand::Export { user, out } => {
+            api.save(&path(&user, "/export")?, &out, output).await?;
         }
         UserCommand::Show { user } => show(output, &api.get(&path(&user, "")?, &vec![]).await?)?,
         UserCommand::Invite { name, role, display_name, email, customer } => {

@@ -1,6 +1,6 @@
 //! How this installation stands.
 
-use super::{format as f, shell::Shell};
+use super::shell::Shell;
 use askama::Template;
 use wardroom_wire::security::CheckView;
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod assign;
 pub(crate) mod create;
+pub(crate) mod disclose;
 pub(crate) mod erase;
 pub(crate) mod export;
 pub(crate) mod get;

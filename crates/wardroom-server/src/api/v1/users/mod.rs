@@ -2,6 +2,7 @@
 
 pub(crate) mod create;
 pub(crate) mod erase;
+pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod link;
 pub(crate) mod list;
