@@ -1,0 +1,319 @@
+//! The table's part for programs.
+
+use super::Routes;
+use crate::{api::v1, docs, health, openapi};
+use axum::http::Method;
+use wardroom_core::Action;
+
+#[expect(clippy::too_many_lines, reason = "a table is read as a whole")]
+pub(super) fn api(r: &mut Routes) {
+    r.public(Method::GET, "/health/live", health::live, "says only that the process answers");
+    r.public(
+        Method::GET,
+        "/health/ready",
+        health::ready,
+        "says only whether requests can be served",
+    );
+    r.public(Method::GET, "/api/openapi.json", openapi::handler, "the same for everybody");
+    r.public(Method::GET, "/docs/errors/{code}", docs::handler, "the same for everybody");
+    r.public(Method::POST, "/api/v1/login", v1::login::handler, "name and password prove it");
+    r.public(
+        Method::POST,
+        "/api/v1/login/passkey",
+        v1::login::begin_passkey,
+        "gives a random text and tells nothing",
+    );
+    r.public(
+        Method::POST,
+        "/api/v1/login/passkey/finish",
+        v1::login::finish_passkey,
+        "a passkey's signature proves it",
+    );
+    r.public(
+        Method::POST,
+        "/api/v1/session/refresh",
+        v1::sessions::refresh::handler,
+        "a session's refresh token proves it",
+    );
+    r.public(
+        Method::POST,
+        "/api/v1/links/redeem",
+        v1::links::redeem,
+        "a single-use link's secret proves it",
+    );
+    r.public(
+        Method::POST,
+        "/api/v1/password-reset",
+        v1::links::ask_reset,
+        "answers the same whoever is named; what it does goes to the account's own address",
+    );
+    r.secured(Method::GET, "/api/v1/whoami", Action::UserRead, v1::whoami::handler);
+    r.secured(Method::POST, "/api/v1/logout", Action::SessionEnd, v1::logout::handler);
+    r.secured(Method::GET, "/api/v1/overview", Action::OverviewRead, v1::overview::handler);
+    r.secured(Method::GET, "/api/v1/health", Action::HealthRead, v1::health::handler);
+    r.secured(Method::GET, "/api/v1/events", Action::EventsRead, v1::events::handler);
+    r.secured(Method::GET, "/api/v1/tokens", Action::TokenList, v1::tokens::list::handler);
+    r.secured(Method::POST, "/api/v1/tokens", Action::TokenCreate, v1::tokens::create::handler);
+    r.secured(
+        Method::DELETE,
+        "/api/v1/tokens/{id}",
+        Action::TokenRevoke,
+        v1::tokens::revoke::handler,
+    );
+    identity(r);
+    security(r);
+    desk(r);
+    r.secured(Method::GET, "/api/v1/nodes", Action::NodeList, v1::nodes::list::handler);
+    r.secured(Method::GET, "/api/v1/nodes/{id}", Action::NodeRead, v1::nodes::get::handler);
+    r.secured(Method::PATCH, "/api/v1/nodes/{id}", Action::NodeLabel, v1::nodes::label::handler);
+    r.secured(Method::DELETE, "/api/v1/nodes/{id}", Action::NodeRemove, v1::nodes::remove::handler);
+    r.secured(
+        Method::POST,
+        "/api/v1/nodes/{id}/disable",
+        Action::NodeDisable,
+        v1::nodes::disable::handler,
+    );
+    r.secured(
+        Method::POST,
+        "/api/v1/nodes/{id}/enable",
+        Action::NodeEnable,
+        v1::nodes::enable::handler,
+    );
+    r.secured(
+        Method::GET,
+        "/api/v1/join-tokens",
+        Action::JoinTokenList,
+        v1::join_tokens::list::handler,
+    );
+    r.secured(
+        Method::POST,
+        "/api/v1/join-tokens",
+        Action::JoinTokenCreate,
+        v1::join_tokens::create::handler,
+    );
+    r.secured(
+        Method::DELETE,
+        "/api/v1/join-tokens/{id}",
+        Action::JoinTokenRevoke,
+        v1::join_tokens::revoke::handler,
+    );
+    r.secured(Method::POST, "/api/v1/runs", Action::RunSubmit, v1::runs::submit::handler);
+    r.secured(Method::GET, "/api/v1/runs", Action::RunList, v1::runs::list::handler);
+    r.secured(Method::GET, "/api/v1/runs/{id}", Action::RunRead, v1::runs::get::handler);
+    r.secured(
+        Method::GET,
+        "/api/v1/runs/{id}/output",
+        Action::RunOutput,
+        v1::runs::output::handler,
+    );
+    r.secured(
+        Method::POST,
+        "/api/v1/runs/{id}/cancel",
+        Action::RunCancel,
+        v1::runs::cancel::handler,
+    );
+    r.secured(
+        Method::POST,
+        "/api/v1/runs/{id}/replay",
+        Action::RunReplay,
+        v1::runs::replay::handler,
+    );
+    r.secured(Method::GET, "/api/v1/audit/records", Action::AuditRead, v1::audit::list::handler);
+    r.secured(
+        Method::GET,
+        "/api/v1/audit/records/{index}",
+        Action::AuditRead,
+        v1::audit::get::handler,
+    );
+    r.secured(
+        Method::GET,
+        "/api/v1/audit/records/{index}/proof",
+        Action::AuditExport,
+        v1::audit::proof::handler,
+    );
+    r.secured(Method::GET, "/api/v1/audit/export", Action::AuditExport, v1::audit::export::handler);
+    r.secured(
+        Method::GET,
+        "/api/v1/audit/checkpoint",
+        Action::AuditExport,
+        v1::audit::checkpoint::handler,
+    );
+    r.secured(
+        Method::POST,
+        "/api/v1/audit/verify",
+        Action::AuditVerify,
+        v1::audit::verify::handler,
+    );
+    r.secured(Method::GET, "/api/v1/policy", Action::PolicyRead, v1::policy::get::handler);
+    r.secured(Method::PUT, "/api/v1/policy", Action::PolicyUpdate, v1::policy::put::handler);
+    r.secured(Method::POST, "/api/v1/policy/try", Action::PolicyRead, v1::policy::put::try_handler);
+    let versions = v1::policy::versions::handler;
+    r.secured(Method::GET, "/api/v1/policy/versions", Action::PolicyRead, versions);
+    let version = v1::policy::versions::one;
+    r.secured(Method::GET, "/api/v1/policy/versions/{number}", Action::PolicyRead, version);
+    r.secured(
+        Method::POST,
+        "/api/v1/policy/explain",
+        Action::PolicyRead,
+        v1::policy::explain::handler,
+    );
+}
+
+fn identity(r: &mut Routes) {
+    use v1::{account, sessions, users};
+    r.secured(Method::GET, "/api/v1/sessions", Action::SessionList, sessions::list::handler);
+    r.secured(
+        Method::DELETE,
+        "/api/v1/sessions/{id}",
+        Action::SessionRevoke,
+        sessions::revoke::handler,
+    );
+    let prove = Action::SessionProve;
+    r.secured(Method::POST, "/api/v1/session/prove", prove, sessions::prove::handler);
+    r.secured(
+        Method::POST,
+        "/api/v1/session/second-factor",
+        prove,
+        sessions::second_factor::handler,
+    );
+    r.secured(
+        Method::POST,
+        "/api/v1/session/passkey",
+        prove,
+        sessions::second_factor::begin_passkey,
+    );
+    let finish = sessions::second_factor::finish_passkey;
+    r.secured(Method::POST, "/api/v1/session/passkey/finish", prove, finish);
+    r.secured(Method::GET, "/api/v1/account", Action::UserRead, account::profile::get);
+    r.secured(Method::GET, "/api/v1/account/export", Action::UserExport, users::export::own);
+    r.secured(Method::PATCH, "/api/v1/account", Action::ProfileUpdate, account::profile::update);
+    r.secured(
+        Method::POST,
+        "/api/v1/account/password",
+        Action::PasswordChange,
+        account::password::handler,
+    );
+    r.secured(Method::GET, "/api/v1/account/factors", Action::FactorList, account::factors::list);
+    r.secured(
+        Method::DELETE,
+        "/api/v1/account/factors/{id}",
+        Action::FactorRemove,
+        account::factors::remove,
+    );
+    let add = Action::FactorAdd;
+    r.secured(Method::POST, "/api/v1/account/factors/totp", add, account::totp::create);
+    r.secured(Method::POST, "/api/v1/account/factors/{id}/confirm", add, account::totp::confirm);
+    r.secured(Method::POST, "/api/v1/account/factors/passkey", add, account::passkeys::begin);
+    r.secured(
+        Method::POST,
+        "/api/v1/account/factors/passkey/finish",
+        add,
+        account::passkeys::finish,
+    );
+    r.secured(Method::POST, "/api/v1/account/recovery-codes", add, account::factors::renew_codes);
+    r.secured(Method::GET, "/api/v1/users", Action::UserList, users::list::handler);
+    r.secured(Method::POST, "/api/v1/users", Action::UserCreate, users::create::handler);
+    r.secured(Method::GET, "/api/v1/users/{id}", Action::UserRead, users::get::handler);
+    r.secured(Method::PATCH, "/api/v1/users/{id}", Action::UserUpdate, users::update::handler);
+    r.secured(Method::DELETE, "/api/v1/users/{id}", Action::UserErase, users::erase::handler);
+    r.secured(
+        Method::POST,
+        "/api/v1/users/{id}/disable",
+        Action::UserDisable,
+        users::state::disable,
+    );
+    r.secured(Method::POST, "/api/v1/users/{id}/enable", Action::UserEnable, users::state::enable);
+    r.secured(Method::POST, "/api/v1/users/{id}/link", Action::UserLink, users::link::handler);
+    let export = Action::UserExport;
+    r.secured(Method::GET, "/api/v1/users/{id}/export", export, users::export::handler);
+    let reset = users::reset_factors::handler;
+    r.secured(Method::POST, "/api/v1/users/{id}/reset-factors", Action::UserResetFactors, reset);
+}
+
+fn security(r: &mut Routes) {
+    use v1::security::{alerts, blocks, connections, faults, posture};
+    let read = Action::SecurityRead;
+    r.secured(Method::GET, "/api/v1/security/connections", read, connections::handler);
+    r.secured(Method::GET, "/api/v1/security/blocks", read, blocks::list);
+    r.secured(Method::POST, "/api/v1/security/blocks", Action::BlockCreate, blocks::create);
+    r.secured(Method::GET, "/api/v1/security/posture", read, posture::handler);
+    r.secured(Method::GET, "/api/v1/security/alerts", read, alerts::list);
+    let look = Action::AlertAcknowledge;
+    r.secured(Method::POST, "/api/v1/security/alerts/{id}/acknowledge", look, alerts::acknowledge);
+    r.secured(Method::POST, "/api/v1/security/alerts/test", Action::AlertTest, alerts::test);
+    r.secured(Method::GET, "/api/v1/security/faults", Action::FaultRead, faults::list);
+    let resolve = Action::FaultResolve;
+    r.secured(
+        Method::POST,
+        "/api/v1/security/faults/{fingerprint}/resolve",
+        resolve,
+        faults::resolve,
+    );
+    let lift = Action::BlockLift;
+    r.secured(Method::DELETE, "/api/v1/security/blocks/{network}", lift, blocks::remove);
+}
+
+fn desk(r: &mut Routes) {
+    use crate::desk::TABLE_BYTES_MAX;
+    use v1::{customers, requests, services, views};
+    use wardroom_engine::desk::ATTACHMENT_BYTES_MAX;
+    let (read, list) = (Action::CustomerRead, Action::CustomerList);
+    r.secured(Method::GET, "/api/v1/customers", list, customers::list::handler);
+    r.secured(
+        Method::POST,
+        "/api/v1/customers",
+        Action::CustomerCreate,
+        customers::create::handler,
+    );
+    let export = Action::CustomerExport;
+    r.secured(Method::GET, "/api/v1/customers/export", export, customers::export::handler);
+    let import = Action::CustomerImport;
+    let handler = customers::import::handler;
+    r.secured_large(Method::POST, "/api/v1/customers/import", import, TABLE_BYTES_MAX, handler);
+    r.secured(Method::GET, "/api/v1/customers/{id}", read, customers::get::handler);
+    let update = Action::CustomerUpdate;
+    r.secured(Method::PATCH, "/api/v1/customers/{id}", update, customers::update::handler);
+    let erase = Action::CustomerErase;
+    r.secured(Method::DELETE, "/api/v1/customers/{id}", erase, customers::erase::handler);
+    let (disclose, handler) = (Action::CustomerDisclose, customers::disclose::handler);
+    r.secured(Method::GET, "/api/v1/customers/{id}/disclosure", disclose, handler);
+    let assign = Action::CustomerAssign;
+    r.secured(Method::PUT, "/api/v1/customers/{id}/operators", assign, customers::assign::handler);
+    r.secured(Method::GET, "/api/v1/services", Action::ServiceList, services::list::handler);
+    r.secured(Method::POST, "/api/v1/services", Action::ServiceCreate, services::create::handler);
+    r.secured(Method::GET, "/api/v1/services/{id}", Action::ServiceRead, services::get::handler);
+    let update = Action::ServiceUpdate;
+    r.secured(Method::PATCH, "/api/v1/services/{id}", update, services::update::handler);
+    let order = Action::ServiceOrder;
+    r.secured(Method::POST, "/api/v1/services/{id}/order", order, services::order::handler);
+    r.secured(Method::GET, "/api/v1/requests", Action::RequestList, requests::list::handler);
+    r.secured(Method::GET, "/api/v1/requests/{id}", Action::RequestRead, requests::get::handler);
+    let work = Action::RequestWork;
+    r.secured(Method::PATCH, "/api/v1/requests/{id}", work, requests::update::handler);
+    let cancel = Action::RequestCancel;
+    r.secured(Method::POST, "/api/v1/requests/{id}/cancel", cancel, requests::cancel::handler);
+    let note = Action::RequestNote;
+    r.secured(Method::POST, "/api/v1/requests/{id}/notes", note, requests::notes::handler);
+    r.secured_large(
+        Method::POST,
+        "/api/v1/requests/{id}/attachments",
+        Action::RequestAttach,
+        ATTACHMENT_BYTES_MAX,
+        requests::attachments::add,
+    );
+    r.secured(
+        Method::GET,
+        "/api/v1/requests/{id}/attachments/{attachment}",
+        Action::RequestRead,
+        requests::attachments::get,
+    );
+    r.secured(
+        Method::DELETE,
+        "/api/v1/requests/{id}/attachments/{attachment}",
+        Action::RequestDetach,
+        requests::attachments::remove,
+    );
+    r.secured(Method::GET, "/api/v1/views", Action::ViewList, views::list);
+    r.secured(Method::PUT, "/api/v1/views", Action::ViewSave, views::put);
+    r.secured(Method::DELETE, "/api/v1/views/{id}", Action::ViewRemove, views::remove);
+}

@@ -1,0 +1,145 @@
+//! The table's part for browsers.
+
+use super::Routes;
+use crate::{api::v1, sign_in, ui};
+use axum::http::Method;
+use wardroom_core::Action;
+
+pub(super) fn pages(r: &mut Routes) {
+    r.public(Method::GET, "/assets/{hash}/{name}", ui::assets::handler, "the same for everybody");
+    r.public(Method::GET, "/sign-in", ui::sign_in::page, "nobody is signed in yet");
+    r.public(Method::POST, "/sign-in", sign_in::handler, "name and password prove it");
+    r.public(Method::POST, "/sign-in/passkey", ui::proof::by_passkey, "a passkey proves it");
+    r.public(Method::GET, "/forgotten", ui::secrets::forgotten, "nobody is signed in");
+    let reset = "answers the same whoever is named";
+    r.public(Method::POST, "/forgotten", ui::secrets::ask_reset, reset);
+    r.public(Method::GET, "/welcome", ui::secrets::welcome, "says nothing about the link");
+    r.public(Method::POST, "/welcome", ui::secrets::redeem, "a single-use link proves it");
+    people_pages(r);
+    desk_pages(r);
+    r.secured(Method::GET, "/policy", Action::PolicyRead, ui::policy::page);
+    r.secured(Method::POST, "/policy/try", Action::PolicyRead, ui::policy::try_out);
+    r.secured(Method::POST, "/policy", Action::PolicyUpdate, ui::policy::put);
+    r.secured(Method::GET, "/security", Action::SecurityRead, ui::security::page);
+    r.secured(Method::GET, "/security/posture", Action::SecurityRead, ui::posture::page);
+    r.secured(Method::POST, "/security/blocks", Action::BlockCreate, ui::security::block);
+    r.secured(Method::POST, "/security/blocks/lift", Action::BlockLift, ui::security::lift);
+    let look = Action::AlertAcknowledge;
+    r.secured(Method::POST, "/security/alerts/{id}/acknowledge", look, ui::security::acknowledge);
+    r.secured(Method::POST, "/security/alerts/test", Action::AlertTest, ui::security::test);
+    r.secured(Method::GET, "/faults", Action::FaultRead, ui::faults::list);
+    let resolve = Action::FaultResolve;
+    r.secured(Method::POST, "/faults/{fingerprint}/resolve", resolve, ui::faults::resolve);
+    r.secured(Method::GET, "/", Action::RunList, ui::overview::page);
+    r.secured(Method::GET, "/nodes", Action::NodeList, ui::nodes::list);
+    r.secured(Method::GET, "/nodes/{id}", Action::NodeRead, ui::nodes::show);
+    r.secured(Method::POST, "/nodes/{id}/disable", Action::NodeDisable, ui::nodes::disable);
+    r.secured(Method::POST, "/nodes/{id}/enable", Action::NodeEnable, ui::nodes::enable);
+    r.secured(Method::POST, "/nodes/{id}/remove", Action::NodeRemove, ui::nodes::remove);
+    r.secured(Method::GET, "/nodes/{id}/commands/{name}", Action::NodeRead, ui::commands::form);
+    r.secured(Method::POST, "/nodes/{id}/commands/{name}", Action::RunSubmit, ui::commands::submit);
+    r.secured(Method::GET, "/runs", Action::RunList, ui::runs::list);
+    r.secured(Method::GET, "/runs/{id}", Action::RunRead, ui::runs::show);
+    r.secured(Method::POST, "/runs/{id}/cancel", Action::RunCancel, ui::runs::cancel);
+    r.secured(Method::POST, "/runs/{id}/replay", Action::RunReplay, ui::runs::replay);
+    r.secured(Method::GET, "/audit", Action::AuditRead, ui::audit::list);
+    r.secured(Method::GET, "/audit/{index}", Action::AuditRead, ui::audit::show);
+    r.secured(Method::POST, "/audit/verify", Action::AuditVerify, ui::audit::verify);
+    r.secured(Method::GET, "/join-tokens", Action::JoinTokenList, ui::join_tokens::list);
+    r.secured(Method::POST, "/join-tokens", Action::JoinTokenCreate, ui::join_tokens::create);
+    r.secured(
+        Method::POST,
+        "/join-tokens/{id}/revoke",
+        Action::JoinTokenRevoke,
+        ui::join_tokens::revoke,
+    );
+    r.secured(Method::GET, "/account", Action::UserRead, ui::account::show);
+    r.secured(Method::POST, "/account/tokens", Action::TokenCreate, ui::account::create_token);
+    r.secured(
+        Method::POST,
+        "/account/tokens/{id}/revoke",
+        Action::TokenRevoke,
+        ui::account::revoke_token,
+    );
+    r.secured(Method::POST, "/account/sign-out", Action::SessionEnd, ui::account::sign_out);
+}
+
+fn desk_pages(r: &mut Routes) {
+    use crate::desk::TABLE_BYTES_MAX;
+    use ui::{customers, requests, services};
+    let (create, import) = (Action::CustomerCreate, Action::CustomerImport);
+    r.secured(Method::GET, "/customers", Action::CustomerList, customers::list);
+    r.secured(Method::POST, "/customers", create, customers::create);
+    r.secured(Method::GET, "/customers/new", create, customers::new);
+    r.secured(Method::GET, "/customers/import", import, customers::import_page);
+    // A form's encoding makes a table up to three times as long.
+    let bytes_max = 3 * TABLE_BYTES_MAX;
+    r.secured_large(Method::POST, "/customers/import", import, bytes_max, customers::import);
+    r.secured(
+        Method::GET,
+        "/customers/export",
+        Action::CustomerExport,
+        v1::customers::export::handler,
+    );
+    r.secured(Method::GET, "/customers/{id}", Action::CustomerRead, customers::show);
+    let (disclose, handler) = (Action::CustomerDisclose, v1::customers::disclose::handler);
+    r.secured(Method::GET, "/customers/{id}/disclosure", disclose, handler);
+    r.secured(Method::POST, "/customers/{id}/change", Action::CustomerUpdate, customers::change);
+    r.secured(Method::POST, "/customers/{id}/operators", Action::CustomerAssign, customers::assign);
+    r.secured(Method::POST, "/customers/{id}/erase", Action::CustomerErase, customers::erase);
+    let (create, update) = (Action::ServiceCreate, Action::ServiceUpdate);
+    r.secured(Method::GET, "/services", Action::ServiceList, services::list);
+    r.secured(Method::POST, "/services", create, services::create);
+    r.secured(Method::GET, "/services/new", create, services::new);
+    r.secured(Method::GET, "/services/{id}", Action::ServiceRead, services::show);
+    r.secured(Method::GET, "/services/{id}/edit", update, services::edit);
+    r.secured(Method::POST, "/services/{id}/change", update, services::change);
+    r.secured(Method::POST, "/services/{id}/publish", update, services::publish);
+    r.secured(Method::POST, "/services/{id}/retire", update, services::retire);
+    r.secured(Method::POST, "/services/{id}/order", Action::ServiceOrder, services::order);
+    r.secured(Method::GET, "/requests", Action::RequestList, requests::list);
+    r.secured(Method::GET, "/requests/{id}", Action::RequestRead, requests::show);
+    r.secured(Method::POST, "/requests/{id}/change", Action::RequestWork, requests::change);
+    r.secured(Method::POST, "/requests/{id}/cancel", Action::RequestCancel, requests::cancel);
+    r.secured(Method::POST, "/requests/{id}/notes", Action::RequestNote, requests::note);
+    let one = "/requests/{id}/attachments/{attachment}";
+    r.secured(Method::GET, one, Action::RequestRead, v1::requests::attachments::get);
+    let gone = "/requests/{id}/attachments/{attachment}/remove";
+    r.secured(Method::POST, gone, Action::RequestDetach, requests::detach);
+    r.secured(Method::POST, "/views", Action::ViewSave, requests::keep);
+    r.secured(Method::POST, "/views/{id}/remove", Action::ViewRemove, requests::forget);
+}
+
+fn people_pages(r: &mut Routes) {
+    use ui::{proof, secrets, users};
+    let prove = Action::SessionProve;
+    r.secured(Method::GET, "/sign-in/second-factor", prove, proof::second_factor);
+    r.secured(Method::POST, "/sign-in/second-factor", prove, proof::show_second_factor);
+    r.secured(Method::GET, "/account/prove", prove, proof::prove);
+    r.secured(Method::POST, "/account/prove", prove, proof::proved);
+    r.secured(Method::GET, "/account/password", Action::PasswordChange, secrets::password);
+    r.secured(Method::POST, "/account/password", Action::PasswordChange, secrets::set_password);
+    r.secured(Method::GET, "/account/second-factor", Action::FactorList, secrets::second_factors);
+    let add = Action::FactorAdd;
+    r.secured(Method::POST, "/account/second-factor/totp", add, secrets::add_totp);
+    r.secured(Method::POST, "/account/second-factor/{id}/confirm", add, secrets::confirm_totp);
+    r.secured(Method::POST, "/account/recovery-codes", add, secrets::renew_codes);
+    let remove = Action::FactorRemove;
+    r.secured(Method::POST, "/account/second-factor/{id}/remove", remove, secrets::remove_factor);
+    r.secured(Method::POST, "/account/profile", Action::ProfileUpdate, ui::account::change_profile);
+    let end = Action::SessionRevoke;
+    r.secured(Method::POST, "/account/sessions/{id}/end", end, ui::account::end_session);
+    r.secured(Method::GET, "/users", Action::UserList, users::list);
+    r.secured(Method::POST, "/users", Action::UserCreate, users::invite);
+    r.secured(Method::GET, "/users/{id}", Action::UserRead, users::show);
+    let export = Action::UserExport;
+    r.secured(Method::GET, "/users/{id}/export", export, v1::users::export::handler);
+    r.secured(Method::GET, "/account/export", export, v1::users::export::own);
+    r.secured(Method::POST, "/users/{id}/change", Action::UserUpdate, users::change);
+    r.secured(Method::POST, "/users/{id}/disable", Action::UserDisable, users::disable);
+    r.secured(Method::POST, "/users/{id}/enable", Action::UserEnable, users::enable);
+    r.secured(Method::POST, "/users/{id}/link", Action::UserLink, users::link);
+    let reset = Action::UserResetFactors;
+    r.secured(Method::POST, "/users/{id}/reset-factors", reset, users::reset_factors);
+    r.secured(Method::POST, "/users/{id}/erase", Action::UserErase, users::erase);
+}
