@@ -15,6 +15,7 @@ use crate::{
     hint::Hint,
     identity::{ApiToken, Factor, JoinToken, Pass, SealedKey, SecretHash, Session, User},
     node::{Catalogue, Node, NodeReport},
+    person::BlindIndex,
     policy::StoredPolicy,
     principal::Credential,
     run::{Candidate, OutputChunk, Run},
@@ -134,6 +135,19 @@ pub enum Write {
     RemoveExpired(Timestamp),
     /// Nothing is written: fails when this proof of who somebody is does not hold any more.
     RequireCredential(Credential),
+    /// An account is somebody's at an issuer outside. Nobody else's may be.
+    AddOutside {
+        /// Who, at which issuer.
+        subject: BlindIndex,
+        /// The account.
+        user: UserId,
+        /// When.
+        at: Timestamp,
+    },
+    /// An account is nobody's outside any more.
+    RemoveOutsideOf(UserId),
+    /// Sessions that were opened by a session at an issuer outside end.
+    RemoveSessionsOutside(BlindIndex),
     /// A new API token.
     AddApiToken(ApiToken),
     /// A token that ends. Fails when there is none.

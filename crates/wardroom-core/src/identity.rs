@@ -105,6 +105,8 @@ pub struct Session {
     pub proved_at: Timestamp,
     /// Whether a second factor was among the proofs.
     pub second_factor: bool,
+    /// The session at the issuer by which it was opened, if it was.
+    pub outside: Option<BlindIndex>,
     /// [`SessionAbout`], sealed under the person's key.
     pub about: Vec<u8>,
 }

@@ -58,6 +58,8 @@ pub enum Credential {
     Session(SessionId),
     /// An API token.
     ApiToken(ApiTokenId),
+    /// A token of an issuer outside, good for this request.
+    Outside(UserId),
 }
 
 /// Who acts.

@@ -6,6 +6,7 @@ use crate::{
     identity::{AccountRules, Ceremonies, PasswordPool, Relying},
     metrics::Metrics,
     middleware::RefusalLog,
+    oidc::{Issuer, OidcRules},
     places::PerAddress,
     policies::{Current, InForce, PolicySource},
     posture::LocalChecks,
@@ -45,6 +46,9 @@ const CODE_TRIES_WINDOW: Duration = Duration::from_secs(300);
 /// Links for a new password that are written to one account within [`RESETS_WINDOW`].
 const RESETS_MAX: u32 = 3;
 const RESETS_WINDOW: Duration = Duration::from_secs(3600);
+
+/// How long a logout token is remembered: none is taken that is older.
+const LOGOUTS_WINDOW: Duration = Duration::from_secs(900);
 
 /// Bounds of the doors.
 #[derive(Debug, Clone)]
@@ -113,6 +117,8 @@ pub struct AppParts {
     pub delivery: Delivery,
     /// Asks the outside.
     pub outbound: Outbound,
+    /// How people sign in through a provider outside, if they do.
+    pub oidc: Option<OidcRules>,
     /// Where what goes wrong is counted.
     pub faults: FaultLog,
     /// Looks at settings, files and certificates.
@@ -152,6 +158,10 @@ pub struct App {
     pub(crate) doors: DoorRules,
     pub(crate) courier: Courier,
     pub(crate) faults: FaultLog,
+    /// The provider outside, where there is one.
+    pub(crate) oidc: Option<Issuer>,
+    /// Logout tokens of it that were heard.
+    pub(crate) logouts: Tries<String>,
     pub(crate) local_checks: LocalChecks,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
@@ -174,6 +184,8 @@ impl App {
     /// Puts the parts together.
     pub fn new(parts: AppParts) -> Arc<Self> {
         let limits = parts.limits;
+        let issuer = |rules| Issuer::new(rules, &parts.public_url, parts.outbound.clone());
+        let oidc = parts.oidc.map(issuer);
         Arc::new(Self {
             passwords: PasswordPool::new(parts.passwords, &limits),
             accounts: parts.accounts,
@@ -201,6 +213,8 @@ impl App {
             rates: Rates::new(&parts.doors),
             filter: Filter::new(&parts.doors.filter),
             doors: parts.doors,
+            oidc,
+            logouts: Tries::new(1, LOGOUTS_WINDOW),
             courier: Courier::new(parts.delivery, parts.outbound),
             faults: parts.faults,
             local_checks: parts.local_checks,

@@ -59,7 +59,7 @@ impl Ctx {
     pub(crate) fn session(&self) -> Option<&Session> {
         match &self.proof.held {
             Held::Session(session) => Some(session),
-            Held::ApiToken(_) => None,
+            Held::ApiToken(_) | Held::Outside(_) => None,
         }
     }
 

@@ -9,6 +9,7 @@ pub mod checkpoint;
 pub mod jwt;
 pub mod keyring;
 pub mod node_token;
+pub mod oidc;
 pub mod password;
 pub mod password_rules;
 pub mod policy;

@@ -3,6 +3,7 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 use wardroom_core::{JoinTokenId, Rng, digest::sha256, identity::SecretHash};
 
@@ -14,7 +15,8 @@ pub struct SecretError(&'static str);
 /// 43 characters of base64url: 32 bytes.
 const TEXT_LENGTH: usize = 43;
 
-fn random_text(rng: &dyn Rng) -> String {
+/// 256 random bits as text.
+pub(crate) fn random_text(rng: &dyn Rng) -> String {
     let mut bytes = zeroize::Zeroizing::new([0_u8; 32]);
     rng.fill(&mut *bytes);
     BASE64URL_NOPAD.encode(&*bytes)
@@ -26,6 +28,11 @@ fn bytes_of(text: &str) -> Option<[u8; 32]> {
         return None;
     }
     BASE64URL_NOPAD.decode(text.as_bytes()).ok()?.try_into().ok()
+}
+
+/// Whether two texts are the same, in a time that tells nothing of where they differ.
+pub(crate) fn same(a: &str, b: &str) -> bool {
+    a.as_bytes().ct_eq(b.as_bytes()).into()
 }
 
 fn hash(text: &str) -> SecretHash {

@@ -78,6 +78,19 @@ fn a_start_is_refused_by_name_where_the_environment_cannot_be_honoured() {
         (&[("WARDROOM_WEBHOOK_URL", "https://example.org/")], &["webhook_secret_file"]),
         (&[("WARDROOM_SMTP_URL", "smtp://example.org")], &["mail_from"]),
         (&[("WARDROOM_ALERT_MAIL_TO", "a@example.org")], &["smtp_url"]),
+        (&[("WARDROOM_OIDC_ISSUER", "https://id.example.org")], &["oidc_client_id"]),
+        (
+            &[("WARDROOM_OIDC_ISSUER", "https://id.example.org"), ("WARDROOM_OIDC_CLIENT_ID", "w")],
+            &["oidc_role_claim", "oidc_default_role"],
+        ),
+        (
+            &[
+                ("WARDROOM_OIDC_ISSUER", "https://id.example.org"),
+                ("WARDROOM_OIDC_CLIENT_ID", "w"),
+                ("WARDROOM_OIDC_ROLES", "ops=captain"),
+            ],
+            &["oidc_roles", "captain"],
+        ),
         (&[("WARDROOM_OUTBOUND_ALLOW", "everything")], &["outbound_allow"]),
     ] {
         let (sound, said) = run(&data, &["init"], environment);

@@ -73,6 +73,10 @@ pub trait Identities: Send + Sync {
     async fn lookup_user_by_name(&self, name: BlindIndex) -> StoreResult<Option<User>>;
     /// An account by its e-mail address.
     async fn lookup_user_by_email(&self, email: BlindIndex) -> StoreResult<Option<User>>;
+    /// The account that is somebody's at an issuer outside.
+    async fn lookup_user_outside(&self, subject: BlindIndex) -> StoreResult<Option<User>>;
+    /// Whether an account is somebody's at an issuer outside.
+    async fn is_outside(&self, user: UserId) -> StoreResult<bool>;
     /// Accounts, newest first.
     async fn list_users(
         &self,

@@ -39,6 +39,7 @@ impl Engine {
         let change = change
             .write(Write::UpdateUser(erased))
             .write(Write::RemoveSessionsOf { user: id, but: None })
+            .write(Write::RemoveOutsideOf(id))
             .write(Write::RemoveApiTokensOf(id))
             .write(Write::RemovePassesOf(id))
             .write(Write::RemoveFactorsOf { user: id, kind: None })

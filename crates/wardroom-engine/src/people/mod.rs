@@ -4,11 +4,13 @@
 mod accounts;
 mod erase;
 mod factors;
+mod outside;
 mod passwords;
 mod sessions;
 
 pub use accounts::{Invited, UserChange, new_account};
 pub use factors::{FactorSecret, NewFactor, RECOVERY_CODES};
+pub use outside::Vouched;
 pub use sessions::SESSION_TOUCH;
 
 use crate::{Engine, EngineError};

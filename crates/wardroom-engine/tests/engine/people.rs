@@ -97,6 +97,7 @@ async fn open(world: &World, user: &User) -> Session {
         seen_at: now,
         proved_at: now,
         second_factor: false,
+        outside: None,
         about: vec![],
     };
     let about = SessionAbout { address: "192.0.2.7".into(), user_agent: "test".into() };

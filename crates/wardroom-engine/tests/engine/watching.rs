@@ -133,6 +133,7 @@ async fn sign_in(world: &World, user: &User, address: &str) {
         seen_at: now,
         proved_at: now,
         second_factor: false,
+        outside: None,
         about: vec![],
     };
     let about = SessionAbout { address: address.into(), user_agent: "Firefox".into() };

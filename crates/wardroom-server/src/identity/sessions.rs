@@ -8,6 +8,7 @@ use wardroom_core::{
     audit::{AuditDraft, AuditOutcome},
     change::{Change, Write},
     identity::{Session, SessionAbout, SessionKind, User, UserState},
+    person::BlindIndex,
 };
 use wardroom_engine::EngineError;
 use wardroom_trust::secret::{RefreshSecret, SessionSecret};
@@ -40,6 +41,29 @@ pub(crate) async fn open_session(
     kind: SessionKind,
     agent: &str,
 ) -> Result<Opened, ApiError> {
+    open(app, info, user, (second_factor, None), kind, agent).await
+}
+
+/// Opens a browser's session for somebody whom a provider vouches for, by its session `outside`.
+pub(crate) async fn open_session_outside(
+    app: &App,
+    info: &RequestInfo,
+    user: User,
+    second_factor: bool,
+    outside: Option<BlindIndex>,
+    agent: &str,
+) -> Result<Opened, ApiError> {
+    open(app, info, user, (second_factor, outside), SessionKind::Browser, agent).await
+}
+
+async fn open(
+    app: &App,
+    info: &RequestInfo,
+    user: User,
+    (second_factor, outside): (bool, Option<BlindIndex>),
+    kind: SessionKind,
+    agent: &str,
+) -> Result<Opened, ApiError> {
     let rules = &app.accounts;
     let (now, expires_at, idle_until) =
         app.engine.session_times(rules.session_ttl, rules.session_idle);
@@ -64,6 +88,7 @@ pub(crate) async fn open_session(
         seen_at: now,
         proved_at: now,
         second_factor,
+        outside,
         about: vec![],
     };
     let about = SessionAbout {

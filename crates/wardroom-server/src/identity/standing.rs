@@ -30,7 +30,10 @@ impl Standing {
             Self::SecondFactor
         } else if !user.password_hash.is_empty() && (user.password_temporary || old) {
             Self::SetPassword
-        } else if !user.second_factor && rules.second_factor_roles.contains(&user.role) {
+        } else if !user.second_factor
+            && !session.second_factor
+            && rules.second_factor_roles.contains(&user.role)
+        {
             Self::SetSecondFactor
         } else {
             Self::Open

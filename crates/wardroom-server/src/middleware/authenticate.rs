@@ -1,7 +1,7 @@
 //! Who asks: an access token or an API token in the `Authorization` header, or a browser session's cookie.
 
 use super::RequestInfo;
-use crate::{App, error::ApiError, identity::Standing};
+use crate::{App, error::ApiError, identity::Standing, oidc};
 use axum::http::{HeaderMap, header};
 use wardroom_core::{
     Action, Principal, Timestamp,
@@ -24,6 +24,8 @@ pub(crate) enum Held {
     Session(Session),
     /// An API token.
     ApiToken(ApiToken),
+    /// A session token of the provider outside, until this time.
+    Outside(Timestamp),
 }
 
 /// Who asks, and what their forms must carry.
@@ -44,6 +46,7 @@ impl Proof {
         match &self.held {
             Held::Session(session) => (Credential::Session(session.id), session.expires_at),
             Held::ApiToken(token) => (Credential::ApiToken(token.id), token.expires_at),
+            Held::Outside(until) => (Credential::Outside(self.user.id), *until),
         }
     }
 
@@ -52,6 +55,7 @@ impl Proof {
         match &self.held {
             Held::Session(session) => session.user.uuid(),
             Held::ApiToken(token) => token.id.uuid(),
+            Held::Outside(_) => self.user.id.uuid(),
         }
     }
 
@@ -59,6 +63,8 @@ impl Proof {
     pub(crate) fn covers(&self, action: Action) -> bool {
         match &self.held {
             Held::Session(_) => true,
+            // How long ago its holder proved who they are, nobody here knows.
+            Held::Outside(_) => !action.needs_fresh_proof(),
             Held::ApiToken(token) => match token.scopes.as_slice() {
                 [] => !action.needs_fresh_proof(),
                 scopes => scopes.iter().any(|scope| scope == action.as_str()),
@@ -70,7 +76,7 @@ impl Proof {
     pub(crate) fn proved_at(&self) -> Option<Timestamp> {
         match &self.held {
             Held::Session(session) => Some(session.proved_at),
-            Held::ApiToken(_) => None,
+            Held::ApiToken(_) | Held::Outside(_) => None,
         }
     }
 
@@ -110,7 +116,7 @@ pub(crate) async fn authenticate(
                 Ok(claims) => by_access_token(app, claims).await?,
                 // Every access token ends after minutes and is refreshed then.
                 Err(AccessTokenError::Ended) => return Err(unauthenticated()),
-                Err(AccessTokenError::Unknown) => None,
+                Err(AccessTokenError::Unknown) => by_outside(app, info, text).await?,
             }
         };
         return match found {
@@ -155,6 +161,15 @@ async fn by_api_token(app: &App, text: &str) -> Result<Option<Proof>, ApiError> 
     app.engine.touch_api_token(&token).await?;
     let principal = principal(app, &user, Credential::ApiToken(token.id)).await?;
     let (held, csrf) = (Held::ApiToken(token), String::new());
+    Ok(Some(Proof { principal, user, held, csrf, standing: Standing::Open }))
+}
+
+async fn by_outside(app: &App, info: &RequestInfo, text: &str) -> Result<Option<Proof>, ApiError> {
+    let Some((user, until)) = oidc::by_session_token(app, info, text).await? else {
+        return Ok(None);
+    };
+    let principal = principal(app, &user, Credential::Outside(user.id)).await?;
+    let (held, csrf) = (Held::Outside(until), String::new());
     Ok(Some(Proof { principal, user, held, csrf, standing: Standing::Open }))
 }
 

@@ -69,7 +69,6 @@ const ATTESTED: &[(&str, &str, &str)] = &[
 
 /// What this version does not have.
 const ABSENT: &[(&str, &str, &str)] = &[
-    ("I-10", "Sign-in through others, and OAuth", "accounts are here only"),
     ("I-11", "Static tokens of MCP doors", "there are no such doors"),
     ("A-4", "Agents never exceed their callers", "there are no agents"),
     ("A-5", "Tool calls are checked one by one", "there are no tools"),

@@ -1,7 +1,7 @@
 //! The table's part for browsers.
 
 use super::Routes;
-use crate::{api::v1, sign_in, ui};
+use crate::{api::v1, oidc, sign_in, ui};
 use axum::http::Method;
 use wardroom_core::Action;
 
@@ -10,6 +10,11 @@ pub(super) fn pages(r: &mut Routes) {
     r.public(Method::GET, "/sign-in", ui::sign_in::page, "nobody is signed in yet");
     r.public(Method::POST, "/sign-in", sign_in::handler, "name and password prove it");
     r.public(Method::POST, "/sign-in/passkey", ui::proof::by_passkey, "a passkey proves it");
+    let here = "the provider proves it";
+    r.public(Method::GET, "/sign-in/oidc", oidc::sign_in::begin, "only leads to the provider");
+    r.public(Method::GET, "/sign-in/oidc/callback", oidc::sign_in::callback, here);
+    let signed = "a signature by the provider proves it";
+    r.public(Method::POST, "/oidc/backchannel-logout", oidc::logout::handler, signed);
     r.public(Method::GET, "/forgotten", ui::secrets::forgotten, "nobody is signed in");
     let reset = "answers the same whoever is named";
     r.public(Method::POST, "/forgotten", ui::secrets::ask_reset, reset);

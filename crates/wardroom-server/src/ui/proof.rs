@@ -127,6 +127,10 @@ async fn prove_page(ctx: &Ctx, next: &str, problem: Option<String>) -> Result<Re
         csrf: ctx.csrf().to_owned(),
         next: local_path(next).to_owned(),
         minutes: ctx.app.accounts.fresh_for.as_secs() / 60,
+        outside: match ctx.account().password_hash.is_empty() {
+            true => ctx.app.oidc.as_ref().map(|issuer| issuer.rules.label.clone()),
+            false => None,
+        },
         factor: ctx.account().second_factor,
         passkey: standing.factors.iter().any(|kind| kind == "passkey"),
         problem,

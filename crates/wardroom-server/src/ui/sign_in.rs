@@ -1,6 +1,9 @@
 //! `GET /sign-in`
 
-use super::{assets, frame, pages::bare::SignInPage};
+use super::{
+    assets, frame,
+    pages::bare::{ArrivedPage, SignInPage},
+};
 use crate::{App, api::input::QueryOf, error::ApiError, sign_in::local_path};
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
@@ -18,6 +21,11 @@ pub(crate) struct SignInQuery {
     welcome: String,
 }
 
+/// The page of somebody who arrived from the provider: it goes on by itself.
+pub(crate) fn arrived(next: &str) -> Result<Response, ApiError> {
+    frame::html(StatusCode::OK, &ArrivedPage { assets: assets::base(), next: local_path(next) })
+}
+
 /// The sign-in page.
 pub(crate) async fn page(
     State(app): State<Arc<App>>,
@@ -31,6 +39,7 @@ pub(crate) async fn page(
         assets: assets::base(),
         failed: query.failed == "1",
         welcome: query.welcome == "1",
+        outside: app.oidc.as_ref().map(|issuer| issuer.rules.label.clone()),
         forgotten: app.engine.outlets().mail,
         next,
     };

@@ -59,6 +59,7 @@ macro_rules! identities {
             }
 
             fn session(row: &DbRow) -> StoreResult<Session> {
+                let outside: Option<Vec<u8>> = row.try_get("outside").map_err(of)?;
                 Ok(Session {
                     id: SessionId::from_uuid(row.try_get::<Uuid, _>("id").map_err(of)?),
                     secret_hash: SecretHash(fixed("session", row.try_get("secret_hash").map_err(of)?)?),
@@ -70,6 +71,7 @@ macro_rules! identities {
                     seen_at: time(row, "seen_at")?,
                     proved_at: time(row, "proved_at")?,
                     second_factor: row.try_get("second_factor").map_err(of)?,
+                    outside: outside.map(|sid| Ok(BlindIndex(fixed("session", sid)?))).transpose()?,
                     about: row.try_get("about").map_err(of)?,
                 })
             }
@@ -173,6 +175,15 @@ macro_rules! identities {
 
                 async fn lookup_user_by_email(&self, email: BlindIndex) -> StoreResult<Option<User>> {
                     self.one_user("u.email_index = $1", email.0.to_vec()).await
+                }
+
+                async fn lookup_user_outside(&self, subject: BlindIndex) -> StoreResult<Option<User>> {
+                    self.one_user("u.id = (SELECT user_id FROM outside WHERE subject = $1)", subject.0.to_vec()).await
+                }
+
+                async fn is_outside(&self, user: UserId) -> StoreResult<bool> {
+                    let found: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM outside WHERE user_id = $1").bind(user.uuid()).fetch_one(self.reader()).await.map_err(of)?;
+                    Ok(found > 0)
                 }
 
                 async fn list_users(&self, filter: &UserFilter, page: PageRequest<UserId>) -> StoreResult<Page<User, UserId>> {

@@ -39,6 +39,15 @@ macro_rules! identity_writes {
             async fn apply_to_session(c: &mut Connection, write: &Write) -> StoreResult<Option<()>> {
                 match write {
                     Write::AddSession(s) => add_session(c, s).await?,
+                    Write::AddOutside { subject, user, at } => {
+                        run!(c, "INSERT INTO outside (subject, user_id, created_at) VALUES ($1, $2, $3)", subject.0.to_vec(), user.uuid(), at.as_micros());
+                    }
+                    Write::RemoveOutsideOf(user) => {
+                        run!(c, "DELETE FROM outside WHERE user_id = $1", user.uuid());
+                    }
+                    Write::RemoveSessionsOutside(sid) => {
+                        run!(c, "DELETE FROM sessions WHERE outside = $1", sid.0.to_vec());
+                    }
                     Write::RemoveSession(id) => guarded("the session", run!(c, "DELETE FROM sessions WHERE id = $1", id.uuid()))?,
                     Write::RemoveSessionsOf { user, but } => {
                         run!(c, "DELETE FROM sessions WHERE user_id = $1 AND id <> $2", user.uuid(), but.map_or(uuid::Uuid::nil(), |id| id.uuid()));
@@ -56,6 +65,8 @@ macro_rules! identity_writes {
                     // An update that changes nothing: it holds the row until the change is durable.
                     Write::RequireCredential(Credential::Session(id)) => guarded("the session",
                         run!(c, "UPDATE sessions SET id = id WHERE id = $1", id.uuid()))?,
+                    // It was proved with the request itself.
+                    Write::RequireCredential(Credential::Outside(_)) => {}
                     Write::RequireCredential(Credential::ApiToken(id)) => guarded("the token",
                         run!(c, "UPDATE api_tokens SET id = id WHERE id = $1", id.uuid()))?,
                     _ => return apply_to_proofs(c, write).await,
@@ -143,9 +154,9 @@ macro_rules! identity_writes {
             }
 
             async fn add_session(c: &mut Connection, s: &Session) -> StoreResult<()> {
-                run!(c, "INSERT INTO sessions (id, secret_hash, user_id, kind, created_at, expires_at, idle_until, seen_at, proved_at, second_factor, about) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                run!(c, "INSERT INTO sessions (id, secret_hash, user_id, kind, created_at, expires_at, idle_until, seen_at, proved_at, second_factor, about, outside) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
                     s.id.uuid(), s.secret_hash.0.to_vec(), s.user.uuid(), s.kind.as_str(), s.created_at.as_micros(), s.expires_at.as_micros(), s.idle_until.as_micros(),
-                    s.seen_at.as_micros(), s.proved_at.as_micros(), s.second_factor, s.about.clone());
+                    s.seen_at.as_micros(), s.proved_at.as_micros(), s.second_factor, s.about.clone(), s.outside.map(|sid| sid.0.to_vec()));
                 Ok(())
             }
 

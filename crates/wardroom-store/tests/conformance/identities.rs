@@ -20,6 +20,7 @@ on_both!(
     accounts_are_listed_newest_first_without_the_erased,
     the_last_administrator_is_guarded,
     sessions_are_used_and_handed_on,
+    people_of_an_issuer_outside_come_and_go,
     old_passwords_are_kept_up_to_a_bound,
     links_are_good_once_and_the_newest_only,
     second_factors_count_on,
@@ -27,6 +28,37 @@ on_both!(
     policies_are_numbered_and_the_newest_is_in_force,
     keys_of_people_come_and_go_by_themselves,
 );
+
+async fn people_of_an_issuer_outside_come_and_go(test: TestStore) {
+    let (store, s) = (test.store, Sample::default());
+    let (ann, bob) = (s.user("ann"), s.user("bob"));
+    for user in [&ann, &bob] {
+        commit(&store, Write::AddUser(user.clone())).await.unwrap();
+    }
+    let subject = Sample::index("issuer ann");
+    let link = |user| Write::AddOutside { subject, user, at: at(1) };
+    commit(&store, link(ann.id)).await.unwrap();
+    assert!(matches!(commit(&store, link(bob.id)).await, Err(StoreError::Duplicate(_))));
+    assert_eq!(store.lookup_user_outside(subject).await.unwrap().map(|user| user.id), Some(ann.id));
+    assert_eq!(store.lookup_user_outside(Sample::index("issuer bob")).await.unwrap(), None);
+    assert!(store.is_outside(ann.id).await.unwrap());
+    assert!(!store.is_outside(bob.id).await.unwrap());
+    let there = Sample::index("session there");
+    let mut sessions = [s.session(ann.id), s.session(ann.id), s.session(bob.id)];
+    sessions[0].outside = Some(there);
+    for session in &sessions {
+        commit(&store, Write::AddSession(session.clone())).await.unwrap();
+    }
+    let found = store.lookup_session_by_id(sessions[0].id).await.unwrap();
+    assert_eq!(found.unwrap().0.outside, Some(there));
+    commit(&store, Write::RemoveSessionsOutside(there)).await.unwrap();
+    assert_eq!(store.lookup_session_by_id(sessions[0].id).await.unwrap(), None);
+    for other in &sessions[1..] {
+        assert!(store.lookup_session_by_id(other.id).await.unwrap().is_some());
+    }
+    commit(&store, Write::RemoveOutsideOf(ann.id)).await.unwrap();
+    assert_eq!(store.lookup_user_outside(subject).await.unwrap(), None);
+}
 
 async fn accounts_and_what_proves_them(test: TestStore) {
     let (store, s) = (test.store, Sample::default());

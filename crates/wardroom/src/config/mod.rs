@@ -103,6 +103,7 @@ impl Config {
         self.check_token_header()?;
         self.networks("outbound_allow")?;
         self.delivery()?;
+        self.oidc()?;
         self.address("listen_redirect")?;
         self.flag("tls12")?;
         let metrics = self.address("listen_metrics")?;

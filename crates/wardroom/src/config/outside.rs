@@ -3,8 +3,9 @@
 use super::Config;
 use anyhow::{Context as _, bail};
 use secrecy::SecretString;
-use std::fs;
-use wardroom_server::{Delivery, MailRules, Outbound, Reach, Tracker, Webhook};
+use std::{collections::BTreeMap, fs};
+use wardroom_core::Role;
+use wardroom_server::{Delivery, MailRules, OidcRules, Outbound, Reach, Tracker, Webhook};
 use wardroom_trust::webhook::WebhookSecret;
 
 impl Config {
@@ -56,6 +57,46 @@ impl Config {
         let Some(dsn) = self.secret("tracker_dsn_file")? else { return Ok(None) };
         let tracker = Tracker::new(secrecy::ExposeSecret::expose_secret(&dsn));
         Ok(Some(tracker.map_err(|why| anyhow::anyhow!("tracker_dsn_file: {why}"))?))
+    }
+
+    /// How people sign in through a provider outside.
+    pub(crate) fn oidc(&self) -> anyhow::Result<Option<OidcRules>> {
+        let Some(issuer) = self.text("oidc_issuer") else { return Ok(None) };
+        let text = |name: &str| self.text(name).map(str::to_owned);
+        let client_id = text("oidc_client_id")
+            .context("oidc_issuer is set, but not oidc_client_id: what are we called there?")?;
+        let mut roles = BTreeMap::new();
+        for pair in self.list("oidc_roles") {
+            let sound = pair.rsplit_once('=').and_then(|(value, role)| {
+                role.parse::<Role>().ok().map(|role| (value.to_owned(), role))
+            });
+            let (value, role) = sound.with_context(|| {
+                format!("oidc_roles: {pair:?} is no VALUE=ROLE; roles are admin, manager, operator and customer")
+            })?;
+            roles.insert(value, role);
+        }
+        let default_role = match self.text("oidc_default_role") {
+            Some(role) => Some(role.parse().context("oidc_default_role")?),
+            None => None,
+        };
+        let role_claim = text("oidc_role_claim");
+        if default_role.is_none() && (role_claim.is_none() || roles.is_empty()) {
+            bail!(
+                "oidc_issuer is set, but nobody would get a role: set oidc_role_claim and oidc_roles, or oidc_default_role"
+            );
+        }
+        Ok(Some(OidcRules {
+            issuer: issuer.to_owned(),
+            client_id,
+            client_secret: self.secret("oidc_client_secret_file")?,
+            label: text("oidc_label").unwrap_or_default(),
+            scope: text("oidc_scope").unwrap_or_default(),
+            role_claim,
+            roles,
+            default_role,
+            session_audience: text("oidc_session_audience"),
+            session_parties: self.list("oidc_session_parties"),
+        }))
     }
 
     /// The secret in a file that a setting names.

@@ -209,6 +209,48 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Address of a listener in plain HTTP that does nothing but send browsers to `public_url`; none where absent.",
     ),
     setting(
+        "oidc_issuer",
+        None,
+        "An OpenID provider through which people sign in, as it names itself, e.g. `https://id.example.org`. Its client's redirect URI is `public_url` and `/sign-in/oidc/callback`, its back-channel logout `/oidc/backchannel-logout`.",
+    ),
+    setting("oidc_client_id", None, "What this installation is called at the provider."),
+    setting(
+        "oidc_client_secret_file",
+        None,
+        "What proves to the provider that it is this installation; PKCE alone where absent.",
+    ),
+    setting(
+        "oidc_label",
+        Some("single sign-on"),
+        "What the provider is called on the sign-in page.",
+    ),
+    setting("oidc_scope", Some("openid profile email"), "What the provider is asked for."),
+    setting(
+        "oidc_role_claim",
+        None,
+        "The claim that says what somebody may do, e.g. `groups` or `realm_access.roles`.",
+    ),
+    setting(
+        "oidc_roles",
+        None,
+        "Which values of `oidc_role_claim` make which role, comma-separated, e.g. `wardroom-admins=admin,ops=operator`. The strongest counts.",
+    ),
+    setting(
+        "oidc_default_role",
+        None,
+        "The role of those with none of these values; where absent they are not let in.",
+    ),
+    setting(
+        "oidc_session_audience",
+        None,
+        "Session tokens of the provider with this audience are taken in `Authorization: Bearer`.",
+    ),
+    setting(
+        "oidc_session_parties",
+        None,
+        "Session tokens of the provider that were made for these parties (`azp`), comma-separated, are taken in `Authorization: Bearer`, as those of Clerk.",
+    ),
+    setting(
         "webhook_url",
         None,
         "Where alerts are sent to as JSON, signed as Standard Webhooks 1.0 has it, e.g. `https://hooks.example.org/wardroom`.",

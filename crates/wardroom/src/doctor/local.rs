@@ -87,9 +87,23 @@ fn identity(config: &Config) -> Vec<Check> {
             format!("second_factor_roles is {}", roles.join(",")),
             "Name admin in second_factor_roles.",
         ),
+        provider(config),
         at_most("I-8", "Sessions end when they are not used", "session_idle_minutes", 720),
         at_most("I-8", "An account has few sessions", "sessions_max", 20),
     ]
+}
+
+fn provider(config: &Config) -> Check {
+    let title = "Who signs in through a provider gets the role that is meant";
+    match (config.text("oidc_issuer"), config.text("oidc_default_role")) {
+        (None, _) => Check::demand("I-10", title, true, "accounts are here only", ""),
+        (Some(issuer), None) => Check::demand("I-10", title, true, format!("by {issuer}"), ""),
+        (Some(issuer), Some(role)) => Check::attest(
+            "I-10",
+            title,
+            format!("Make sure that everybody whom {issuer} knows may come in as {role}."),
+        ),
+    }
 }
 
 fn doors(config: &Config) -> Vec<Check> {

@@ -142,6 +142,7 @@ pub(crate) async fn start(
         doors: config.doors()?,
         delivery,
         outbound: config.outbound()?,
+        oidc: config.oidc()?,
         faults,
         local_checks: {
             let (data, config) = (data.to_owned(), config.clone());

@@ -27,6 +27,7 @@ pub(crate) async fn load(ctx: &Ctx) -> Result<Whoami, ApiError> {
     let credential = match credential {
         Credential::Session(_) => "session",
         Credential::ApiToken(_) => "token",
+        Credential::Outside(_) => "outside",
     };
     Ok(Whoami {
         id: id.to_string(),

@@ -16,6 +16,18 @@ pub(crate) struct SignInPage {
     pub(crate) welcome: bool,
     /// Whether a link for a new password can be asked for.
     pub(crate) forgotten: bool,
+    /// What the provider is called by which one can sign in, if there is one.
+    pub(crate) outside: Option<String>,
+}
+
+/// Arriving from the provider.
+#[derive(Template)]
+#[template(path = "arrived.html")]
+pub(crate) struct ArrivedPage<'a> {
+    /// Where the assets are.
+    pub(crate) assets: &'static str,
+    /// Where to go on: a path of this site.
+    pub(crate) next: &'a str,
 }
 
 /// Asking for a link that sets a new password.

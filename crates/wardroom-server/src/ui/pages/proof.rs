@@ -44,6 +44,8 @@ pub(crate) struct ProvePage {
     pub(crate) factor: bool,
     /// Whether it has a passkey.
     pub(crate) passkey: bool,
+    /// What the provider is called by which they prove it, where they have no password here.
+    pub(crate) outside: Option<String>,
     /// What was wrong.
     pub(crate) problem: Option<String>,
 }

@@ -90,6 +90,7 @@ impl Sample {
             seen_at: at(0),
             proved_at: at(0),
             second_factor: false,
+            outside: None,
             about: vec![2, 9],
         }
     }

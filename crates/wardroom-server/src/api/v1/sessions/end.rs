@@ -19,10 +19,12 @@ pub(crate) async fn act(ctx: &Ctx, everywhere: bool) -> Result<(), ApiError> {
         change.writes.push(Write::RemoveSessionsOf { user, but: None });
         change.writes.push(Write::RemoveApiTokensOf(user));
     } else {
-        change.writes.push(match ctx.proof().credential().0 {
-            Credential::Session(id) => Write::RemoveSession(id),
-            Credential::ApiToken(id) => Write::RemoveApiToken(id),
-        });
+        match ctx.proof().credential().0 {
+            Credential::Session(id) => change.writes.push(Write::RemoveSession(id)),
+            Credential::ApiToken(id) => change.writes.push(Write::RemoveApiToken(id)),
+            // It is the provider's: nothing here holds it.
+            Credential::Outside(_) => {}
+        }
     }
     match ctx.app.engine.commit(change).await {
         // It was ended by another request in the same moment.
