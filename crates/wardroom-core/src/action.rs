@@ -250,6 +250,7 @@ impl Action {
                 | Self::CustomerErase
                 | Self::CustomerExport
                 | Self::CustomerDisclose
+                | Self::ProfileUpdate
                 | Self::TokenCreate
                 | Self::FactorAdd
                 | Self::FactorRemove

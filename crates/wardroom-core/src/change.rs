@@ -3,7 +3,7 @@
 
 use crate::{
     AlertId, ApiTokenId, AttachmentId, CustomerId, FactorId, JoinTokenId, LinkId, MessageId,
-    NodeId, PassId, RunId, SavedViewId, SessionId, Timestamp, UserId,
+    NodeId, PassId, RunId, SavedViewId, ServiceRequestId, SessionId, Timestamp, UserId,
     audit::{AuditCheckpoint, AuditDraft},
     block::Block,
     desk::{
@@ -302,7 +302,21 @@ pub enum Write {
     },
     /// A changed request.
     UpdateRequest(Box<ServiceRequest>),
-    /// Something said about a request.
+    /// A request waits for a run that repeats the one that failed. Nothing happens where nobody had to look.
+    AwaitRequest {
+        /// The request.
+        id: ServiceRequestId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A customer's requests that are not closed are cancelled.
+    CancelRequestsOf {
+        /// The customer.
+        customer: CustomerId,
+        /// When.
+        at: Timestamp,
+    },
+    /// Something said about a request. Fails when as much was said about it as may be.
     AddNote(Note),
     /// A file for a request. Fails when the customer's files would be longer than the quota, or the request's
     /// more than may be.
@@ -366,6 +380,8 @@ pub enum Write {
     FailMessage {
         /// Which.
         id: MessageId,
+        /// At which try. Nothing happens when it was tried again since.
+        attempts: u32,
         /// Why.
         problem: String,
         /// When it is tried again.
@@ -373,8 +389,13 @@ pub enum Write {
         /// Whether it is given up.
         dead: bool,
     },
-    /// A message was delivered, or is dropped.
-    RemoveMessage(MessageId),
+    /// A message was delivered, or is dropped. Fails when it was tried again since.
+    RemoveMessage {
+        /// Which.
+        id: MessageId,
+        /// At which try.
+        attempts: u32,
+    },
     /// Something went wrong, so many more times.
     CountFault(Fault),
     /// Somebody says that a fault is mended. Fails when it is not open.

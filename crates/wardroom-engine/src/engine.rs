@@ -10,17 +10,18 @@ use crate::{
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex},
     time::Duration,
 };
 use wardroom_core::{
-    Clock, NodeId, Origin, Principal, Rng, Timestamp,
+    Clock, NodeId, Origin, PersonId, Principal, Rng, Timestamp,
     audit::AuditDraft,
     change::Change,
     command::Parameters,
     run::Run,
     store::{Reads, Store, StoreError, StoreResult},
+    watch::alert::Rule,
 };
 use wardroom_trust::{
     checkpoint::CheckpointSigner,
@@ -63,6 +64,10 @@ pub struct Engine {
     pub(crate) outlets: Outlets,
     pub(crate) links: Links,
     pub(crate) customers: CustomerIndex,
+    /// How many alerts of each rule were told of lately, and since when.
+    pub(crate) told: Mutex<BTreeMap<Rule, (Timestamp, u32)>>,
+    /// People whose keys are still to be destroyed.
+    pub(crate) erasing: Mutex<BTreeSet<PersonId>>,
     /// How often each enrolled node opened a link lately.
     pub(crate) openings: Mutex<HashMap<NodeId, Allowance>>,
     pub(crate) started_at: Timestamp,
@@ -83,6 +88,8 @@ impl Engine {
             outlets: parts.outlets,
             links: Links::default(),
             customers: CustomerIndex::default(),
+            told: Mutex::default(),
+            erasing: Mutex::default(),
             openings: Mutex::default(),
             started_at,
         })

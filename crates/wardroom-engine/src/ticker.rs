@@ -1,7 +1,10 @@
 //! What time brings: lapsed leases, deadlines, due retries, parents to settle, checkpoints.
 
 use crate::{Engine, EngineError, link::Goodbye, watch::Watched};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use wardroom_core::{
@@ -24,11 +27,10 @@ impl Engine {
         let hints = tokio::spawn(Arc::clone(&self).follow_hints(stop.clone()));
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        // What an earlier process left half done is taken up before and with the first tick.
-        note("erasures", self.finish_erasures().await);
-        note("erasures of customers", self.finish_customer_erasures().await);
+        // What an earlier process left half done is taken up before the first tick, and until it comes through.
+        let mut erased = self.take_up_erasures().await;
         let indexing = tokio::spawn(Arc::clone(&self).index_customers(stop.clone()));
-        let mut swept = Timestamp::from_micros(0);
+        let mut swept: Option<Instant> = None;
         let mut watched = Watched::new(self.now());
         loop {
             tokio::select! {
@@ -36,10 +38,13 @@ impl Engine {
                 _ = tick.tick() => {}
             }
             note("the clock", self.watch_clock(&mut watched).await);
-            let now = self.now();
-            let sweep = now.since(swept) >= SWEEP;
+            // By time that passes, whatever the machine's clock says.
+            let sweep = swept.is_none_or(|swept| swept.elapsed() >= SWEEP);
             if sweep {
-                swept = now;
+                swept = Some(Instant::now());
+            }
+            if sweep && !erased {
+                erased = self.take_up_erasures().await;
             }
             self.tick(sweep).await;
         }
@@ -51,6 +56,16 @@ impl Engine {
         }
     }
 
+    /// Whether every erasure that an earlier process began is at its end.
+    async fn take_up_erasures(&self) -> bool {
+        let people = self.finish_erasures().await;
+        let customers = self.finish_customer_erasures().await;
+        let done = people.is_ok() && customers.is_ok();
+        note("erasures", people);
+        note("erasures of customers", customers);
+        done
+    }
+
     /// Each part by itself: what keeps one from coming through must not keep the others.
     async fn tick(&self, sweep: bool) {
         note("due runs", self.follow_clock().await);
@@ -60,7 +75,10 @@ impl Engine {
         if sweep {
             note("ended sessions", self.forget_expired().await);
             note("runs of removed nodes", self.end_orphaned().await);
+            note("runs of cancelled requests", self.stop_unwanted().await);
             note("stops", self.repeat_stops().await);
+            note("customers", self.reindex_stale().await);
+            note("erasures", self.finish_begun_erasures().await);
             note("waiting runs", self.wake_awaited().await);
         }
     }
@@ -171,7 +189,7 @@ impl Engine {
                 None => self.sever(node, Goodbye::Removed),
             },
             Hint::Person(person) => self.vault.forget(person),
-            Hint::Customer(id) => self.reindex_customer(id).await?,
+            Hint::Customer(id) => self.reindex_or_later(id).await?,
             Hint::Run(_)
             | Hint::Node(_)
             | Hint::Request(_)

@@ -2,6 +2,7 @@
 
 use crate::{
     Outbound,
+    disclosure::Exports,
     doors::{Blocks, DoorRules, Filter, Rates},
     identity::{AccountRules, Ceremonies, PasswordPool, Relying},
     metrics::Metrics,
@@ -173,6 +174,8 @@ pub struct App {
     pub(crate) catalogues: Arc<Semaphore>,
     /// Files that are taken in at the same time.
     pub(crate) uploads: Semaphore,
+    /// Archives that are being made.
+    pub(crate) exports: Exports,
     /// One verification of the audit log at a time.
     pub(crate) verifying: Arc<Semaphore>,
     /// What the last verification found.
@@ -224,6 +227,7 @@ impl App {
             changes: Arc::new(Semaphore::new(CHANGES_MAX)),
             catalogues: Arc::new(Semaphore::new(1)),
             uploads: Semaphore::new(UPLOADS_MAX),
+            exports: Exports::default(),
             verifying: Arc::new(Semaphore::new(1)),
             verification: Mutex::default(),
             stop: parts.stop,

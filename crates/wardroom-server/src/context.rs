@@ -15,6 +15,7 @@ use wardroom_core::{
     action::{Resource, ResourceKind},
     audit::{AuditDraft, AuditOutcome},
     identity::{Session, User},
+    run::Run,
 };
 use wardroom_trust::policy::Decision;
 use wardroom_wire::error::ErrorCode;
@@ -100,6 +101,19 @@ impl Ctx {
     fn is_fresh(&self) -> bool {
         let fresh_for = self.app.accounts.fresh_for;
         self.proof.proved_at().is_none_or(|at| self.now().since(at) < fresh_for)
+    }
+
+    /// A run as policy sees it: where it is a customer's, with those who look after the customer or work on the
+    /// request.
+    pub(crate) async fn run_resource(&self, run: &Run) -> Result<Resource, ApiError> {
+        let mut resource = Resource::run(run);
+        if let Some(request) = run.request
+            && let Some(request) = self.app.engine.store().lookup_request(request).await?
+        {
+            resource.operators = request.operators;
+            resource.operators.extend(request.assignee);
+        }
+        Ok(resource)
     }
 
     /// Asks policy for `action` on `resource`. A denial is recorded. What the caller may not see

@@ -35,6 +35,11 @@ impl ApiError {
         Self { fields, ..Self::new(ErrorCode::InvalidField) }
     }
 
+    /// What is not there is what is wrong with this field; anything else stays what it is.
+    pub(crate) fn or_field(self, field: &str, reason: impl Into<String>) -> Self {
+        if self.code == ErrorCode::NotFound { Self::field(field, reason) } else { self }
+    }
+
     pub(crate) fn internal(source: impl Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Arc::new(source)), ..Self::new(ErrorCode::Internal) }
     }

@@ -125,6 +125,9 @@ pub struct ServiceRequest {
 pub struct Order {
     /// The form's values.
     pub values: BTreeMap<String, serde_json::Value>,
+    /// What was asked for, as a digest: by it an order that is repeated is recognised. Empty where it is older.
+    #[serde(default)]
+    pub asked: String,
 }
 
 /// A refused change of state.
@@ -152,9 +155,8 @@ impl ServiceRequest {
         next.state = to;
         next.scheduled_for = if to == RequestState::Scheduled { scheduled_for } else { None };
         next.closed_at = to.is_closed().then_some(now);
-        if to.is_closed() {
-            next.attention = false;
-        }
+        // Whoever brings it on has looked.
+        next.attention = false;
         Ok(next)
     }
 
@@ -164,6 +166,9 @@ impl ServiceRequest {
         Self { version: self.version + 1, updated_at: now, ..self.clone() }
     }
 }
+
+/// Notes that one request has at most.
+pub const NOTES_MAX: u32 = 1000;
 
 /// What somebody said about a request.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,6 +23,8 @@ pub struct RequestFilter {
     pub open: bool,
     /// Of one of these customers.
     pub customers: Option<Vec<CustomerId>>,
+    /// Ordered by this account.
+    pub requested_by: Option<UserId>,
     /// Of this service.
     pub service: Option<ServiceId>,
     /// Of this priority.
@@ -90,7 +92,7 @@ pub trait Desk: Send + Sync {
     /// How many requests that are not closed there are in each state.
     async fn count_requests(&self, filter: &RequestFilter)
     -> StoreResult<Vec<(RequestState, u64)>>;
-    /// What was said about a request, oldest first; at most 1,000.
+    /// What was said about a request, oldest first; all of it.
     async fn list_notes(&self, request: ServiceRequestId) -> StoreResult<Vec<Note>>;
     /// A request's attachments, oldest first.
     async fn list_attachments(&self, request: ServiceRequestId) -> StoreResult<Vec<Attachment>>;

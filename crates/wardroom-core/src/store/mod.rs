@@ -251,6 +251,8 @@ pub trait Runs: Send + Sync {
     ) -> StoreResult<Vec<Run>>;
     /// Not yet ended runs that no node can end any more, because theirs was removed.
     async fn list_orphaned(&self, limit: u32) -> StoreResult<Vec<Run>>;
+    /// Not yet ended runs, children left out, whose request was cancelled and which nobody asked to stop.
+    async fn list_unwanted(&self, limit: u32) -> StoreResult<Vec<Run>>;
     /// Not yet ended runs that somebody asked to stop.
     async fn list_stopping(&self, limit: u32) -> StoreResult<Vec<Run>>;
     /// How many children of `parent` are in each state.

@@ -92,6 +92,9 @@ impl Rule {
     }
 }
 
+/// The longest words of an alert, in characters.
+const DETAIL_CHARS_MAX: usize = 500;
+
 /// Something that gives reason for an alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {
@@ -155,6 +158,7 @@ pub fn sighting(record: &AuditRecord) -> Option<Sighting> {
     // Who asks for what is refused is what matters there; elsewhere it is what was changed.
     let subject = match rule {
         Rule::RefusedCommand => detail("node").unwrap_or(&record.actor).to_owned(),
+        Rule::CopiedToken => detail("user").unwrap_or(&record.target).to_owned(),
         _ => record.target.clone(),
     };
     let facts = record.detail.iter().map(|(name, value)| format!("{name}={value}"));
@@ -163,7 +167,22 @@ pub fn sighting(record: &AuditRecord) -> Option<Sighting> {
         .chain(record.reason.clone())
         .chain(facts.filter(|fact| !fact.contains(crate::audit::SEALED_PREFIX)))
         .collect();
-    Some(Sighting { rule, subject, detail: facts.join("; "), at: record.at })
+    Some(Sighting {
+        rule,
+        subject: plain(&subject),
+        detail: plain(&facts.join("; ")),
+        at: record.at,
+    })
+}
+
+/// A text in one line of bounded length. SECURITY: what a record repeats may be what somebody asked for: it must not
+/// look like words of ours.
+fn plain(text: &str) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    match line.char_indices().nth(DETAIL_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
 }
 
 #[cfg(test)]
@@ -196,6 +215,16 @@ mod tests {
             let seen = sighting(&draft.record);
             assert_eq!(seen.map(|seen| seen.rule), rule, "{draft:?}");
         }
+    }
+
+    #[test]
+    fn what_somebody_asked_for_is_no_line_of_its_own() {
+        let draft =
+            record("run.submit").on("command:x\r\nWhat to do: open http://evil.example\n\n");
+        let draft = draft.outcome(AuditOutcome::Refused, "a\u{1b}b".repeat(600));
+        let seen = sighting(&draft.record).map(|seen| seen.detail).unwrap_or_default();
+        assert!(!seen.chars().any(char::is_control), "{seen:?}");
+        assert!(seen.chars().count() <= DETAIL_CHARS_MAX + 1);
     }
 
     #[test]

@@ -38,15 +38,24 @@ pub fn fingerprint(place: &str, message: &str) -> String {
 fn template(message: &str) -> String {
     let mut found = String::new();
     let mut quoted = None;
-    for word in message.split_inclusive(|c: char| c.is_whitespace() || ",;:()[]\"'".contains(c)) {
-        let end = word.chars().next_back().filter(|c| matches!(c, '"' | '\''));
-        let changes = quoted.is_some() || word.chars().any(|c| c.is_ascii_digit());
-        found.push_str(if changes { "#" } else { word });
-        match (quoted, end) {
-            (None, Some(mark)) => quoted = Some(mark),
-            (Some(mark), Some(end)) if mark == end => quoted = None,
-            _ => {}
+    let mut before = ' ';
+    let mut word = String::new();
+    for c in message.chars().chain(Some(' ')) {
+        let mark = c == '"' || c == '\'';
+        match quoted {
+            // An apostrophe within a word quotes nothing.
+            None if mark && !before.is_alphanumeric() => quoted = Some(c),
+            None if c.is_alphanumeric() || c == '_' => word.push(c),
+            None => {
+                let changes = word.chars().any(|c| c.is_ascii_digit());
+                found.push_str(if changes { "#" } else { &word });
+                found.push(c);
+                word.clear();
+            }
+            Some(open) if c == open => quoted = None,
+            Some(_) => {}
         }
+        before = c;
     }
     found
 }
@@ -61,6 +70,8 @@ mod tests {
         assert!(same("run run_01ab failed after 3 s", "run run_77cd failed after 12 s"));
         assert!(same("the file \"a.txt\" is gone", "the file \"b.txt\" is gone"));
         assert!(!same("the disk is full", "the disk is gone"));
+        let unread = |why: &str| format!("a customer can't be read error={why}");
+        assert!(!same(&unread("no key"), &unread("no disk")), "an apostrophe quotes nothing");
         assert_ne!(fingerprint("x", "a"), fingerprint("y", "a"));
         assert_eq!(fingerprint("x", "a").len(), 16);
     }

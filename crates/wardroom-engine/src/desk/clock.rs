@@ -29,6 +29,18 @@ impl Engine {
         Ok(())
     }
 
+    /// Stops what runs for requests that were cancelled, whatever became of whoever cancelled them.
+    pub async fn stop_unwanted(&self) -> Result<(), EngineError> {
+        for run in self.store.list_unwanted(SETTLED_MAX).await? {
+            match self.cancel(run.id, self.own_record("run.cancel")).await {
+                // It ended in this moment.
+                Ok(_) | Err(EngineError::RunState(_) | EngineError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     async fn settle_request(&self, request: &ServiceRequest) -> Result<(), EngineError> {
         let filter =
             RunFilter { request: Some(request.id), top_level: true, ..RunFilter::default() };

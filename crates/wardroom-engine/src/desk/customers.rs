@@ -10,12 +10,10 @@ use wardroom_core::{
     desk::{
         FieldError,
         customer::{Customer, CustomerProfile, CustomerState, OPERATORS_MAX},
-        request::RequestState,
     },
     hint::Hint,
     identity::UserState,
-    page::{PAGE_ITEMS_MAX, PageRequest},
-    store::RequestFilter,
+    page::PAGE_ITEMS_MAX,
 };
 
 /// Rows of one import.
@@ -168,34 +166,18 @@ impl Engine {
             state: CustomerState::Erased,
             ..customer.clone()
         };
-        let mut change = Change::recorded(audit.on(id))
+        let change = Change::recorded(audit.on(id))
             .write(Write::RequireNoUsersOf(id))
             .write(Write::UpdateCustomer(erased))
+            .write(Write::CancelRequestsOf { customer: id, at: self.now() })
             .write(Write::RemoveRunDataOf(id))
             .hint(Hint::Customer(id))
             .hint(Hint::Person(id.into()));
-        let filter =
-            RequestFilter { customers: Some(vec![id]), open: true, ..RequestFilter::default() };
-        let mut page = PageRequest::new(None, PAGE_ITEMS_MAX);
-        loop {
-            let found = self.store.list_requests(&filter, page).await?;
-            for request in &found.items {
-                self.stop_runs_of(request.id, &self.own_record("run.cancel")).await?;
-                if let Ok(ended) = request.become_state(RequestState::Cancelled, None, self.now()) {
-                    change.writes.push(Write::UpdateRequest(Box::new(ended)));
-                    change.hints.push(Hint::Request(request.id));
-                }
-            }
-            match found.next {
-                Some(after) => page.after = Some(after),
-                None => break,
-            }
-        }
         settled(self.commit(change).await)?;
         self.customers.remove(id);
-        // A crash from here on leaves a key to something that is marked as erased: the next start goes on.
-        self.vault.destroy(id.into()).await?;
-        Ok(())
+        // From here on there is a key to something that is marked as erased: the sweep goes on where this ends.
+        self.destroy_key(id.into()).await?;
+        self.stop_unwanted().await
     }
 
     /// Makes customers out of the rows of a table, all or none; with `dry_run` none. Gives what is wrong.

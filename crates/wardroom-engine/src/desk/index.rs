@@ -2,9 +2,9 @@
 
 use crate::{Engine, EngineError};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
-        PoisonError, RwLock,
+        Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -23,12 +23,18 @@ pub struct Entry {
     text: Box<str>,
     /// Who looks after it.
     pub operators: Box<[UserId]>,
+    /// Of which version of the customer it is: what is older does not take its place.
+    version: i64,
 }
 
 /// Customers by id, the newest last.
 #[derive(Debug, Default)]
 pub struct CustomerIndex {
     entries: RwLock<BTreeMap<CustomerId, Entry>>,
+    /// Those that were erased: nothing that was read before brings them back.
+    erased: RwLock<BTreeSet<CustomerId>>,
+    /// Those that could not be read when they changed.
+    stale: Mutex<BTreeSet<CustomerId>>,
     built: AtomicBool,
 }
 
@@ -76,18 +82,29 @@ impl CustomerIndex {
         (found, false)
     }
 
+    fn stale(&self) -> MutexGuard<'_, BTreeSet<CustomerId>> {
+        self.stale.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn put(&self, customer: &Customer, profile: &CustomerProfile) {
         let text = [&profile.name, &profile.email, &profile.phone].map(|text| text.to_lowercase());
         let entry = Entry {
             text: text.join("\n").into_boxed_str(),
             operators: customer.operators.clone().into_boxed_slice(),
+            version: customer.version,
         };
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        entries.insert(customer.id, entry);
+        let erased = self.erased.read().unwrap_or_else(PoisonError::into_inner);
+        let older = |known: &Entry| known.version > customer.version;
+        if !erased.contains(&customer.id) && !entries.get(&customer.id).is_some_and(older) {
+            entries.insert(customer.id, entry);
+        }
     }
 
     pub(super) fn remove(&self, id: CustomerId) {
-        self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        self.erased.write().unwrap_or_else(PoisonError::into_inner).insert(id);
+        entries.remove(&id);
     }
 }
 
@@ -104,7 +121,27 @@ impl Engine {
                 let profile = self.customer_profile(&customer).await?;
                 self.customers.put(&customer, &profile);
             }
-            _ => self.customers.remove(id),
+            Some(_) => self.customers.remove(id),
+            // It is not durable yet, or never was.
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// The same; where it does not come through now, the sweep tries again.
+    pub(crate) async fn reindex_or_later(&self, id: CustomerId) -> Result<(), EngineError> {
+        let outcome = self.reindex_customer(id).await;
+        if outcome.is_err() {
+            self.customers.stale().insert(id);
+        }
+        outcome
+    }
+
+    /// Takes over customers that could not be read when they changed.
+    pub(crate) async fn reindex_stale(&self) -> Result<(), EngineError> {
+        let stale = std::mem::take(&mut *self.customers.stale());
+        for id in stale {
+            self.reindex_or_later(id).await?;
         }
         Ok(())
     }

@@ -122,6 +122,9 @@ fn settled(outcome: Result<(), StoreError>) -> Result<(), EngineError> {
         Err(StoreError::Conflict("room for requests of a day")) => {
             full("the customer has ordered this service as often within 24 hours as it may")
         }
+        Err(StoreError::Conflict("room for notes")) => {
+            full("as much was said about the request as may be: 1,000 notes")
+        }
         Err(StoreError::Conflict("room for attachments")) => {
             full("the customer's attachments would be longer than its quota")
         }

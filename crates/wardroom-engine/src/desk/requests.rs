@@ -5,7 +5,7 @@ use crate::{Engine, EngineError, runs::Submission};
 use serde_json::Value;
 use std::{collections::BTreeMap, time::Duration};
 use wardroom_core::{
-    NoteId, Role, ServiceRequestId, Timestamp, UserId,
+    CustomerId, NoteId, Role, ServiceRequestId, Timestamp, UserId,
     audit::AuditDraft,
     change::{Change, RequestRoom, Write},
     command::{ParameterValue, Parameters},
@@ -14,6 +14,7 @@ use wardroom_core::{
         request::{Note, Order, Priority, RequestState, ServiceRequest, checked_note},
         service::{Fulfilment, Service, ServiceState},
     },
+    digest::sha256,
     hint::Hint,
     identity::UserState,
     page::{PAGE_ITEMS_MAX, PageRequest},
@@ -57,11 +58,27 @@ pub struct RequestChange {
     pub due_at: Option<Option<Timestamp>>,
 }
 
+impl NewRequest {
+    /// All that is asked for, as a digest. It stays with the order's values, sealed.
+    fn digest(&self, service: &Service, customer: CustomerId) -> String {
+        let times = [self.due_at, self.scheduled_for].map(|at| at.map(|at| at.to_string()));
+        let all = serde_json::json!([
+            service.id.to_string(),
+            customer.to_string(),
+            self.values,
+            self.priority.as_str(),
+            times,
+        ]);
+        data_encoding::HEXLOWER.encode(&sha256(&[all.to_string().as_bytes()]))
+    }
+}
+
 impl Engine {
     /// The request of an earlier order with the same key.
     pub async fn earlier_request(
         &self,
         service: &Service,
+        customer: CustomerId,
         order: &NewRequest,
     ) -> Result<Option<ServiceRequest>, EngineError> {
         let Some(key) = &order.idempotency_key else { return Ok(None) };
@@ -69,10 +86,7 @@ impl Engine {
         let Some(found) = self.store.lookup_request_by_key(order.by, key).await? else {
             return Ok(None);
         };
-        // What was left out of the order has its default in the request.
-        let kept = self.order_of(&found).await?.values;
-        let same = order.values.iter().all(|(name, value)| kept.get(name) == Some(value));
-        if found.service != service.id || !same {
+        if self.order_of(&found).await?.asked != order.digest(service, customer) {
             return Err(EngineError::IdempotencyMismatch);
         }
         Ok(Some(found))
@@ -96,9 +110,11 @@ impl Engine {
         let now = self.now();
         within_reach("due_at", order.due_at, now)?;
         within_reach("scheduled_for", order.scheduled_for, now)?;
+        let asked = order.digest(service, customer.id);
         let values = self.check_values(service, order.values)?;
         let cipher = self.vault.cipher(customer.id.into()).await?;
-        let sealed = cipher.seal_json(ORDER, &Order { values }, &*self.rng).map_err(seal_error)?;
+        let sealed =
+            cipher.seal_json(ORDER, &Order { values, asked }, &*self.rng).map_err(seal_error)?;
         let automatic = matches!(service.fulfilment, Fulfilment::Command { .. });
         let state = match (order.scheduled_for, &run) {
             (Some(_), _) => RequestState::Scheduled,

@@ -96,10 +96,7 @@ impl Engine {
         let mut rows = out.rows("runs", "Runs");
         for request in runs {
             let filter = RunFilter { request: Some(request), ..RunFilter::default() };
-            let page = PageRequest::new(None, PAGE_ITEMS_MAX);
-            for run in &self.store.list_runs(&filter, page).await?.items {
-                rows.add(self.run_row(run)?).await?;
-            }
+            self.run_rows(&mut rows, filter).await?;
         }
         rows.end().await
     }

@@ -18,7 +18,7 @@ use wardroom_core::{
 use zeroize::Zeroizing;
 
 /// Rows of one part; the next ones make a further part.
-const ROWS_MAX: usize = 2000;
+const ROWS_MAX: usize = 500;
 
 /// One piece of it.
 pub enum Piece {
@@ -33,6 +33,8 @@ pub enum Piece {
     },
     /// Something could not be read: what came so far is not the whole.
     Broken(EngineError),
+    /// That was all. Without it, it was not.
+    End,
 }
 
 /// A table of what is known.
@@ -101,11 +103,13 @@ impl Rows<'_> {
     }
 }
 
-/// Tells of the end, unless nobody listens.
+/// Tells how it ended, unless nobody listens.
 async fn settle(out: &Out, outcome: Result<(), Stop>) {
-    if let Err(Stop::Failed(error)) = outcome {
-        let _ = out.send(Piece::Broken(error)).await;
-    }
+    let _ = match outcome {
+        Ok(()) => out.send(Piece::End).await,
+        Err(Stop::Failed(error)) => out.send(Piece::Broken(error)).await,
+        Err(Stop::Gone) => Ok(()),
+    };
 }
 
 fn text(at: Option<Timestamp>) -> Value {
@@ -120,6 +124,11 @@ impl Engine {
     /// Runs that fit, with what they were given as far as anybody may see it.
     async fn disclose_runs(&self, out: &Out, filter: RunFilter) -> Result<(), Stop> {
         let mut rows = out.rows("runs", "Runs");
+        self.run_rows(&mut rows, filter).await?;
+        rows.end().await
+    }
+
+    async fn run_rows(&self, rows: &mut Rows<'_>, filter: RunFilter) -> Result<(), Stop> {
         let mut page = PageRequest::new(None, PAGE_ITEMS_MAX);
         loop {
             let found = self.store.list_runs(&filter, page).await?;
@@ -128,7 +137,7 @@ impl Engine {
             }
             match found.next {
                 Some(after) => page.after = Some(after),
-                None => return rows.end().await,
+                None => return Ok(()),
             }
         }
     }

@@ -143,7 +143,7 @@ impl Engine {
         let audit =
             audit.on(user.id).detail("purpose", purpose.as_str()).detail("until", pass.expires_at);
         let mut change = Change::recorded(audit).write(Write::AddPass(pass));
-        self.write_to(user.id, "A new password", text, &mut change).await?;
+        self.write_to(user.id, None, "A new password", text, &mut change).await?;
         Ok(self.commit(change).await?)
     }
 
@@ -156,6 +156,7 @@ impl Engine {
     ) -> Result<User, EngineError> {
         let mut changed = User { version: user.version + 1, ..user.clone() };
         let mut profile = self.profile(user).await?;
+        let email_before = profile.email.clone();
         let mut audit = audit.on(user.id);
         let parts = [
             ("name", &mut profile.name, wanted.name),
@@ -168,7 +169,8 @@ impl Engine {
                 *part = text;
             }
         }
-        put_profile(&self.vault, &*self.rng, &mut changed, &profile.checked()?).await?;
+        let profile = profile.checked()?;
+        put_profile(&self.vault, &*self.rng, &mut changed, &profile).await?;
         if let Some(groups) = wanted.groups {
             changed.groups = checked_groups(groups)?;
             audit = audit.detail("groups", changed.groups.join(" "));
@@ -194,10 +196,30 @@ impl Engine {
             change.writes.push(Write::RemoveSessionsOf { user: user.id, but: None });
         }
         change.audit.push(audit);
+        if profile.email != email_before && user.state == UserState::Active {
+            // SECURITY: a link that went to the address before is not for whoever reads the new one, and the owner of
+            // the one before learns of it.
+            change.writes.push(Write::RemovePassesOf(user.id));
+            self.tell_address_changed(user, email_before, &mut change).await?;
+        }
         let change =
             change.write(Write::UpdateUser(changed.clone())).hint(Hint::Person(user.id.into()));
         settled(self.commit(change).await)?;
         Ok(changed)
+    }
+
+    async fn tell_address_changed(
+        &self,
+        user: &User,
+        before: String,
+        change: &mut Change,
+    ) -> Result<(), EngineError> {
+        if before.is_empty() {
+            return Ok(());
+        }
+        let text = "Messages about your Wardroom account go to another address from now on.\n\nIf that was not you, tell an administrator at once: whoever reads them can set a new password.\n";
+        let subject = "Another address";
+        self.write_to(user.id, Some(before), subject, text.to_owned(), change).await
     }
 
     /// Lets an account in again, or turns it away: its sessions and links end then.

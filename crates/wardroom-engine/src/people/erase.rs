@@ -3,8 +3,12 @@
 
 use super::settled;
 use crate::{Engine, EngineError};
+use std::{
+    collections::BTreeSet,
+    sync::{MutexGuard, PoisonError},
+};
 use wardroom_core::{
-    Role,
+    PersonId, Role,
     audit::AuditDraft,
     change::{Change, Write},
     hint::Hint,
@@ -46,8 +50,28 @@ impl Engine {
             .write(Write::ForgetPasswordsOf(id))
             .hint(Hint::Person(id.into()));
         settled(self.commit(change).await)?;
-        // A crash from here on leaves a key to something that is marked as erased: the next start goes on.
-        self.vault.destroy(id.into()).await?;
+        // From here on there is a key to something that is marked as erased: the sweep goes on where this ends.
+        self.destroy_key(id.into()).await
+    }
+
+    /// Destroys a person's key, now or, where that does not come through, with a later sweep.
+    pub(crate) async fn destroy_key(&self, person: PersonId) -> Result<(), EngineError> {
+        self.erasing().insert(person);
+        self.vault.destroy(person).await?;
+        self.erasing().remove(&person);
+        Ok(())
+    }
+
+    fn erasing(&self) -> MutexGuard<'_, BTreeSet<PersonId>> {
+        self.erasing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Destroys keys that could not be destroyed when their people were erased.
+    pub(crate) async fn finish_begun_erasures(&self) -> Result<(), EngineError> {
+        let begun: Vec<PersonId> = self.erasing().iter().copied().collect();
+        for person in begun {
+            self.destroy_key(person).await?;
+        }
         Ok(())
     }
 

@@ -47,7 +47,7 @@ impl Engine {
                 about.address,
                 if about.user_agent.is_empty() { "an unnamed program" } else { &about.user_agent },
             );
-            self.write_to(user.id, "A sign-in from a new address", text, &mut change).await?;
+            self.write_to(user.id, None, "A sign-in from a new address", text, &mut change).await?;
         }
         for oldest in open.iter().skip(most.saturating_sub(1)) {
             change.writes.push(Write::RemoveSession(oldest.id));

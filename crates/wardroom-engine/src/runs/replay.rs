@@ -66,6 +66,10 @@ impl Engine {
             let mut change = planned.change(audit.clone().on(planned.id()).detail("replay_of", id));
             change.hints.push(Hint::Run(id));
             change.writes.push(Write::UpdateRun(Box::new(laid_to_rest)));
+            if let Some(request) = old.request {
+                change.writes.push(Write::AwaitRequest { id: request, at: self.now() });
+                change.hints.push(Hint::Request(request));
+            }
             match self.take_in(planned, change).await {
                 // Somebody else was quicker: with the replay, or with another change of the old run.
                 Err(EngineError::Store(StoreError::Duplicate(_) | StoreError::Conflict(_))) => {}

@@ -3,7 +3,7 @@
 
 use super::Letter;
 use crate::{Engine, EngineError};
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap, sync::PoisonError, time::Duration};
 use wardroom_core::{
     AlertId, UserId,
     audit::{AuditDraft, AuditOutcome, AuditRecord},
@@ -17,8 +17,9 @@ use wardroom_core::{
 const CURSOR: &str = "alerts";
 /// Records that one tick reads.
 const RECORDS_MAX: u64 = 1000;
-/// What is older gives no alert: it is the past of an installation that was just brought to this version.
-const NEWS: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+/// Alerts of one rule that are told of within [`TOLD_WINDOW`]: a flood of them must not bury what else is told.
+const TOLD_MAX: u32 = 20;
+const TOLD_WINDOW: Duration = Duration::from_secs(3600);
 
 impl Engine {
     /// Looks at what is new in the audit log.
@@ -29,15 +30,12 @@ impl Engine {
             return Ok(());
         }
         let to = size.min(from + RECORDS_MAX);
-        let now = self.now();
         let mut seen = vec![];
         let mut failed_proof = false;
         for entry in self.store.read_audit(from..to).await? {
             let Ok(record) = serde_json::from_str::<AuditRecord>(&entry.body) else { continue };
-            if now.since(record.at) < NEWS {
-                failed_proof |= is_failed_proof(&record);
-                seen.extend(sighting(&record));
-            }
+            failed_proof |= is_failed_proof(&record);
+            seen.extend(sighting(&record));
         }
         if failed_proof {
             seen.extend(self.burst().await?);
@@ -104,13 +102,35 @@ impl Engine {
                 last_at: one.at,
                 acknowledged: None,
             };
-            for channel in &self.outlets.alerts {
-                change.writes.push(self.message(*channel, None, &Letter::about(&alert)).await?);
-            }
+            self.tell_of(&alert, &mut change).await?;
             tracing::warn!(alert = %alert.id, rule, subject = %alert.subject, "ALERT: {}", alert.rule.title());
             change.writes.push(Write::AddAlert(alert));
         }
         Ok(change)
+    }
+
+    /// Tells of an alert, unless many of its kind were told of lately.
+    async fn tell_of(&self, alert: &Alert, change: &mut Change) -> Result<(), EngineError> {
+        let mut letter = Letter::about(alert);
+        let told = {
+            let now = self.now();
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            let (since, count) = told.entry(alert.rule).or_insert((now, 0));
+            if now.since(*since) >= TOLD_WINDOW {
+                (*since, *count) = (now, 0);
+            }
+            *count += 1;
+            *count
+        };
+        match told.cmp(&TOLD_MAX) {
+            Ordering::Less => {}
+            Ordering::Equal => letter.text.push_str(
+                "\nThere are many of these. For an hour from the first on, further ones are on the security page only.\n",
+            ),
+            Ordering::Greater => return Ok(()),
+        }
+        change.writes.extend(self.alert_messages(&letter).await?);
+        Ok(())
     }
 
     /// Somebody looked at an alert.

@@ -13,6 +13,7 @@ use wardroom_core::{
         message::{ATTEMPTS_MAX, Channel, Message, pause},
     },
 };
+use wardroom_trust::vault::VaultError;
 
 /// What a message's words are sealed for.
 const LETTER: &str = "message";
@@ -24,6 +25,8 @@ const TRY_TIMEOUT: Duration = Duration::from_secs(120);
 pub struct Outlets {
     /// Those that alerts take.
     pub alerts: Vec<Channel>,
+    /// Who is told of alerts by e-mail.
+    pub alerts_to: Vec<String>,
     /// Whether accounts can be written to.
     pub mail: bool,
     /// Whether there is an error tracker.
@@ -39,6 +42,9 @@ pub struct Letter {
     pub text: String,
     /// The same for programs.
     pub data: serde_json::Value,
+    /// The address, where it is not the recipient's own.
+    #[serde(default)]
+    pub to: Option<String>,
 }
 
 impl Letter {
@@ -55,6 +61,7 @@ impl Letter {
                 "type": "alert", "id": alert.id.to_string(), "rule": alert.rule.as_str(), "title": title,
                 "subject": alert.subject, "detail": alert.detail, "advice": advice, "at": alert.first_at.to_string(),
             }),
+            to: None,
         }
     }
 
@@ -67,6 +74,7 @@ impl Letter {
                 "type": "fault", "fingerprint": fault.fingerprint, "place": fault.place, "message": fault.message,
                 "count": fault.count, "request": fault.request, "run": fault.run, "at": fault.last_at.to_string(),
             }),
+            to: None,
         }
     }
 }
@@ -109,16 +117,34 @@ impl Engine {
     pub(crate) async fn write_to(
         &self,
         user: UserId,
+        to: Option<String>,
         subject: &str,
         text: String,
         change: &mut Change,
     ) -> Result<(), EngineError> {
         if self.outlets.mail {
             let data = serde_json::Value::Null;
-            let letter = Letter { subject: subject.to_owned(), text, data };
+            let letter = Letter { subject: subject.to_owned(), text, data, to };
             change.writes.push(self.message(Channel::Mail, Some(user), &letter).await?);
         }
         Ok(())
+    }
+
+    /// The writes that put a message down for everybody who is told of alerts: one each, so that none waits for
+    /// another.
+    pub(super) async fn alert_messages(&self, letter: &Letter) -> Result<Vec<Write>, EngineError> {
+        let mut writes = vec![];
+        for channel in &self.outlets.alerts {
+            if *channel != Channel::Mail {
+                writes.push(self.message(*channel, None, letter).await?);
+                continue;
+            }
+            for to in &self.outlets.alerts_to {
+                let letter = Letter { to: Some(to.clone()), ..letter.clone() };
+                writes.push(self.message(*channel, None, &letter).await?);
+            }
+        }
+        Ok(writes)
     }
 
     /// Which ways to the outside there are.
@@ -137,27 +163,31 @@ impl Engine {
             subject: "A test".to_owned(),
             text: "Somebody wanted to know whether alerts arrive here. They do.\n".to_owned(),
             data,
+            to: None,
         };
-        for channel in &self.outlets.alerts {
-            change.writes.push(self.message(*channel, None, &letter).await?);
-        }
+        change.writes.extend(self.alert_messages(&letter).await?);
         let sent = change.writes.len();
         self.commit(change).await?;
         Ok(sent)
     }
 
-    /// What a message says.
-    pub async fn letter(&self, message: &Message) -> Result<Letter, EngineError> {
+    /// What a message says; nothing where it was for somebody who was erased.
+    pub async fn letter(&self, message: &Message) -> Result<Option<Letter>, EngineError> {
         let seal = |error: String| EngineError::Seal(error);
         match message.recipient {
             Some(user) => {
-                let cipher = self.vault.cipher(user.into()).await?;
-                cipher.open_json(LETTER, &message.sealed).map_err(|e| seal(e.to_string()))
+                let cipher = match self.vault.cipher(user.into()).await {
+                    Ok(cipher) => cipher,
+                    Err(VaultError::Erased) => return Ok(None),
+                    Err(error) => return Err(error.into()),
+                };
+                let opened = cipher.open_json(LETTER, &message.sealed);
+                opened.map(Some).map_err(|e| seal(e.to_string()))
             }
             None => {
                 let plain = self.sealer.open(LETTER, &message.sealed);
                 let plain = plain.map_err(|e| seal(e.to_string()))?;
-                serde_json::from_slice(&plain).map_err(|e| seal(e.to_string()))
+                serde_json::from_slice(&plain).map(Some).map_err(|e| seal(e.to_string()))
             }
         }
     }
@@ -180,11 +210,12 @@ impl Engine {
         outcome: Result<(), String>,
     ) -> StoreResult<()> {
         let write = match outcome {
-            Ok(()) => Write::RemoveMessage(message.id),
+            Ok(()) => Write::RemoveMessage { id: message.id, attempts: message.attempts + 1 },
             Err(problem) => {
                 let dead = message.attempts + 1 >= ATTEMPTS_MAX;
                 let due_at = self.now().plus(pause(message.attempts + 1));
-                Write::FailMessage { id: message.id, problem, due_at, dead }
+                let attempts = message.attempts + 1;
+                Write::FailMessage { id: message.id, attempts, problem, due_at, dead }
             }
         };
         match self.commit(Change::default().write(write)).await {

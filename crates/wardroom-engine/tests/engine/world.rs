@@ -234,7 +234,12 @@ fn engine(
         sealer,
         vault: Arc::new(vault),
         signer: Arc::new(CheckpointSigner::new("test", &[7; 32]).unwrap()),
-        outlets: Outlets { alerts: vec![Channel::Webhook], mail: true, tracker: true },
+        outlets: Outlets {
+            alerts: vec![Channel::Webhook],
+            alerts_to: vec![],
+            mail: true,
+            tracker: true,
+        },
     })
 }
 

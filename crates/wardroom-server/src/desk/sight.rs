@@ -4,13 +4,13 @@ use crate::context::Ctx;
 use std::collections::HashMap;
 use wardroom_core::{Action, CustomerId, UserId, action::Resource};
 
-/// How a customer stands to who asks: all that policy can tell apart but the id.
-type Standing = (bool, bool);
+/// How a customer stands to who asks: all that policy can tell apart but the id. Who looks after it, in the order of
+/// their ids.
+type Standing = (bool, Box<[UserId]>);
 
 /// A caller's sight of customers.
 pub(crate) struct Sight<'a> {
     ctx: &'a Ctx,
-    user: Option<UserId>,
     own: Option<CustomerId>,
     /// Customers that the policy speaks of by id: each is somebody of their own.
     named: Vec<String>,
@@ -23,7 +23,6 @@ impl<'a> Sight<'a> {
         let named = policy.policy.text().split('"').filter(|text| text.starts_with("customer_"));
         Self {
             ctx,
-            user: ctx.principal.user(),
             own: ctx.principal.customer(),
             named: named.map(str::to_owned).collect(),
             known: HashMap::new(),
@@ -38,7 +37,7 @@ impl<'a> Sight<'a> {
         if !self.named.is_empty() && self.named.contains(&id.to_string()) {
             return decide();
         }
-        let assigned = self.user.is_some_and(|user| operators.contains(&user));
-        *self.known.entry((self.own == Some(id), assigned)).or_insert_with(decide)
+        let standing = (self.own == Some(id), operators.into());
+        *self.known.entry(standing).or_insert_with(decide)
     }
 }

@@ -12,12 +12,12 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 const BLOCK_BYTES: usize = 64 * 1024;
 
 /// Sends what is written.
-struct Blocks<'a> {
-    to: &'a mpsc::Sender<io::Result<Bytes>>,
+struct Blocks<'a, F> {
+    to: &'a F,
     held: Vec<u8>,
 }
 
-impl Write for Blocks<'_> {
+impl<F: Fn(io::Result<Bytes>) -> bool> Write for Blocks<'_, F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.held.extend_from_slice(bytes);
         if self.held.len() >= BLOCK_BYTES {
@@ -31,22 +31,23 @@ impl Write for Blocks<'_> {
             return Ok(());
         }
         let block = Bytes::from(std::mem::take(&mut self.held));
-        self.to.blocking_send(Ok(block)).map_err(|_| io::ErrorKind::BrokenPipe.into())
+        if (self.to)(Ok(block)) { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
     }
 }
 
-/// Writes the archive of what comes. Runs on a thread of its own.
+/// Writes the archive of what comes, block by block `to` somebody, who says whether they still listen. Runs on a
+/// thread of its own.
 pub(super) fn write(
     title: &str,
     at: Timestamp,
     pieces: mpsc::Receiver<Piece>,
-    to: &mpsc::Sender<io::Result<Bytes>>,
+    to: &impl Fn(io::Result<Bytes>) -> bool,
 ) {
     if let Err(error) = fill(title, at, pieces, Blocks { to, held: vec![] })
         && error.kind() != io::ErrorKind::BrokenPipe
     {
         tracing::error!(%error, "an export broke off");
-        let _ = to.blocking_send(Err(error));
+        to(Err(error));
     }
 }
 
@@ -54,15 +55,18 @@ fn fill(
     title: &str,
     at: Timestamp,
     mut pieces: mpsc::Receiver<Piece>,
-    blocks: Blocks<'_>,
+    blocks: impl Write,
 ) -> io::Result<()> {
     let mut archive = ZipWriter::new_stream(blocks);
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .unix_permissions(0o600);
     let mut listed = vec![];
-    while let Some(piece) = pieces.blocking_recv() {
-        match piece {
+    loop {
+        // What ends without saying so broke off: whoever gave it is gone.
+        let cut = || io::Error::other("what gave it ended before its time");
+        match pieces.blocking_recv().ok_or_else(cut)? {
+            Piece::End => break,
             Piece::Part(part) => {
                 archive.start_file(format!("data/{}.json", part.name), options)?;
                 serde_json::to_writer_pretty(&mut archive, &part.rows)?;

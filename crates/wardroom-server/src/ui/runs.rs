@@ -19,7 +19,7 @@ use crate::{
     error::ApiError,
 };
 use axum::{extract::Path, http::StatusCode, response::Response};
-use wardroom_core::{Action, action::Resource, page::PAGE_ITEMS_MAX};
+use wardroom_core::{Action, page::PAGE_ITEMS_MAX};
 use wardroom_wire::{
     api::{List, RunView},
     error::ErrorCode,
@@ -64,7 +64,7 @@ fn refusal(error: ApiError, filters: &RunFilters) -> Result<String, ApiError> {
 /// One run.
 pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, ApiError> {
     let view = runs::get::load(&ctx, &id).await?;
-    let resource = Resource::run(&runs::find(&ctx, &id).await?);
+    let resource = ctx.run_resource(&runs::find(&ctx, &id).await?).await?;
     let may = |action: Action| ctx.decide(action, &resource).allowed;
     let mut page = RunPage::new(shell(&ctx, "/runs"), view);
     page.may_cancel = may(Action::RunCancel);

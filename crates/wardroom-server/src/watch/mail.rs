@@ -85,10 +85,6 @@ impl Mailer {
         Self(rules)
     }
 
-    pub(super) fn alerts_to(&self) -> &[String] {
-        &self.0.alerts_to
-    }
-
     pub(super) async fn send(
         &self,
         to: &str,
@@ -99,14 +95,26 @@ impl Mailer {
         let host = self.0.from.email.domain();
         let mail = lettre::Message::builder()
             .from(self.0.from.clone())
-            .to(to.parse().map_err(|error| format!("the address: {error}"))?)
+            .to(to.parse().map_err(|_| "the address is not acceptable".to_owned())?)
             .subject(format!("[Wardroom] {}", letter.subject))
             // The same each time it is tried, so that a mailbox shows it once.
             .message_id(Some(format!("<{}@{host}>", message.id)))
             .header(ContentType::TEXT_PLAIN)
             .body(format!("{}\n-- \n{public_url}\n", letter.text))
             .map_err(|error| error.to_string())?;
-        self.0.transport.send(mail).await.map(drop).map_err(|error| crate::error::chain(&error))
+        self.0.transport.send(mail).await.map(drop).map_err(|error| told(&error))
+    }
+}
+
+/// Why it did not come through. SECURITY: what a mail server says repeats addresses; only its code is kept.
+fn told(error: &lettre::transport::smtp::Error) -> String {
+    match error.status() {
+        Some(code) => format!("the mail server answered {code}"),
+        None if error.is_timeout() => "the mail server did not answer in time".to_owned(),
+        None if error.is_tls() => {
+            "the mail server's certificate or TLS is not acceptable".to_owned()
+        }
+        None => "the mail server could not be spoken with".to_owned(),
     }
 }
 

@@ -4,6 +4,9 @@ CREATE TABLE cursors (
   position BIGINT NOT NULL
 );
 
+-- What is in the log by now is past, and gives no alerts.
+INSERT INTO cursors (name, position) SELECT 'alerts', size FROM audit_tree WHERE id = 1;
+
 CREATE TABLE alerts (
   id UUID PRIMARY KEY NOT NULL,
   rule TEXT NOT NULL,

@@ -12,7 +12,7 @@ macro_rules! desk {
                 desk::{
                     SavedView,
                     customer::Customer,
-                    request::{Attachment, Note, Priority, RequestState, ServiceRequest},
+                    request::{Attachment, NOTES_MAX, Note, Priority, RequestState, ServiceRequest},
                     service::{Service, ServiceState},
                 },
                 page::{Page, PageRequest},
@@ -22,8 +22,6 @@ macro_rules! desk {
 
             type DbRow = <$db as sqlx::Database>::Row;
 
-            /// Notes of one request that are read.
-            const NOTES_MAX: i64 = 1000;
             /// A request with those who look after its customer.
             const REQUEST: &str = "SELECT r.*, c.operators AS operators FROM requests r JOIN customers c ON c.id = r.customer_id WHERE ";
 
@@ -298,7 +296,7 @@ macro_rules! desk {
                 async fn list_notes(&self, request: ServiceRequestId) -> StoreResult<Vec<Note>> {
                     let rows = sqlx::query("SELECT * FROM notes WHERE request_id = $1 ORDER BY id LIMIT $2")
                         .bind(request.uuid())
-                        .bind(NOTES_MAX)
+                        .bind(i64::from(NOTES_MAX))
                         .fetch_all(self.reader())
                         .await;
                     rows.map_err(of)?.iter().map(note).collect()

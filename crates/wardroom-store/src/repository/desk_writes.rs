@@ -16,7 +16,7 @@ macro_rules! desk_writes {
             use uuid::Uuid;
             use wardroom_core::{
                 change::{RequestRoom, Write},
-                desk::{customer::Customer, request::{ATTACHMENTS_MAX, Attachment, Note, ServiceRequest}, service::Service},
+                desk::{customer::Customer, request::{ATTACHMENTS_MAX, Attachment, NOTES_MAX, Note, ServiceRequest}, service::Service},
                 store::{StoreError, StoreResult},
             };
 
@@ -46,6 +46,14 @@ macro_rules! desk_writes {
                     Write::UpdateService(service) => update_service(c, service).await,
                     Write::AddRequest { request, room } => add_request(c, request, *room).await,
                     Write::UpdateRequest(request) => update_request(c, request).await,
+                    Write::AwaitRequest { id, at } => {
+                        run!(c, "UPDATE requests SET attention = $2, version = version + 1, updated_at = $3 WHERE id = $1 AND attention AND closed_at IS NULL", id.uuid(), false, at.as_micros());
+                        Ok(())
+                    }
+                    Write::CancelRequestsOf { customer, at } => {
+                        run!(c, "UPDATE requests SET state = 'cancelled', attention = $2, scheduled_for = NULL, version = version + 1, updated_at = $3, closed_at = $3 WHERE customer_id = $1 AND closed_at IS NULL", customer.uuid(), false, at.as_micros());
+                        Ok(())
+                    }
                     Write::AddNote(note) => add_note(c, note).await,
                     Write::AddAttachment { attachment, content, quota_bytes } => add_attachment(c, attachment, content, *quota_bytes).await,
                     Write::RemoveAttachment(id) => guarded("the attachment", run!(c, "DELETE FROM attachments WHERE id = $1", id.uuid())),
@@ -126,6 +134,8 @@ macro_rules! desk_writes {
             }
 
             async fn add_note(c: &mut Connection, n: &Note) -> StoreResult<()> {
+                let said = number!(c, "SELECT COUNT(*) FROM notes WHERE request_id = $1", n.request.uuid());
+                guarded("room for notes", u64::from(said < i64::from(NOTES_MAX)))?;
                 run!(c, "INSERT INTO notes (id, request_id, author, internal, sealed, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
                     n.id.uuid(), n.request.uuid(), n.author.map(|id| id.uuid()), n.internal, n.sealed.clone(), n.created_at.as_micros());
                 Ok(())

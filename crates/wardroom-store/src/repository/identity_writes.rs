@@ -8,6 +8,7 @@ macro_rules! identity_writes {
             use wardroom_core::{
                 UserId,
                 block::BLOCK_MEMORY,
+                watch::WATCH_MEMORY,
                 change::Write,
                 identity::{ApiToken, Factor, Pass, Session, User},
                 principal::Credential,
@@ -84,6 +85,13 @@ macro_rules! identity_writes {
                             "DELETE FROM passes WHERE expires_at <= $1",
                         ] {
                             run!(c, sql, now.as_micros());
+                        }
+                        for sql in [
+                            "DELETE FROM messages WHERE dead AND created_at <= $1",
+                            "DELETE FROM alerts WHERE acknowledged_at <= $1",
+                            "DELETE FROM faults WHERE resolved_at <= $1",
+                        ] {
+                            run!(c, sql, now.minus(WATCH_MEMORY).as_micros());
                         }
                         run!(c, "DELETE FROM blocks WHERE until_at <= $1", now.minus(BLOCK_MEMORY).as_micros());
                     }
@@ -167,7 +175,8 @@ macro_rules! identity_writes {
             }
 
             async fn add_pass(c: &mut Connection, p: &Pass) -> StoreResult<()> {
-                run!(c, "DELETE FROM passes WHERE user_id = $1", p.user.uuid());
+                // Only of the same maker: what somebody asks for by e-mail does not take an administrator's link away.
+                run!(c, "DELETE FROM passes WHERE user_id = $1 AND (created_by = 'system') = ($2 = 'system')", p.user.uuid(), p.created_by.clone());
                 run!(c, "INSERT INTO passes (id, secret_hash, user_id, purpose, created_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
                     p.id.uuid(), p.secret_hash.0.to_vec(), p.user.uuid(), p.purpose.as_str(), p.created_by.clone(), p.created_at.as_micros(), p.expires_at.as_micros());
                 Ok(())

@@ -237,6 +237,17 @@ macro_rules! runs {
                     all(rows)
                 }
 
+                async fn list_unwanted(&self, limit: u32) -> StoreResult<Vec<Run>> {
+                    let rows = sqlx::query(
+                        "SELECT r.* FROM runs r JOIN requests q ON q.id = r.request_id WHERE q.state = 'cancelled' AND r.parent IS NULL AND r.finished_at IS NULL AND r.cancel_requested_at IS NULL ORDER BY r.id LIMIT $1",
+                    )
+                    .bind(i64::from(limit))
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(of)?;
+                    all(rows)
+                }
+
                 async fn list_stopping(&self, limit: u32) -> StoreResult<Vec<Run>> {
                     let rows = sqlx::query(
                         "SELECT * FROM runs WHERE cancel_requested_at IS NOT NULL AND finished_at IS NULL ORDER BY id LIMIT $1",

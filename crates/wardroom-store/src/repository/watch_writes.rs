@@ -25,7 +25,7 @@ macro_rules! watch_writes {
                     Write::AddAlert(alert) => add_alert(c, alert).await,
                     Write::AddMessage(message) => add_message(c, message).await,
                     Write::CountFault(fault) => count_fault(c, fault).await,
-                    Write::RepeatAlert { .. } | Write::AcknowledgeAlert { .. } | Write::TryMessage { .. } | Write::FailMessage { .. } | Write::RemoveMessage(_) | Write::ResolveFault { .. } => change(c, write).await,
+                    Write::RepeatAlert { .. } | Write::AcknowledgeAlert { .. } | Write::TryMessage { .. } | Write::FailMessage { .. } | Write::RemoveMessage { .. } | Write::ResolveFault { .. } => change(c, write).await,
                     _ => return None,
                 })
             }
@@ -38,9 +38,9 @@ macro_rules! watch_writes {
                         run!(c, "UPDATE alerts SET acknowledged_by = $2, acknowledged_at = $3 WHERE id = $1 AND acknowledged_at IS NULL", id.uuid(), by.uuid(), at.as_micros())),
                     Write::TryMessage { id, attempts, due_at } => ("the message",
                         run!(c, "UPDATE messages SET attempts = attempts + 1, due_at = $3 WHERE id = $1 AND attempts = $2 AND NOT dead", id.uuid(), i64::from(*attempts), due_at.as_micros())),
-                    Write::FailMessage { id, problem, due_at, dead } => ("the message",
-                        run!(c, "UPDATE messages SET problem = $2, due_at = $3, dead = $4 WHERE id = $1", id.uuid(), problem.clone(), due_at.as_micros(), *dead)),
-                    Write::RemoveMessage(id) => ("the message", run!(c, "DELETE FROM messages WHERE id = $1", id.uuid())),
+                    Write::FailMessage { id, attempts, problem, due_at, dead } => ("the message",
+                        run!(c, "UPDATE messages SET problem = $2, due_at = $3, dead = $4 WHERE id = $1 AND attempts = $5", id.uuid(), problem.clone(), due_at.as_micros(), *dead, i64::from(*attempts))),
+                    Write::RemoveMessage { id, attempts } => ("the message", run!(c, "DELETE FROM messages WHERE id = $1 AND attempts = $2", id.uuid(), i64::from(*attempts))),
                     Write::ResolveFault { fingerprint, at } => ("the fault",
                         run!(c, "UPDATE faults SET resolved_at = $2 WHERE fingerprint = $1 AND resolved_at IS NULL", fingerprint.clone(), at.as_micros())),
                     _ => return Err(StoreError::Other("a write is not known".to_owned())),

@@ -136,6 +136,10 @@ macro_rules! writes {
                 if r.finished_at.is_some() && matches!(r.target, Target::OneOf { .. }) {
                     run!(c, "DELETE FROM run_candidates WHERE run = $1", r.id.uuid());
                 }
+                if let (Some(customer), true) = (r.customer, r.finished_at.is_some()) {
+                    // What still came of it when its customer was erased meanwhile.
+                    run!(c, "DELETE FROM run_output WHERE run = $1 AND EXISTS (SELECT 1 FROM customers WHERE id = $2 AND state = 'erased')", r.id.uuid(), customer.uuid());
+                }
                 Ok(())
             }
 

@@ -108,6 +108,7 @@ async fn messages_are_tried_by_one_and_given_up(test: TestStore) {
     assert!(matches!(commit(&store, tried).await, Err(StoreError::Conflict(_))), "only one tries");
     let failed = |dead| Write::FailMessage {
         id: message.id,
+        attempts: 1,
         problem: "nobody there".into(),
         due_at: at(30),
         dead,
@@ -116,8 +117,10 @@ async fn messages_are_tried_by_one_and_given_up(test: TestStore) {
     let due = store.list_due_messages(at(60), 10).await.unwrap();
     assert_eq!(due.iter().map(|message| message.id).collect::<Vec<_>>(), [own.id, message.id]);
     assert_eq!((due[1].attempts, due[1].problem.as_deref()), (1, Some("nobody there")));
+    let late = Write::RemoveMessage { id: message.id, attempts: 0 };
+    assert!(matches!(commit(&store, late).await, Err(StoreError::Conflict(_))), "an old try");
     commit(&store, failed(true)).await.unwrap();
-    commit(&store, Write::RemoveMessage(own.id)).await.unwrap();
+    commit(&store, Write::RemoveMessage { id: own.id, attempts: 0 }).await.unwrap();
     assert!(store.list_due_messages(at(999), 10).await.unwrap().is_empty());
     assert_eq!(store.count_messages().await.unwrap(), (0, 1));
 }

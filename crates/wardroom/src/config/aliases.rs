@@ -94,8 +94,12 @@ pub(super) fn read(
 ) -> anyhow::Result<BTreeMap<&'static str, (String, Source)>> {
     let mut found: BTreeMap<&'static str, (String, Source)> = BTreeMap::new();
     let mut problems = Vec::new();
+    let mut on = Vec::new();
     for (name, value) in environment {
         let Some(alias) = lookup(name) else { continue };
+        if let Meaning::OffIsZero(setting) = alias.meaning {
+            on.push((name, setting));
+        }
         let (setting, value) = match apply(alias, name, value.trim()) {
             Ok(Some(set)) => set,
             Ok(None) => continue,
@@ -116,6 +120,20 @@ pub(super) fn read(
             }
         }
     }
+    // What says that something is on goes with no value that turns it off.
+    for (name, setting) in on {
+        let own = environment.get(&format!("WARDROOM_{}", setting.to_ascii_uppercase()));
+        let off = match (own, found.get(setting)) {
+            (Some(own), _) => own.trim() == "0",
+            (None, Some((value, Source::Alias(by)))) => value == "0" && by != name,
+            (None, _) => false,
+        };
+        if off {
+            problems.push(format!(
+                "{name} says that {setting} is on, and its value is 0: take one away"
+            ));
+        }
+    }
     // The name of our own goes with no other value of an alias.
     for setting in SETTINGS {
         let own = setting.environment();
@@ -134,6 +152,11 @@ pub(super) fn read(
         bail!("the environment can't be honoured:\n{}", problems.join("\n"));
     }
     Ok(found)
+}
+
+/// Whether a name is an alias.
+pub(super) fn is_one(name: &str) -> bool {
+    lookup(name).is_some()
 }
 
 /// The alias that a name is. The first one counts: single names stand before those that take in many.
@@ -240,6 +263,14 @@ mod tests {
             (
                 &[("MAX_REQUESTS_PER_MINUTE", "5"), ("RATE_LIMIT_PER_MINUTE", "6")],
                 vec!["MAX_REQUESTS_PER_MINUTE", "RATE_LIMIT_PER_MINUTE"],
+            ),
+            (
+                &[("RATE_LIMIT_ENABLED", "true"), ("MAX_REQUESTS_PER_MINUTE", "0")],
+                vec!["RATE_LIMIT_ENABLED", "rate_limit_address_per_minute"],
+            ),
+            (
+                &[("AUTO_BLOCK_ENABLED", "true"), ("WARDROOM_FAILED_ATTEMPTS_MAX", "0")],
+                vec!["AUTO_BLOCK_ENABLED", "failed_attempts_max"],
             ),
             (
                 &[("MAX_FAILED_ATTEMPTS", "5"), ("AUTO_BLOCK_ENABLED", "no")],

@@ -233,7 +233,18 @@ impl Config {
     /// A header that means something else already can't carry a token.
     fn check_token_header(&self) -> anyhow::Result<()> {
         let name = self.text("api_key_header").unwrap_or_default().to_ascii_lowercase();
-        let taken = ["authorization", "cookie", "host", "origin", "referer", "content-type"];
+        let taken = [
+            "authorization",
+            "cookie",
+            "host",
+            "origin",
+            "referer",
+            "content-type",
+            "forwarded",
+            "x-forwarded-for",
+            "idempotency-key",
+            "if-match",
+        ];
         if taken.contains(&name.as_str()) || name.starts_with("sec-") {
             bail!(
                 "the setting api_key_header can't be {name}: that header has a meaning of its own"
@@ -315,7 +326,9 @@ fn environment() -> anyhow::Result<BTreeMap<String, String>> {
             Ok(value) => {
                 found.insert(name, value);
             }
-            Err(_) if name.starts_with("WARDROOM_") => bail!("{name} is not UTF-8 text"),
+            Err(_) if name.starts_with("WARDROOM_") || aliases::is_one(&name) => {
+                bail!("{name} is not UTF-8 text")
+            }
             Err(_) => {}
         }
     }

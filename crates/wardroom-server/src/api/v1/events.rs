@@ -66,7 +66,10 @@ async fn visible(ctx: &Ctx, sees_nodes: bool, hint: Hint) -> bool {
         Hint::Node(_) => sees_nodes && ctx.may(Action::NodeRead),
         Hint::Audit | Hint::Blocks => ctx.may(Action::AuditRead),
         Hint::Run(id) => match ctx.app.engine.store().lookup_run(id).await {
-            Ok(Some(run)) => ctx.decide(Action::RunRead, &Resource::run(&run)).allowed,
+            Ok(Some(run)) => match ctx.run_resource(&run).await {
+                Ok(resource) => ctx.decide(Action::RunRead, &resource).allowed,
+                Err(_) => false,
+            },
             _ => false,
         },
         Hint::Request(id) => match ctx.app.engine.store().lookup_request(id).await {

@@ -5,7 +5,7 @@ use crate::{context::Ctx, error::ApiError, view};
 use wardroom_core::{Action, action::Resource};
 use wardroom_engine::people::UserChange;
 use wardroom_wire::{
-    error::Problem,
+    error::{ErrorCode, Problem},
     identity::{UserPatch, UserView},
 };
 
@@ -51,6 +51,13 @@ pub(crate) async fn act(ctx: &Ctx, body: UserPatch) -> Result<UserView, ApiError
         if given {
             return Err(ApiError::field(field, "can be changed by an administrator only"));
         }
+    }
+    // SECURITY: whoever gets messages can set a new password: a token must not choose who that is.
+    if body.email.is_some() && ctx.session().is_none() {
+        return Err(ApiError::say(
+            ErrorCode::Forbidden,
+            "An e-mail address is changed in a session, not by a token: sign in.",
+        ));
     }
     let wanted =
         UserChange { display_name: body.display_name, email: body.email, ..UserChange::default() };

@@ -35,7 +35,7 @@ pub(crate) async fn act(
     for text in operators {
         let user = users::find(ctx, text)
             .await
-            .map_err(|_| ApiError::field("operators", format!("{text:?} is no account")))?;
+            .map_err(|error| error.or_field("operators", format!("{text:?} is no account")))?;
         named.push(user.id);
     }
     let changed = ctx.app.engine.assign_operators(&customer, named, allowed.draft(ctx)).await?;

@@ -34,7 +34,7 @@ pub(crate) async fn load(ctx: &Ctx, id: &str) -> Result<RequestDetail, ApiError>
     let filter = RunFilter { request: Some(request.id), top_level: true, ..RunFilter::default() };
     let mut runs = Vec::new();
     for run in store.list_runs(&filter, PageRequest::new(None, RUNS_MAX)).await?.items {
-        if ctx.decide(Action::RunRead, &Resource::run(&run)).allowed {
+        if ctx.decide(Action::RunRead, &ctx.run_resource(&run).await?).allowed {
             runs.push(RequestRunView {
                 id: run.id.to_string(),
                 state: run.state.as_str().to_owned(),

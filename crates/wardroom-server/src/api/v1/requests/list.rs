@@ -107,6 +107,7 @@ async fn wanted(ctx: &Ctx, query: &RequestQuery) -> Result<RequestFilter, ApiErr
         ctx.decide(Action::RequestRead, &Resource::anothers(ResourceKind::Request)).allowed;
     let concerning = if anyones { None } else { Some((ctx.user()?, ctx.principal.customer())) };
     Ok(RequestFilter {
+        requested_by: None,
         state,
         open,
         customers,

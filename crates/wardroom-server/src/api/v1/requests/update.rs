@@ -57,8 +57,7 @@ pub(crate) async fn act(
         Some(Some(text)) if text == "me" => Some(Some(ctx.user()?)),
         Some(Some(text)) => {
             let found = users::find(ctx, &text).await;
-            let user = found.map_err(|_| ApiError::field("assignee", "is no account"))?;
-            Some(Some(user.id))
+            Some(Some(found.map_err(|error| error.or_field("assignee", "is no account"))?.id))
         }
     };
     let due_at = match body.due_at {

@@ -2,7 +2,7 @@
 
 use crate::{context::Ctx, error::ApiError, view};
 use axum::{Json, extract::Path};
-use wardroom_core::{Action, action::Resource};
+use wardroom_core::Action;
 use wardroom_wire::{api::RunView, error::Problem};
 
 /// Stop a run. A queued one ends at once, a running one when its node has stopped it.
@@ -18,7 +18,7 @@ pub(crate) async fn handler(ctx: Ctx, Path(id): Path<String>) -> Result<Json<Run
 /// Stops a run.
 pub(crate) async fn act(ctx: &Ctx, text: &str) -> Result<RunView, ApiError> {
     let run = super::find(ctx, text).await?;
-    let allowed = ctx.authorise(Action::RunCancel, &Resource::run(&run)).await?;
+    let allowed = ctx.authorise(Action::RunCancel, &ctx.run_resource(&run).await?).await?;
     let run = ctx.app.engine.cancel(run.id, allowed.draft(ctx)).await?;
     view::run(ctx, &run)
 }

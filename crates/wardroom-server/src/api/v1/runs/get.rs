@@ -2,7 +2,7 @@
 
 use crate::{context::Ctx, error::ApiError, view};
 use axum::{Json, extract::Path};
-use wardroom_core::{Action, action::Resource};
+use wardroom_core::Action;
 use wardroom_wire::{api::RunView, error::Problem};
 
 /// A run.
@@ -18,6 +18,6 @@ pub(crate) async fn handler(ctx: Ctx, Path(id): Path<String>) -> Result<Json<Run
 /// A run.
 pub(crate) async fn load(ctx: &Ctx, text: &str) -> Result<RunView, ApiError> {
     let run = super::find(ctx, text).await?;
-    ctx.authorise(Action::RunRead, &Resource::run(&run)).await?;
+    ctx.authorise(Action::RunRead, &ctx.run_resource(&run).await?).await?;
     view::run(ctx, &run)
 }

@@ -76,7 +76,7 @@ pub(crate) async fn load(ctx: &Ctx, query: RunQuery) -> Result<List<RunView>, Ap
     let found = ctx.app.engine.store().list_runs(&wanted, page).await?;
     let mut items = Vec::with_capacity(found.items.len());
     for run in &found.items {
-        if ctx.decide(Action::RunRead, &Resource::run(run)).allowed {
+        if ctx.decide(Action::RunRead, &ctx.run_resource(run).await?).allowed {
             items.push(view::run(ctx, run)?);
         }
     }

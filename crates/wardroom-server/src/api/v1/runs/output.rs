@@ -5,7 +5,7 @@ use crate::{context::Ctx, error::ApiError};
 use axum::{Json, extract::Path};
 use data_encoding::BASE64;
 use serde::Deserialize;
-use wardroom_core::{Action, action::Resource, store::OUTPUT_CHUNKS_MAX};
+use wardroom_core::{Action, store::OUTPUT_CHUNKS_MAX};
 use wardroom_wire::{
     api::{OutputPage, OutputView},
     error::Problem,
@@ -45,7 +45,7 @@ pub(crate) async fn load(
     after: Option<String>,
 ) -> Result<OutputPage, ApiError> {
     let run = super::find(ctx, text).await?;
-    ctx.authorise(Action::RunOutput, &Resource::run(&run)).await?;
+    ctx.authorise(Action::RunOutput, &ctx.run_resource(&run).await?).await?;
     let from = after.as_deref().map_or(Ok((0, 0)), position)?;
     let found = ctx.app.engine.store().list_output(run.id, from, PAGE_BYTES_MAX).await?;
     let next = found.last().map_or(from, |chunk| (chunk.fence, chunk.seq + 1));

@@ -5,7 +5,6 @@ use crate::{context::Ctx, error::ApiError, view};
 use axum::{Json, extract::Path, http::StatusCode};
 use wardroom_core::{
     Action,
-    action::Resource,
     run::{Refusal, Target},
 };
 use wardroom_engine::EngineError;
@@ -28,7 +27,7 @@ pub(crate) async fn handler(
 /// Submits a run anew.
 pub(crate) async fn act(ctx: &Ctx, text: &str) -> Result<RunView, ApiError> {
     let run = super::find(ctx, text).await?;
-    let allowed = ctx.authorise(Action::RunReplay, &Resource::run(&run)).await?;
+    let allowed = ctx.authorise(Action::RunReplay, &ctx.run_resource(&run).await?).await?;
     // SECURITY: replaying asks for the right to submit as well, as it is today.
     let (asked, _) = match &run.target {
         Target::Node { node } => one_node(ctx, &node.to_string(), &run.command).await?,
@@ -37,7 +36,7 @@ pub(crate) async fn act(ctx: &Ctx, text: &str) -> Result<RunView, ApiError> {
     };
     let replayed = ctx.app.engine.replay(run.id, asked, ctx.user()?, allowed.draft(ctx)).await?;
     // SECURITY: where somebody else was quicker, the run is theirs, and not for everybody to see.
-    if !ctx.decide(Action::RunRead, &Resource::run(&replayed)).allowed {
+    if !ctx.decide(Action::RunRead, &ctx.run_resource(&replayed).await?).allowed {
         return Err(EngineError::RunState(Refusal::Over).into());
     }
     view::run(ctx, &replayed)

@@ -61,7 +61,7 @@ pub(crate) async fn act(
         scheduled_for: time("scheduled_for", &body.scheduled_for)?,
         idempotency_key,
     };
-    if let Some(earlier) = engine.earlier_request(&service, &order).await? {
+    if let Some(earlier) = engine.earlier_request(&service, customer.id, &order).await? {
         return requests::show(ctx, &earlier).await;
     }
     // What is wrong with the form is told before anything about nodes.
@@ -70,6 +70,13 @@ pub(crate) async fn act(
         Some(_) => None,
         None => submission(&ctx.app, &service, order.by, &values).await?,
     };
-    let request = engine.order(&service, &customer, order, run, allowed.draft(ctx)).await?;
-    requests::show(ctx, &request).await
+    let again = order.clone();
+    match engine.order(&service, &customer, order, run, allowed.draft(ctx)).await {
+        // The same order came twice in one moment: both are answered with the one that was quicker.
+        Err(error) => match engine.earlier_request(&service, customer.id, &again).await? {
+            Some(earlier) => requests::show(ctx, &earlier).await,
+            None => Err(error.into()),
+        },
+        Ok(request) => requests::show(ctx, &request).await,
+    }
 }
