@@ -8,6 +8,7 @@ use wardroom_core::{
     audit::{AuditDraft, AuditOutcome},
     desk::request::ServiceRequest,
 };
+use wardroom_wire::error::ErrorCode;
 
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -46,8 +47,10 @@ impl App {
             self.engine.now(),
         );
         let Err(error) = self.try_begin(request, audit.clone()).await else { return };
-        // What only waits for better times is tried again by itself; the rest waits for a person.
-        if error.code.status() >= 500 || error.code == wardroom_wire::error::ErrorCode::Conflict {
+        // What only waits for better times is tried again by itself; the rest waits for a person, lest it keep others
+        // from their time.
+        let passes = [ErrorCode::StoreUnavailable, ErrorCode::Busy, ErrorCode::Conflict];
+        if passes.contains(&error.code) {
             tracing::warn!(request = %request.id, code = error.code.as_str(), "a due request could not begin; it is tried again");
             return;
         }

@@ -4,6 +4,7 @@ use super::{Check, Verdict};
 use wardroom_core::{
     Role,
     identity::UserState,
+    node::Node,
     page::{PAGE_ITEMS_MAX, PageRequest},
     store::{Reads, StoreResult, UserFilter},
 };
@@ -37,11 +38,21 @@ async fn administrators(store: &dyn Reads) -> StoreResult<Verdict> {
         state: Some(UserState::Active),
         ..UserFilter::default()
     };
-    let admins = store.list_users(&filter, PageRequest::new(None, PAGE_ITEMS_MAX)).await?.items;
-    let without: Vec<String> =
-        admins.iter().filter(|user| !user.second_factor).map(|user| user.id.to_string()).collect();
+    let mut admins = 0;
+    let mut without = vec![];
+    let mut page = PageRequest::new(None, PAGE_ITEMS_MAX);
+    loop {
+        let found = store.list_users(&filter, page).await?;
+        admins += found.items.len();
+        let lacking = found.items.iter().filter(|user| !user.second_factor);
+        without.extend(lacking.map(|user| user.id.to_string()));
+        match found.next {
+            Some(after) => page.after = Some(after),
+            None => break,
+        }
+    }
     Ok(match without.as_slice() {
-        [] => Verdict::Pass(format!("{} administrators", admins.len())),
+        [] => Verdict::Pass(format!("{admins} administrators")),
         _ => Verdict::Fail(
             format!("without one: {}", without.join(", ")),
             "Have them sign in: they are asked to add one. Or disable the accounts.".to_owned(),
@@ -50,23 +61,33 @@ async fn administrators(store: &dyn Reads) -> StoreResult<Verdict> {
 }
 
 async fn sandboxes(store: &dyn Reads) -> StoreResult<Verdict> {
-    let nodes = store.list_nodes(PageRequest::new(None, PAGE_ITEMS_MAX)).await?.items;
-    let lacking: Vec<String> = nodes
-        .iter()
-        .filter_map(|node| {
-            let sandbox = &node.report.as_ref()?.sandbox;
-            let lacks = sandbox.iter().filter(|(_, has)| !**has).map(|(name, _)| name.as_str());
-            let lacks = lacks.collect::<Vec<_>>().join(", ");
-            (!lacks.is_empty()).then(|| format!("{} lacks {lacks}", node.name))
-        })
-        .collect();
+    let (mut nodes, mut lacking, mut after) = (0, vec![], None);
+    loop {
+        let found = store.list_nodes(PageRequest::new(after, PAGE_ITEMS_MAX)).await?;
+        nodes += found.items.len();
+        lacking.extend(found.items.iter().filter_map(lacks));
+        after = found.next;
+        if after.is_none() {
+            break;
+        }
+    }
     Ok(match lacking.as_slice() {
-        [] => Verdict::Pass(format!("{} nodes", nodes.len())),
+        [] => Verdict::Pass(format!("{nodes} nodes")),
         _ => Verdict::Attest(format!(
             "{}. Commands that demand what is lacking do not run there; make sure that the others may run without it.",
             lacking.join("; ")
         )),
     })
+}
+
+/// What a node's sandbox lacks, for people; nothing where it lacks nothing.
+fn lacks(node: &Node) -> Option<String> {
+    let Some(report) = &node.report else {
+        return Some(format!("{} has not said yet what it enforces", node.name));
+    };
+    let missing = report.sandbox.iter().filter(|(_, has)| !**has).map(|(name, _)| name.as_str());
+    let missing = missing.collect::<Vec<_>>().join(", ");
+    (!missing.is_empty()).then(|| format!("{} lacks {missing}", node.name))
 }
 
 async fn database(store: &dyn Reads) -> StoreResult<Verdict> {
@@ -84,7 +105,7 @@ async fn alerts(store: &dyn Reads, outlets: &Outlets) -> StoreResult<Verdict> {
         )
     } else if dead > 0 {
         Verdict::Fail(
-            format!("{dead} messages were given up"),
+            format!("{dead} messages of the last 90 days were given up"),
             "Look into the log for why, mend it, and try with `wardroom security test-alerts`."
                 .to_owned(),
         )

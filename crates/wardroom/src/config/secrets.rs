@@ -1,6 +1,8 @@
 //! Secrets that settings lead to. One that everybody knows, or that is easily guessed, is refused at the start.
 
 use anyhow::bail;
+use reqwest::Url;
+use std::net::IpAddr;
 
 /// Passwords that installations are shipped with, and what people put in their place.
 const KNOWN: [&str; 16] = [
@@ -27,36 +29,38 @@ const CHARS_MIN: usize = 12;
 /// Refuses a database's URL whose password is none. On loopback and over a socket the server may know its callers
 /// by other means.
 pub(super) fn check_database_url(url: &str, set_by: &str) -> anyhow::Result<()> {
-    let Some((user, password, host)) = parts(url) else { return Ok(()) };
+    let Some(parsed) = postgres(url) else { return Ok(()) };
+    let host = parsed.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let nearby = host.is_empty()
-        || host.starts_with("localhost")
-        || host.starts_with("127.")
-        || host.starts_with("[::1]")
-        || host.starts_with('/');
-    let Some(password) = password else { return Ok(()) };
+        || host == "localhost"
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        || host.starts_with("%2F");
+    let Some(password) = password(&parsed) else { return Ok(()) };
+    let user = parsed.username();
     let lower = password.to_ascii_lowercase();
-    if KNOWN.contains(&lower.as_str()) || password == user {
-        bail!(
-            "the database's password is one that everybody knows. Set another one (ALTER ROLE {user} PASSWORD '…') and put the URL with it into a file that {set_by} names: database_url_file = \"/path/only/you/can/read\""
-        );
-    }
-    if !nearby && password.chars().count() < CHARS_MIN {
-        bail!(
-            "the database's password is shorter than {CHARS_MIN} characters. Set a longer one (ALTER ROLE {user} PASSWORD '…') and put the URL with it into a file that {set_by} names: database_url_file = \"/path/only/you/can/read\""
-        );
-    }
-    Ok(())
+    let what = if KNOWN.contains(&lower.as_str()) || password == user {
+        "is one that everybody knows".to_owned()
+    } else if !nearby && password.chars().count() < CHARS_MIN {
+        format!("is shorter than {CHARS_MIN} characters")
+    } else {
+        return Ok(());
+    };
+    bail!(
+        "the database's password {what}. Set another one (ALTER ROLE {user} PASSWORD '…') and put the URL with it into a file that {set_by} names: database_url_file = \"/path/only/you/can/read\""
+    );
 }
 
-/// User, password and host of a PostgreSQL URL.
-fn parts(url: &str) -> Option<(&str, Option<&str>, &str)> {
-    let rest = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://"))?;
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let (login, host) = authority.rsplit_once('@').unwrap_or(("", authority));
-    match login.split_once(':') {
-        Some((user, password)) => Some((user, Some(password), host)),
-        None => Some((login, None, host)),
-    }
+fn postgres(url: &str) -> Option<Url> {
+    Url::parse(url).ok().filter(|url| matches!(url.scheme(), "postgres" | "postgresql"))
+}
+
+/// The password in a URL: before its host, or among its parameters.
+fn password(url: &Url) -> Option<String> {
+    let given = url.password().map(str::to_owned);
+    given.or_else(|| {
+        let found = url.query_pairs().find(|(name, _)| name == "password");
+        found.map(|(_, value)| value.into_owned())
+    })
 }
 
 /// A setting's value as it may be shown: without the secrets in it.
@@ -64,12 +68,20 @@ pub(super) fn shown(name: &str, value: &str) -> String {
     if name == "encryption_key" {
         return "[secret]".to_owned();
     }
-    match parts(value) {
-        Some((_, Some(password), _)) if name == "database_url" && !password.is_empty() => {
-            value.replacen(&format!(":{password}@"), ":[secret]@", 1)
-        }
-        _ => value.to_owned(),
+    if name != "database_url" || !value.starts_with("postgres") {
+        return value.to_owned();
     }
+    let Some(mut url) = postgres(value) else {
+        // SECURITY: what can't be read may have a secret anywhere.
+        return "[unreadable]".to_owned();
+    };
+    if url.password().is_some() && url.set_password(Some("[secret]")).is_err() {
+        return "[unreadable]".to_owned();
+    }
+    if url.query_pairs().any(|(name, _)| name == "password") {
+        url.set_query(None);
+    }
+    url.to_string().replace("%5Bsecret%5D", "[secret]")
 }
 
 #[cfg(test)]
@@ -83,7 +95,8 @@ mod tests {
             "postgres://w:ChangeMe@localhost/x",
             "postgresql://ann:ann@db.example/x",
             "postgres://w:short-one@db.example/x",
-            "postgres://w:@db.example/x",
+            "postgres://postgres@db.example/x?password=changeme",
+            "postgres://w:short-one@localhost.evil.example/x",
         ] {
             assert!(check_database_url(bad, "WARDROOM_DATABASE_URL").is_err(), "{bad}");
         }
@@ -96,6 +109,8 @@ mod tests {
             assert!(check_database_url(good, "database_url").is_ok(), "{good}");
         }
         assert_eq!(shown("database_url", "postgres://w:p4ss@h/x"), "postgres://w:[secret]@h/x");
+        let hidden = shown("database_url", "postgres://w@h/x?password=p4ss");
+        assert!(!hidden.contains("p4ss"), "{hidden}");
         assert_eq!(shown("encryption_key", "abc"), "[secret]");
         assert_eq!(shown("listen", "a"), "a");
     }

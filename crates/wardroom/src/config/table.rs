@@ -276,7 +276,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting(
         "outbound_allow",
         None,
-        "Addresses or networks that are not public and may still be asked, comma-separated, e.g. `10.1.2.0/24`. Nothing else private, on loopback or of a cloud's metadata is ever asked.",
+        "Addresses or networks that are not public and may still be asked, comma-separated, e.g. `10.1.2.0/24`. Nothing else private, on loopback or of a cloud's metadata is ever asked over HTTP. The mail server is not meant: it is the one that you name.",
     ),
     setting(
         "outbound_ca_file",

@@ -205,16 +205,16 @@ fn network(data: &Path, config: &Config) -> Vec<Check> {
     let postgres = config.text("database_url").is_some_and(|url| url.starts_with("postgres"))
         || config.path("database_url_file").is_some();
     let mode = config.text("postgres_tls_mode").unwrap_or_default();
+    let title = "The database is reached over TLS";
     let database = match (postgres, mode) {
-        (false, _) => {
-            Check::demand("D-3", "The database is reached over TLS", true, "it is a file here", "")
-        }
-        (true, mode) => Check::demand(
+        (false, _) => Check::demand("D-3", title, true, "it is a file here", ""),
+        (true, "verify-full") => Check::demand("D-3", title, true, "verify-full", ""),
+        (true, mode) => Check::attest(
             "D-3",
-            "The database is reached over TLS",
-            mode == "verify-full",
-            format!("postgres_tls_mode is {mode}"),
-            "Set postgres_tls_mode to verify-full; off loopback anybody on the way reads along without.",
+            title,
+            format!(
+                "postgres_tls_mode is {mode}: anybody between here and there reads along, unless it is this very machine. Set it to verify-full."
+            ),
         ),
     };
     vec![

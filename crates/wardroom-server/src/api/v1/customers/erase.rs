@@ -6,8 +6,8 @@ use wardroom_core::Action;
 use wardroom_wire::error::Problem;
 
 /// Erase a customer: its key is destroyed, and with it what is known of it, what it ordered, what was said about
-/// that and every file, here, in backups and in the audit log. Its accounts must be gone before. This can't be
-/// undone.
+/// that and every file, here, in backups and in the audit log. What its commands were given and printed is deleted
+/// here; old backups keep that. Its accounts must be gone before. This can't be undone.
 #[utoipa::path(
     operation_id = "customers_erase",
     delete, path = "/api/v1/customers/{id}", tag = "customers", params(("id" = String, Path)),
