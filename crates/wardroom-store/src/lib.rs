@@ -14,6 +14,9 @@ pub mod testing;
 
 pub use error::OpenError;
 pub use migrations::SCHEMA_VERSION;
+
+/// SQL that makes the four roles of a PostgreSQL database.
+pub const ROLES_SQL: &str = include_str!("roles.sql");
 pub use options::{Migrated, Options, PostgresOptions, TlsMode};
 
 use std::sync::Arc;

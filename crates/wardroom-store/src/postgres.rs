@@ -94,6 +94,15 @@ async fn connect(options: &Options) -> Result<PgConnection, OpenError> {
     }
 }
 
+/// What serves takes nothing out of the audit log and does not change what the schema is, where it has a role of its
+/// own.
+const KEPT_SQL: &str = "DO $$ BEGIN \
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'wardroom_app') THEN \
+      REVOKE DELETE, TRUNCATE ON audit_records, audit_tiles, audit_tree, audit_checkpoints FROM wardroom_app; \
+      REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON _sqlx_migrations FROM wardroom_app; \
+    END IF; \
+  END $$";
+
 /// Migrates the database.
 pub(crate) async fn migrate(options: &Options) -> Result<Migrated, OpenError> {
     let mut connection = connect(options).await?;
@@ -106,6 +115,7 @@ pub(crate) async fn migrate(options: &Options) -> Result<Migrated, OpenError> {
         .run(&mut connection)
         .await
         .map_err(|error| OpenError::Other(error.to_string()))?;
+    sqlx::query(KEPT_SQL).execute(&mut connection).await?;
     connection.close().await?;
     Ok(Migrated { from, to: SCHEMA_VERSION })
 }
@@ -258,7 +268,9 @@ impl Health for PostgresStore {
         let row = sqlx::query(
             "SELECT current_setting('server_version') AS version, pg_database_size(current_database()) AS size, \
              (SELECT MAX(version) FROM _sqlx_migrations) AS schema, \
-             (SELECT COUNT(*) FROM audit_records WHERE idx IS NULL) AS pending",
+             (SELECT COUNT(*) FROM audit_records WHERE idx IS NULL) AS pending, \
+             (SELECT rolsuper OR rolcreaterole OR pg_has_role((SELECT relowner FROM pg_class WHERE oid = 'audit_records'::regclass), 'USAGE') \
+              FROM pg_roles WHERE rolname = current_user) AS privileged",
         )
         .fetch_one(&self.pool)
         .await
@@ -269,6 +281,7 @@ impl Health for PostgresStore {
             schema: row.try_get("schema").map_err(of)?,
             size_bytes: Some(repository::unsigned("size", row.try_get("size").map_err(of)?)?),
             audit_pending: repository::unsigned("count", row.try_get("pending").map_err(of)?)?,
+            privileged: Some(row.try_get("privileged").map_err(of)?),
         })
     }
 }

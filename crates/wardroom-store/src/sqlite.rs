@@ -196,6 +196,7 @@ impl Health for SqliteStore {
             schema: row.try_get("schema").map_err(of)?,
             size_bytes: std::fs::metadata(&self.path).ok().map(|metadata| metadata.len()),
             audit_pending: 0,
+            privileged: None,
         })
     }
 }

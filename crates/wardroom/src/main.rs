@@ -41,6 +41,8 @@ enum Command {
     Init(Served),
     /// Create the database or bring it to this version's schema
     Migrate(Served),
+    /// Print the SQL that makes PostgreSQL's four roles: for a superuser, once
+    Roles,
     /// Look at the settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -153,6 +155,10 @@ async fn local(command: Command, json: bool) -> anyhow::Result<ExitCode> {
             } else {
                 format!("The database went from schema {} to {}.", migrated.from, migrated.to)
             })?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Roles => {
+            say(wardroom_store::ROLES_SQL.trim_end())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Config(ConfigCommand::Explain(served)) => {

@@ -331,6 +331,8 @@ pub struct StoreHealth {
     pub size_bytes: Option<u64>,
     /// Records that wait for their place in the audit log.
     pub audit_pending: u64,
+    /// Whether who is connected owns the tables or may do anything; nothing where there are no roles.
+    pub privileged: Option<bool>,
 }
 
 /// Tells how the database is.

@@ -31,11 +31,6 @@ const IN_FORCE: &[(&str, &str)] = &[
 /// What nothing here can see.
 const ATTESTED: &[(&str, &str, &str)] = &[
     (
-        "A-6",
-        "The database's role can do no more than it has to",
-        "On PostgreSQL, migrate as the owner of the schema and serve as a role that owns nothing. On SQLite there are no roles.",
-    ),
-    (
         "D-2",
         "Keys and credentials are renewed",
         "Renew the database's password and API tokens every 90 days. The authority's certificates renew themselves.",

@@ -18,6 +18,7 @@ pub(super) async fn checks(store: &dyn Reads, outlets: &Outlets) -> Vec<Check> {
     let answers = [
         ("I-7", "Every administrator has a second factor", administrators(store).await),
         ("E-2", "Every node enforces its sandbox", sandboxes(store).await),
+        ("A-6", "The database's role can do no more than it has to", least_privilege(store).await),
         ("D-3", "The database answers and has this version's schema", database(store).await),
         ("W-6", "Alerts reach somebody", alerts(store, outlets).await),
         ("W-6", "Nobody has to look at anything", open_alerts(store).await),
@@ -93,6 +94,18 @@ fn lacks(node: &Node) -> Option<String> {
 async fn database(store: &dyn Reads) -> StoreResult<Verdict> {
     let health = store.health().await?;
     Ok(Verdict::Pass(format!("{} {}, schema {}", health.engine, health.version, health.schema)))
+}
+
+async fn least_privilege(store: &dyn Reads) -> StoreResult<Verdict> {
+    Ok(match store.health().await?.privileged {
+        None => Verdict::Pass("SQLite has no roles; the file is its owner's alone".to_owned()),
+        Some(false) => Verdict::Pass("it owns nothing".to_owned()),
+        Some(true) => Verdict::Fail(
+            "it owns the tables, or may do anything".to_owned(),
+            "Have a superuser run what `wardroom roles` prints, migrate as wardroom_migrate, and serve as wardroom_app."
+                .to_owned(),
+        ),
+    })
 }
 
 async fn alerts(store: &dyn Reads, outlets: &Outlets) -> StoreResult<Verdict> {
