@@ -65,6 +65,17 @@ pub struct RequestRoom {
     pub since: Timestamp,
 }
 
+/// Something that is sealed under the key ring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sealed {
+    /// A run's parameters.
+    Run(RunId),
+    /// A message to the outside.
+    Message(MessageId),
+    /// A key of the installation, by its name.
+    Key(String),
+}
+
 /// One write. Where a type counts versions, its `Update` succeeds only if the stored version is the
 /// one before the given one; otherwise the whole change fails with a conflict.
 #[derive(Debug, Clone)]
@@ -407,6 +418,15 @@ pub enum Write {
     },
     /// A new policy. Its number must be free: otherwise somebody else was faster.
     AddPolicy(StoredPolicy),
+    /// Something is sealed under another key from now on. Nothing happens where it changed meanwhile.
+    Reseal {
+        /// What.
+        what: Sealed,
+        /// What it was.
+        from: Vec<u8>,
+        /// What it is.
+        to: Vec<u8>,
+    },
     /// A new key of the installation. Its name must be free.
     AddSealedKey(SealedKey),
     /// A signed checkpoint.

@@ -184,7 +184,7 @@ impl Engine {
 }
 
 /// What a sealed run's values are bound to.
-const SEAL_PARAMETERS: &str = "run.parameters";
+pub(crate) const SEAL_PARAMETERS: &str = "run.parameters";
 
 /// A run's values.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ pub mod disclosure;
 mod engine;
 mod error;
 pub mod hub;
+pub mod keys;
 pub mod link;
 pub mod nodes;
 pub mod people;

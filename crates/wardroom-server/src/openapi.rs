@@ -44,6 +44,7 @@ use utoipa::OpenApi;
         v1::security::connections::handler,
         v1::security::alerts::list, v1::security::alerts::acknowledge, v1::security::alerts::test,
         v1::security::faults::list, v1::security::faults::resolve, v1::security::posture::handler,
+        v1::security::keys::handler,
         v1::policy::get::handler, v1::policy::put::handler, v1::policy::put::try_handler,
         v1::policy::versions::handler, v1::policy::versions::one, v1::policy::explain::handler,
     ),

@@ -87,11 +87,7 @@ impl KeyRing {
     pub fn create(folder: &Path, rng: &dyn Rng) -> Result<Self, KeyRingError> {
         let path = folder.join(FILE);
         let ring = Self::generate(rng);
-        let keys =
-            ring.keys.iter().map(|(id, key)| (id.to_string(), BASE64.encode(&**key))).collect();
-        let text = toml::to_string(&File { current: ring.current, keys })
-            .map_err(|error| KeyRingError::Form(error.to_string()))?;
-        let text = Zeroizing::new(text);
+        let text = ring.text()?;
         let written =
             fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).and_then(
                 |mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()),
@@ -103,6 +99,53 @@ impl KeyRing {
             }
             Err(source) => Err(KeyRingError::Io { path, source }),
         }
+    }
+
+    /// The same ring with another key, which seals from now on. The others still open.
+    pub fn with_new_key(&self, rng: &dyn Rng) -> Self {
+        let mut key = Zeroizing::new([0_u8; 32]);
+        rng.fill(&mut *key);
+        let current = self.keys.keys().next_back().map_or(1, |id| id + 1);
+        let mut keys = self.keys.clone();
+        keys.insert(current, key);
+        Self { current, keys }
+    }
+
+    /// The same ring without a key; nothing where there is none, or it is the one that seals.
+    pub fn without(&self, id: u32) -> Option<Self> {
+        let mut keys = self.keys.clone();
+        (id != self.current && keys.remove(&id).is_some()).then_some(Self { keys, ..*self })
+    }
+
+    /// Puts the ring into its file's place, whole or not at all.
+    pub fn replace(&self, path: &Path) -> Result<(), KeyRingError> {
+        let io = |source| KeyRingError::Io { path: path.to_owned(), source };
+        let next = path.with_extension("next");
+        let _ = fs::remove_file(&next);
+        let text = self.text()?;
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&next)
+            .map_err(io)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+        fs::rename(&next, path).map_err(io)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
+    }
+
+    fn text(&self) -> Result<Zeroizing<String>, KeyRingError> {
+        let keys =
+            self.keys.iter().map(|(id, key)| (id.to_string(), BASE64.encode(&**key))).collect();
+        let text = toml::to_string(&File { current: self.current, keys })
+            .map_err(|error| KeyRingError::Form(error.to_string()))?;
+        Ok(Zeroizing::new(text))
+    }
+
+    /// The ids of its keys.
+    pub fn ids(&self) -> Vec<u32> {
+        self.keys.keys().copied().collect()
     }
 
     /// Reads the ring in `folder`. Never makes one.
@@ -121,11 +164,13 @@ impl KeyRing {
         }
         let text = fs::read_to_string(&path)
             .map_err(|source| KeyRingError::Io { path: path.clone(), source })?;
-        let text = Zeroizing::new(text);
+        Self::parse(&Zeroizing::new(text), &path.display().to_string())
+    }
+
+    fn parse(text: &str, place: &str) -> Result<Self, KeyRingError> {
         // SECURITY: a parser's message quotes the line, and the line is the key.
-        let file: File = toml::from_str(&text).map_err(|_| {
-            KeyRingError::Form(format!("{} is not a key ring file", path.display()))
-        })?;
+        let file: File = toml::from_str(text)
+            .map_err(|_| KeyRingError::Form(format!("{place} is not a key ring file")))?;
         let mut keys = BTreeMap::new();
         for (id, text) in &file.keys {
             let id =
@@ -135,8 +180,11 @@ impl KeyRing {
         Self::checked(file.current, keys)
     }
 
-    /// A ring of one key that comes from outside: 32 bytes in base64 or hexadecimal.
+    /// A ring that comes from outside: one key of 32 bytes in base64 or hexadecimal, or a ring's file.
     pub fn from_secret(secret: &SecretString) -> Result<Self, KeyRingError> {
+        if secret.expose_secret().trim_start().starts_with("current") {
+            return Self::parse(secret.expose_secret(), "the key that was given");
+        }
         Self::checked(1, BTreeMap::from([(1, strong_key(secret.expose_secret().trim())?)]))
     }
 
@@ -151,7 +199,8 @@ impl KeyRing {
         }
     }
 
-    pub(crate) fn current(&self) -> u32 {
+    /// The id of the key that seals.
+    pub fn current(&self) -> u32 {
         self.current
     }
 
@@ -201,6 +250,24 @@ mod tests {
         let path = folder.path().join(FILE);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(KeyRing::load(folder.path()), Err(KeyRingError::Exposed { .. })));
+    }
+
+    #[test]
+    fn a_ring_gets_keys_and_loses_old_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = KeyRing::create(folder.path(), &SystemRng).unwrap();
+        let second = first.with_new_key(&SystemRng);
+        assert_eq!((second.current(), second.ids()), (2, vec![1, 2]));
+        assert_eq!(second.key(1), first.key(1));
+        let path = folder.path().join(FILE);
+        second.replace(&path).unwrap();
+        let read = KeyRing::load(folder.path()).unwrap();
+        assert_eq!((read.current(), read.key(2)), (2, second.key(2)));
+        let text = SecretString::from(fs::read_to_string(&path).unwrap());
+        assert_eq!(KeyRing::from_secret(&text).unwrap().ids(), [1, 2]);
+        assert!(read.without(2).is_none(), "it seals");
+        assert!(read.without(3).is_none(), "there is none");
+        assert_eq!(read.without(1).unwrap().ids(), [2]);
     }
 
     #[test]

@@ -6,10 +6,12 @@
 //! value that is copied to a column of another purpose does not open.
 
 use crate::keyring::KeyRing;
+use arc_swap::ArcSwap;
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
     hkdf::{HKDF_SHA256, KeyType, Salt},
 };
+use std::sync::Arc;
 use wardroom_core::Rng;
 use zeroize::Zeroizing;
 
@@ -37,7 +39,7 @@ pub enum SealError {
 /// Seals and opens values.
 #[derive(Debug)]
 pub struct Sealer {
-    ring: KeyRing,
+    ring: ArcSwap<KeyRing>,
 }
 
 struct Length;
@@ -51,12 +53,38 @@ impl KeyType for Length {
 impl Sealer {
     /// A sealer with this ring.
     pub fn new(ring: KeyRing) -> Self {
-        Self { ring }
+        Self { ring: ArcSwap::from_pointee(ring) }
+    }
+
+    /// Goes on with another ring, such as one that got a new key.
+    pub fn replace(&self, ring: KeyRing) {
+        self.ring.store(Arc::new(ring));
+    }
+
+    /// The id of the key that seals.
+    pub fn current(&self) -> u32 {
+        self.ring.load().current()
+    }
+
+    /// The ids of all keys that open.
+    pub fn key_ids(&self) -> Vec<u32> {
+        self.ring.load().ids()
+    }
+
+    /// The same value under the key that seals now.
+    pub fn reseal(
+        &self,
+        purpose: &str,
+        sealed: &[u8],
+        rng: &dyn Rng,
+    ) -> Result<Vec<u8>, SealError> {
+        self.seal(purpose, &self.open(purpose, sealed)?, rng)
     }
 
     /// Seals `plain` for `purpose` under the current key.
     pub fn seal(&self, purpose: &str, plain: &[u8], rng: &dyn Rng) -> Result<Vec<u8>, SealError> {
-        let id = self.ring.current();
+        let ring = self.ring.load();
+        let id = ring.current();
         let mut sealed = Vec::with_capacity(HEAD_BYTES + plain.len() + TAG_BYTES);
         sealed.push(VERSION);
         sealed.extend_from_slice(&id.to_be_bytes());
@@ -64,7 +92,7 @@ impl Sealer {
         rng.fill(&mut random);
         sealed.extend_from_slice(&random);
         let head = Head::parse(&sealed)?;
-        let key = self.key(&head, purpose)?;
+        let key = key_of(&ring, &head, purpose)?;
         let mut body = plain.to_vec();
         key.seal_in_place_append_tag(head.nonce(), Aad::from(aad(id, purpose)), &mut body)
             .map_err(|_| SealError::Form)?;
@@ -75,7 +103,7 @@ impl Sealer {
     /// Opens what was sealed for `purpose`, under whichever key of the ring.
     pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let head = Head::parse(sealed)?;
-        let key = self.key(&head, purpose)?;
+        let key = key_of(&self.ring.load(), &head, purpose)?;
         let mut body = Zeroizing::new(sealed.get(HEAD_BYTES..).ok_or(SealError::Form)?.to_vec());
         let length = key
             .open_in_place(head.nonce(), Aad::from(aad(head.key_id, purpose)), &mut body)
@@ -84,22 +112,22 @@ impl Sealer {
         body.truncate(length);
         Ok(body)
     }
+}
 
-    /// Whether a value is sealed under another than the current key.
-    pub fn needs_reseal(&self, sealed: &[u8]) -> Result<bool, SealError> {
-        Ok(Head::parse(sealed)?.key_id != self.ring.current())
-    }
+fn key_of(ring: &KeyRing, head: &Head, purpose: &str) -> Result<LessSafeKey, SealError> {
+    let ring_key = ring.key(head.key_id).ok_or(SealError::UnknownKey(head.key_id))?;
+    let mut derived = Zeroizing::new([0_u8; 32]);
+    Salt::new(HKDF_SHA256, &head.salt)
+        .extract(ring_key)
+        .expand(&[b"wardroom seal v1 ", purpose.as_bytes()], Length)
+        .and_then(|okm| okm.fill(&mut *derived))
+        .map_err(|_| SealError::Form)?;
+    UnboundKey::new(&AES_256_GCM, &*derived).map(LessSafeKey::new).map_err(|_| SealError::Form)
+}
 
-    fn key(&self, head: &Head, purpose: &str) -> Result<LessSafeKey, SealError> {
-        let ring_key = self.ring.key(head.key_id).ok_or(SealError::UnknownKey(head.key_id))?;
-        let mut derived = Zeroizing::new([0_u8; 32]);
-        Salt::new(HKDF_SHA256, &head.salt)
-            .extract(ring_key)
-            .expand(&[b"wardroom seal v1 ", purpose.as_bytes()], Length)
-            .and_then(|okm| okm.fill(&mut *derived))
-            .map_err(|_| SealError::Form)?;
-        UnboundKey::new(&AES_256_GCM, &*derived).map(LessSafeKey::new).map_err(|_| SealError::Form)
-    }
+/// What a key of the installation is sealed for.
+pub fn purpose_of_key(name: &str) -> String {
+    format!("key.{name}")
 }
 
 fn aad(key_id: u32, purpose: &str) -> Vec<u8> {
@@ -137,6 +165,24 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
     use crate::ambient::SystemRng;
+
+    #[test]
+    fn a_new_key_seals_and_the_old_one_opens_until_it_is_gone() {
+        let first = KeyRing::generate(&SystemRng);
+        let (second, only) = (first.with_new_key(&SystemRng), first.with_new_key(&SystemRng));
+        let sealer = Sealer::new(first);
+        let old = sealer.seal("a", b"plain text", &SystemRng).unwrap();
+        let gone = second.without(1).unwrap();
+        sealer.replace(second);
+        assert_eq!(sealer.open("a", &old).unwrap().as_slice(), b"plain text");
+        let new = sealer.reseal("a", &old, &SystemRng).unwrap();
+        assert_eq!((&old[1..5], &new[1..5]), (&[0, 0, 0, 1][..], &[0, 0, 0, 2][..]));
+        sealer.replace(gone);
+        assert_eq!(sealer.open("a", &new).unwrap().as_slice(), b"plain text");
+        assert_eq!(sealer.open("a", &old), Err(SealError::UnknownKey(1)));
+        sealer.replace(only.without(1).unwrap());
+        assert!(sealer.open("a", &new).is_err(), "another second key");
+    }
 
     #[test]
     fn a_value_opens_only_whole_and_for_its_purpose() {

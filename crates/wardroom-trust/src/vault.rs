@@ -226,6 +226,13 @@ impl Vault {
         Ok(cipher)
     }
 
+    /// A person's key under the wrapping of today.
+    pub fn rewrapped(&self, key: &PersonKey) -> Result<PersonKey, VaultError> {
+        let purpose = wrap(key.person, key.generation);
+        let wrapped = self.sealer.reseal(&purpose, &key.wrapped, &*self.rng)?;
+        Ok(PersonKey { wrapped, ..key.clone() })
+    }
+
     /// Destroys a person's keys: nothing that was sealed for them can be read any more.
     pub async fn destroy(&self, person: PersonId) -> Result<(), VaultError> {
         self.keys.destroy_person_keys(person).await?;
@@ -338,6 +345,12 @@ mod tests {
         async fn add_person_keys(&self, keys: &[PersonKey]) -> StoreResult<()> {
             self.0.lock().unwrap().extend_from_slice(keys);
             Ok(())
+        }
+        async fn list_wrapped_otherwise(&self, _: u32, _: u32) -> StoreResult<Vec<PersonKey>> {
+            Ok(vec![])
+        }
+        async fn count_wrapped_otherwise(&self, _: u32) -> StoreResult<u64> {
+            Ok(0)
         }
         async fn list_person_keys(&self, person: PersonId) -> StoreResult<Vec<PersonKey>> {
             let keys = self.0.lock().unwrap();

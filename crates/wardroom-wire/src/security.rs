@@ -136,3 +136,16 @@ pub struct CheckView {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub fix: String,
 }
+
+/// `GET /api/v1/security/keys`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KeysView {
+    /// The key that seals.
+    pub current: u32,
+    /// All keys that open.
+    pub keys: Vec<u32>,
+    /// Values that are still sealed under another one.
+    pub values_left: u64,
+    /// Keys of people that are still wrapped by another one.
+    pub people_left: u64,
+}

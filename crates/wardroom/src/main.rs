@@ -43,6 +43,9 @@ enum Command {
     Migrate(Served),
     /// Print the SQL that makes PostgreSQL's four roles: for a superuser, once
     Roles,
+    /// Renew the key that everything is sealed under
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Look at the settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -52,6 +55,20 @@ enum Command {
     Docs(reference::Docs),
     #[command(flatten)]
     Client(client::ClientCommand),
+}
+
+/// What can be done with the key ring.
+#[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// Add a key, which seals from now on; a running orchestrator takes it over and seals anew what is there
+    Rotate(Served),
+    /// Take an old key out of the ring, when nothing is sealed under it any more
+    Retire {
+        /// The key's number
+        key: u32,
+        #[command(flatten)]
+        served: Served,
+    },
 }
 
 /// What can be done with settings.
@@ -155,6 +172,16 @@ async fn local(command: Command, json: bool) -> anyhow::Result<ExitCode> {
             } else {
                 format!("The database went from schema {} to {}.", migrated.from, migrated.to)
             })?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Keys(KeysCommand::Rotate(served)) => {
+            let (data, config) = served.load()?;
+            serve::key_file::rotate(&data, &config)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Keys(KeysCommand::Retire { key, served }) => {
+            let (data, config) = served.load()?;
+            serve::key_file::retire(&data, &config, key).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Roles => {

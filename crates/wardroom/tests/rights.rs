@@ -142,6 +142,7 @@ async fn asks(world: &World) -> Vec<Ask> {
         ask("GET", "/api/v1/security/connections", "", Value::Null),
         ask("GET", "/api/v1/security/alerts", "", Value::Null),
         ask("GET", "/api/v1/security/posture", "", Value::Null),
+        ask("GET", "/api/v1/security/keys", "", Value::Null),
         ask("POST", "/api/v1/security/alerts/test", "", Value::Null),
         ask("POST", "/api/v1/security/alerts/{id}/acknowledge", &alert, Value::Null),
         ask("GET", "/api/v1/security/faults", "", Value::Null),

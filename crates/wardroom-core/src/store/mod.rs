@@ -10,7 +10,7 @@ use crate::{
     SessionId, Timestamp, UserId,
     audit::{AuditCheckpoint, AuditEntry, AuditOutcome, merkle::Hash},
     block::Block,
-    change::Change,
+    change::{Change, Sealed},
     identity::{
         ApiToken, Factor, JoinToken, Pass, SealedKey, SecretHash, Session, User, UserState,
     },
@@ -118,6 +118,14 @@ pub trait Identities: Send + Sync {
     async fn last_policy(&self) -> StoreResult<Option<StoredPolicy>>;
     /// Policies, newest first.
     async fn list_policies(&self, page: PageRequest<i64>) -> StoreResult<Page<StoredPolicy, i64>>;
+    /// Values that are sealed under another key of the ring than this one, with what they are; at most `limit`.
+    async fn list_sealed_otherwise(
+        &self,
+        key: u32,
+        limit: u32,
+    ) -> StoreResult<Vec<(Sealed, Vec<u8>)>>;
+    /// How many there are.
+    async fn count_sealed_otherwise(&self, key: u32) -> StoreResult<u64>;
     /// A sealed key by its name.
     async fn lookup_sealed_key(&self, name: &str) -> StoreResult<Option<SealedKey>>;
 }
@@ -147,6 +155,10 @@ pub trait PersonKeys: Send + Sync {
         after: Option<(PersonId, u32)>,
         limit: u32,
     ) -> StoreResult<Vec<PersonKey>>;
+    /// Keys that are wrapped by another key of the ring than this one; at most `limit`.
+    async fn list_wrapped_otherwise(&self, key: u32, limit: u32) -> StoreResult<Vec<PersonKey>>;
+    /// How many there are.
+    async fn count_wrapped_otherwise(&self, key: u32) -> StoreResult<u64>;
     /// Keeps a key under another wrapping. Nothing happens where it was destroyed meanwhile.
     async fn rewrap_person_key(&self, key: &PersonKey) -> StoreResult<()>;
     /// Destroys all of a person's keys.

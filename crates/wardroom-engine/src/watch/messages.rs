@@ -16,7 +16,7 @@ use wardroom_core::{
 use wardroom_trust::vault::VaultError;
 
 /// What a message's words are sealed for.
-const LETTER: &str = "message";
+pub(crate) const LETTER: &str = "message";
 /// A try that nobody heard of again is repeated after this.
 const TRY_TIMEOUT: Duration = Duration::from_secs(120);
 

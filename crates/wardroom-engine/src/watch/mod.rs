@@ -6,4 +6,5 @@ mod faults;
 mod messages;
 
 pub(crate) use clock::Watched;
+pub(crate) use messages::LETTER;
 pub use messages::{Letter, Outlets};

@@ -33,7 +33,7 @@ const ATTESTED: &[(&str, &str, &str)] = &[
     (
         "D-2",
         "Keys and credentials are renewed",
-        "Renew the database's password and API tokens every 90 days. The authority's certificates renew themselves.",
+        "Renew the database's password and API tokens every 90 days, and the key ring with `wardroom keys rotate` every 180. The authority's certificates renew themselves.",
     ),
     (
         "D-4",

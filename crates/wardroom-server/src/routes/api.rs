@@ -231,11 +231,12 @@ fn identity(r: &mut Routes) {
 }
 
 fn security(r: &mut Routes) {
-    use v1::security::{alerts, blocks, connections, faults, posture};
+    use v1::security::{alerts, blocks, connections, faults, keys, posture};
     let read = Action::SecurityRead;
     r.secured(Method::GET, "/api/v1/security/connections", read, connections::handler);
     r.secured(Method::GET, "/api/v1/security/blocks", read, blocks::list);
     r.secured(Method::POST, "/api/v1/security/blocks", Action::BlockCreate, blocks::create);
+    r.secured(Method::GET, "/api/v1/security/keys", read, keys::handler);
     r.secured(Method::GET, "/api/v1/security/posture", read, posture::handler);
     r.secured(Method::GET, "/api/v1/security/alerts", read, alerts::list);
     let look = Action::AlertAcknowledge;

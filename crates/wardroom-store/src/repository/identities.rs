@@ -8,6 +8,7 @@ macro_rules! identities {
             use sqlx::QueryBuilder;
             use uuid::Uuid;
             use wardroom_core::{
+                change::Sealed,
                 ApiTokenId, CustomerId, FactorId, PassId, SessionId, Timestamp, UserId,
                 block::{BLOCK_MEMORY, Block},
                 identity::{ApiToken, Factor, Pass, SealedKey, SecretHash, Session, User, UserState},
@@ -301,6 +302,36 @@ macro_rules! identities {
                         .map_err(of)?;
                     let policies = rows.iter().map(policy).collect::<StoreResult<Vec<_>>>()?;
                     Ok(Page::cut(policies, page.limit, |policy| policy.number))
+                }
+
+                async fn list_sealed_otherwise(&self, key: u32, limit: u32) -> StoreResult<Vec<(Sealed, Vec<u8>)>> {
+                    let (key, limit) = (key.to_be_bytes().to_vec(), i64::from(limit));
+                    let mut found = vec![];
+                    // What needs it to go on comes first.
+                    let keys = sqlx::query("SELECT name, sealed FROM sealed_keys WHERE substr(sealed, 2, 4) <> $1 ORDER BY name LIMIT $2");
+                    for row in keys.bind(key.clone()).bind(limit).fetch_all(self.reader()).await.map_err(of)? {
+                        found.push((Sealed::Key(row.try_get("name").map_err(of)?), row.try_get("sealed").map_err(of)?));
+                    }
+                    let messages = sqlx::query("SELECT id, sealed FROM messages WHERE recipient IS NULL AND substr(sealed, 2, 4) <> $1 ORDER BY id LIMIT $2");
+                    for row in messages.bind(key.clone()).bind(limit).fetch_all(self.reader()).await.map_err(of)? {
+                        let id = wardroom_core::MessageId::from_uuid(row.try_get("id").map_err(of)?);
+                        found.push((Sealed::Message(id), row.try_get("sealed").map_err(of)?));
+                    }
+                    let runs = sqlx::query("SELECT id, parameters_sealed FROM runs WHERE length(parameters_sealed) > 0 AND substr(parameters_sealed, 2, 4) <> $1 ORDER BY id LIMIT $2");
+                    for row in runs.bind(key).bind(limit).fetch_all(self.reader()).await.map_err(of)? {
+                        let id = wardroom_core::RunId::from_uuid(row.try_get("id").map_err(of)?);
+                        found.push((Sealed::Run(id), row.try_get("parameters_sealed").map_err(of)?));
+                    }
+                    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+                    Ok(found)
+                }
+
+                async fn count_sealed_otherwise(&self, key: u32) -> StoreResult<u64> {
+                    let sql = "SELECT (SELECT COUNT(*) FROM sealed_keys WHERE substr(sealed, 2, 4) <> $1) \
+                        + (SELECT COUNT(*) FROM messages WHERE recipient IS NULL AND substr(sealed, 2, 4) <> $1) \
+                        + (SELECT COUNT(*) FROM runs WHERE length(parameters_sealed) > 0 AND substr(parameters_sealed, 2, 4) <> $1)";
+                    let count: i64 = sqlx::query_scalar(sql).bind(key.to_be_bytes().to_vec()).fetch_one(self.reader()).await.map_err(of)?;
+                    unsigned("count", count)
                 }
 
                 async fn lookup_sealed_key(&self, name: &str) -> StoreResult<Option<SealedKey>> {

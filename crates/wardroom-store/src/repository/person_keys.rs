@@ -58,6 +58,18 @@ macro_rules! person_keys {
                     rows.map_err(of)?.iter().map(key).collect()
                 }
 
+                async fn list_wrapped_otherwise(&self, key_id: u32, limit: u32) -> StoreResult<Vec<PersonKey>> {
+                    let sql = concat!("SELECT * FROM ", $table, " WHERE substr(wrapped, 2, 4) <> $1 ORDER BY person, generation LIMIT $2");
+                    let rows = sqlx::query(sql).bind(key_id.to_be_bytes().to_vec()).bind(i64::from(limit)).fetch_all(self.keys()).await;
+                    rows.map_err(of)?.iter().map(key).collect()
+                }
+
+                async fn count_wrapped_otherwise(&self, key_id: u32) -> StoreResult<u64> {
+                    let sql = concat!("SELECT COUNT(*) FROM ", $table, " WHERE substr(wrapped, 2, 4) <> $1");
+                    let count: i64 = sqlx::query_scalar(sql).bind(key_id.to_be_bytes().to_vec()).fetch_one(self.keys()).await.map_err(of)?;
+                    Ok(u64::try_from(count).unwrap_or(0))
+                }
+
                 async fn rewrap_person_key(&self, key: &PersonKey) -> StoreResult<()> {
                     let mut connection = self.keys().acquire().await.map_err(of)?;
                     run!(connection,

@@ -16,7 +16,7 @@ macro_rules! writes {
             use sqlx::QueryBuilder;
             use wardroom_core::{
                 audit::{AuditDraft, merkle::{Frontier, Hash, leaf_hash}},
-                change::Write,
+                change::{Sealed, Write},
                 run::{Candidate, OutputChunk, Run, Target},
                 identity::JoinToken,
                 node::Node,
@@ -77,6 +77,15 @@ macro_rules! writes {
                     Write::AddSealedKey(key) => {
                         run!(c, "INSERT INTO sealed_keys (name, sealed, created_at) VALUES ($1, $2, $3)",
                             key.name.clone(), key.sealed.clone(), key.created_at.as_micros());
+                        Ok(())
+                    }
+                    Write::Reseal { what, from, to } => {
+                        let (from, to) = (from.clone(), to.clone());
+                        match what {
+                            Sealed::Run(id) => run!(c, "UPDATE runs SET parameters_sealed = $3 WHERE id = $1 AND parameters_sealed = $2", id.uuid(), from, to),
+                            Sealed::Message(id) => run!(c, "UPDATE messages SET sealed = $3 WHERE id = $1 AND sealed = $2", id.uuid(), from, to),
+                            Sealed::Key(name) => run!(c, "UPDATE sealed_keys SET sealed = $3 WHERE name = $1 AND sealed = $2", name.clone(), from, to),
+                        };
                         Ok(())
                     }
                     Write::AddCheckpoint(p) => {

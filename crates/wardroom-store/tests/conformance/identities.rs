@@ -27,6 +27,7 @@ on_both!(
     blocks_are_kept_for_a_day_longer,
     policies_are_numbered_and_the_newest_is_in_force,
     keys_of_people_come_and_go_by_themselves,
+    what_another_key_sealed_is_found_and_replaced,
 );
 
 async fn people_of_an_issuer_outside_come_and_go(test: TestStore) {
@@ -58,6 +59,40 @@ async fn people_of_an_issuer_outside_come_and_go(test: TestStore) {
     }
     commit(&store, Write::RemoveOutsideOf(ann.id)).await.unwrap();
     assert_eq!(store.lookup_user_outside(subject).await.unwrap(), None);
+}
+
+async fn what_another_key_sealed_is_found_and_replaced(test: TestStore) {
+    use wardroom_core::{change::Sealed, identity::SealedKey};
+    let store = test.store;
+    let sealed = |key: u8, rest: u8| vec![1, 0, 0, 0, key, rest];
+    for (name, key) in [("a", 1), ("b", 2)] {
+        let key = SealedKey { name: name.into(), sealed: sealed(key, 9), created_at: at(0) };
+        commit(&store, Write::AddSealedKey(key)).await.unwrap();
+    }
+    let person = |number: u128| PersonId::from_uuid(uuid::Uuid::from_u128(number));
+    let key = |number, key| PersonKey {
+        person: person(number),
+        generation: 1,
+        wrapped: sealed(key, 8),
+        created_at: at(0),
+    };
+    store.add_person_keys(&[key(1, 1), key(2, 2)]).await.unwrap();
+    assert_eq!(store.count_sealed_otherwise(2).await.unwrap(), 1);
+    assert_eq!(store.count_wrapped_otherwise(2).await.unwrap(), 1);
+    let found = store.list_sealed_otherwise(2, 10).await.unwrap();
+    assert_eq!(found, [(Sealed::Key("a".into()), sealed(1, 9))]);
+    let reseal = |from, to| Write::Reseal { what: Sealed::Key("a".into()), from, to };
+    commit(&store, reseal(sealed(1, 7), sealed(2, 7))).await.unwrap();
+    assert_eq!(store.count_sealed_otherwise(2).await.unwrap(), 1, "it was another value");
+    commit(&store, reseal(sealed(1, 9), sealed(2, 9))).await.unwrap();
+    assert!(store.list_sealed_otherwise(2, 10).await.unwrap().is_empty());
+    let wrapped = store.list_wrapped_otherwise(2, 10).await.unwrap();
+    assert_eq!(wrapped.iter().map(|key| key.person).collect::<Vec<_>>(), [person(1)]);
+    store
+        .rewrap_person_key(&PersonKey { wrapped: sealed(2, 8), ..wrapped[0].clone() })
+        .await
+        .unwrap();
+    assert_eq!(store.count_wrapped_otherwise(2).await.unwrap(), 0);
 }
 
 async fn accounts_and_what_proves_them(test: TestStore) {

@@ -7,6 +7,7 @@ use wardroom_wire::{
     api::{AuditView, List},
     security::{
         AlertTest, AlertView, BlockCreate, BlockView, CheckView, ConnectionsView, FaultView,
+        KeysView,
     },
 };
 
@@ -68,6 +69,8 @@ pub(crate) enum SecurityCommand {
     },
     /// Show how the installation stands, line by line of a production checklist
     Posture,
+    /// Show which keys there are, and how far a renewal is
+    Keys,
     /// Show how the orchestrator is
     Health,
 }
@@ -107,6 +110,20 @@ pub(crate) async fn run(session: &Session, command: SecurityCommand) -> Result<E
                 .map_err(|error| Failure::usage(error.to_string()))?;
             let failed = list.items.iter().any(|check| check.verdict == "fail");
             return Ok(if failed { Exit::Found } else { Exit::Ok });
+        }
+        SecurityCommand::Keys => {
+            let keys: KeysView = api.get("/api/v1/security/keys", &vec![]).await?;
+            if output.json {
+                output.json(&keys)?;
+            } else {
+                let all: Vec<String> = keys.keys.iter().map(ToString::to_string).collect();
+                output.table(&pairs([
+                    ("seals", keys.current.to_string()),
+                    ("opens", all.join(", ")),
+                    ("values left", keys.values_left.to_string()),
+                    ("people left", keys.people_left.to_string()),
+                ]))?;
+            }
         }
         SecurityCommand::Connections => connections(&api, output).await?,
         SecurityCommand::Blocks => blocks(&api, output).await?,

@@ -25,7 +25,7 @@ use wardroom_trust::{
     checkpoint::CheckpointSigner,
     keyring::{self, KeyRing},
     password::{self, PasswordHasher},
-    seal::Sealer,
+    seal::{Sealer, purpose_of_key},
     vault::Vault,
 };
 use zeroize::Zeroizing;
@@ -125,7 +125,7 @@ pub(crate) async fn create(data: &Path, config: &Config) -> anyhow::Result<PathB
             .detail("administrator", admin.id);
     let mut change = Change::recorded(audit).write(Write::AddUser(admin));
     for (name, plain) in keys {
-        let sealed = sealer.seal(&purpose(name), &Zeroizing::new(plain), &SystemRng)?;
+        let sealed = sealer.seal(&purpose_of_key(name), &Zeroizing::new(plain), &SystemRng)?;
         change.writes.push(Write::AddSealedKey(SealedKey {
             name: name.to_owned(),
             sealed,
@@ -153,10 +153,6 @@ fn random() -> Zeroizing<[u8; 32]> {
     let mut bytes = Zeroizing::new([0_u8; 32]);
     SystemRng.fill(&mut *bytes);
     bytes
-}
-
-fn purpose(name: &str) -> String {
-    format!("key.{name}")
 }
 
 /// Writes a file whole or not at all.
@@ -193,15 +189,19 @@ fn given_ring(config: &Config) -> anyhow::Result<Option<KeyRing>> {
     Ok(Some(KeyRing::from_secret(&SecretString::from(secret))?))
 }
 
+/// The key ring of an installation that is there.
+pub(crate) fn ring(data: &Path, config: &Config) -> anyhow::Result<KeyRing> {
+    match given_ring(config)? {
+        Some(ring) => Ok(ring),
+        None => Ok(KeyRing::load(data)?),
+    }
+}
+
 impl Installation {
     /// Opens an installation. Makes nothing: a missing key is an error, never a new key.
     pub(crate) async fn open(data: &Path, config: &Config, hub: Arc<Hub>) -> anyhow::Result<Self> {
         private_folder(data)?;
-        let ring = match given_ring(config)? {
-            Some(ring) => ring,
-            None => KeyRing::load(data)?,
-        };
-        let sealer = Arc::new(Sealer::new(ring));
+        let sealer = Arc::new(Sealer::new(ring(data, config)?));
         let hints: Arc<dyn HintSink> = hub;
         let store = wardroom_store::open(&config.store()?, hints).await?;
         let certificate = key(&*store, &sealer, "authority_certificate").await?;
@@ -240,7 +240,7 @@ async fn add_newer_keys(store: &dyn Store, sealer: &Sealer) -> anyhow::Result<()
                 "the database has accounts, but the key {name:?} by which they are found is gone: restore the database from a backup"
             );
         }
-        let sealed = sealer.seal(&purpose(name), &*random(), &SystemRng)?;
+        let sealed = sealer.seal(&purpose_of_key(name), &*random(), &SystemRng)?;
         let key = SealedKey { name: name.to_owned(), sealed, created_at: now };
         store.commit(Change::default().write(Write::AddSealedKey(key))).await?;
     }
@@ -252,7 +252,7 @@ async fn key(store: &dyn Store, sealer: &Sealer, name: &str) -> anyhow::Result<Z
         .lookup_sealed_key(name)
         .await?
         .with_context(|| format!("the database has no key {name:?}: it was never set up; run `wardroom up` or `wardroom init`"))?;
-    sealer.open(&purpose(name), &sealed.sealed).with_context(|| {
+    sealer.open(&purpose_of_key(name), &sealed.sealed).with_context(|| {
         format!("the key {name:?} can't be opened: the key ring is not this database's")
     })
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod certificate;
 pub(crate) mod installation;
+pub(crate) mod key_file;
 
 use crate::config::Config;
 use anyhow::Context as _;
@@ -185,6 +186,12 @@ pub(crate) async fn start(
             }
         });
     }
+    tasks.spawn(key_file::follow(
+        installation.sealer.clone(),
+        data.to_owned(),
+        config.clone(),
+        stop.clone(),
+    ));
     tasks.spawn(certificate::warn(engine.clone(), data.to_owned(), config.clone(), stop.clone()));
     tasks.spawn(engine.clone().work(stop.clone()));
     tasks.spawn(listener.serve(app, tls));

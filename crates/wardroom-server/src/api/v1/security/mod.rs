@@ -4,4 +4,5 @@ pub(crate) mod alerts;
 pub(crate) mod blocks;
 pub(crate) mod connections;
 pub(crate) mod faults;
+pub(crate) mod keys;
 pub(crate) mod posture;
