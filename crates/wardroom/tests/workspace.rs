@@ -301,6 +301,41 @@ fn controls_are_proven_by_tests_that_exist() {
     assert_none(&mistakes, "docs/controls.toml promises what is not there");
 }
 
+#[test]
+fn documents_on_security_speak_of_what_is_there() {
+    let controls: Controls = toml::from_str(&read("docs/controls.toml")).expect("controls.toml");
+    let known: BTreeSet<&str> = controls.control.iter().map(|one| one.id.as_str()).collect();
+    let mut mistakes = vec![];
+    for document in ["docs/threat-model.md", "docs/asvs.md", "docs/data-flow.md"] {
+        let text = read(document);
+        for word in text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-') {
+            let is_id = word.split_once('-').is_some_and(|(letter, number)| {
+                letter.len() == 1 && "IAENDWGV".contains(letter) && number.parse::<u8>().is_ok()
+            });
+            if is_id && !known.contains(word) {
+                mistakes.push(format!("{document} names {word}, which no control is"));
+            }
+        }
+    }
+    // Whoever adds a table says what is in it.
+    let told = read("docs/data-flow.md");
+    let folder = root().join("crates/wardroom-store/migrations/sqlite");
+    for file in fs::read_dir(folder).expect("migrations") {
+        let text = fs::read_to_string(file.expect("a file").path()).expect("its text");
+        let tables = text.split("CREATE TABLE ").skip(1);
+        let names = tables
+            .filter_map(|rest| rest.trim_start_matches("IF NOT EXISTS ").split([' ', '(']).next());
+        for name in names.map(|name| name.rsplit('.').next().unwrap_or(name)) {
+            let is_told =
+                told.contains(&format!("`{name}`")) || told.contains(&format!("`{name}."));
+            if !is_told && !name.ends_with("_new") {
+                mistakes.push(format!("docs/data-flow.md does not say what is in {name}"));
+            }
+        }
+    }
+    assert_none(&mistakes, "documents on security are not true");
+}
+
 /// The text of every Rust source of one crate.
 type Sources = BTreeMap<String, Vec<String>>;
 
