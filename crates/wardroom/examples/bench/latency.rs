@@ -135,7 +135,7 @@ fn milliseconds(duration: Duration) -> f64 {
 }
 
 /// The value below which this share of the sorted values lies.
-fn at(sorted: &[f64], share: f64) -> f64 {
+pub(crate) fn at(sorted: &[f64], share: f64) -> f64 {
     let place = (sorted.len() as f64 * share).ceil() as usize;
     sorted.get(place.saturating_sub(1)).copied().unwrap_or(f64::NAN)
 }

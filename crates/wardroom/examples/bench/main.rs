@@ -5,11 +5,14 @@
 
 mod audit;
 mod board;
+mod customers;
 mod figure;
 mod fleet;
 mod idle;
 mod latency;
+mod policy;
 mod process;
+mod road;
 mod swarm;
 mod throughput;
 mod world;
@@ -56,6 +59,12 @@ enum Measure {
     Ready,
     /// Offline verification of the audit log
     Audit,
+    /// A decision of policy
+    Policy,
+    /// What the road adds to a request
+    Road,
+    /// Finding somebody among very many customers
+    Customers,
 }
 
 impl Measure {
@@ -68,6 +77,9 @@ impl Measure {
             Self::Idle => idle::memory().await,
             Self::Ready => idle::ready().await,
             Self::Audit => tokio::task::spawn_blocking(audit::verify).await?,
+            Self::Policy => tokio::task::spawn_blocking(policy::decision).await?,
+            Self::Road => road::added(arguments.seconds).await,
+            Self::Customers => customers::search().await,
         }
     }
 }

@@ -180,6 +180,34 @@ impl World {
         read(if known { request.bearer_auth(&self.token) } else { request }).await
     }
 
+    /// Where a path is.
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// The administrator's token.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// A client with connections of its own.
+    pub(crate) fn another_client(&self) -> anyhow::Result<reqwest::Client> {
+        let tls = wardroom_trust::tls::client_config(&self.authority)?;
+        Ok(reqwest::Client::builder().tls_backend_preconfigured(tls).build()?)
+    }
+
+    /// Makes customers out of a table.
+    pub(crate) async fn import(&self, table: String) -> anyhow::Result<()> {
+        let url = self.at("/api/v1/customers/import");
+        let request = self.client.post(url).header("content-type", "text/csv").body(table);
+        let report: Value = read(request.bearer_auth(&self.token)).await?;
+        ensure!(
+            report.get("problems").and_then(Value::as_array).is_none_or(Vec::is_empty),
+            "{report}"
+        );
+        Ok(())
+    }
+
     /// Resident memory of the orchestrator.
     pub(crate) fn resident(&self) -> anyhow::Result<Resident> {
         self.orchestrator.as_ref().context("there is no orchestrator")?.resident()
