@@ -309,3 +309,109 @@ async fn every_change_leaves_exactly_one_record_of_who_asked() {
     }
     assert!(changed >= 9, "only {changed} changes were tried");
 }
+
+/// Who asks, in the order of the snapshot's columns.
+const ACTORS: [&str; 9] = [
+    "admin",
+    "manager",
+    "operator",
+    "looks-after-it",
+    "own-customer",
+    "other-customer",
+    "token",
+    "narrow-token",
+    "nobody",
+];
+
+/// A token of `actor`, to whom what `asks` is about is as its name says.
+async fn token_of(world: &World, actor: &str, asks: &[Ask]) -> String {
+    let customer = asks.iter().find(|ask| ask.route == "/api/v1/customers/{id}").unwrap();
+    let customer = customer.path.rsplit('/').next().unwrap();
+    let of_customer = async |name: &str, customer: &str| {
+        let body = json!({"name": name, "role": "customer", "customer": customer});
+        let made = world.post("/api/v1/users", body).await;
+        let secret = made["link"]["secret"].as_str().unwrap_or_else(|| panic!("{made}"));
+        let body = json!({"secret": secret, "password": PASSWORD});
+        let redeem = world.client.post(world.at("/api/v1/links/redeem")).json(&body);
+        assert_eq!(redeem.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+        world.sign_in_as(name, PASSWORD).await
+    };
+    let of_role = async |role| {
+        world.add_account("ann", role, PASSWORD).await;
+        world.sign_in_as("ann", PASSWORD).await
+    };
+    let api_token = async |scopes: Value| {
+        let made = world.post("/api/v1/tokens", json!({"name": "t", "scopes": scopes})).await;
+        made["secret"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
+    };
+    match actor {
+        "admin" => world.token.clone(),
+        "manager" => of_role(Role::Manager).await,
+        "operator" => of_role(Role::Operator).await,
+        "looks-after-it" => {
+            let token = of_role(Role::Operator).await;
+            let assign = Ask {
+                method: "PUT",
+                route: "",
+                path: format!("/api/v1/customers/{customer}/operators"),
+                body: json!({"operators": ["ann"]}),
+            };
+            assert!(send(world, &world.token, &assign).await.status().is_success());
+            token
+        }
+        "own-customer" => of_customer("ann", customer).await,
+        "other-customer" => {
+            let body = json!({"name": "Quay", "email": "quay@quay.example"});
+            let quay = world.post("/api/v1/customers", body).await;
+            of_customer("ann", quay["id"].as_str().unwrap()).await
+        }
+        "token" => api_token(json!([])).await,
+        "narrow-token" => api_token(json!(["run.read"])).await,
+        _ => String::new(),
+    }
+}
+
+#[tokio::test]
+async fn who_may_do_what_on_each_route_is_what_was_agreed() {
+    let mut columns = vec![];
+    let mut routes = vec![];
+    for actor in ACTORS {
+        let world = World::new().await;
+        world.until_node("online").await;
+        let asks = asks(&world).await;
+        let token = token_of(&world, actor, &asks).await;
+        let mut column = vec![];
+        for ask in &asks {
+            let status = send(&world, &token, ask).await.status();
+            assert!(!status.is_server_error(), "{actor}: {} {} {status}", ask.method, ask.path);
+            // Whatever state the route's thing is in by now: it was let in.
+            let shown = if matches!(status.as_u16(), 401 | 403 | 404) {
+                status.as_u16().to_string()
+            } else {
+                "yes".to_owned()
+            };
+            column.push(shown);
+        }
+        routes = asks.iter().map(|ask| format!("{:<6} {}", ask.method, ask.route)).collect();
+        columns.push(column);
+    }
+    let mut table = format!("{:<66} {}\n", "", ACTORS.join(" "));
+    for (number, route) in routes.iter().enumerate() {
+        let cells: Vec<String> = ACTORS
+            .iter()
+            .zip(&columns)
+            .map(|(actor, column)| format!("{:<width$}", column[number], width = actor.len()))
+            .collect();
+        table.push_str(format!("{route:<66} {}", cells.join(" ")).trim_end());
+        table.push('\n');
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rights.txt");
+    if std::env::var_os("WARDROOM_BLESS").is_some() {
+        std::fs::write(path, &table).unwrap();
+    }
+    let agreed = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(
+        agreed, table,
+        "rights changed; if on purpose: WARDROOM_BLESS=1 and review the difference"
+    );
+}
