@@ -46,11 +46,13 @@ pub enum ResourceKind {
     Service,
     /// What a customer asked for.
     Request,
+    /// A value that is kept under a name.
+    Secret,
 }
 
 impl ResourceKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::System,
         Self::User,
         Self::Node,
@@ -60,6 +62,7 @@ impl ResourceKind {
         Self::Customer,
         Self::Service,
         Self::Request,
+        Self::Secret,
     ];
 
     /// The entity type in policies.
@@ -74,6 +77,7 @@ impl ResourceKind {
             Self::Customer => "Customer",
             Self::Service => "Service",
             Self::Request => "Request",
+            Self::Secret => "Secret",
         }
     }
 }
@@ -225,6 +229,16 @@ actions! {
     AlertAcknowledge = "alert.acknowledge" on System,
     /// Send a message that tries out where alerts go.
     AlertTest = "alert.test" on System,
+    /// See which secrets there are.
+    SecretList = "secret.list" on System,
+    /// Keep a value under a name.
+    SecretCreate = "secret.create" on System,
+    /// Give a secret another value.
+    SecretRenew = "secret.renew" on Secret,
+    /// Have a command given a secret. Nobody reads one.
+    SecretUse = "secret.use" on Secret,
+    /// Forget a secret.
+    SecretRemove = "secret.remove" on Secret,
     /// See what went wrong inside.
     FaultRead = "fault.read" on System,
     /// Say that something that went wrong is mended.
@@ -255,6 +269,9 @@ impl Action {
                 | Self::FactorAdd
                 | Self::FactorRemove
                 | Self::NodeRemove
+                | Self::SecretCreate
+                | Self::SecretRenew
+                | Self::SecretRemove
                 | Self::PolicyUpdate
         )
     }
@@ -381,6 +398,11 @@ impl Resource {
             operators: operators.to_vec(),
             ..Self::new(ResourceKind::Customer, id.to_string())
         }
+    }
+
+    /// The secret of this name.
+    pub fn secret(name: &str) -> Self {
+        Self::new(ResourceKind::Secret, name)
     }
 
     /// The service `service`.

@@ -19,6 +19,7 @@ use crate::{
     policy::StoredPolicy,
     principal::Credential,
     run::{Candidate, OutputChunk, Run},
+    secret::{NamedSecret, SecretVersion},
     watch::{alert::Alert, fault::Fault, message::Message},
 };
 
@@ -74,6 +75,8 @@ pub enum Sealed {
     Message(MessageId),
     /// A key of the installation, by its name.
     Key(String),
+    /// A version of a secret, by name and number.
+    Secret(String, i64),
 }
 
 /// One write. Where a type counts versions, its `Update` succeeds only if the stored version is the
@@ -418,6 +421,21 @@ pub enum Write {
     },
     /// A new policy. Its number must be free: otherwise somebody else was faster.
     AddPolicy(StoredPolicy),
+    /// A new secret. Its name must be free.
+    AddSecret(NamedSecret),
+    /// A secret that is used in another version. Fails unless the one before is used now.
+    RenewSecret(NamedSecret),
+    /// Somebody was told that a version of a secret wants to be renewed.
+    RemindOfSecret {
+        /// The secret's name.
+        name: String,
+        /// The version's number.
+        version: i64,
+    },
+    /// A version of a secret; the oldest go where there are too many.
+    AddSecretVersion(SecretVersion),
+    /// A secret that goes, with all its versions. Fails when there is none.
+    RemoveSecret(String),
     /// Something is sealed under another key from now on. Nothing happens where it changed meanwhile.
     Reseal {
         /// What.

@@ -23,6 +23,7 @@ pub mod principal;
 pub mod redact;
 pub mod rng;
 pub mod run;
+pub mod secret;
 pub mod store;
 pub mod time;
 pub mod watch;

@@ -3,7 +3,7 @@
 
 use crate::{Engine, EngineError, engine::SEAL_PARAMETERS, watch::LETTER};
 use wardroom_core::change::{Change, Sealed, Write};
-use wardroom_trust::seal::purpose_of_key;
+use wardroom_trust::seal::{purpose_of_key, purpose_of_secret};
 
 /// Values that one sweep seals anew.
 const RESEALED_MAX: u32 = 500;
@@ -47,6 +47,7 @@ impl Engine {
                 Sealed::Run(_) => SEAL_PARAMETERS.to_owned(),
                 Sealed::Message(_) => LETTER.to_owned(),
                 Sealed::Key(name) => purpose_of_key(name),
+                Sealed::Secret(name, number) => purpose_of_secret(name, *number),
             };
             let to = self.sealer.reseal(&purpose, &from, &*self.rng).map_err(seal)?;
             change.writes.push(Write::Reseal { what, from, to });

@@ -14,6 +14,7 @@ pub mod link;
 pub mod nodes;
 pub mod people;
 pub mod runs;
+mod secrets;
 mod ticker;
 pub mod watch;
 

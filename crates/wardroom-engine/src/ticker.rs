@@ -79,6 +79,7 @@ impl Engine {
             note("stops", self.repeat_stops().await);
             note("customers", self.reindex_stale().await);
             note("erasures", self.finish_begun_erasures().await);
+            note("reminders of secrets", self.remind_of_secrets().await);
             note("renewal of the key", self.reseal().await);
             note("waiting runs", self.wake_awaited().await);
         }

@@ -147,6 +147,10 @@ impl Ctx {
         if self.hides(resource) {
             return Err(ApiError::not_found());
         }
+        if !self.proof.covers(action) {
+            let detail = format!("The token's scopes do not have {action}: use one that has it.");
+            return Err(ApiError::say(ErrorCode::Forbidden, detail));
+        }
         Err(ApiError::say(
             ErrorCode::Forbidden,
             format!("Your role does not allow {action} here. Ask an administrator if you need it."),
@@ -161,6 +165,7 @@ impl Ctx {
             ResourceKind::Node | ResourceKind::Command => Action::NodeRead,
             ResourceKind::Run => Action::RunRead,
             ResourceKind::JoinToken => Action::JoinTokenList,
+            ResourceKind::Secret => Action::SecretList,
             ResourceKind::Customer => Action::CustomerRead,
             ResourceKind::Service => Action::ServiceRead,
             ResourceKind::Request => Action::RequestRead,

@@ -125,6 +125,11 @@ fn key_of(ring: &KeyRing, head: &Head, purpose: &str) -> Result<LessSafeKey, Sea
     UnboundKey::new(&AES_256_GCM, &*derived).map(LessSafeKey::new).map_err(|_| SealError::Form)
 }
 
+/// What a version of a named secret is sealed for.
+pub fn purpose_of_secret(name: &str, number: i64) -> String {
+    format!("secret.{name}.{number}")
+}
+
 /// What a key of the installation is sealed for.
 pub fn purpose_of_key(name: &str) -> String {
     format!("key.{name}")

@@ -119,6 +119,9 @@ pub struct RunSubmit {
     /// The values: texts, whole numbers, booleans.
     #[serde(default)]
     pub parameters: BTreeMap<String, serde_json::Value>,
+    /// Secret parameters that get the value of a named secret: the parameter, and the secret's name.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, String>,
     /// Must be over within so many seconds: 1 to 604,800.
     #[serde(default)]
     pub deadline_seconds: Option<u64>,

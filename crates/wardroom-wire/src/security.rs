@@ -149,3 +149,47 @@ pub struct KeysView {
     /// Keys of people that are still wrapped by another one.
     pub people_left: u64,
 }
+
+/// `POST /api/v1/secrets`.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretCreate {
+    /// Its name: 1 to 64 of `a-z 0-9 . _ -`, with a letter first.
+    pub name: String,
+    /// The value, 1 to 16,384 bytes. Nobody reads it again.
+    pub value: String,
+    /// What it is, for people.
+    #[serde(default)]
+    pub about: String,
+    /// After how many days somebody is reminded to renew it, 1 to 3650.
+    #[serde(default)]
+    pub rotate_days: Option<u32>,
+}
+
+/// `PUT /api/v1/secrets/{name}`.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretRenew {
+    /// The value that is used from now on.
+    pub value: String,
+}
+
+/// A secret, without its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SecretView {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub about: String,
+    /// The number of the version that is used.
+    pub version: i64,
+    /// After how many days somebody is reminded to renew it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotate_days: Option<u32>,
+    /// Whether somebody should renew it.
+    pub due: bool,
+    /// When it was made.
+    pub created_at: String,
+    /// When its present version was made.
+    pub renewed_at: String,
+}

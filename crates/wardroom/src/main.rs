@@ -185,7 +185,9 @@ async fn local(command: Command, json: bool) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Roles => {
-            say(wardroom_store::ROLES_SQL.trim_end())?;
+            output::Output::detect(false, SystemClock.now())
+                .text(wardroom_store::ROLES_SQL)
+                .map_err(|failure| anyhow::anyhow!("{failure}"))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Config(ConfigCommand::Explain(served)) => {

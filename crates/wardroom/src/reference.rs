@@ -2,11 +2,13 @@
 
 use crate::{
     config::{ALIASES, Meaning, SETTINGS},
-    say,
+    output::Output,
 };
 use anyhow::{Context as _, bail};
 use clap::Args;
 use std::{fs, path::PathBuf, process::ExitCode};
+use wardroom_core::Clock as _;
+use wardroom_trust::ambient::SystemClock;
 
 /// What `wardroom docs` takes.
 #[derive(Debug, Args)]
@@ -42,7 +44,9 @@ impl Docs {
                     }
                 }
             }
-            (None, None) => say(&configuration())?,
+            (None, None) => Output::detect(false, SystemClock.now())
+                .text(&configuration())
+                .map_err(|failure| anyhow::anyhow!("{failure}"))?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -19,6 +19,7 @@ use crate::{
     person::{BlindIndex, PersonKey},
     policy::StoredPolicy,
     run::{Candidate, OutputChunk, Run, RunState},
+    secret::{NamedSecret, SecretVersion},
 };
 use async_trait::async_trait;
 use std::ops::Range;
@@ -118,6 +119,12 @@ pub trait Identities: Send + Sync {
     async fn last_policy(&self) -> StoreResult<Option<StoredPolicy>>;
     /// Policies, newest first.
     async fn list_policies(&self, page: PageRequest<i64>) -> StoreResult<Page<StoredPolicy, i64>>;
+    /// Every secret, by name.
+    async fn list_secrets(&self) -> StoreResult<Vec<NamedSecret>>;
+    /// A secret by its name.
+    async fn lookup_secret(&self, name: &str) -> StoreResult<Option<NamedSecret>>;
+    /// The version of a secret that is used.
+    async fn lookup_secret_version(&self, name: &str) -> StoreResult<Option<SecretVersion>>;
     /// Values that are sealed under another key of the ring than this one, with what they are; at most `limit`.
     async fn list_sealed_otherwise(
         &self,

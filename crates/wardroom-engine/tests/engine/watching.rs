@@ -175,6 +175,30 @@ async fn a_sign_in_from_elsewhere_is_told_to_its_owner_and_nobody_reads_it_once_
 }
 
 #[tokio::test]
+async fn a_secret_that_nobody_renewed_is_told_of_once() {
+    let world = World::new().await;
+    let bea = world.add_user("bea").await;
+    let audit = || world.audit();
+    world.engine.add_secret("mast", "", Some(2), "one", bea, audit()).await.unwrap();
+    world.engine.add_secret("keel", "", None, "one", bea, audit()).await.unwrap();
+    world.clock.advance(49 * HOUR);
+    let of_secrets = |alerts: &[Alert]| -> Vec<Alert> {
+        alerts.iter().filter(|alert| alert.rule == Rule::Expiring).cloned().collect()
+    };
+    let alerts = world.alerts(|alerts| of_secrets(alerts).len() == 1).await;
+    let first = of_secrets(&alerts).remove(0);
+    assert_eq!(first.subject, "secret mast");
+    world.engine.acknowledge(first.id, bea, audit()).await.unwrap();
+    // Nothing to wait on but the sweep, every 5 s, that would tell it again.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert!(of_secrets(&world.alerts(|_| true).await).is_empty());
+    let secret = world.store.lookup_secret("mast").await.unwrap().unwrap();
+    world.engine.renew_secret(&secret, "two", bea, audit()).await.unwrap();
+    world.clock.advance(49 * HOUR);
+    world.alerts(|alerts| of_secrets(alerts).len() == 1).await;
+}
+
+#[tokio::test]
 async fn a_message_is_tried_by_one_with_growing_pauses_and_then_given_up() {
     let world = World::new().await;
     assert_eq!(world.engine.try_outlets(world.audit()).await.unwrap(), 1);

@@ -117,7 +117,7 @@ impl Filter {
             ("path", Some(Cow::Borrowed(uri.path()))),
             ("query", uri.query().map(Cow::Borrowed)),
             ("user-agent", header(header::USER_AGENT)),
-            ("referer", header(header::REFERER)),
+            ("referer", header(header::REFERER).map(behind_authority)),
         ];
         let mut first = None;
         for (place, text) in places {
@@ -137,6 +137,18 @@ impl Filter {
             }
         }
         first
+    }
+}
+
+/// What a page's address has behind its host. The host is where somebody reads the dashboard, often at a private
+/// address, and nothing that a rule is about.
+fn behind_authority(address: Cow<'_, str>) -> Cow<'_, str> {
+    let rest = ["https://", "http://"].iter().find_map(|scheme| address.strip_prefix(scheme));
+    match rest {
+        Some(rest) => {
+            Cow::Owned(rest.find(['/', '?', '#']).map_or("", |at| &rest[at..]).to_owned())
+        }
+        None => address,
     }
 }
 
@@ -228,6 +240,25 @@ mod tests {
             "/audit?text=O'Brien%20and%20sons",
         ] {
             assert_eq!(look("block", target), None, "{target}");
+        }
+    }
+
+    #[test]
+    fn where_the_dashboard_is_read_is_no_attack_and_the_rest_of_a_referrer_is_looked_at() {
+        let filter = Filter::new(&"block".parse().unwrap());
+        let from = |address: &str| {
+            let headers = HeaderMap::from_iter([(header::REFERER, address.parse().unwrap())]);
+            filter.look(&"/".parse().unwrap(), &headers).map(|found| (found.rule, found.place))
+        };
+        for sound in
+            ["https://localhost:4000/", "https://127.0.0.1/runs?state=failed", "http://10.0.0.3"]
+        {
+            assert_eq!(from(sound), None, "{sound}");
+        }
+        for bad in
+            ["https://localhost/?url=http://169.254.169.254/", "//10.0.0.1/?u=http://127.0.0.1/"]
+        {
+            assert_eq!(from(bad), Some(("ssrf", "referer")), "{bad}");
         }
     }
 

@@ -231,7 +231,12 @@ fn identity(r: &mut Routes) {
 }
 
 fn security(r: &mut Routes) {
+    use v1::secrets;
     use v1::security::{alerts, blocks, connections, faults, keys, posture};
+    r.secured(Method::GET, "/api/v1/secrets", Action::SecretList, secrets::list);
+    r.secured(Method::POST, "/api/v1/secrets", Action::SecretCreate, secrets::create);
+    r.secured(Method::PUT, "/api/v1/secrets/{name}", Action::SecretRenew, secrets::renew);
+    r.secured(Method::DELETE, "/api/v1/secrets/{name}", Action::SecretRemove, secrets::remove);
     let read = Action::SecurityRead;
     r.secured(Method::GET, "/api/v1/security/connections", read, connections::handler);
     r.secured(Method::GET, "/api/v1/security/blocks", read, blocks::list);

@@ -32,6 +32,7 @@ pub(super) fn pages(r: &mut Routes) {
     let look = Action::AlertAcknowledge;
     r.secured(Method::POST, "/security/alerts/{id}/acknowledge", look, ui::security::acknowledge);
     r.secured(Method::POST, "/security/alerts/test", Action::AlertTest, ui::security::test);
+    secret_pages(r);
     r.secured(Method::GET, "/faults", Action::FaultRead, ui::faults::list);
     let resolve = Action::FaultResolve;
     r.secured(Method::POST, "/faults/{fingerprint}/resolve", resolve, ui::faults::resolve);
@@ -67,6 +68,14 @@ pub(super) fn pages(r: &mut Routes) {
         ui::account::revoke_token,
     );
     r.secured(Method::POST, "/account/sign-out", Action::SessionEnd, ui::account::sign_out);
+}
+
+fn secret_pages(r: &mut Routes) {
+    use ui::named_secrets as secrets;
+    r.secured(Method::GET, "/secrets", Action::SecretList, secrets::list);
+    r.secured(Method::POST, "/secrets", Action::SecretCreate, secrets::create);
+    r.secured(Method::POST, "/secrets/{name}/renew", Action::SecretRenew, secrets::renew);
+    r.secured(Method::POST, "/secrets/{name}/remove", Action::SecretRemove, secrets::remove);
 }
 
 fn desk_pages(r: &mut Routes) {

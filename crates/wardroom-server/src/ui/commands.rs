@@ -107,6 +107,7 @@ fn wish(
         labels: by_labels.then(|| form.advanced.labels.replace(' ', "")),
         all: place == "all",
         parameters: form.values(typed),
+        secrets: BTreeMap::new(),
         deadline_seconds: number(form, typed, "deadline_seconds"),
         attempts_max: number(form, typed, "attempts_max"),
         backoff_ms: None,

@@ -17,6 +17,7 @@ mod errors;
 pub(crate) mod faults;
 mod frame;
 pub(crate) mod join_tokens;
+pub(crate) mod named_secrets;
 pub(crate) mod nodes;
 pub(crate) mod overview;
 mod pages;

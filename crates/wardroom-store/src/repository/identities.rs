@@ -9,6 +9,7 @@ macro_rules! identities {
             use uuid::Uuid;
             use wardroom_core::{
                 change::Sealed,
+                secret::{NamedSecret, SecretVersion},
                 ApiTokenId, CustomerId, FactorId, PassId, SessionId, Timestamp, UserId,
                 block::{BLOCK_MEMORY, Block},
                 identity::{ApiToken, Factor, Pass, SealedKey, SecretHash, Session, User, UserState},
@@ -56,6 +57,19 @@ macro_rules! identities {
                     password_changed_at: time(row, "u_password_changed_at")?,
                     second_factor: row.try_get("u_second_factor").map_err(of)?,
                     created_at: time(row, "u_created_at")?,
+                })
+            }
+
+            fn secret(row: &DbRow) -> StoreResult<NamedSecret> {
+                let days: Option<i64> = row.try_get("rotate_days").map_err(of)?;
+                Ok(NamedSecret {
+                    name: row.try_get("name").map_err(of)?,
+                    about: row.try_get("about").map_err(of)?,
+                    rotate_days: days.map(|days| unsigned("days", days)).transpose()?,
+                    current: row.try_get("current").map_err(of)?,
+                    reminded: row.try_get("reminded").map_err(of)?,
+                    created_at: time(row, "created_at")?,
+                    renewed_at: time(row, "renewed_at")?,
                 })
             }
 
@@ -304,6 +318,28 @@ macro_rules! identities {
                     Ok(Page::cut(policies, page.limit, |policy| policy.number))
                 }
 
+                async fn list_secrets(&self) -> StoreResult<Vec<NamedSecret>> {
+                    let rows = sqlx::query("SELECT * FROM secrets ORDER BY name").fetch_all(self.reader()).await;
+                    rows.map_err(of)?.iter().map(secret).collect()
+                }
+
+                async fn lookup_secret(&self, name: &str) -> StoreResult<Option<NamedSecret>> {
+                    let row = sqlx::query("SELECT * FROM secrets WHERE name = $1").bind(name).fetch_optional(self.reader()).await;
+                    row.map_err(of)?.as_ref().map(secret).transpose()
+                }
+
+                async fn lookup_secret_version(&self, name: &str) -> StoreResult<Option<SecretVersion>> {
+                    let sql = "SELECT v.* FROM secret_versions v JOIN secrets s ON s.name = v.name AND s.current = v.number WHERE v.name = $1";
+                    let Some(row) = sqlx::query(sql).bind(name).fetch_optional(self.reader()).await.map_err(of)? else { return Ok(None) };
+                    Ok(Some(SecretVersion {
+                        name: row.try_get("name").map_err(of)?,
+                        number: row.try_get("number").map_err(of)?,
+                        sealed: row.try_get("sealed").map_err(of)?,
+                        created_by: UserId::from_uuid(row.try_get::<Uuid, _>("created_by").map_err(of)?),
+                        created_at: time(&row, "created_at")?,
+                    }))
+                }
+
                 async fn list_sealed_otherwise(&self, key: u32, limit: u32) -> StoreResult<Vec<(Sealed, Vec<u8>)>> {
                     let (key, limit) = (key.to_be_bytes().to_vec(), i64::from(limit));
                     let mut found = vec![];
@@ -311,6 +347,11 @@ macro_rules! identities {
                     let keys = sqlx::query("SELECT name, sealed FROM sealed_keys WHERE substr(sealed, 2, 4) <> $1 ORDER BY name LIMIT $2");
                     for row in keys.bind(key.clone()).bind(limit).fetch_all(self.reader()).await.map_err(of)? {
                         found.push((Sealed::Key(row.try_get("name").map_err(of)?), row.try_get("sealed").map_err(of)?));
+                    }
+                    let secrets = sqlx::query("SELECT name, number, sealed FROM secret_versions WHERE substr(sealed, 2, 4) <> $1 ORDER BY name, number LIMIT $2");
+                    for row in secrets.bind(key.clone()).bind(limit).fetch_all(self.reader()).await.map_err(of)? {
+                        let (name, number) = (row.try_get("name").map_err(of)?, row.try_get("number").map_err(of)?);
+                        found.push((Sealed::Secret(name, number), row.try_get("sealed").map_err(of)?));
                     }
                     let messages = sqlx::query("SELECT id, sealed FROM messages WHERE recipient IS NULL AND substr(sealed, 2, 4) <> $1 ORDER BY id LIMIT $2");
                     for row in messages.bind(key.clone()).bind(limit).fetch_all(self.reader()).await.map_err(of)? {
@@ -328,6 +369,7 @@ macro_rules! identities {
 
                 async fn count_sealed_otherwise(&self, key: u32) -> StoreResult<u64> {
                     let sql = "SELECT (SELECT COUNT(*) FROM sealed_keys WHERE substr(sealed, 2, 4) <> $1) \
+                        + (SELECT COUNT(*) FROM secret_versions WHERE substr(sealed, 2, 4) <> $1) \
                         + (SELECT COUNT(*) FROM messages WHERE recipient IS NULL AND substr(sealed, 2, 4) <> $1) \
                         + (SELECT COUNT(*) FROM runs WHERE length(parameters_sealed) > 0 AND substr(parameters_sealed, 2, 4) <> $1)";
                     let count: i64 = sqlx::query_scalar(sql).bind(key.to_be_bytes().to_vec()).fetch_one(self.reader()).await.map_err(of)?;

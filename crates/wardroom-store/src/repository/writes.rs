@@ -17,6 +17,7 @@ macro_rules! writes {
             use wardroom_core::{
                 audit::{AuditDraft, merkle::{Frontier, Hash, leaf_hash}},
                 change::{Sealed, Write},
+                secret::VERSIONS_KEPT,
                 run::{Candidate, OutputChunk, Run, Target},
                 identity::JoinToken,
                 node::Node,
@@ -74,23 +75,49 @@ macro_rules! writes {
                         run!(c, "UPDATE nodes SET connected = $1", false);
                         Ok(())
                     }
+                    Write::AddCheckpoint(p) => {
+                        run!(c, "INSERT INTO audit_checkpoints (size, root, at, note) VALUES ($1, $2, $3, $4)",
+                            signed(p.size), p.root.to_vec(), p.at.as_micros(), p.note.clone());
+                        Ok(())
+                    }
+                    other => apply_sealed(c, other).await,
+                }
+            }
+
+            /// Writes to what is sealed under the key ring.
+            async fn apply_sealed(c: &mut Connection, write: &Write) -> StoreResult<()> {
+                match write {
                     Write::AddSealedKey(key) => {
                         run!(c, "INSERT INTO sealed_keys (name, sealed, created_at) VALUES ($1, $2, $3)",
                             key.name.clone(), key.sealed.clone(), key.created_at.as_micros());
                         Ok(())
                     }
+                    Write::AddSecret(s) => {
+                        run!(c, "INSERT INTO secrets (name, about, rotate_days, current, reminded, created_at, renewed_at) VALUES ($1, $2, $3, $4, 0, $5, $6)",
+                            s.name.clone(), s.about.clone(), s.rotate_days.map(i64::from), s.current, s.created_at.as_micros(), s.renewed_at.as_micros());
+                        Ok(())
+                    }
+                    Write::RenewSecret(s) => guarded("the secret",
+                        run!(c, "UPDATE secrets SET current = $2, renewed_at = $3 WHERE name = $1 AND current = $2 - 1", s.name.clone(), s.current, s.renewed_at.as_micros())),
+                    Write::RemindOfSecret { name, version } => {
+                        run!(c, "UPDATE secrets SET reminded = $2 WHERE name = $1", name.clone(), *version);
+                        Ok(())
+                    }
+                    Write::AddSecretVersion(v) => {
+                        run!(c, "INSERT INTO secret_versions (name, number, sealed, created_by, created_at) VALUES ($1, $2, $3, $4, $5)",
+                            v.name.clone(), v.number, v.sealed.clone(), v.created_by.uuid(), v.created_at.as_micros());
+                        run!(c, "DELETE FROM secret_versions WHERE name = $1 AND number <= $2", v.name.clone(), v.number - i64::from(VERSIONS_KEPT));
+                        Ok(())
+                    }
+                    Write::RemoveSecret(name) => guarded("the secret", run!(c, "DELETE FROM secrets WHERE name = $1", name.clone())),
                     Write::Reseal { what, from, to } => {
                         let (from, to) = (from.clone(), to.clone());
                         match what {
                             Sealed::Run(id) => run!(c, "UPDATE runs SET parameters_sealed = $3 WHERE id = $1 AND parameters_sealed = $2", id.uuid(), from, to),
                             Sealed::Message(id) => run!(c, "UPDATE messages SET sealed = $3 WHERE id = $1 AND sealed = $2", id.uuid(), from, to),
+                            Sealed::Secret(name, number) => run!(c, "UPDATE secret_versions SET sealed = $4 WHERE name = $1 AND number = $2 AND sealed = $3", name.clone(), *number, from, to),
                             Sealed::Key(name) => run!(c, "UPDATE sealed_keys SET sealed = $3 WHERE name = $1 AND sealed = $2", name.clone(), from, to),
                         };
-                        Ok(())
-                    }
-                    Write::AddCheckpoint(p) => {
-                        run!(c, "INSERT INTO audit_checkpoints (size, root, at, note) VALUES ($1, $2, $3, $4)",
-                            signed(p.size), p.root.to_vec(), p.at.as_micros(), p.note.clone());
                         Ok(())
                     }
                     other => match super::identity_writes::apply(c, other).await {

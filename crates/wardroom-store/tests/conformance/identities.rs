@@ -6,11 +6,12 @@ use super::{
 use wardroom_core::{
     PersonId, Role,
     block::Block,
-    change::{Change, Write},
+    change::{Change, Sealed, Write},
     identity::{FactorKind, SecretHash, User, UserState},
     page::PageRequest,
     person::PersonKey,
     policy::StoredPolicy,
+    secret::{NamedSecret, SecretVersion},
     store::{StoreError, UserFilter},
 };
 use wardroom_store::testing::{TestStore, postgres, sqlite};
@@ -28,6 +29,7 @@ on_both!(
     policies_are_numbered_and_the_newest_is_in_force,
     keys_of_people_come_and_go_by_themselves,
     what_another_key_sealed_is_found_and_replaced,
+    a_secret_has_versions_of_which_the_last_is_used,
 );
 
 async fn people_of_an_issuer_outside_come_and_go(test: TestStore) {
@@ -62,7 +64,7 @@ async fn people_of_an_issuer_outside_come_and_go(test: TestStore) {
 }
 
 async fn what_another_key_sealed_is_found_and_replaced(test: TestStore) {
-    use wardroom_core::{change::Sealed, identity::SealedKey};
+    use wardroom_core::identity::SealedKey;
     let store = test.store;
     let sealed = |key: u8, rest: u8| vec![1, 0, 0, 0, key, rest];
     for (name, key) in [("a", 1), ("b", 2)] {
@@ -93,6 +95,60 @@ async fn what_another_key_sealed_is_found_and_replaced(test: TestStore) {
         .await
         .unwrap();
     assert_eq!(store.count_wrapped_otherwise(2).await.unwrap(), 0);
+}
+
+async fn a_secret_has_versions_of_which_the_last_is_used(test: TestStore) {
+    let (store, s) = (test.store, Sample::default());
+    let ann = s.user("ann");
+    commit(&store, Write::AddUser(ann.clone())).await.unwrap();
+    let secret = |current| NamedSecret {
+        name: "mast".to_owned(),
+        about: "of the ship".to_owned(),
+        rotate_days: Some(90),
+        current,
+        reminded: 0,
+        created_at: at(1),
+        renewed_at: at(current),
+    };
+    let version = |number: i64| SecretVersion {
+        name: "mast".to_owned(),
+        number,
+        sealed: vec![1, 0, 0, 0, u8::try_from(number).unwrap(), 7],
+        created_by: ann.id,
+        created_at: at(number),
+    };
+    let orphan = commit(&store, Write::AddSecretVersion(version(1))).await;
+    assert!(orphan.is_err(), "a version of nothing");
+    commit(&store, Write::AddSecret(secret(1))).await.unwrap();
+    commit(&store, Write::AddSecretVersion(version(1))).await.unwrap();
+    let again = commit(&store, Write::AddSecret(secret(1))).await;
+    assert!(matches!(again, Err(StoreError::Duplicate("secret"))), "{again:?}");
+    for number in 2..=7 {
+        let skipped = commit(&store, Write::RenewSecret(secret(number + 1))).await;
+        assert!(matches!(skipped, Err(StoreError::Conflict(_))), "of two renewals one wins");
+        commit(&store, Write::RenewSecret(secret(number))).await.unwrap();
+        commit(&store, Write::AddSecretVersion(version(number))).await.unwrap();
+    }
+    assert_eq!(store.list_secrets().await.unwrap(), [secret(7)]);
+    let reminded = |version| Write::RemindOfSecret { name: "mast".into(), version };
+    commit(&store, reminded(7)).await.unwrap();
+    assert_eq!(store.list_secrets().await.unwrap()[0].reminded, 7);
+    commit(&store, reminded(0)).await.unwrap();
+    assert_eq!(store.lookup_secret("mast").await.unwrap(), Some(secret(7)));
+    assert_eq!(store.lookup_secret_version("mast").await.unwrap(), Some(version(7)));
+    assert_eq!(store.count_sealed_otherwise(7).await.unwrap(), 4, "five are kept");
+    let found = store.list_sealed_otherwise(7, 10).await.unwrap();
+    let first = (Sealed::Secret("mast".into(), 3), version(3).sealed);
+    assert_eq!(found.first(), Some(&first));
+    let (what, from) = first;
+    let to = vec![1, 0, 0, 0, 7, 8];
+    commit(&store, Write::Reseal { what, from, to }).await.unwrap();
+    assert_eq!(store.count_sealed_otherwise(7).await.unwrap(), 3);
+    commit(&store, Write::RemoveSecret("mast".into())).await.unwrap();
+    assert_eq!(store.lookup_secret_version("mast").await.unwrap(), None);
+    assert_eq!(store.count_sealed_otherwise(7).await.unwrap(), 0);
+    let gone = commit(&store, Write::RemoveSecret("mast".into())).await;
+    assert!(matches!(gone, Err(StoreError::Conflict(_))));
 }
 
 async fn accounts_and_what_proves_them(test: TestStore) {

@@ -116,7 +116,10 @@ fn attributes(
                 attributes.insert("audience".to_owned(), RestrictedExpression::new_set(customers));
             }
         }
-        ResourceKind::Customer | ResourceKind::System | ResourceKind::JoinToken => {}
+        ResourceKind::Customer
+        | ResourceKind::System
+        | ResourceKind::JoinToken
+        | ResourceKind::Secret => {}
     }
     if resource.kind == ResourceKind::Request {
         attributes.insert("operators".to_owned(), users(&resource.operators));

@@ -6,7 +6,7 @@ use super::{
     http::segment,
     sign_in::{next_step, password},
 };
-use crate::output::{Output, Table, asked, pairs};
+use crate::output::{Output, Table, asked, pairs, qr};
 use secrecy::ExposeSecret;
 use std::{
     io::{self, IsTerminal},
@@ -177,6 +177,9 @@ async fn totp(
                 return output.json(&made);
             }
             output.hint("Add this to your authenticator app; it is not shown again:");
+            if let Some(code) = qr(&made.uri) {
+                output.picture(&code);
+            }
             output.line(&made.secret)?;
             output.line(&made.uri)?;
             if !io::stdin().is_terminal() {
@@ -189,7 +192,9 @@ async fn totp(
     };
     let body = CodeRequest { code: code(code_file)? };
     let path = format!("/api/v1/account/factors/{}/confirm", segment(&id)?);
-    let confirmed: FactorConfirmed = api.post(&path, &body).await?;
+    let confirmed: FactorConfirmed = api.post(&path, &body).await.map_err(|failure| {
+        failure.advice(format!("Try another code: wardroom account totp --confirm {id}"))
+    })?;
     if output.json {
         return output.json(&confirmed);
     }

@@ -11,8 +11,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The longest token that is read, in bytes.
-const TOKEN_BYTES_MAX: u64 = 4096;
+/// The longest secret that is read, in bytes.
+const SECRET_BYTES_MAX: u64 = 16 * 1024;
 
 /// Options of every client command.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -133,11 +133,11 @@ pub(crate) fn read_secret(path: &Path, what: &str) -> Result<SecretString, Failu
     };
     let file = File::open(path).map_err(|error| broken(error.to_string()))?;
     let mut text = zeroize_on_drop(String::new());
-    file.take(TOKEN_BYTES_MAX + 1)
+    file.take(SECRET_BYTES_MAX + 1)
         .read_to_string(&mut text.0)
         .map_err(|error| broken(error.to_string()))?;
-    if text.0.len() as u64 > TOKEN_BYTES_MAX {
-        return Err(broken(format!("it is longer than {TOKEN_BYTES_MAX} bytes")));
+    if text.0.len() as u64 > SECRET_BYTES_MAX {
+        return Err(broken(format!("it is longer than {SECRET_BYTES_MAX} bytes")));
     }
     let secret = text.0.trim_end_matches(['\r', '\n']);
     if secret.is_empty() {

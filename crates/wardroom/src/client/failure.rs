@@ -93,6 +93,12 @@ impl Failure {
             "unauthenticated" => {
                 failure = failure.advice("The token is missing, has expired or was revoked: `wardroom login` makes a new one.");
             }
+            "password_change_required" => {
+                failure = failure.advice("Set it with `wardroom account password`.");
+            }
+            "second_factor_setup_required" => {
+                failure = failure.advice("Set it up with `wardroom account totp`.");
+            }
             "wrong_host" => {
                 failure =
                     failure.advice("Use a --server name that the orchestrator was told it has.");

@@ -14,7 +14,7 @@ use std::{
 };
 use wardroom_wire::{
     api::List,
-    error::Problem,
+    error::{ErrorCode, Problem},
     identity::{RefreshRequest, SignedIn},
 };
 
@@ -306,25 +306,37 @@ impl Api {
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let again = request.try_clone();
-        let mut response = request.send().await.map_err(|error| self.unreachable(&error))?;
-        // An access token lasts minutes, a session hours.
-        if let (StatusCode::UNAUTHORIZED, Some(again)) = (response.status(), again)
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let refused = match self.accepted(response).await? {
+            Ok(response) => return Ok(response),
+            Err(refused) => refused,
+        };
+        // An access token lasts minutes, a session hours. What was refused for another reason, such as a wrong code,
+        // is not said twice: each counts.
+        if let (Refused::Problem(problem), Some(again)) = (&refused, again)
+            && problem.code == ErrorCode::Unauthenticated.as_str()
             && self.renew().await?
         {
             let token = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let headers = token.and_then(|token| bearer(&token)).unwrap_or_default();
             let sent = again.headers(headers).send().await;
-            response = sent.map_err(|error| self.unreachable(&error))?;
+            let response = sent.map_err(|error| self.unreachable(&error))?;
+            return self.accepted(response).await?.map_err(Refused::failure);
         }
+        Err(refused.failure())
+    }
+
+    /// The answer, or what the orchestrator says against it.
+    async fn accepted(&self, response: Response) -> Result<Result<Response, Refused>, Failure> {
         let status = response.status();
         if status.is_success() {
-            return Ok(response);
+            return Ok(Ok(response));
         }
         let body = self.read(response, PROBLEM_BYTES_MAX).await.unwrap_or_default();
-        Err(match serde_json::from_slice::<Problem>(&body) {
-            Ok(problem) => Failure::problem(&problem),
-            Err(_) => unknown_answer(status),
-        })
+        Ok(Err(match serde_json::from_slice::<Problem>(&body) {
+            Ok(problem) => Refused::Problem(Box::new(problem)),
+            Err(_) => Refused::Otherwise(status),
+        }))
     }
 
     async fn read(&self, mut response: Response, bytes_max: usize) -> Result<Vec<u8>, Failure> {
@@ -383,6 +395,23 @@ impl Api {
 }
 
 /// The header that carries a token.
+/// An answer that is no success.
+enum Refused {
+    /// What the orchestrator said.
+    Problem(Box<Problem>),
+    /// Something else answered.
+    Otherwise(StatusCode),
+}
+
+impl Refused {
+    fn failure(self) -> Failure {
+        match self {
+            Self::Problem(problem) => Failure::problem(&problem),
+            Self::Otherwise(status) => unknown_answer(status),
+        }
+    }
+}
+
 fn bearer(token: &SecretString) -> Option<header::HeaderMap> {
     let text = format!("Bearer {}", token.expose_secret());
     let mut value = header::HeaderValue::from_str(&text).ok()?;

@@ -14,6 +14,7 @@ mod policy;
 mod request;
 mod run;
 mod runs;
+mod secret;
 mod security;
 mod service;
 mod sign_in;
@@ -54,15 +55,18 @@ pub(crate) enum ClientCommand {
     /// Make services that customers order, and order them
     #[command(after_help = EXIT_CODES, subcommand)]
     Service(service::ServiceCommand),
-    /// Work on what customers ordered
+    /// Work on what customers ordered with `wardroom service order`
     #[command(after_help = EXIT_CODES, subcommand)]
     Request(request::RequestCommand),
     /// See who is connected, turned away and refused
     #[command(after_help = EXIT_CODES, subcommand)]
     Security(security::SecurityCommand),
+    /// Keep values under names, for commands that take secrets
+    #[command(after_help = EXIT_CODES, subcommand)]
+    Secret(secret::SecretCommand),
     #[command(after_help = EXIT_CODES)]
     Run(run::RunArgs),
-    /// List, follow, cancel and repeat runs
+    /// List, show, cancel and repeat runs, and follow their output
     #[command(after_help = EXIT_CODES, subcommand)]
     Runs(runs::RunsCommand),
     /// Enrol and manage nodes
@@ -145,6 +149,7 @@ async fn dispatch<Cli: clap::CommandFactory>(
         ClientCommand::Service(command) => service::run(session, command).await,
         ClientCommand::Request(command) => request::run(session, command).await,
         ClientCommand::Security(command) => security::run(session, command).await,
+        ClientCommand::Secret(command) => secret::run(session, command).await,
         ClientCommand::Run(args) => run::run(session, args).await,
         ClientCommand::Runs(command) => runs::run(session, command).await,
         ClientCommand::Node(command) => node::run(session, command).await,

@@ -36,6 +36,9 @@ pub(crate) struct RunArgs {
     /// A parameter: name=value, name=@file, or a flag's name alone; name=@@x for a value that begins with @
     #[arg(long = "param", short, value_name = "NAME=VALUE", value_parser = parameters::given)]
     params: Vec<parameters::Given>,
+    /// Give a secret parameter the value of a secret that is kept under a name: parameter=name
+    #[arg(long = "secret", value_name = "PARAMETER=NAME", value_parser = named)]
+    secrets: Vec<(String, String)>,
     /// Show the output as it comes and end when the run does
     #[arg(long, short)]
     follow: bool,
@@ -62,6 +65,15 @@ pub(crate) struct RunArgs {
     priority: Option<u8>,
 }
 
+fn named(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((parameter, name)) if !parameter.is_empty() && !name.is_empty() => {
+            Ok((parameter.to_owned(), name.to_owned()))
+        }
+        _ => Err("a secret is parameter=name".to_owned()),
+    }
+}
+
 /// Submits a run, and follows it if asked to.
 pub(crate) async fn run(session: &Session, args: RunArgs) -> Result<Exit, Failure> {
     let api = Arc::new(session.api()?);
@@ -81,6 +93,7 @@ pub(crate) async fn run(session: &Session, args: RunArgs) -> Result<Exit, Failur
         labels: args.label.map(|labels| labels.to_string()),
         all: args.all,
         parameters,
+        secrets: args.secrets.into_iter().collect(),
         deadline_seconds: args.deadline.map(values::seconds),
         attempts_max: args.attempts,
         backoff_ms: args

@@ -36,6 +36,11 @@ pub(crate) enum ServiceCommand {
         service: String,
     },
     /// Make a service out of a file, as a draft
+    ///
+    /// People do what is asked for, or a command does it, with the form's values as its parameters:
+    ///
+    /// {"name": "greeting", "title": "A greeting", "form": {"type": "object", "properties": {"text": {"type":
+    /// "string"}}, "required": ["text"]}, "fulfilment": {"kind": "command", "command": "echo", "node": "local"}}
     Create {
         /// The service as JSON: name, title, description, form, fulfilment, audience, limits
         file: PathBuf,

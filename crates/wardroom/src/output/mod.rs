@@ -2,11 +2,13 @@
 
 mod measure;
 mod progress;
+mod qr;
 mod safe;
 mod table;
 
 pub(crate) use measure::{ago, bytes, duration};
 pub(crate) use progress::Progress;
+pub(crate) use qr::qr;
 pub(crate) use safe::{TextStream, printable};
 pub(crate) use table::{Table, pairs};
 
@@ -103,6 +105,11 @@ impl Output {
         if self.err_terminal {
             self.note(text);
         }
+    }
+
+    /// Several lines that only a person at a terminal has use for.
+    pub(crate) fn picture(&self, text: &str) {
+        text.lines().for_each(|line| self.hint(line));
     }
 
     /// A failure on standard error: what happened, then what to do.

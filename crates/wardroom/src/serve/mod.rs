@@ -198,6 +198,14 @@ pub(crate) async fn start(
     Ok(Running { engine, url, nodes_url, fingerprint, stop, tasks, _lock: lock })
 }
 
+/// Whether the address for people is free.
+pub(crate) fn can_listen(config: &Config) -> anyhow::Result<()> {
+    let address = config.address("listen")?.context("the setting listen is missing")?;
+    std::net::TcpListener::bind(address)
+        .map(drop)
+        .with_context(|| format!("can't listen on {address}"))
+}
+
 async fn bind(config: &Config) -> anyhow::Result<Listener> {
     let address = config.address("listen")?.context("the setting listen is missing")?;
     let own_door = config.address("listen_nodes")?.is_some();

@@ -60,6 +60,8 @@ pub(crate) async fn run(up: &Up) -> anyhow::Result<ExitCode> {
     let faults = start_log(&config)?;
     let fresh = !installation::exists(&data, &config);
     if fresh {
+        // Nothing is made for a start that can't succeed: only the first one says the password and tries a command.
+        serve::can_listen(&config)?;
         installation::create(&data, &config).await?;
     }
     let running = serve::start(&data, &config, faults).await?;

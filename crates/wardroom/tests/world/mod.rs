@@ -30,6 +30,19 @@ pub struct World {
     args: Vec<String>,
 }
 
+/// A command that takes a secret and tells its hash.
+const KEYED: &str = r#"
+[[command]]
+name = "keyed"
+description = "Tells the hash of a secret"
+program = "/usr/bin/sh"
+arguments = ["-c", "printf %s \"$KEY\" | sha256sum"]
+parameters = [
+  { name = "key", type = "string", pattern = "[ -~]+", bytes_max = 99, secret = true, environment = "KEY" },
+  { name = "plain", type = "string", pattern = "[a-z]*", bytes_max = 9, default = "", environment = "PLAIN" },
+]
+"#;
+
 #[expect(clippy::disallowed_methods, reason = "the tests run the real programs")]
 pub fn command(program: impl AsRef<Path>) -> Command {
     let mut command = Command::new(program.as_ref());
@@ -205,7 +218,7 @@ impl World {
             .output()
             .expect("it runs");
         let extra = format!(
-            "\n[[command]]\nname = \"touch\"\ndescription = \"Leaves a trace each time it runs\"\nprogram = \"/usr/bin/mktemp\"\narguments = [\"{}/trace.XXXXXX\"]\nsandbox = {{ write = [\"{}\"] }}\n",
+            "\n[[command]]\nname = \"touch\"\ndescription = \"Leaves a trace each time it runs\"\nprogram = \"/usr/bin/mktemp\"\narguments = [\"{}/trace.XXXXXX\"]\nsandbox = {{ write = [\"{}\"] }}\n{KEYED}",
             self.traces().display(),
             self.traces().display()
         );

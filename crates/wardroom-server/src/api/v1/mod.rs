@@ -14,6 +14,7 @@ pub(crate) mod overview;
 pub(crate) mod policy;
 pub(crate) mod requests;
 pub(crate) mod runs;
+pub(crate) mod secrets;
 pub(crate) mod security;
 pub(crate) mod services;
 pub(crate) mod sessions;

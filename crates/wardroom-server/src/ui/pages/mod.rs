@@ -11,6 +11,7 @@ pub(crate) mod errors;
 pub(crate) mod faults;
 pub(crate) mod format;
 pub(crate) mod join_tokens;
+pub(crate) mod named_secrets;
 pub(crate) mod node;
 pub(crate) mod nodes;
 pub(crate) mod order;

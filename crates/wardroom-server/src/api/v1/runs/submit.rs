@@ -64,12 +64,20 @@ pub(crate) async fn act(
         }
         None => None,
     };
+    let mut parameters = values(body.parameters)?;
+    let (secret, audit) = named_secrets(ctx, &asked, &body.command, &body.secrets, audit).await?;
+    for (name, value) in ctx.app.engine.secret_values(&body.secrets).await? {
+        if parameters.insert(name.clone(), value).is_some() {
+            let field = format!("secrets.{name}");
+            return Err(ApiError::field(&field, "has a value in parameters as well"));
+        }
+    }
     let default = RetryPolicy::default();
     let submission = Submission {
         user,
         command: body.command,
         asked,
-        parameters: values(body.parameters)?,
+        parameters,
         deadline: body.deadline_seconds.map(Duration::from_secs),
         retry: RetryPolicy {
             attempts_max: body.attempts_max.unwrap_or(default.attempts_max),
@@ -78,11 +86,48 @@ pub(crate) async fn act(
         priority: body.priority.unwrap_or(PRIORITY_DEFAULT),
         idempotency_key: key,
         replay_of: None,
-        secret: BTreeSet::new(),
+        secret,
         request,
     };
     let run = ctx.app.engine.submit(submission, audit).await?;
     view::run(ctx, &run)
+}
+
+/// Named secrets that the caller may use, for parameters that are nobody's to see on any of the nodes.
+async fn named_secrets(
+    ctx: &Ctx,
+    asked: &Asked,
+    command: &str,
+    wanted: &BTreeMap<String, String>,
+    mut audit: AuditDraft,
+) -> Result<(BTreeSet<String>, AuditDraft), ApiError> {
+    let nodes: Vec<&Node> = match asked {
+        Asked::Node(node) => vec![node],
+        Asked::OneOf(_, nodes) | Asked::AllOf(_, nodes) => nodes.iter().collect(),
+    };
+    for (parameter, name) in wanted {
+        let field = format!("secrets.{parameter}");
+        // SECURITY: a value that somebody may use and not read must not come to where it is shown.
+        let is_secret = |node: &&Node| {
+            let command = node.catalogue.command(command);
+            let parameters =
+                command.map(|command| command.parameters.as_slice()).unwrap_or_default();
+            parameters.iter().any(|one| one.name == *parameter && one.secret)
+        };
+        if !nodes.iter().all(is_secret) {
+            return Err(ApiError::field(&field, "is no secret parameter of the command"));
+        }
+        let found = ctx.app.engine.store().lookup_secret(name).await?;
+        let may = ctx.decide(Action::SecretUse, &Resource::secret(name)).allowed;
+        if found.is_none() || !may {
+            return Err(ApiError::field(
+                &field,
+                "there is no such secret, or none that you may use",
+            ));
+        }
+        audit = audit.detail(&format!("secret {parameter}"), name);
+    }
+    Ok((wanted.keys().cloned().collect(), audit))
 }
 
 /// Where the run may go: policy is asked for every node that it names.

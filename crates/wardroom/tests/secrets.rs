@@ -1,0 +1,133 @@
+//! Named secrets: kept, used by whom policy names, read by nobody.
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod world;
+
+use data_encoding::BASE64;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::fs;
+use wardroom_core::{Role, digest::sha256_hex};
+use world::{PASSWORD, World};
+
+const FIRST: &str = "planted-first-7f1c9e";
+const SECOND: &str = "planted-second-a80b42";
+const DORA: &str = r#"
+@id("dora-mast")
+permit (principal in Wardroom::Role::"operator", action == Wardroom::Action::"secret.use", resource == Wardroom::Secret::"mast");
+"#;
+
+async fn send(
+    world: &World,
+    token: &str,
+    method: Method,
+    path: &str,
+    body: Value,
+) -> (StatusCode, String) {
+    let request = world.client.request(method, world.at(path)).bearer_auth(token).json(&body);
+    let answer = request.send().await.unwrap();
+    (answer.status(), answer.text().await.unwrap())
+}
+
+fn keyed(secrets: Value, parameters: Value) -> Value {
+    json!({"command": "keyed", "node": "local", "secrets": secrets, "parameters": parameters})
+}
+
+async fn printed(world: &World, run: &str) -> String {
+    assert_eq!(world.ended(run).await["state"], "succeeded");
+    let output = world.get(&format!("/api/v1/runs/{run}/output")).await;
+    let bytes = BASE64.decode(output["chunks"][0]["data"].as_str().unwrap().as_bytes()).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[tokio::test]
+async fn a_secret_is_used_by_whom_policy_names_in_its_present_version_and_read_by_nobody() {
+    let world = World::new().await;
+    world.add_account("dora", Role::Operator, PASSWORD).await;
+    let dora = world.sign_in_as("dora", PASSWORD).await;
+    let admin = world.token.clone();
+    let mast = json!({"name": "mast", "about": "of the ship", "rotate_days": 1, "value": FIRST});
+    let made = world.post("/api/v1/secrets", mast.clone()).await;
+    assert_eq!((&made["version"], &made["due"]), (&json!(1), &json!(false)));
+    for (body, field) in [
+        (mast, "name"),
+        (json!({"name": "No", "value": "x"}), "name"),
+        (json!({"name": "keel", "value": ""}), "value"),
+        (json!({"name": "keel", "value": "x", "rotate_days": 0}), "rotate_days"),
+    ] {
+        let (status, said) = send(&world, &admin, Method::POST, "/api/v1/secrets", body).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{said}");
+        assert!(said.contains(&format!("\"{field}\"")) && !said.contains(FIRST), "{said}");
+    }
+
+    // An operator may run the command and neither see nor use the secret, until policy says so.
+    let body = keyed(json!({"key": "mast"}), json!({}));
+    let (status, said) = send(&world, &dora, Method::POST, "/api/v1/runs", body.clone()).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{said}");
+    let unknown = keyed(json!({"key": "none"}), json!({}));
+    let (_, same) = send(&world, &dora, Method::POST, "/api/v1/runs", unknown).await;
+    let words = |text: &str| serde_json::from_str::<Value>(text).unwrap()["errors"].clone();
+    assert_eq!(words(&said), words(&same), "which secrets there are is not told");
+    let policy = world.get("/api/v1/policy").await["text"].as_str().unwrap().to_owned();
+    let body_of = json!({"text": format!("{policy}{DORA}"), "note": "", "base": 0});
+    let (status, said) = send(&world, &admin, Method::PUT, "/api/v1/policy", body_of).await;
+    assert_eq!(status, StatusCode::OK, "{said}");
+    let (status, said) = send(&world, &dora, Method::POST, "/api/v1/runs", body.clone()).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{said}");
+    let run: Value = serde_json::from_str(&said).unwrap();
+    let told = printed(&world, run["id"].as_str().unwrap()).await;
+    assert!(told.contains(&sha256_hex(FIRST.as_bytes())), "{told}");
+    let (status, _) = send(&world, &dora, Method::GET, "/api/v1/secrets", Value::Null).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+
+    // Into a parameter that is shown, or on top of a value, it does not go.
+    for body in [
+        keyed(json!({"plain": "mast", "key": "mast"}), json!({})),
+        keyed(json!({"key": "mast"}), json!({"key": "mine"})),
+        keyed(json!({"there-is-none": "mast"}), json!({"key": "mine"})),
+    ] {
+        let (status, said) = send(&world, &dora, Method::POST, "/api/v1/runs", body).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{said}");
+    }
+
+    // Renewed, the other value is used; the run of before is repeated with what it had.
+    let path = "/api/v1/secrets/mast";
+    let (status, said) = send(&world, &admin, Method::PUT, path, json!({"value": SECOND})).await;
+    assert_eq!(status, StatusCode::OK, "{said}");
+    assert_eq!(serde_json::from_str::<Value>(&said).unwrap()["version"], 2);
+    let (_, said) = send(&world, &dora, Method::POST, "/api/v1/runs", body.clone()).await;
+    let second: Value = serde_json::from_str(&said).unwrap();
+    let told = printed(&world, second["id"].as_str().unwrap()).await;
+    assert!(told.contains(&sha256_hex(SECOND.as_bytes())), "{told}");
+
+    // Forgotten, it is nobody's.
+    let (status, _) = send(&world, &admin, Method::DELETE, path, Value::Null).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    let (status, _) = send(&world, &dora, Method::POST, "/api/v1/runs", body).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+
+    // Neither value is anywhere that somebody reads.
+    let everything = [
+        world.get("/api/v1/audit/records?limit=200").await.to_string(),
+        world.get(&format!("/api/v1/runs/{}", second["id"].as_str().unwrap())).await.to_string(),
+        world.logged(),
+    ];
+    for text in everything {
+        assert!(!text.contains("planted-"), "{text}");
+    }
+    for file in ["wardroom.db", "wardroom.db-wal"] {
+        let bytes = fs::read(world.data().join(file)).unwrap_or_default();
+        let found = bytes.windows(8).any(|window| window == b"planted-");
+        assert!(!found, "{file} keeps a secret in the clear");
+    }
+    world.sound().await;
+}
