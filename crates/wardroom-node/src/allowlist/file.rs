@@ -31,7 +31,7 @@ pub enum FileError {
         reason: String,
     },
     /// It has mistakes.
-    #[error("{path} has {} mistakes; `wardroom-node check {path}` names them", mistakes.len())]
+    #[error("{path} is not valid (mistakes: {}); `wardroom-node check {path}` names them", mistakes.len())]
     Mistakes {
         /// Where it is.
         path: PathBuf,

@@ -53,7 +53,7 @@ async fn administrators(store: &dyn Reads) -> StoreResult<Verdict> {
         }
     }
     Ok(match without.as_slice() {
-        [] => Verdict::Pass(format!("{admins} administrators")),
+        [] => Verdict::Pass(format!("administrators: {admins}")),
         _ => Verdict::Fail(
             format!("without one: {}", without.join(", ")),
             "Have them sign in: they are asked to add one. Or disable the accounts.".to_owned(),

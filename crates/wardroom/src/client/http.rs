@@ -332,9 +332,16 @@ impl Api {
         if status.is_success() {
             return Ok(Ok(response));
         }
+        let path = response.url().path().to_owned();
         let body = self.read(response, PROBLEM_BYTES_MAX).await.unwrap_or_default();
         Ok(Err(match serde_json::from_slice::<Problem>(&body) {
-            Ok(problem) => Refused::Problem(Box::new(problem)),
+            Ok(mut problem) => {
+                if status == StatusCode::NOT_FOUND {
+                    let said = problem.detail.as_ref().unwrap_or(&problem.title);
+                    problem.detail = Some(format!("{said} (asked for {path})"));
+                }
+                Refused::Problem(Box::new(problem))
+            }
             Err(_) => Refused::Otherwise(status),
         }))
     }

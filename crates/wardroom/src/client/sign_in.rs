@@ -9,7 +9,7 @@ use super::{
 use crate::output::{Output, Table, asked, duration, pairs};
 use secrecy::{ExposeSecret, SecretString};
 use std::{
-    io::{self, IsTerminal, Read},
+    io::{self, BufRead, IsTerminal, Read},
     path::PathBuf,
     time::Duration,
 };
@@ -125,12 +125,14 @@ pub(super) fn password(file: Option<PathBuf>, question: &str) -> Result<SecretSt
     if io::stdin().is_terminal() {
         return rpassword::prompt_password(question).map(SecretString::from).map_err(broken);
     }
+    // A line each: whoever is asked for two passes two.
     let mut text = String::new();
-    io::stdin().lock().take(PASSWORD_BYTES_MAX + 2).read_to_string(&mut text).map_err(broken)?;
+    io::stdin().lock().take(PASSWORD_BYTES_MAX + 2).read_line(&mut text).map_err(broken)?;
     let password = text.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
-        return Err(Failure::usage("no password was given")
-            .advice("Pass it on standard input, or with --password-file."));
+        return Err(Failure::usage("no password was given").advice(
+            "Pass it on standard input, a line for each that is asked for, or in a file.",
+        ));
     }
     Ok(SecretString::from(password))
 }

@@ -114,7 +114,7 @@ fn doors(config: &Config) -> Vec<Check> {
     let filter = if filter.starts_with("block") {
         Check::demand("N-10", title, true, format!("request_filter is {filter}"), "")
     } else if filter.starts_with("detect") {
-        let what = "It only counts. When its counters show no sound requests, set request_filter to block.";
+        let what = "It only counts. Once `wardroom security audit` and the counter wardroom_requests_filtered_total show no sound requests among what it found, set request_filter to block.";
         Check::attest("N-10", title, what)
     } else {
         let found = format!("request_filter is {filter}");

@@ -6,9 +6,8 @@ pub(crate) use local::checks as local_checks;
 
 use crate::{
     config::Config,
-    is_there,
     output::{Output, Table},
-    serve::installation::Installation,
+    serve::installation::{self, Installation},
 };
 use std::{path::Path, process::ExitCode, sync::Arc};
 use wardroom_core::{audit::merkle, store::Store};
@@ -18,11 +17,7 @@ use wardroom_wire::security::CheckView;
 
 /// Checks everything that can be checked from here.
 pub(crate) async fn run(data: &Path, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(
-        is_there(data),
-        "there is no installation in {}: give its folder with --data or WARDROOM_DATA, or make one with `wardroom init`",
-        data.display()
-    );
+    installation::must_be_there(data)?;
     let mut local = local_checks(data, config);
     let title = "The key ring opens what is sealed";
     let checks = match Installation::open(data, config, Arc::new(Hub::default())).await {

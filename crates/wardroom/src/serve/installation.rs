@@ -1,6 +1,6 @@
 //! An installation: its folder, its key ring, its database and the keys that are sealed in it.
 
-use crate::config::Config;
+use crate::{config::Config, is_there};
 use anyhow::{Context as _, bail};
 use secrecy::SecretString;
 use std::{
@@ -56,6 +56,16 @@ pub(crate) struct Installation {
 /// Whether an installation was begun in this folder.
 pub(crate) fn exists(data: &Path, config: &Config) -> bool {
     data.join(keyring::FILE).exists() || (is_given(config) && data.join(AUTHORITY_FILE).exists())
+}
+
+/// Refuses a folder that is not there, by name.
+pub(crate) fn must_be_there(data: &Path) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        is_there(data),
+        "there is no installation in {}: give its folder with --data or WARDROOM_DATA, or make one with `wardroom init`",
+        data.display()
+    );
+    Ok(())
 }
 
 /// Makes the folder, only for its owner, or checks that it is so.

@@ -63,6 +63,7 @@ pub(crate) async fn follow(
 
 /// Adds a key, which seals from now on.
 pub(crate) fn rotate(data: &Path, config: &Config) -> anyhow::Result<()> {
+    installation::must_be_there(data)?;
     let Some(path) = file(data, config) else {
         bail!(
             "the key comes from the environment: put it into a file that encryption_key_file names, then it can be renewed"
@@ -79,6 +80,7 @@ pub(crate) fn rotate(data: &Path, config: &Config) -> anyhow::Result<()> {
 
 /// Takes an old key out, when nothing is sealed under it any more.
 pub(crate) async fn retire(data: &Path, config: &Config, id: u32) -> anyhow::Result<()> {
+    installation::must_be_there(data)?;
     let Some(path) = file(data, config) else {
         bail!("the key comes from the environment: take it out there");
     };

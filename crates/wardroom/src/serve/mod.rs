@@ -59,6 +59,7 @@ impl Running {
 
 /// Keeps a second orchestrator away from the same folder: each would take itself for the only one.
 fn lock(data: &Path) -> anyhow::Result<File> {
+    installation::must_be_there(data)?;
     let path = data.join("lock");
     let file = File::options()
         .create(true)

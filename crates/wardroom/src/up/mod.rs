@@ -169,7 +169,10 @@ fn tell(
     let file = data.join(installation::PASSWORD_FILE);
     if !fresh && file.exists() {
         // Also where an earlier start got no further than making it.
-        say(&format!("  First password      still in {}", file.display()))?;
+        say(&format!(
+            "  First password      in {}: delete it once you have set your own",
+            file.display()
+        ))?;
     }
     if fresh {
         let password = std::fs::read_to_string(&file)
