@@ -8,6 +8,8 @@ const NAME_CHARS_MAX: usize = 64;
 pub const VALUE_BYTES_MAX: usize = 16 * 1024;
 /// The longest description, in characters.
 const ABOUT_CHARS_MAX: usize = 200;
+/// The most secrets that are kept.
+pub const SECRETS_MAX: usize = 1000;
 /// Versions of one secret that are kept.
 pub const VERSIONS_KEPT: u32 = 5;
 /// The longest time after which somebody is reminded to renew a secret, in days.

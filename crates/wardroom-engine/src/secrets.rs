@@ -7,7 +7,7 @@ use wardroom_core::{
     audit::AuditDraft,
     change::{Change, Write},
     command::{ParameterValue, Parameters},
-    secret::{NamedSecret, SecretVersion, check_value},
+    secret::{NamedSecret, SECRETS_MAX, SecretVersion, check_value},
     store::StoreError,
     watch::alert::{Rule, Sighting},
 };
@@ -35,6 +35,11 @@ impl Engine {
             renewed_at: now,
         };
         secret.check()?;
+        if self.store.list_secrets().await?.len() >= SECRETS_MAX {
+            return Err(EngineError::LimitReached(format!(
+                "there are {SECRETS_MAX} secrets already: forget one first"
+            )));
+        }
         let version = self.secret_version(&secret.name, 1, value, by)?;
         let audit = audit.on(&secret.name).detail("version", 1);
         let change = Change::recorded(audit)

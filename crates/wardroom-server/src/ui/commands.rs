@@ -2,10 +2,10 @@
 
 use super::{
     frame::{html, said, see_other, shell},
-    pages::command::{CommandForm, CommandPage, PREFIX},
+    pages::command::{CommandForm, CommandPage, KEPT_PREFIX, PREFIX},
 };
 use crate::{
-    api::v1::{nodes, runs},
+    api::v1::{nodes, runs, secrets},
     context::Ctx,
     error::ApiError,
 };
@@ -29,7 +29,7 @@ pub(crate) async fn form(
 ) -> Result<Response, ApiError> {
     let (node, command) = find(&ctx, &id, &name).await?;
     let form = CommandForm::new(&command);
-    page(&ctx, StatusCode::OK, node, command, form)
+    page(&ctx, StatusCode::OK, node, command, form).await
 }
 
 /// Submits a run and goes to its page, or shows the form again with what is wrong.
@@ -50,7 +50,7 @@ pub(crate) async fn submit(
             Err(error) => blame(&mut form, error)?,
         }
     }
-    page(&ctx, StatusCode::UNPROCESSABLE_ENTITY, node, command, form)
+    page(&ctx, StatusCode::UNPROCESSABLE_ENTITY, node, command, form).await
 }
 
 /// The node and its command, if the caller may run it.
@@ -60,13 +60,16 @@ async fn find(ctx: &Ctx, id: &str, name: &str) -> Result<(NodeView, CommandShape
     Ok((detail.node, command.ok_or_else(ApiError::not_found)?))
 }
 
-fn page(
+async fn page(
     ctx: &Ctx,
     status: StatusCode,
     node: NodeView,
     command: CommandShape,
-    form: CommandForm,
+    mut form: CommandForm,
 ) -> Result<Response, ApiError> {
+    if command.parameters.iter().any(|parameter| parameter.secret) {
+        form.secrets = secrets::usable(ctx).await?;
+    }
     // A fresh key for each showing: sending one form twice makes one run.
     let key = RequestId::new(ctx.now(), ctx.app.engine.rng()).to_string();
     html(status, &CommandPage { shell: shell(ctx, "/nodes"), node, command, form, key })
@@ -76,9 +79,11 @@ fn page(
 fn typed(body: &[u8], command: &CommandShape) -> Result<BTreeMap<String, String>, ApiError> {
     let mut typed = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(body) {
-        let is_parameter = name
-            .strip_prefix(PREFIX)
-            .is_some_and(|name| command.parameters.iter().any(|parameter| parameter.name == name));
+        let named = |prefix| name.strip_prefix(prefix);
+        let is_parameter = command.parameters.iter().any(|parameter| {
+            named(PREFIX) == Some(&parameter.name)
+                || parameter.secret && named(KEPT_PREFIX) == Some(&parameter.name)
+        });
         if !is_parameter && !FIELDS.contains(&&*name) {
             return Err(ApiError::say(
                 ErrorCode::BadRequest,
@@ -107,7 +112,7 @@ fn wish(
         labels: by_labels.then(|| form.advanced.labels.replace(' ', "")),
         all: place == "all",
         parameters: form.values(typed),
-        secrets: BTreeMap::new(),
+        secrets: form.kept(),
         deadline_seconds: number(form, typed, "deadline_seconds"),
         attempts_max: number(form, typed, "attempts_max"),
         backoff_ms: None,
@@ -232,6 +237,24 @@ mod tests {
             ]
         );
         assert!(form.advanced.errors.contains_key("priority"));
+    }
+
+    #[test]
+    fn a_kept_secret_stands_for_a_value_and_not_beside_one() {
+        let command = command();
+        let read = |body: &[u8]| {
+            let typed = typed(body, &command).unwrap();
+            let mut form = CommandForm::new(&command);
+            form.keep(&typed);
+            let wish = wish(&mut form, &typed, &node(), &command);
+            (form.errors(), json!(wish.secrets), wish.parameters.contains_key("key"))
+        };
+        let chosen = json!({"key": "mast"});
+        assert_eq!(read(b"p.version=v&p.key=&s.key=mast"), (0, chosen.clone(), false));
+        assert_eq!(read(b"p.version=v&p.key=x&s.key="), (0, json!({}), true));
+        assert_eq!(read(b"p.version=v&p.key=x&s.key=mast"), (1, chosen, false));
+        let shown = typed(b"s.version=mast", &command);
+        assert_eq!(shown.unwrap_err().code, ErrorCode::BadRequest, "not into what is shown");
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(crate) struct RunArgs {
     #[arg(long = "param", short, value_name = "NAME=VALUE", value_parser = parameters::given)]
     params: Vec<parameters::Given>,
     /// Give a secret parameter the value of a secret that is kept under a name: parameter=name
-    #[arg(long = "secret", value_name = "PARAMETER=NAME", value_parser = named)]
+    #[arg(long = "secret-name", value_name = "PARAMETER=NAME", value_parser = named)]
     secrets: Vec<(String, String)>,
     /// Show the output as it comes and end when the run does
     #[arg(long, short)]

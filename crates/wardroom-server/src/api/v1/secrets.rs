@@ -39,6 +39,15 @@ pub(crate) async fn load(ctx: &Ctx) -> Result<List<SecretView>, ApiError> {
     Ok(List { items: found.iter().map(|secret| view(secret, ctx.now())).collect(), next: None })
 }
 
+/// The names of those that the caller may use.
+pub(crate) async fn usable(ctx: &Ctx) -> Result<Vec<String>, ApiError> {
+    let found = ctx.app.engine.store().list_secrets().await?;
+    let names = found.into_iter().map(|secret| secret.name);
+    Ok(names
+        .filter(|name| ctx.decide(Action::SecretUse, &Resource::secret(name)).allowed)
+        .collect())
+}
+
 /// Keep a value under a name.
 #[utoipa::path(
     operation_id = "secrets_create",

@@ -10,6 +10,8 @@ use wardroom_wire::{
 
 /// The field in which a parameter's value travels is its name behind this.
 pub(crate) const PREFIX: &str = "p.";
+/// In front of a secret parameter's name in the form, for the kept secret that it is given.
+pub(crate) const KEPT_PREFIX: &str = "s.";
 
 /// One command of one node.
 #[derive(Template)]
@@ -34,6 +36,8 @@ pub(crate) struct CommandForm {
     pub(crate) fields: Vec<Field>,
     /// Where it runs and how often it is tried.
     pub(crate) advanced: Advanced,
+    /// Names of kept secrets that may be used.
+    pub(crate) secrets: Vec<String>,
     /// What is wrong as a whole.
     pub(crate) problem: Option<String>,
 }
@@ -100,6 +104,8 @@ pub(crate) struct Field {
     pub(crate) control: Control,
     /// What stands in it; never a secret.
     pub(crate) value: String,
+    /// The kept secret that was chosen for it, by name; none where empty.
+    pub(crate) kept: String,
     /// What a value must be like.
     pub(crate) hint: String,
     /// What is wrong with it.
@@ -146,6 +152,7 @@ impl Field {
             secret: parameter.secret,
             control: control(parameter),
             value,
+            kept: String::new(),
             hint: hint(parameter),
             error: None,
         }
@@ -204,7 +211,10 @@ impl CommandForm {
         for field in &mut self.fields {
             let value = typed.get(&format!("{PREFIX}{}", field.name));
             match field.control {
-                _ if field.secret => {}
+                _ if field.secret => {
+                    let kept = typed.get(&format!("{KEPT_PREFIX}{}", field.name));
+                    field.kept = kept.cloned().unwrap_or_default();
+                }
                 Control::Flag => field.value = value.is_some().to_string(),
                 _ => field.value = value.cloned().unwrap_or_default(),
             }
@@ -225,7 +235,8 @@ impl CommandForm {
 
     /// Puts a problem where it belongs: at its parameter, at its advanced field, or above the form.
     pub(crate) fn blame(&mut self, name: &str, reason: &str) {
-        let bare = name.strip_prefix("parameters.").unwrap_or(name);
+        let bare = ["parameters.", "secrets."].iter().find_map(|prefix| name.strip_prefix(prefix));
+        let bare = bare.unwrap_or(name);
         if let Some(field) = self.fields.iter_mut().find(|field| field.name == bare) {
             field.error = Some(reason.to_owned());
         } else if ["labels", "deadline_seconds", "attempts_max", "priority"].contains(&bare) {
@@ -241,6 +252,12 @@ impl CommandForm {
             + self.advanced.errors.len()
     }
 
+    /// The kept secrets that were chosen, by parameter.
+    pub(crate) fn kept(&self) -> BTreeMap<String, String> {
+        let chosen = self.fields.iter().filter(|field| !field.kept.is_empty());
+        chosen.map(|field| (field.name.clone(), field.kept.clone())).collect()
+    }
+
     /// The values as the command takes them. What can't be turned into its type is blamed here; all
     /// else is checked where runs are submitted.
     pub(crate) fn values(
@@ -250,6 +267,12 @@ impl CommandForm {
         let mut values = BTreeMap::new();
         for field in &mut self.fields {
             let text = typed.get(&format!("{PREFIX}{}", field.name));
+            if !field.kept.is_empty() {
+                if text.is_some_and(|text| !text.is_empty()) {
+                    field.error = Some("takes a value or a kept secret, not both".to_owned());
+                }
+                continue;
+            }
             let value = match (&field.control, text) {
                 (Control::Flag, text) => serde_json::Value::Bool(text.is_some()),
                 (_, None) => continue,

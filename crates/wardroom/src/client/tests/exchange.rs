@@ -94,7 +94,10 @@ async fn waiting_ends_at_its_limit_and_a_refusal_ends_it_at_once() {
     let failure = follow::follow(&api, &QUIET, run.clone(), options).await.unwrap_err();
     assert_eq!(failure.exit, Exit::Unreachable);
     let failure = follow::follow(&api, &QUIET, run, patient(true)).await.unwrap_err();
-    assert_eq!((failure.exit, failure.what.as_str()), (Exit::NotFound, "Said so."));
+    assert_eq!(
+        (failure.exit, failure.what.as_str()),
+        (Exit::NotFound, "Said so. (asked for /api/v1/runs/run_1/output)")
+    );
 }
 
 #[tokio::test]
