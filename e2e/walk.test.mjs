@@ -342,9 +342,11 @@ test('audit, join tokens, account, errors', { timeout: TEST_MS_MAX }, () =>
       // An API token of one's own.
       await page.goto('/account');
       await page.locator('#token-name').fill('laptop');
+      await page.locator('#token-scopes').fill('run.read run.list');
       await page.getByRole('button', { name: 'Create token' }).click();
       const secret = await page.locator('#token-secret').textContent();
       assert.ok(secret.length > 30);
+      await page.locator('#api-tokens').getByText('run.list run.read').waitFor();
       await look(page, 'account');
       await page.reload();
       assert.ok(!(await page.content()).includes(secret), 'the token is shown once');

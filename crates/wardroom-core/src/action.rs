@@ -3,10 +3,10 @@
 use std::{fmt, str::FromStr};
 
 macro_rules! actions {
-    ($($(#[$doc:meta])* $variant:ident = $text:literal on $resource:ident),+ $(,)?) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $text:literal on $resource:ident),+ $(,)?) => {
         /// What a principal asks to do.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Action { $($(#[$doc])* $variant),+ }
+        pub enum Action { $($(#[doc = $doc])* $variant),+ }
 
         impl Action {
             /// Every action.
@@ -15,6 +15,11 @@ macro_rules! actions {
             /// The name in policies, audit records and the API.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
+            }
+
+            /// What it is, for people.
+            pub const fn about(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),*).trim_ascii()),+ }
             }
 
             /// What the action is done to.
@@ -133,6 +138,8 @@ actions! {
     TokenList = "token.list" on User,
     /// Revoke one's own API token.
     TokenRevoke = "token.revoke" on User,
+    /// Let a program of others act in one's own name.
+    GrantCreate = "grant.create" on User,
     /// List nodes.
     NodeList = "node.list" on System,
     /// Read a node and its catalogue.
@@ -239,6 +246,14 @@ actions! {
     SecretUse = "secret.use" on Secret,
     /// Forget a secret.
     SecretRemove = "secret.remove" on Secret,
+    /// See which programs of others are registered.
+    OauthClientList = "oauth_client.list" on System,
+    /// Register a program of others.
+    OauthClientCreate = "oauth_client.create" on System,
+    /// Give a registered program another secret.
+    OauthClientRenew = "oauth_client.renew" on System,
+    /// Forget a registered program, with all that it was granted.
+    OauthClientRemove = "oauth_client.remove" on System,
     /// See what went wrong inside.
     FaultRead = "fault.read" on System,
     /// Say that something that went wrong is mended.
@@ -266,9 +281,13 @@ impl Action {
                 | Self::CustomerDisclose
                 | Self::ProfileUpdate
                 | Self::TokenCreate
+                | Self::GrantCreate
                 | Self::FactorAdd
                 | Self::FactorRemove
                 | Self::NodeRemove
+                | Self::OauthClientCreate
+                | Self::OauthClientRenew
+                | Self::OauthClientRemove
                 | Self::SecretCreate
                 | Self::SecretRenew
                 | Self::SecretRemove

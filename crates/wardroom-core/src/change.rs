@@ -3,7 +3,8 @@
 
 use crate::{
     AlertId, ApiTokenId, AttachmentId, CustomerId, FactorId, JoinTokenId, LinkId, MessageId,
-    NodeId, PassId, RunId, SavedViewId, ServiceRequestId, SessionId, Timestamp, UserId,
+    NodeId, OauthClientId, PassId, RunId, SavedViewId, ServiceRequestId, SessionId, Timestamp,
+    UserId,
     audit::{AuditCheckpoint, AuditDraft},
     block::Block,
     desk::{
@@ -15,6 +16,7 @@ use crate::{
     hint::Hint,
     identity::{ApiToken, Factor, JoinToken, Pass, SealedKey, SecretHash, Session, User},
     node::{Catalogue, Node, NodeReport},
+    oauth::{OauthClient, OauthCode},
     person::BlindIndex,
     policy::StoredPolicy,
     principal::Credential,
@@ -162,6 +164,29 @@ pub enum Write {
     RemoveOutsideOf(UserId),
     /// Sessions that were opened by a session at an issuer outside end.
     RemoveSessionsOutside(BlindIndex),
+    /// A new program of others.
+    AddOauthClient(OauthClient),
+    /// A program of others has another secret. Fails when there is no such one that keeps one.
+    RenewOauthClient {
+        /// The client.
+        id: OauthClientId,
+        /// Hash of its secret.
+        secret_hash: SecretHash,
+    },
+    /// A program of others is forgotten, with its grants and codes. Fails when there is none.
+    RemoveOauthClient(OauthClientId),
+    /// A new code.
+    AddOauthCode(OauthCode),
+    /// A code is used: fails when it is not good at that time. Until the session ends that it opened, it is known
+    /// as spent.
+    RedeemOauthCode {
+        /// Hash of the code.
+        code: SecretHash,
+        /// The session that it opened.
+        session: SessionId,
+        /// When.
+        at: Timestamp,
+    },
     /// A new API token.
     AddApiToken(ApiToken),
     /// A token that ends. Fails when there is none.

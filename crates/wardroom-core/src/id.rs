@@ -110,6 +110,9 @@ id!(
     /// A token for the API, held by a program or the command line.
     ApiTokenId, "token");
 id!(
+    /// A program of others that acts in somebody's name.
+    OauthClientId, "client");
+id!(
     /// An enrolled machine.
     NodeId, "node");
 id!(

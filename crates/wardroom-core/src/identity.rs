@@ -2,7 +2,7 @@
 
 use crate::{
     ApiTokenId, CustomerId, FactorId, JoinTokenId, NodeId, PassId, Role, SessionId, Timestamp,
-    UserId, named::named, node::Labels, person::BlindIndex,
+    UserId, named::named, node::Labels, oauth::Grant, person::BlindIndex,
 };
 use serde::{Deserialize, Serialize};
 
@@ -107,6 +107,8 @@ pub struct Session {
     pub second_factor: bool,
     /// The session at the issuer by which it was opened, if it was.
     pub outside: Option<BlindIndex>,
+    /// What a program of others was granted, where the session is its.
+    pub grant: Option<Grant>,
     /// [`SessionAbout`], sealed under the person's key.
     pub about: Vec<u8>,
 }

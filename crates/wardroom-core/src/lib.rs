@@ -16,6 +16,7 @@ pub mod id;
 pub mod identity;
 pub mod named;
 pub mod node;
+pub mod oauth;
 pub mod page;
 pub mod person;
 pub mod policy;
@@ -31,8 +32,8 @@ pub mod watch;
 pub use action::Action;
 pub use id::{
     AlertId, ApiTokenId, AttachmentId, CustomerId, FactorId, IdError, JoinTokenId, LinkId,
-    MessageId, NodeId, NoteId, PassId, PersonId, RequestId, RunId, SavedViewId, ServiceId,
-    ServiceRequestId, SessionId, UserId,
+    MessageId, NodeId, NoteId, OauthClientId, PassId, PersonId, RequestId, RunId, SavedViewId,
+    ServiceId, ServiceRequestId, SessionId, UserId,
 };
 pub use principal::{Door, Origin, Principal, Role};
 pub use rng::Rng;

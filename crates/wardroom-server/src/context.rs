@@ -116,6 +116,17 @@ impl Ctx {
         Ok(resource)
     }
 
+    /// Refuses what the caller's proof is not good for, before anything is looked up: whether it is there is nothing
+    /// that the answer tells.
+    pub(crate) async fn admit(&self) -> Result<(), ApiError> {
+        if self.proof.covers(self.action) {
+            return Ok(());
+        }
+        let audit = self.draft(self.action).outcome(AuditOutcome::Refused, NOT_COVERED);
+        self.app.refusals.record(&self.app, audit).await?;
+        Err(beyond(self.action))
+    }
+
     /// Asks policy for `action` on `resource`. A denial is recorded. What the caller may not see
     /// answers as if it were not there.
     pub(crate) async fn authorise(
@@ -133,11 +144,7 @@ impl Ctx {
         if decision.allowed {
             return Ok(Authorised { action, decision });
         }
-        let why = if self.proof.covers(action) {
-            "policy does not allow it"
-        } else {
-            "the token's scopes do not have it"
-        };
+        let why = if self.proof.covers(action) { "policy does not allow it" } else { NOT_COVERED };
         let audit = self
             .draft(action)
             .on(&resource.id)
@@ -148,8 +155,7 @@ impl Ctx {
             return Err(ApiError::not_found());
         }
         if !self.proof.covers(action) {
-            let detail = format!("The token's scopes do not have {action}: use one that has it.");
-            return Err(ApiError::say(ErrorCode::Forbidden, detail));
+            return Err(beyond(action));
         }
         Err(ApiError::say(
             ErrorCode::Forbidden,
@@ -184,6 +190,13 @@ impl Ctx {
     pub(crate) fn draft(&self, action: Action) -> AuditDraft {
         AuditDraft::action(action, &self.principal, &self.origin, self.now())
     }
+}
+
+const NOT_COVERED: &str = "the token's scopes do not have it";
+
+fn beyond(action: Action) -> ApiError {
+    let detail = format!("The token's scopes do not have {action}: use one that has it.");
+    ApiError { lacks: Some(action), ..ApiError::say(ErrorCode::Forbidden, detail) }
 }
 
 /// Proof that policy allowed an action.

@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use std::{error::Error, sync::Arc, time::Duration};
-use wardroom_core::store::StoreError;
+use wardroom_core::{Action, store::StoreError};
 use wardroom_engine::EngineError;
 use wardroom_wire::error::{ErrorCode, FieldProblem};
 
@@ -17,13 +17,15 @@ pub(crate) struct ApiError {
     pub(crate) fields: Vec<FieldProblem>,
     /// When to try again.
     pub(crate) retry_after: Option<Duration>,
+    /// What the caller's token lacks, where it is that.
+    pub(crate) lacks: Option<Action>,
     /// For the log only.
     pub(crate) source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl ApiError {
     pub(crate) fn new(code: ErrorCode) -> Self {
-        Self { code, detail: None, fields: vec![], retry_after: None, source: None }
+        Self { code, detail: None, fields: vec![], retry_after: None, lacks: None, source: None }
     }
 
     pub(crate) fn say(code: ErrorCode, detail: impl Into<String>) -> Self {

@@ -17,6 +17,7 @@ mod listen;
 mod metrics;
 mod middleware;
 mod node;
+mod oauth;
 mod oidc;
 mod openapi;
 mod outbound;

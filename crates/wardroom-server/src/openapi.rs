@@ -40,6 +40,7 @@ use utoipa::OpenApi;
         v1::runs::output::handler, v1::runs::cancel::handler, v1::runs::replay::handler,
         v1::audit::list::handler, v1::audit::get::handler, v1::audit::proof::handler,
         v1::audit::export::handler, v1::audit::checkpoint::handler, v1::audit::verify::handler,
+        v1::oauth_clients::list, v1::oauth_clients::create, v1::oauth_clients::renew, v1::oauth_clients::remove,
         v1::secrets::list, v1::secrets::create, v1::secrets::renew, v1::secrets::remove,
         v1::security::blocks::list, v1::security::blocks::create, v1::security::blocks::remove,
         v1::security::connections::handler,

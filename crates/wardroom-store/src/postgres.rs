@@ -36,6 +36,8 @@ repository::writes!(Postgres);
 repository::identity_writes!(Postgres);
 repository::desk_writes!(Postgres);
 repository::desk!(PostgresStore, Postgres);
+repository::oauth!(PostgresStore, Postgres);
+repository::oauth_writes!(Postgres);
 repository::watch_writes!(Postgres);
 repository::watch!(PostgresStore, Postgres);
 repository::identities!(PostgresStore, Postgres);

@@ -44,6 +44,8 @@ repository::writes!(Sqlite);
 repository::identity_writes!(Sqlite);
 repository::desk_writes!(Sqlite);
 repository::desk!(SqliteStore, Sqlite);
+repository::oauth!(SqliteStore, Sqlite);
+repository::oauth_writes!(Sqlite);
 repository::watch_writes!(Sqlite);
 repository::watch!(SqliteStore, Sqlite);
 repository::identities!(SqliteStore, Sqlite);

@@ -58,15 +58,15 @@ impl JwtKey {
         jsonwebtoken::encode(&header, claims, &self.encoding).map_err(|_| JwtError::Key)
     }
 
-    /// What a token for `audience` says. Its times are not looked at: the caller does, by its own clock.
+    /// What a token for one of `audiences` says. Its times are not looked at: the caller does, by its own clock.
     pub fn open<C: DeserializeOwned + Clone>(
         &self,
         token: &str,
-        audience: &str,
+        audiences: &[&str],
     ) -> Result<C, JwtError> {
-        // SECURITY: one algorithm, one audience, one issuer; the token has no say in any of them.
+        // SECURITY: one algorithm, known audiences, one issuer; the token has no say in any of them.
         let mut validation = Validation::new(Algorithm::EdDSA);
-        validation.set_audience(&[audience]);
+        validation.set_audience(audiences);
         validation.set_issuer(&[ISSUER]);
         validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
         validation.validate_exp = false;

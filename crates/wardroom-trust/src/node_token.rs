@@ -113,7 +113,7 @@ impl NodeTokens {
 
     /// Checks a token at `now`.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, NodeProofError> {
-        let claims: Jwt = self.key.open(token, AUDIENCE)?;
+        let claims: Jwt = self.key.open(token, &[AUDIENCE])?;
         if now.as_seconds() >= claims.exp || now.as_seconds() < claims.nbf {
             return Err(NodeProofError::Time);
         }

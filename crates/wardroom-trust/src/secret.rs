@@ -100,6 +100,12 @@ opaque!(
     /// A program's refresh token, `wrf_…`.
     RefreshSecret, "wrf_", "a refresh token");
 opaque!(
+    /// A code by which a program of others comes by a grant, `wrc_…`.
+    CodeSecret, "wrc_", "a code");
+opaque!(
+    /// The secret of a program of others, `wro_…`.
+    ClientSecret, "wro_", "a client's secret");
+opaque!(
     /// A single-use link's secret, `wrp_…`.
     PassSecret, "wrp_", "a single-use link");
 

@@ -95,6 +95,12 @@ pub struct SessionView {
     pub expires_at: String,
     /// Whether a second factor was shown.
     pub second_factor: bool,
+    /// What the program of others is called that acts in the account's name, where the session is its.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// What it was granted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
 }
 
 /// `POST /api/v1/tokens`.

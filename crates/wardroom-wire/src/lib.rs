@@ -8,4 +8,5 @@ pub mod desk;
 pub mod error;
 pub mod identity;
 pub mod link;
+pub mod oauth;
 pub mod security;

@@ -85,6 +85,9 @@ async fn asks(world: &World) -> Vec<Ask> {
     .await;
     world.break_down(FAULT).await;
     world.post("/api/v1/secrets", json!({"name": "mast", "value": "v"})).await;
+    let program = json!({"name": "Chart", "confidential": true, "redirect_uris": ["https://chart.example/"], "scopes": ["run.list"]});
+    let made = world.post("/api/v1/oauth/clients", program.clone()).await;
+    let client = made["client"]["id"].as_str().unwrap().to_owned();
     let policy = world.get("/api/v1/policy").await["text"].as_str().unwrap().to_owned();
     let submission = json!({"command": "ping", "node": "local"});
     let question = json!({"action": "run.submit", "role": "admin"});
@@ -142,6 +145,10 @@ async fn asks(world: &World) -> Vec<Ask> {
         ask("POST", "/api/v1/secrets", "", json!({"name": "keel", "value": "v"})),
         ask("PUT", "/api/v1/secrets/{name}", "", json!({"value": "w"})),
         ask("DELETE", "/api/v1/secrets/{name}", "", Value::Null),
+        ask("GET", "/api/v1/oauth/clients", "", Value::Null),
+        ask("POST", "/api/v1/oauth/clients", "", program),
+        ask("POST", "/api/v1/oauth/clients/{id}/secret", &client, Value::Null),
+        ask("DELETE", "/api/v1/oauth/clients/{id}", &client, Value::Null),
         ask("GET", "/api/v1/security/blocks", "", Value::Null),
         ask("POST", "/api/v1/security/blocks", "", json!({"address": "203.0.113.1"})),
         ask("DELETE", "/api/v1/security/blocks/{network}", "", Value::Null),

@@ -1,8 +1,10 @@
 //! The storage ports. A store keeps what a [`Change`] says and answers questions; it decides nothing.
 
 mod desk;
+mod oauth;
 mod watch;
 pub use desk::{Desk, RequestFilter};
+pub use oauth::Oauth;
 pub use watch::Watch;
 
 use crate::{
@@ -363,12 +365,12 @@ pub trait Health: Send + Sync {
 
 /// Everything that can be asked.
 pub trait Reads:
-    Identities + PersonKeys + Nodes + Runs + Desk + Watch + AuditLog + Health + 'static
+    Identities + Oauth + PersonKeys + Nodes + Runs + Desk + Watch + AuditLog + Health + 'static
 {
 }
 
-impl<T: Identities + PersonKeys + Nodes + Runs + Desk + Watch + AuditLog + Health + 'static> Reads
-    for T
+impl<T: Identities + Oauth + PersonKeys + Nodes + Runs + Desk + Watch + AuditLog + Health + 'static>
+    Reads for T
 {
 }
 

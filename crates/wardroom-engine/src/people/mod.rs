@@ -4,6 +4,7 @@
 mod accounts;
 mod erase;
 mod factors;
+mod grants;
 mod outside;
 mod passwords;
 mod sessions;

@@ -16,6 +16,11 @@ pub const SESSION_TOUCH: Duration = Duration::from_secs(60);
 /// What is known of a session's place is sealed for this.
 const ABOUT: &str = "session";
 
+/// Ends the oldest of `open`, which are newest first, so that with one more they are at most `most`.
+pub(crate) fn beyond(open: &[Session], most: usize) -> impl Iterator<Item = Write> + '_ {
+    open.iter().skip(most.saturating_sub(1)).map(|oldest| Write::RemoveSession(oldest.id))
+}
+
 impl Engine {
     /// Opens a session; the oldest of the account's end when it would be one more than `most`. Gives whether
     /// no session of the account was opened from this address before, as far as is known.
@@ -27,11 +32,10 @@ impl Engine {
         most: usize,
         audit: AuditDraft,
     ) -> Result<bool, EngineError> {
-        let cipher = self.vault.cipher(user.id.into()).await?;
-        session.about = cipher
-            .seal_json(ABOUT, about, &*self.rng)
-            .map_err(|error| EngineError::Seal(error.to_string()))?;
-        let open = self.store.list_sessions(user.id, self.now()).await?;
+        session.about = self.seal_about(user, about).await?;
+        let mut open = self.store.list_sessions(user.id, self.now()).await?;
+        // What others' programs were granted says nothing of where its owner is, and has a bound of its own.
+        open.retain(|session| session.grant.is_none());
         let mut known = open.is_empty();
         for other in &open {
             known |= self.session_about(other).await?.address == about.address;
@@ -49,9 +53,7 @@ impl Engine {
             );
             self.write_to(user.id, None, "A sign-in from a new address", text, &mut change).await?;
         }
-        for oldest in open.iter().skip(most.saturating_sub(1)) {
-            change.writes.push(Write::RemoveSession(oldest.id));
-        }
+        change.writes.extend(beyond(&open, most));
         match self.commit(change.clone()).await {
             // One of them ended by itself in this moment: what is left is within the bound.
             Err(StoreError::Conflict(_)) => {
@@ -61,6 +63,18 @@ impl Engine {
             other => other?,
         }
         Ok(!known)
+    }
+
+    /// Where a session was opened from, sealed for its owner.
+    pub(crate) async fn seal_about(
+        &self,
+        user: &User,
+        about: &SessionAbout,
+    ) -> Result<Vec<u8>, EngineError> {
+        let cipher = self.vault.cipher(user.id.into()).await?;
+        cipher
+            .seal_json(ABOUT, about, &*self.rng)
+            .map_err(|error| EngineError::Seal(error.to_string()))
     }
 
     /// Where a session was opened from.

@@ -98,6 +98,7 @@ async fn open(world: &World, user: &User) -> Session {
         proved_at: now,
         second_factor: false,
         outside: None,
+        grant: None,
         about: vec![],
     };
     let about = SessionAbout { address: "192.0.2.7".into(), user_agent: "test".into() };

@@ -134,6 +134,7 @@ async fn sign_in(world: &World, user: &User, address: &str) {
         proved_at: now,
         second_factor: false,
         outside: None,
+        grant: None,
         about: vec![],
     };
     let about = SessionAbout { address: address.into(), user_agent: "Firefox".into() };

@@ -20,7 +20,9 @@ pub(crate) use pool::PasswordPool;
 pub(crate) use reset::ask_reset;
 pub use rules::AccountRules;
 pub(crate) use second_factor::{confirm_totp, recovery_codes, show_code};
-pub(crate) use sessions::{Opened, open_session, open_session_outside, refresh};
+pub(crate) use sessions::{
+    Opened, end_spent, open_grant, open_session, open_session_outside, refresh,
+};
 pub(crate) use sign_in::{check_password, prove_again, sign_in};
 pub(crate) use standing::Standing;
 

@@ -3,11 +3,13 @@
 use super::Standing;
 use crate::{App, error::ApiError, middleware::RequestInfo, view};
 use secrecy::{ExposeSecret as _, SecretString};
+use std::time::Duration;
 use wardroom_core::{
     Principal, SessionId,
     audit::{AuditDraft, AuditOutcome},
     change::{Change, Write},
-    identity::{Session, SessionAbout, SessionKind, User, UserState},
+    identity::{SecretHash, Session, SessionAbout, SessionKind, User, UserState},
+    oauth::{Grant, OauthClient},
     person::BlindIndex,
 };
 use wardroom_engine::EngineError;
@@ -65,20 +67,34 @@ async fn open(
     agent: &str,
 ) -> Result<Opened, ApiError> {
     let rules = &app.accounts;
-    let (now, expires_at, idle_until) =
-        app.engine.session_times(rules.session_ttl, rules.session_idle);
+    let (session, secret) = begun(app, &user, kind, rules.session_ttl);
+    let session = Session { second_factor, outside, ..session };
+    let now = session.created_at;
+    let about = about(info, agent);
+    let audit = signed_in(app, info, &user)
+        .detail("kind", kind.as_str())
+        .detail("second_factor", second_factor);
+    app.engine.open_session(&user, session.clone(), &about, rules.sessions_max, audit).await?;
+    let standing = Standing::of(rules, &user, &session, now);
+    Ok(Opened { session, user, secret, standing })
+}
+
+/// A session that begins now, and its first secret.
+fn begun(app: &App, user: &User, kind: SessionKind, ttl: Duration) -> (Session, SecretString) {
+    let (rng, idle) = (app.engine.rng(), app.accounts.session_idle);
+    let (now, expires_at, idle_until) = app.engine.session_times(ttl, idle);
     let (secret, secret_hash) = match kind {
         SessionKind::Browser => {
-            let secret = SessionSecret::generate(app.engine.rng());
+            let secret = SessionSecret::generate(rng);
             (secret.expose().clone(), secret.hash())
         }
         SessionKind::Client => {
-            let secret = RefreshSecret::generate(app.engine.rng());
+            let secret = RefreshSecret::generate(rng);
             (secret.expose().clone(), secret.hash())
         }
     };
     let session = Session {
-        id: SessionId::new(now, app.engine.rng()),
+        id: SessionId::new(now, rng),
         secret_hash,
         user: user.id,
         kind,
@@ -87,20 +103,38 @@ async fn open(
         idle_until,
         seen_at: now,
         proved_at: now,
-        second_factor,
-        outside,
+        second_factor: false,
+        outside: None,
+        grant: None,
         about: vec![],
     };
-    let about = SessionAbout {
+    (session, secret)
+}
+
+fn about(info: &RequestInfo, agent: &str) -> SessionAbout {
+    SessionAbout {
         address: info.client.to_string(),
         user_agent: agent.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS_MAX).collect(),
-    };
-    let audit = signed_in(app, info, &user)
-        .detail("kind", kind.as_str())
-        .detail("second_factor", second_factor);
-    app.engine.open_session(&user, session.clone(), &about, rules.sessions_max, audit).await?;
-    let standing = Standing::of(rules, &user, &session, now);
-    Ok(Opened { session, user, secret, standing })
+    }
+}
+
+/// Opens the session of a program of others for what `user` granted it by `code`; without one, because it acts as
+/// that account, and only for as long as one access token is good.
+pub(crate) async fn open_grant(
+    app: &App,
+    info: &RequestInfo,
+    user: User,
+    grant: Grant,
+    code: Option<SecretHash>,
+    agent: &str,
+) -> Result<Opened, EngineError> {
+    let ttl = if code.is_some() { app.accounts.session_ttl } else { app.access_tokens.ttl() };
+    let (session, secret) = begun(app, &user, SessionKind::Client, ttl);
+    let (session, now) = (Session { grant: Some(grant), ..session }, app.engine.now());
+    let audit = AuditDraft::event("grant.open", &Principal::System, &info.origin(), now);
+    let about = about(info, agent);
+    let session = app.engine.open_grant(&user, session, &about, code, audit.by(user.id)).await?;
+    Ok(Opened { session, user, secret, standing: Standing::Open })
 }
 
 /// The record of a successful sign-in, without what came of it.
@@ -122,7 +156,7 @@ impl Opened {
         let now = app.engine.now();
         let (access_token, access_expires_at) = app
             .access_tokens
-            .issue(self.user.id, *id, *expires_at, now, app.engine.rng())
+            .issue(&self.session, now, app.engine.rng())
             .map_err(ApiError::internal)?;
         Ok(SignedIn {
             access_token,
@@ -135,9 +169,15 @@ impl Opened {
     }
 }
 
-/// Exchanges a refresh token for the next pair of tokens. SECURITY: one that was used before is a copy, in
+/// Exchanges a refresh token for the next pair of tokens; it is good for `client`, which has proved who it is, or
+/// for nobody but its owner. SECURITY: one that was used before is a copy, in
 /// the hands of a thief or of the owner who was overtaken by one: the session ends (RFC 9700 §4.14.2).
-pub(crate) async fn refresh(app: &App, info: &RequestInfo, text: &str) -> Result<Opened, ApiError> {
+pub(crate) async fn refresh(
+    app: &App,
+    info: &RequestInfo,
+    text: &str,
+    client: Option<&OauthClient>,
+) -> Result<Opened, ApiError> {
     let refused = || {
         ApiError::say(
             ErrorCode::Unauthenticated,
@@ -148,7 +188,11 @@ pub(crate) async fn refresh(app: &App, info: &RequestInfo, text: &str) -> Result
     let store = app.engine.store();
     let now = app.engine.now();
     let alive = |session: &Session, user: &User| {
-        now < session.expires_at && now < session.idle_until && user.state == UserState::Active
+        session.kind == SessionKind::Client
+            && session.grant.as_ref().map(|grant| grant.client) == client.map(|client| client.id)
+            && now < session.expires_at
+            && now < session.idle_until
+            && user.state == UserState::Active
     };
     match store.lookup_session(presented.hash()).await? {
         Some((session, user)) if alive(&session, &user) => {
@@ -167,8 +211,20 @@ pub(crate) async fn refresh(app: &App, info: &RequestInfo, text: &str) -> Result
         Some(_) => return Err(refused()),
         None => {}
     }
-    if let Some((session, user)) = store.lookup_spent(presented.hash()).await? {
-        let why = "a refresh token was used twice: one of its holders has copied it";
+    end_spent(app, info, presented.hash(), "a refresh token").await?;
+    Err(refused())
+}
+
+/// Ends the session of which `hash` was a secret before: whoever brings it, or whoever used it, has copied it.
+pub(crate) async fn end_spent(
+    app: &App,
+    info: &RequestInfo,
+    hash: SecretHash,
+    what: &str,
+) -> Result<(), ApiError> {
+    let now = app.engine.now();
+    if let Some((session, user)) = app.engine.store().lookup_spent(hash).await? {
+        let why = format!("{what} was used twice: one of its holders has copied it");
         let audit = AuditDraft::event("auth.refresh", &Principal::Anonymous, &info.origin(), now)
             .on(session.id)
             .detail("user", user.id)
@@ -179,5 +235,5 @@ pub(crate) async fn refresh(app: &App, info: &RequestInfo, text: &str) -> Result
             error => Err(error),
         })?;
     }
-    Err(refused())
+    Ok(())
 }

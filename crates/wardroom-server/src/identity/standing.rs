@@ -25,6 +25,10 @@ impl Standing {
     /// How `session` of `user` stands at `now`. In this order: who has yet to show a second factor must not
     /// change the password, and whoever knows somebody else's must not add a factor to it.
     pub(crate) fn of(rules: &AccountRules, user: &User, session: &Session, now: Timestamp) -> Self {
+        // Its owner had done all that when they granted it, and it has no way to do any of it.
+        if session.grant.is_some() {
+            return Self::Open;
+        }
         let old = rules.password_ttl.is_some_and(|ttl| now.since(user.password_changed_at) >= ttl);
         if user.second_factor && !session.second_factor {
             Self::SecondFactor

@@ -4,7 +4,7 @@ use super::RequestInfo;
 use crate::{App, error::ApiError, identity::Standing, oidc};
 use axum::http::{HeaderMap, header};
 use wardroom_core::{
-    Action, Principal, Timestamp,
+    Action, Door, Principal, Timestamp,
     audit::{AuditDraft, AuditOutcome},
     identity::{ApiToken, Session, SessionKind, User, UserState},
     principal::Credential,
@@ -62,6 +62,7 @@ impl Proof {
     /// Whether the proof is good for `action`, whatever policy says.
     pub(crate) fn covers(&self, action: Action) -> bool {
         match &self.held {
+            Held::Session(Session { grant: Some(grant), .. }) => grant.covers(action),
             Held::Session(_) => true,
             // How long ago its holder proved who they are, nobody here knows.
             Held::Outside(_) => !action.needs_fresh_proof(),
@@ -112,8 +113,8 @@ pub(crate) async fn authenticate(
         let found = if text.starts_with("wrt_") {
             by_api_token(app, text).await?
         } else {
-            match app.access_tokens.verify(text, app.engine.now()) {
-                Ok(claims) => by_access_token(app, claims).await?,
+            match app.access_tokens.verify(text, &app.api_resource(), app.engine.now()) {
+                Ok(claims) => by_access_token(app, info, &claims).await?,
                 // Every access token ends after minutes and is refreshed then.
                 Err(AccessTokenError::Ended) => return Err(unauthenticated()),
                 Err(AccessTokenError::Unknown) => by_outside(app, info, text).await?,
@@ -173,12 +174,19 @@ async fn by_outside(app: &App, info: &RequestInfo, text: &str) -> Result<Option<
     Ok(Some(Proof { principal, user, held, csrf, standing: Standing::Open }))
 }
 
-async fn by_access_token(app: &App, claims: AccessClaims) -> Result<Option<Proof>, ApiError> {
+async fn by_access_token(
+    app: &App,
+    info: &RequestInfo,
+    claims: &AccessClaims,
+) -> Result<Option<Proof>, ApiError> {
     // The session is asked for each time: a token that outlives it by minutes would be good for as long.
     let found = app.engine.store().lookup_session_by_id(claims.session).await?;
-    let own =
-        |session: &Session| session.kind == SessionKind::Client && session.user == claims.user;
-    by_session(app, found.filter(|(session, _)| own(session)), String::new()).await
+    let Some((session, user)) = found else { return Ok(None) };
+    let found = claims.narrow(session).filter(|session| {
+        // SECURITY: what is granted for the API is good at no other door.
+        session.kind == SessionKind::Client && (session.grant.is_none() || info.door == Door::Api)
+    });
+    by_session(app, found.map(|session| (session, user)), String::new()).await
 }
 
 async fn by_cookie(app: &App, cookie: &str) -> Result<Option<Proof>, ApiError> {

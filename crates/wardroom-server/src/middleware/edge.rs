@@ -5,6 +5,7 @@ use crate::{
     App, docs,
     doors::{Found, Left, client_address},
     error::{ApiError, chain},
+    oauth::metadata::RESOURCE_PATH,
     places::network,
     ui,
 };
@@ -102,7 +103,11 @@ async fn edge_of(app: Arc<App>, mut request: Request, next: Next) -> Response {
     };
     let path = request.uri().path();
     let door = match path {
-        path if path.starts_with("/api/") || path.starts_with("/health/") => Door::Api,
+        // Programs ask these and read what is wrong as JSON; people come by /oauth/authorize and /oauth/consent.
+        "/oauth/token" | "/oauth/revoke" => Door::Api,
+        path if ["/api/", "/health/", "/.well-known/"].iter().any(|at| path.starts_with(at)) => {
+            Door::Api
+        }
         path if path.starts_with("/node/") => Door::NodeLink,
         _ => Door::Dashboard,
     };
@@ -145,7 +150,7 @@ async fn edge_of(app: Arc<App>, mut request: Request, next: Next) -> Response {
     };
     let status = response.status();
     let own = response.extensions_mut().remove::<Left>();
-    response = finish(response, &info, &page, &span);
+    response = finish(&app, response, &info, &page, &span);
     if let Some(left) = left.map(|left| left.tighter(own)).or(own) {
         left.write(response.headers_mut());
     }
@@ -220,6 +225,7 @@ impl Page {
 
 /// Writes the body of an error and the one log line of its cause.
 fn finish(
+    app: &App,
     mut response: Response,
     info: &RequestInfo,
     page: &Page,
@@ -251,10 +257,8 @@ fn finish(
         let mut answer = axum::Json(problem).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         answer.headers_mut().insert(header::CONTENT_TYPE, kind);
-        if error.code == ErrorCode::Unauthenticated {
-            answer
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        if let Some(challenge) = challenge(app, &error) {
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         answer
     };
@@ -267,6 +271,19 @@ fn finish(
         *answer.status_mut() = response.status();
     }
     answer
+}
+
+/// What a program is told that is to bring a token, or a better one (RFC 6750 §3, RFC 9728 §5.1).
+fn challenge(app: &App, error: &ApiError) -> Option<HeaderValue> {
+    let metadata = format!("resource_metadata=\"{}{RESOURCE_PATH}\"", app.issuer());
+    let text = match (error.code, error.lacks) {
+        (ErrorCode::Unauthenticated, _) => format!("Bearer {metadata}"),
+        (_, Some(scope)) => {
+            format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\", {metadata}")
+        }
+        _ => return None,
+    };
+    HeaderValue::from_str(&text).ok()
 }
 
 /// What the framework's own refusals are in our words.

@@ -67,6 +67,7 @@ impl Guard {
         };
         proof.standing.admit(self.action)?;
         let ctx = Ctx::new(Arc::clone(&self.app), proof, info, self.action);
+        ctx.admit().await?;
         if self.action.resource_kind() == ResourceKind::System {
             ctx.authorise(self.action, &Resource::system()).await?;
         }

@@ -1,7 +1,7 @@
 //! The table's part for programs.
 
 use super::Routes;
-use crate::{api::v1, docs, health, openapi};
+use crate::{api::v1, docs, health, oauth, openapi};
 use axum::http::Method;
 use wardroom_core::Action;
 
@@ -16,6 +16,14 @@ pub(super) fn api(r: &mut Routes) {
     );
     r.public(Method::GET, "/api/openapi.json", openapi::handler, "the same for everybody");
     r.public(Method::GET, "/docs/errors/{code}", docs::handler, "the same for everybody");
+    let same = "the same for everybody";
+    let server = oauth::metadata::server;
+    r.public(Method::GET, "/.well-known/oauth-authorization-server", server, same);
+    r.public(Method::GET, oauth::metadata::RESOURCE_PATH, oauth::metadata::resource, same);
+    let proof = "a code, a refresh token or a client's secret proves it";
+    r.public(Method::POST, "/oauth/token", oauth::token::handler, proof);
+    let own = "the client proves itself, and ends only what is its own";
+    r.public(Method::POST, "/oauth/revoke", oauth::revoke::handler, own);
     r.public(Method::POST, "/api/v1/login", v1::login::handler, "name and password prove it");
     r.public(
         Method::POST,
@@ -231,8 +239,18 @@ fn identity(r: &mut Routes) {
 }
 
 fn security(r: &mut Routes) {
-    use v1::secrets;
     use v1::security::{alerts, blocks, connections, faults, keys, posture};
+    use v1::{oauth_clients, secrets};
+    let (create, remove) = (Action::OauthClientCreate, Action::OauthClientRemove);
+    r.secured(Method::GET, "/api/v1/oauth/clients", Action::OauthClientList, oauth_clients::list);
+    r.secured(Method::POST, "/api/v1/oauth/clients", create, oauth_clients::create);
+    r.secured(
+        Method::POST,
+        "/api/v1/oauth/clients/{id}/secret",
+        Action::OauthClientRenew,
+        oauth_clients::renew,
+    );
+    r.secured(Method::DELETE, "/api/v1/oauth/clients/{id}", remove, oauth_clients::remove);
     r.secured(Method::GET, "/api/v1/secrets", Action::SecretList, secrets::list);
     r.secured(Method::POST, "/api/v1/secrets", Action::SecretCreate, secrets::create);
     r.secured(Method::PUT, "/api/v1/secrets/{name}", Action::SecretRenew, secrets::renew);

@@ -1,7 +1,7 @@
 //! The table's part for browsers.
 
 use super::Routes;
-use crate::{api::v1, oidc, sign_in, ui};
+use crate::{api::v1, oauth, oidc, sign_in, ui};
 use axum::http::Method;
 use wardroom_core::Action;
 
@@ -20,6 +20,10 @@ pub(super) fn pages(r: &mut Routes) {
     r.public(Method::POST, "/forgotten", ui::secrets::ask_reset, reset);
     r.public(Method::GET, "/welcome", ui::secrets::welcome, "says nothing about the link");
     r.public(Method::POST, "/welcome", ui::secrets::redeem, "a single-use link proves it");
+    let leads = "only leads to the page that asks, or back to a registered program";
+    r.public(Method::GET, "/oauth/authorize", oauth::authorize::handler, leads);
+    r.secured(Method::GET, "/oauth/consent", Action::GrantCreate, ui::grants::consent);
+    r.secured(Method::POST, "/oauth/consent", Action::GrantCreate, ui::grants::answer);
     people_pages(r);
     desk_pages(r);
     r.secured(Method::GET, "/policy", Action::PolicyRead, ui::policy::page);
@@ -33,6 +37,7 @@ pub(super) fn pages(r: &mut Routes) {
     r.secured(Method::POST, "/security/alerts/{id}/acknowledge", look, ui::security::acknowledge);
     r.secured(Method::POST, "/security/alerts/test", Action::AlertTest, ui::security::test);
     secret_pages(r);
+    client_pages(r);
     r.secured(Method::GET, "/faults", Action::FaultRead, ui::faults::list);
     let resolve = Action::FaultResolve;
     r.secured(Method::POST, "/faults/{fingerprint}/resolve", resolve, ui::faults::resolve);
@@ -68,6 +73,16 @@ pub(super) fn pages(r: &mut Routes) {
         ui::account::revoke_token,
     );
     r.secured(Method::POST, "/account/sign-out", Action::SessionEnd, ui::account::sign_out);
+}
+
+fn client_pages(r: &mut Routes) {
+    use ui::oauth_clients as clients;
+    let (create, remove) = (Action::OauthClientCreate, Action::OauthClientRemove);
+    r.secured(Method::GET, "/oauth/clients", Action::OauthClientList, clients::list);
+    r.secured(Method::POST, "/oauth/clients", create, clients::create);
+    let renew = Action::OauthClientRenew;
+    r.secured(Method::POST, "/oauth/clients/{id}/secret", renew, clients::renew);
+    r.secured(Method::POST, "/oauth/clients/{id}/remove", remove, clients::remove);
 }
 
 fn secret_pages(r: &mut Routes) {

@@ -1,7 +1,7 @@
 //! `/account`
 
 use super::{
-    frame::{html, said, see_other, shell},
+    frame::{html, said, see_other, shell, words},
     pages::account::AccountPage,
 };
 use crate::{
@@ -86,7 +86,7 @@ pub(crate) async fn create_token(ctx: Ctx, Form(form): Form<Wanted>) -> Result<R
         Ok(expires_in) => {
             tokens::create::act(
                 &ctx,
-                TokenCreate { name: form.name.clone(), expires_in, scopes: vec![] },
+                TokenCreate { name: form.name.clone(), expires_in, scopes: words(&form.scopes) },
             )
             .await
         }

@@ -59,6 +59,8 @@ fn resumable(path: &str) -> &str {
             "/account/second-factor"
         }
         "recovery-codes" => "/account/second-factor",
+        "secret" | "remove" if page.starts_with("/oauth/clients") => "/oauth/clients",
+        "renew" | "remove" if page.starts_with("/secrets") => "/secrets",
         "cancel" | "replay" | "disable" | "enable" | "remove" | "verify" => page,
         "try" if page.starts_with("/policy") => "/policy",
         "views" => "/requests",
@@ -127,6 +129,8 @@ mod tests {
         assert_eq!(target("/runs/run_1/cancel"), "/sign-in?next=%2Fruns%2Frun_1");
         assert_eq!(target("/account/tokens/token_1/revoke"), "/sign-in?next=%2Faccount");
         assert_eq!(target("/join-tokens/join_1/revoke"), "/sign-in?next=%2Fjoin-tokens");
+        assert_eq!(target("/secrets/mast/remove"), "/sign-in?next=%2Fsecrets");
+        assert_eq!(target("/oauth/clients/client_1/secret"), "/sign-in?next=%2Foauth%2Fclients");
     }
 
     #[test]

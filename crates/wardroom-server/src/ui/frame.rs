@@ -29,6 +29,11 @@ pub(super) fn html(status: StatusCode, page: &impl Template) -> Result<Response,
     Ok((status, [(header::CONTENT_TYPE, kind)], body).into_response())
 }
 
+/// What stands between spaces or line ends.
+pub(super) fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
 /// The frame of a page in `section`, which is the path of its entry in the navigation.
 pub(super) fn shell(ctx: &Ctx, section: &'static str) -> Shell {
     let (name, role) = match &ctx.principal {

@@ -86,6 +86,7 @@ macro_rules! identities {
                     seen_at: time(row, "seen_at")?,
                     proved_at: time(row, "proved_at")?,
                     second_factor: row.try_get("second_factor").map_err(of)?,
+                    grant: super::oauth::grant(row)?,
                     outside: outside.map(|sid| Ok(BlindIndex(fixed("session", sid)?))).transpose()?,
                     about: row.try_get("about").map_err(of)?,
                 })

@@ -83,6 +83,7 @@ macro_rules! identity_writes {
                             "DELETE FROM sessions WHERE idle_until <= $1",
                             "DELETE FROM api_tokens WHERE expires_at <= $1",
                             "DELETE FROM passes WHERE expires_at <= $1",
+                            "DELETE FROM oauth_codes WHERE expires_at <= $1",
                         ] {
                             run!(c, sql, now.as_micros());
                         }
@@ -162,9 +163,10 @@ macro_rules! identity_writes {
             }
 
             async fn add_session(c: &mut Connection, s: &Session) -> StoreResult<()> {
-                run!(c, "INSERT INTO sessions (id, secret_hash, user_id, kind, created_at, expires_at, idle_until, seen_at, proved_at, second_factor, about, outside) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                run!(c, "INSERT INTO sessions (id, secret_hash, user_id, kind, created_at, expires_at, idle_until, seen_at, proved_at, second_factor, about, outside, client_id, scopes, resource) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
                     s.id.uuid(), s.secret_hash.0.to_vec(), s.user.uuid(), s.kind.as_str(), s.created_at.as_micros(), s.expires_at.as_micros(), s.idle_until.as_micros(),
-                    s.seen_at.as_micros(), s.proved_at.as_micros(), s.second_factor, s.about.clone(), s.outside.map(|sid| sid.0.to_vec()));
+                    s.seen_at.as_micros(), s.proved_at.as_micros(), s.second_factor, s.about.clone(), s.outside.map(|sid| sid.0.to_vec()),
+                    s.grant.as_ref().map(|grant| grant.client.uuid()), s.grant.as_ref().map(|grant| json(&grant.scopes)).transpose()?, s.grant.as_ref().map(|grant| grant.resource.clone()));
                 Ok(())
             }
 

@@ -124,7 +124,10 @@ macro_rules! writes {
                         Some(outcome) => outcome,
                         None => match super::watch_writes::apply(c, other).await {
                             Some(outcome) => outcome,
-                            None => super::desk_writes::apply(c, other).await,
+                            None => match super::oauth_writes::apply(c, other).await {
+                                Some(outcome) => outcome,
+                                None => super::desk_writes::apply(c, other).await,
+                            },
                         },
                     },
                 }

@@ -27,6 +27,7 @@ macro_rules! on_both {
 
 mod desk;
 mod identities;
+mod oauth;
 mod sample;
 mod watch;
 

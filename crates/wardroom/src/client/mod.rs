@@ -9,6 +9,7 @@ mod failure;
 mod follow;
 mod http;
 mod node;
+mod oauth_client;
 mod parameters;
 mod policy;
 mod request;
@@ -64,6 +65,9 @@ pub(crate) enum ClientCommand {
     /// Keep values under names, for commands that take secrets
     #[command(after_help = EXIT_CODES, subcommand)]
     Secret(secret::SecretCommand),
+    /// Register programs of others that act in people's names
+    #[command(after_help = EXIT_CODES, subcommand)]
+    OauthClient(oauth_client::OauthClientCommand),
     #[command(after_help = EXIT_CODES)]
     Run(run::RunArgs),
     /// List, show, cancel and repeat runs, and follow their output
@@ -150,6 +154,7 @@ async fn dispatch<Cli: clap::CommandFactory>(
         ClientCommand::Request(command) => request::run(session, command).await,
         ClientCommand::Security(command) => security::run(session, command).await,
         ClientCommand::Secret(command) => secret::run(session, command).await,
+        ClientCommand::OauthClient(command) => oauth_client::run(session, command).await,
         ClientCommand::Run(args) => run::run(session, args).await,
         ClientCommand::Runs(command) => runs::run(session, command).await,
         ClientCommand::Node(command) => node::run(session, command).await,

@@ -10,6 +10,7 @@ pub(crate) mod links;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod nodes;
+pub(crate) mod oauth_clients;
 pub(crate) mod overview;
 pub(crate) mod policy;
 pub(crate) mod requests;

@@ -43,7 +43,7 @@ impl Rng for Sample {
 }
 
 impl Sample {
-    fn secret(&self) -> SecretHash {
+    pub fn secret(&self) -> SecretHash {
         let mut bytes = [0; 32];
         self.fill(&mut bytes);
         SecretHash(bytes)
@@ -91,6 +91,7 @@ impl Sample {
             proved_at: at(0),
             second_factor: false,
             outside: None,
+            grant: None,
             about: vec![2, 9],
         }
     }

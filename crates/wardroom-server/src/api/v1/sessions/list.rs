@@ -23,6 +23,10 @@ pub(crate) async fn load(ctx: &Ctx, user: UserId) -> Result<List<SessionView>, A
     let mut items = Vec::new();
     for session in engine.store().list_sessions(user, ctx.now()).await? {
         let about = engine.session_about(&session).await?;
+        let client = match &session.grant {
+            Some(grant) => engine.store().lookup_oauth_client(grant.client).await?,
+            None => None,
+        };
         items.push(SessionView {
             id: session.id.to_string(),
             kind: session.kind.as_str().to_owned(),
@@ -34,6 +38,8 @@ pub(crate) async fn load(ctx: &Ctx, user: UserId) -> Result<List<SessionView>, A
             idle_until: session.idle_until.to_string(),
             expires_at: session.expires_at.to_string(),
             second_factor: session.second_factor,
+            client: client.map(|client| client.name),
+            scopes: session.grant.map(|grant| grant.scopes).unwrap_or_default(),
         });
     }
     Ok(List { items, next: None })

@@ -21,6 +21,6 @@ pub(crate) async fn handler(
     Extension(info): Extension<RequestInfo>,
     Json(body): Json<RefreshRequest>,
 ) -> Result<axum::Json<SignedIn>, ApiError> {
-    let opened = identity::refresh(&app, &info, &body.refresh_token).await?;
+    let opened = identity::refresh(&app, &info, &body.refresh_token, None).await?;
     opened.tokens(&app).await.map(axum::Json)
 }

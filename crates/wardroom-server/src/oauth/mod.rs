@@ -1,0 +1,27 @@
+//! The authorization server: programs of others ask people for grants here (OAuth 2.1), and come by tokens.
+
+mod ask;
+pub(crate) mod authorize;
+mod client;
+mod error;
+pub(crate) mod metadata;
+mod parameters;
+pub(crate) mod revoke;
+pub(crate) mod token;
+
+pub(crate) use ask::{Ask, Unasked};
+pub(crate) use parameters::Parameters;
+
+use crate::App;
+
+impl App {
+    /// The one resource that grants are good for: the API (RFC 8707).
+    pub(crate) fn api_resource(&self) -> String {
+        format!("{}/api", self.issuer())
+    }
+
+    /// The authorization server's name: where it is reached.
+    pub(crate) fn issuer(&self) -> &str {
+        self.public_url.trim_end_matches('/')
+    }
+}

@@ -1,0 +1,45 @@
+//! A program of others asks somebody what it may do in their name.
+
+use askama::Template;
+
+/// Leading on by itself.
+#[derive(Template)]
+#[template(path = "onward.html")]
+pub(crate) struct OnwardPage<'a> {
+    /// Where the assets are.
+    pub(crate) assets: &'static str,
+    /// What the program is called.
+    pub(crate) client: &'a str,
+    /// Where to go on: a path of this site, or an address that is registered for the program.
+    pub(crate) next: &'a str,
+}
+
+/// Asking.
+#[derive(Template)]
+#[template(path = "consent.html")]
+pub(crate) struct ConsentPage {
+    /// Where the assets are.
+    pub(crate) assets: &'static str,
+    /// What its form must carry.
+    pub(crate) csrf: String,
+    /// What the program is called.
+    pub(crate) client: String,
+    /// Where the answer goes.
+    pub(crate) place: String,
+    /// Whose name it is.
+    pub(crate) name: String,
+    /// What it asks for.
+    pub(crate) asked: Vec<Asked>,
+    /// For how long at most.
+    pub(crate) lasts: String,
+    /// The program's own request, which the form gives back.
+    pub(crate) carried: Vec<(&'static str, String)>,
+}
+
+/// One action that is asked for.
+pub(crate) struct Asked {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it is.
+    pub(crate) about: &'static str,
+}

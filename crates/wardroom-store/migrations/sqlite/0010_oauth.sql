@@ -1,0 +1,33 @@
+-- Programs of others that act in somebody's name, and the codes by which they come by it.
+CREATE TABLE oauth_clients (
+  id BLOB PRIMARY KEY NOT NULL,
+  name TEXT NOT NULL,
+  secret_hash BLOB,
+  redirect_uris TEXT NOT NULL,
+  scopes TEXT NOT NULL,
+  acts_as BLOB REFERENCES users (id),
+  created_by BLOB NOT NULL REFERENCES users (id),
+  created_at INTEGER NOT NULL
+) STRICT;
+
+-- What a session was granted, where it is such a program's.
+ALTER TABLE sessions ADD COLUMN client_id BLOB REFERENCES oauth_clients (id) ON DELETE CASCADE;
+ALTER TABLE sessions ADD COLUMN scopes TEXT;
+ALTER TABLE sessions ADD COLUMN resource TEXT;
+CREATE INDEX sessions_client ON sessions (client_id) WHERE client_id IS NOT NULL;
+
+CREATE TABLE oauth_codes (
+  secret_hash BLOB PRIMARY KEY NOT NULL,
+  client_id BLOB NOT NULL REFERENCES oauth_clients (id) ON DELETE CASCADE,
+  session_id BLOB NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+  user_id BLOB NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  scopes TEXT NOT NULL,
+  resource TEXT NOT NULL,
+  redirect_uri TEXT NOT NULL,
+  challenge TEXT NOT NULL,
+  expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX oauth_codes_client ON oauth_codes (client_id);
+CREATE INDEX oauth_codes_session ON oauth_codes (session_id);
+CREATE INDEX oauth_codes_user ON oauth_codes (user_id);
+CREATE INDEX oauth_codes_expires ON oauth_codes (expires_at);
