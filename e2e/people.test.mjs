@@ -190,6 +190,7 @@ test('somebody is asked in, comes, is changed, turned away and erased', { timeou
       await page.locator('#address').fill('nonsense');
       await page.getByRole('button', { name: 'Turn away' }).click();
       await page.getByRole('alert').getByText('must be an IPv4 or IPv6 address').waitFor();
+      assert.equal(new URL(page.url()).pathname, '/security', 'a refused form leaves the page’s own address');
       await page.locator('#address').fill('2001:db8::7');
       await page.locator('#reason').fill('Guessed for hours and would not stop, whatever was said');
       await page.getByRole('button', { name: 'Turn away' }).click();

@@ -24,7 +24,7 @@ function startLinked() {
     });
   }
   for (const dialog of document.querySelectorAll('dialog[data-modal]')) openModal(dialog);
-  // What is shown once came as the answer to a form: reloading must not send that form again.
+  // The answer to a form stands at the page's own address: reloading must not send that form again.
   const once = document.querySelector('[data-once]');
   if (once) history.replaceState(null, '', once.dataset.once || location.pathname);
 }

@@ -33,12 +33,20 @@ pub(crate) struct Ctx {
     pub(crate) action: Action,
     /// What the edge knows of the request.
     pub(crate) info: RequestInfo,
+    /// The page that stands for this answer where it answers a form.
+    pub(crate) page: Option<String>,
     proof: Arc<Proof>,
     authorised: Arc<AtomicBool>,
 }
 
 impl Ctx {
-    pub(crate) fn new(app: Arc<App>, proof: Proof, info: RequestInfo, action: Action) -> Self {
+    pub(crate) fn new(
+        app: Arc<App>,
+        proof: Proof,
+        info: RequestInfo,
+        action: Action,
+        page: Option<String>,
+    ) -> Self {
         let (principal, origin) = (proof.principal.clone(), info.origin());
         Self {
             app,
@@ -46,6 +54,7 @@ impl Ctx {
             origin,
             action,
             info,
+            page,
             proof: Arc::new(proof),
             authorised: Arc::default(),
         }

@@ -1,7 +1,7 @@
 //! The one wrapper of every secured route: who asks, is it their own request, may they.
 
 use super::{RequestInfo, authenticate::authenticate, csrf};
-use crate::{App, context::Ctx, doors::Left, error::ApiError};
+use crate::{App, context::Ctx, doors::Left, error::ApiError, ui};
 use axum::{
     extract::Request,
     http::Method,
@@ -11,7 +11,7 @@ use axum::{
 use std::sync::Arc;
 use tracing::Instrument as _;
 use wardroom_core::{
-    Action,
+    Action, Door,
     action::{Resource, ResourceKind},
 };
 use wardroom_wire::error::ErrorCode;
@@ -66,7 +66,9 @@ impl Guard {
             request
         };
         proof.standing.admit(self.action)?;
-        let ctx = Ctx::new(Arc::clone(&self.app), proof, info, self.action);
+        let form = changes(request.method()) && info.door == Door::Dashboard;
+        let page = form.then(|| ui::resumable(request.uri().path()).to_owned());
+        let ctx = Ctx::new(Arc::clone(&self.app), proof, info, self.action, page);
         ctx.admit().await?;
         if self.action.resource_kind() == ResourceKind::System {
             ctx.authorise(self.action, &Resource::system()).await?;

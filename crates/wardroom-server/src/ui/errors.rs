@@ -51,7 +51,7 @@ pub(crate) fn error_page(error: &ApiError, request: &str, path: &str) -> Respons
 }
 
 /// The page to come back to: a form's own path takes no GET, so its page stands for it.
-fn resumable(path: &str) -> &str {
+pub(crate) fn resumable(path: &str) -> &str {
     let bare = path.split('?').next().unwrap_or(path);
     let Some((page, last)) = bare.rsplit_once('/') else { return "/" };
     match last {

@@ -16,6 +16,8 @@ pub(crate) struct Shell {
     pub(crate) csrf: String,
     /// The part of the dashboard that the page belongs to, as its path begins.
     pub(crate) section: &'static str,
+    /// The page that stands for this one where it answers a form: reloading must not send that form again.
+    pub(crate) page: Option<String>,
     /// Where the assets are.
     pub(crate) assets: &'static str,
     /// The time on the page.
