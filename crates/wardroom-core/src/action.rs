@@ -17,7 +17,7 @@ macro_rules! actions {
                 match self { $(Self::$variant => $text),+ }
             }
 
-            /// What it is, for people.
+            /// What it is, for people who are asked to grant it: its documentation.
             pub const fn about(self) -> &'static str {
                 match self { $(Self::$variant => concat!($($doc),*).trim_ascii()),+ }
             }

@@ -177,6 +177,13 @@ pub enum Write {
     RemoveOauthClient(OauthClientId),
     /// A new code.
     AddOauthCode(OauthCode),
+    /// Nothing is written: fails when this program is not registered any more, or this account not active.
+    RequireGrantable {
+        /// The program.
+        client: OauthClientId,
+        /// The account.
+        user: UserId,
+    },
     /// A code is used: fails when it is not good at that time. Until the session ends that it opened, it is known
     /// as spent.
     RedeemOauthCode {

@@ -17,6 +17,8 @@ const URIS_MAX: usize = 10;
 pub const CLIENTS_MAX: usize = 1000;
 /// The most grants of one account to one client; the oldest ends when there would be one more.
 pub const GRANTS_MAX: usize = 20;
+/// The most sessions that a client has at a time in which it acts by itself; each is as short as an access token.
+pub const ALONE_MAX: usize = 100;
 
 /// A program that may ask for grants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,10 +79,17 @@ pub struct OauthCode {
 }
 
 /// Whether anybody's program may be granted `action`: nothing that wants a fresh proof of who asks, and nothing by
-/// which one proves it.
+/// which one proves it or ends what proves it elsewhere.
 pub fn is_grantable(action: Action) -> bool {
-    let proves = matches!(action, Action::SessionProve | Action::PasswordChange);
-    !action.needs_fresh_proof() && !proves
+    let of_proofs = matches!(
+        action,
+        Action::SessionProve
+            | Action::SessionEnd
+            | Action::SessionRevoke
+            | Action::PasswordChange
+            | Action::TokenRevoke
+    );
+    !action.needs_fresh_proof() && !of_proofs
 }
 
 /// Scopes out of names of actions: sorted, each once.
@@ -90,7 +99,7 @@ pub fn scopes<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Vec<String
         let action: Action =
             name.parse().map_err(|error| FieldError::new("scopes", format!("{error}")))?;
         if !is_grantable(action) {
-            let reason = format!("{action} needs a person's own fresh proof: it can't be granted");
+            let reason = format!("{action} is for a person alone: it can't be granted");
             return Err(FieldError::new("scopes", reason));
         }
         found.insert(action.as_str().to_owned());
@@ -102,15 +111,18 @@ impl OauthClient {
     /// Checks what people say of it.
     pub fn check(&self) -> Result<(), FieldError> {
         let count = self.name.chars().count();
-        if !(1..=NAME_CHARS_MAX).contains(&count) || self.name.chars().any(char::is_control) {
-            return Err(FieldError::new("name", "must be 1 to 64 characters"));
+        if !(1..=NAME_CHARS_MAX).contains(&count) || self.name.chars().any(misleads) {
+            let reason = format!("must be 1 to {NAME_CHARS_MAX} characters");
+            return Err(FieldError::new("name", reason));
         }
         if self.scopes.is_empty() {
             let reason = "must name at least one action, such as run.list";
             return Err(FieldError::new("scopes", reason));
         }
-        if self.redirect_uris.is_empty() && self.acts_as.is_none() {
-            let reason = "must name where codes are sent, unless the client acts as an account";
+        // One that did both would, with many sessions of its own, end those that people granted it.
+        if self.redirect_uris.is_empty() == self.acts_as.is_none() {
+            let reason =
+                "must name where codes are sent, or else the client must act as an account";
             return Err(FieldError::new("redirect_uris", reason));
         }
         if self.acts_as.is_some() && self.secret_hash.is_none() {
@@ -118,7 +130,8 @@ impl OauthClient {
             return Err(FieldError::new("acts_as", reason));
         }
         if self.redirect_uris.len() > URIS_MAX {
-            return Err(FieldError::new("redirect_uris", "must be at most 10"));
+            let reason = format!("must be at most {URIS_MAX}");
+            return Err(FieldError::new("redirect_uris", reason));
         }
         self.redirect_uris.iter().try_for_each(|uri| check_redirect(uri))
     }
@@ -138,10 +151,20 @@ impl OauthClient {
 /// An address on the same machine, without its port.
 fn without_port(uri: &str) -> Option<Url> {
     let mut url = Url::parse(uri).ok().filter(|url| url.scheme() == "http" && is_loopback(url))?;
-    // SECURITY: a browser reads some spellings as another address than they look like; only the plain one counts.
-    let plain = url.as_str() == uri || url.as_str().strip_suffix('/') == Some(uri);
+    let plain = is_plain(&url, uri);
     url.set_port(None).ok()?;
     plain.then_some(url)
+}
+
+/// Whether `uri` is the one spelling of `url`, the slash of an empty path aside.
+fn is_plain(url: &Url, uri: &str) -> bool {
+    url.as_str() == uri || url.as_str().strip_suffix('/') == Some(uri)
+}
+
+/// Whether a character is not seen, or turns those around it.
+fn misleads(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -157,9 +180,14 @@ fn is_loopback(url: &Url) -> bool {
 fn check_redirect(uri: &str) -> Result<(), FieldError> {
     let wrong = |reason: &str| FieldError::new("redirect_uris", format!("{uri:?} {reason}"));
     if uri.len() > URI_BYTES_MAX || !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(FieldError::new("redirect_uris", "must be URLs of at most 500 characters"));
+        let reason = format!("must be URLs of at most {URI_BYTES_MAX} characters");
+        return Err(FieldError::new("redirect_uris", reason));
     }
     let url = Url::parse(uri).map_err(|_| wrong("is no URL"))?;
+    // What a browser reads must be what somebody reads who registers it.
+    if !is_plain(&url, uri) {
+        return Err(wrong(&format!("means {url}: register that")));
+    }
     if url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
         return Err(wrong("must have no fragment and no name in it"));
     }
@@ -212,10 +240,21 @@ mod tests {
             "data:text/html,x",
             "com.example.chart:cb",
             "chart:/cb",
+            "https://@evil.example/cb",
+            "https://good.example\\@evil.example/cb",
+            "https:evil.example/cb",
+            "http://127.1/cb",
+            "https://CHART.example/cb",
             "/cb",
             "",
         ] {
             assert!(client(&[bad]).check().is_err(), "{bad}");
+        }
+        let named =
+            |name: &str| OauthClient { name: name.to_owned(), ..client(&["https://a.example/"]) };
+        assert!(named("Chart Room ü").check().is_ok());
+        for bad in ["", "\u{200b}", "Chart\u{202e}mooR", "a\nb"] {
+            assert!(named(bad).check().is_err(), "{bad:?}");
         }
         assert!(client(&[]).check().is_err(), "nowhere");
         assert!(client(&["https://a.example/"; 11]).check().is_err(), "too many");
@@ -255,9 +294,11 @@ mod tests {
         assert!(alone.check().is_err());
         let kept = OauthClient { secret_hash: Some(SecretHash([0; 32])), ..alone };
         assert_eq!(kept.check(), Ok(()));
-        assert!(OauthClient { scopes: vec![], ..kept }.check().is_err());
+        assert!(OauthClient { scopes: vec![], ..kept.clone() }.check().is_err());
+        let both = vec!["https://chart.example/".to_owned()];
+        assert!(OauthClient { redirect_uris: both, ..kept }.check().is_err(), "one or the other");
         assert_eq!(scopes(["run.read", "run.list", "run.read"]).unwrap(), ["run.list", "run.read"]);
-        for bad in ["token.create", "password.change", "session.prove", "run.walk", ""] {
+        for bad in ["token.create", "session.end", "session.prove", "run.walk", ""] {
             assert!(scopes([bad]).is_err(), "{bad}");
         }
         let grant = Grant {

@@ -42,7 +42,7 @@ const UPLOADS_MAX: usize = 8;
 /// Codes of second factors that may be tried for one account within [`CODE_TRIES_WINDOW`]: with three of a
 /// million codes good at a time, guessing one takes a year.
 const CODE_TRIES_MAX: u32 = 10;
-const CODE_TRIES_WINDOW: Duration = Duration::from_secs(300);
+pub(crate) const CODE_TRIES_WINDOW: Duration = Duration::from_secs(300);
 
 /// Links for a new password that are written to one account within [`RESETS_WINDOW`].
 const RESETS_MAX: u32 = 3;

@@ -34,7 +34,7 @@ pub(crate) struct Ctx {
     /// What the edge knows of the request.
     pub(crate) info: RequestInfo,
     /// The page that stands for this answer where it answers a form.
-    pub(crate) page: Option<String>,
+    pub(crate) answer_page: Option<String>,
     proof: Arc<Proof>,
     authorised: Arc<AtomicBool>,
 }
@@ -45,7 +45,7 @@ impl Ctx {
         proof: Proof,
         info: RequestInfo,
         action: Action,
-        page: Option<String>,
+        answer_page: Option<String>,
     ) -> Self {
         let (principal, origin) = (proof.principal.clone(), info.origin());
         Self {
@@ -54,7 +54,7 @@ impl Ctx {
             origin,
             action,
             info,
-            page,
+            answer_page,
             proof: Arc::new(proof),
             authorised: Arc::default(),
         }
@@ -125,15 +125,15 @@ impl Ctx {
         Ok(resource)
     }
 
-    /// Refuses what the caller's proof is not good for, before anything is looked up: whether it is there is nothing
+    /// Refuses `action` where the caller's proof is not good for it, before anything is looked up: whether it is there is nothing
     /// that the answer tells.
-    pub(crate) async fn admit(&self) -> Result<(), ApiError> {
-        if self.proof.covers(self.action) {
+    pub(crate) async fn require(&self, action: Action) -> Result<(), ApiError> {
+        if self.proof.covers(action) {
             return Ok(());
         }
-        let audit = self.draft(self.action).outcome(AuditOutcome::Refused, NOT_COVERED);
+        let audit = self.draft(action).outcome(AuditOutcome::Refused, NOT_COVERED);
         self.app.refusals.record(&self.app, audit).await?;
-        Err(beyond(self.action))
+        Err(beyond(action))
     }
 
     /// Asks policy for `action` on `resource`. A denial is recorded. What the caller may not see
@@ -197,7 +197,12 @@ impl Ctx {
 
     /// A record of what the caller does.
     pub(crate) fn draft(&self, action: Action) -> AuditDraft {
-        AuditDraft::action(action, &self.principal, &self.origin, self.now())
+        let draft = AuditDraft::action(action, &self.principal, &self.origin, self.now());
+        // What a program of others does in somebody's name is not what they did themselves.
+        match self.session().and_then(|session| session.grant.as_ref()) {
+            Some(grant) => draft.detail("client", grant.client),
+            None => draft,
+        }
     }
 }
 

@@ -61,7 +61,7 @@ struct Common;
 impl utoipa::Modify for Common {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         use utoipa::openapi::{
-            ContentBuilder, Ref, ResponseBuilder,
+            ContentBuilder, Ref, RefOr, ResponseBuilder,
             security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
         };
         let scheme =
@@ -78,6 +78,14 @@ impl utoipa::Modify for Common {
                 [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
             for operation in operations.into_iter().flatten() {
                 let responses = &mut operation.responses.responses;
+                // What an operation says of a refusal is why; its form is that of all of them.
+                for (status, response) in responses.iter_mut() {
+                    if let RefOr::T(response) = response
+                        && !status.starts_with('2')
+                    {
+                        response.content.clone_from(&problem.content);
+                    }
+                }
                 responses.insert("default".to_owned(), problem.clone().into());
             }
         }

@@ -1,10 +1,10 @@
 //! Access tokens: short-lived, each of one session, refreshed by the session's refresh token. Those of programs of
-//! others name where they are good (RFC 8707) and what for (RFC 9068).
+//! others name where they are good (RFC 8707) and what for.
 
 use crate::jwt::{ISSUER, JwtError, JwtKey, token_id};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use wardroom_core::{OauthClientId, Rng, SessionId, Timestamp, UserId, identity::Session};
+use wardroom_core::{Rng, SessionId, Timestamp, UserId, identity::Session};
 
 /// Where tokens of people's own programs are good.
 const AUDIENCE: &str = "wardroom-api";
@@ -20,8 +20,6 @@ struct Jwt {
     nbf: i64,
     exp: i64,
     jti: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    client_id: Option<OauthClientId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
 }
@@ -107,7 +105,6 @@ impl AccessTokens {
             nbf: now.as_seconds(),
             exp: expires_at.as_seconds(),
             jti: token_id(rng),
-            client_id: grant.map(|grant| grant.client),
             scope: grant.map(|grant| grant.scopes.join(" ")),
         };
         Ok((self.key.sign(&claims)?, expires_at))
@@ -142,7 +139,7 @@ mod tests {
     use super::*;
     use crate::{ambient::SystemRng, node_token::NodeTokens};
     use wardroom_core::{
-        NodeId,
+        NodeId, OauthClientId,
         identity::{SecretHash, SessionKind},
         oauth::Grant,
     };

@@ -98,6 +98,9 @@ pub struct SessionView {
     /// What the program of others is called that acts in the account's name, where the session is its.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
+    /// That program's `client_id`: its name may be another's as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
     /// What it was granted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,

@@ -46,6 +46,22 @@ pub struct OauthClientView {
     pub created_at: String,
 }
 
+/// What a program is given at `/oauth/token` (RFC 6749 §5.1).
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Tokens {
+    /// For `Authorization: Bearer` at the API.
+    pub access_token: String,
+    /// `Bearer`.
+    pub token_type: String,
+    /// Seconds until the access token ends.
+    pub expires_in: u64,
+    /// Good once, for the next pair; none for a program that acts by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    /// What was granted, separated by spaces.
+    pub scope: String,
+}
+
 /// A program that was just registered or has another secret.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewOauthClient {

@@ -13,7 +13,7 @@
 mod world;
 
 use data_encoding::BASE64URL_NOPAD;
-use reqwest::{Client, Response, StatusCode, Url, header::HeaderMap, redirect::Policy};
+use reqwest::{Client, Method, Response, StatusCode, Url, header::HeaderMap, redirect::Policy};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs};
 use wardroom_core::{Role, digest::sha256};
@@ -62,6 +62,19 @@ impl Scene {
         scene
     }
 
+    /// Goes on as the program that was just made.
+    fn take(&mut self, made: &Value) {
+        self.program = made["client"]["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
+        self.secret = made["secret"].as_str().unwrap().to_owned();
+    }
+
+    /// The id of the account of this name.
+    async fn account(&self, name: &str) -> String {
+        let users = self.world.get("/api/v1/users").await;
+        let found = users["items"].as_array().unwrap().iter().find(|user| user["name"] == name);
+        found.unwrap()["id"].as_str().unwrap().to_owned()
+    }
+
     async fn sign_in(&mut self) {
         let sent = self
             .client
@@ -97,13 +110,14 @@ impl Scene {
         let shown = self.page("/oauth/consent", ask).await;
         assert_eq!(shown.status(), StatusCode::OK);
         let text = shown.text().await.unwrap();
-        let csrf = between(&text, "name=\"csrf\" value=\"", "\"").to_owned();
-        let mut form = ask.clone();
-        form.insert("csrf", &csrf);
-        form.insert("decision", decision);
+        let hidden =
+            |name: &str| between(&text, &format!("name=\"{name}\" value=\""), "\"").to_owned();
+        let (csrf, shown) = (hidden("csrf"), hidden("shown"));
+        let form = [("csrf", csrf.as_str()), ("shown", &shown), ("decision", decision)];
+        let url = Url::parse_with_params(&self.world.at("/oauth/consent"), ask).unwrap();
         let sent = self
             .client
-            .post(self.world.at("/oauth/consent"))
+            .post(url)
             .header("cookie", &self.cookie)
             .header("origin", &self.world.url)
             .form(&form)
@@ -298,6 +312,20 @@ async fn a_code_is_good_once_for_who_asked_and_while_the_browsers_session_lasts(
 }
 
 #[tokio::test]
+async fn a_code_that_two_use_at_the_same_moment_opens_nothing_that_lasts() {
+    let scene = Scene::new().await;
+    for _ in 0..3 {
+        let code = scene.code().await;
+        let (one, two) = tokio::join!(scene.exchange(&code), scene.exchange(&code));
+        assert!(!(one.0.is_success() && two.0.is_success()), "{one:?} {two:?}");
+        for (_, _, tokens) in [one, two].iter().filter(|(status, _, _)| status.is_success()) {
+            let seen = scene.status(tokens, "/api/v1/runs").await;
+            assert_eq!(seen, StatusCode::UNAUTHORIZED, "copied, at the same moment");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_asked_out_of_form_goes_back_to_the_program_or_nowhere() {
     let scene = Scene::new().await;
     let challenge = challenge();
@@ -350,11 +378,63 @@ async fn what_is_asked_out_of_form_goes_back_to_the_program_or_nowhere() {
     let nobody = scene.client.get(scene.world.at("/oauth/consent?client_id=x")).send().await;
     let address = nobody.unwrap().headers()["location"].to_str().unwrap().to_owned();
     assert_eq!(address, "/sign-in?next=%2Foauth%2Fconsent%3Fclient_id%3Dx");
-    let forged = scene.client.post(scene.world.at("/oauth/consent"));
+    let url = Url::parse_with_params(&scene.world.at("/oauth/consent"), scene.ask(&challenge));
+    let forged = scene.client.post(url.unwrap());
     let forged = forged.header("cookie", &scene.cookie).header("origin", "https://evil.example");
-    let mut form = scene.ask(&challenge);
-    form.insert("decision", "allow");
+    let form = [("decision", "allow"), ("shown", "run.list")];
     assert_eq!(forged.form(&form).send().await.unwrap().status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn what_is_done_by_a_program_is_told_from_what_its_person_did() {
+    let scene = Scene::new().await;
+    let id = scene.account("admin").await;
+    let scopes = ["service.create", "service.update", "service.read", "run.list", "request.list"];
+    let made = json!({"name": "Hand", "confidential": true, "scopes": scopes, "acts_as": id});
+    let made = scene.world.post("/api/v1/oauth/clients", made).await;
+    let (program, secret) = (&made["client"]["id"], &made["secret"]);
+    let sent = scene.client.post(scene.world.at("/oauth/token"));
+    let sent = sent.basic_auth(program.as_str().unwrap(), secret.as_str());
+    let sent = sent.form(&[("grant_type", "client_credentials")]).send().await.unwrap();
+    let tokens: Value = sent.json().await.unwrap();
+    let token = tokens["access_token"].as_str().unwrap_or_else(|| panic!("{tokens}"));
+    let send = |method: Method, path: &str, body: Value| {
+        let request = scene.client.request(method, scene.world.at(path)).bearer_auth(token);
+        request.header("if-match", "*").json(&body).send()
+    };
+    let service = json!({
+        "name": "berth", "title": "Berth",
+        "fulfilment": {"kind": "command", "command": "ping", "node": "local"},
+    });
+    let service = send(Method::POST, "/api/v1/services", service).await.unwrap();
+    let service: Value = service.json().await.unwrap();
+    let path = format!(
+        "/api/v1/services/{}",
+        service["id"].as_str().unwrap_or_else(|| panic!("{service}"))
+    );
+    let published = send(Method::PATCH, &path, json!({"state": "published"})).await.unwrap();
+    assert_eq!(published.status(), StatusCode::FORBIDDEN, "it may run nothing, now or later");
+    let records = scene.world.get("/api/v1/audit/records?action=service.create").await;
+    assert_eq!(records["items"][0]["record"]["detail"]["client"], *program);
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_makes_no_visitor_fail() {
+    let scene = Scene::new().await;
+    for (method, path) in
+        [(Method::POST, "/oauth/token"), (Method::GET, "/sign-in/oidc/callback?code=x")]
+    {
+        let request = scene.client.request(method, scene.world.at(path));
+        let request = request.header("sec-fetch-site", "cross-site");
+        let request = request.header("sec-fetch-mode", "no-cors").header("sec-fetch-dest", "image");
+        let sent = request.form(&[("grant_type", "x"), ("client_id", "x")]).send().await.unwrap();
+        assert_eq!(sent.status(), StatusCode::FORBIDDEN, "{path}");
+    }
+    let led = scene.client.get(scene.world.at("/sign-in")).header("sec-fetch-site", "cross-site");
+    let led = led.header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document");
+    assert_eq!(led.send().await.unwrap().status(), StatusCode::OK, "a link leads here");
+    let refused = scene.world.get("/api/v1/audit/records?action=auth.client").await;
+    assert_eq!(refused["items"], json!([]), "nothing that counts against an address");
 }
 
 #[tokio::test]
@@ -379,6 +459,12 @@ async fn refresh_tokens_are_good_once_for_no_more_and_for_nobody_else() {
     assert_eq!(scene.status(&third, "/api/v1/runs").await, StatusCode::UNAUTHORIZED, "copied");
 
     let mine = scene.world.login("dora", PASSWORD, None).await;
+    let spent = json!({"refresh_token": mine["refresh_token"]});
+    let mine_now = scene.world.post("/api/v1/session/refresh", spent).await;
+    assert_eq!(scene.refresh(&mine, &vec![]).await.0, StatusCode::BAD_REQUEST);
+    let still = scene.status(&mine_now, "/api/v1/whoami").await;
+    assert_eq!(still, StatusCode::OK, "a program that shows it has never held it");
+    let mine = mine_now;
     let (status, _, _) = scene.refresh(&mine, &vec![]).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "a person's own is no program's");
     assert_eq!(scene.status(&mine, "/api/v1/whoami").await, StatusCode::OK, "and does not end");
@@ -405,23 +491,20 @@ async fn a_program_proves_which_one_it_is_and_acts_alone_as_one_account() {
     assert_eq!((status, &said["error"]), (StatusCode::BAD_REQUEST, &json!("unauthorized_client")));
     let dora = world_sessions(&scene, "dora").await;
     assert!(dora.iter().all(|session| session["client"].is_null()));
-    let users = scene.world.get("/api/v1/users").await;
-    let id = users["items"].as_array().unwrap().iter().find(|user| user["name"] == "dora");
-    let id = id.unwrap()["id"].as_str().unwrap().to_owned();
+    let id = scene.account("dora").await;
     let robot =
         json!({"name": "Robot", "confidential": true, "scopes": ["run.list"], "acts_as": id});
     let made = scene.world.post("/api/v1/oauth/clients", robot).await;
-    scene.program = made["client"]["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
-    scene.secret = made["secret"].as_str().unwrap().to_owned();
+    scene.take(&made);
     let (status, _, tokens) = scene.post("/oauth/token", &alone).await;
     assert_eq!((status, &tokens["refresh_token"]), (StatusCode::OK, &Value::Null), "{tokens}");
     assert_eq!(scene.status(&tokens, "/api/v1/runs").await, StatusCode::OK);
     assert_eq!(scene.status(&tokens, "/api/v1/nodes").await, StatusCode::FORBIDDEN);
-    for _ in 0..25 {
+    for _ in 0..105 {
         assert_eq!(scene.post("/oauth/token", &alone).await.0, StatusCode::OK);
     }
     let open = world_sessions(&scene, "dora").await;
-    assert_eq!(open.iter().filter(|session| session["client"] == "Robot").count(), 20);
+    assert_eq!(open.iter().filter(|session| session["client"] == "Robot").count(), 100);
     assert_eq!(scene.status(&tokens, "/api/v1/runs").await, StatusCode::UNAUTHORIZED, "the oldest");
 
     let (_, _, tokens) = scene.post("/oauth/token", &alone).await;
@@ -445,6 +528,52 @@ async fn a_program_proves_which_one_it_is_and_acts_alone_as_one_account() {
     let gone = scene.client.delete(gone).bearer_auth(&scene.world.token).send().await.unwrap();
     assert_eq!(gone.status(), StatusCode::NO_CONTENT);
     assert_eq!(scene.status(&tokens, "/api/v1/runs").await, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_program_is_no_way_to_an_account_that_one_has_no_hold_of() {
+    let mut scene = Scene::new().await;
+    let id = scene.account("dora").await;
+    let robot =
+        json!({"name": "Robot", "confidential": true, "scopes": ["run.list"], "acts_as": id});
+    let made = scene.world.post("/api/v1/oauth/clients", robot).await;
+    scene.take(&made);
+    let alone = vec![("grant_type", "client_credentials")];
+    let (_, _, tokens) = scene.post("/oauth/token", &alone).await;
+    assert_eq!(scene.status(&tokens, "/api/v1/runs").await, StatusCode::OK);
+    // Who takes care of clients, and of no accounts, gets no hold of one by a client's secret.
+    let mia = scene.world.add_account("mia", Role::Manager, PASSWORD).await;
+    let policy = scene.world.get("/api/v1/policy").await;
+    let text = format!(
+        "{}\n@id(\"mia\") permit (principal == Wardroom::User::\"{mia}\", action in [Wardroom::Action::\"oauth_client.create\", Wardroom::Action::\"oauth_client.renew\"], resource);",
+        policy["text"].as_str().unwrap()
+    );
+    let change = json!({"text": text, "base": policy["number"]});
+    let put = scene.client.put(scene.world.at("/api/v1/policy")).bearer_auth(&scene.world.token);
+    assert_eq!(put.json(&change).send().await.unwrap().status(), StatusCode::OK);
+    let mia = scene.world.sign_in_as("mia", PASSWORD).await;
+    for (path, body) in [
+        (format!("/api/v1/oauth/clients/{}/secret", scene.program), Value::Null),
+        (
+            "/api/v1/oauth/clients".to_owned(),
+            json!({"name": "R", "confidential": true, "scopes": ["run.list"], "acts_as": id}),
+        ),
+    ] {
+        let sent = scene.client.post(scene.world.at(&path)).bearer_auth(&mia).json(&body);
+        assert_eq!(sent.send().await.unwrap().status(), StatusCode::FORBIDDEN, "{path}");
+    }
+
+    // An account that has something to do first acts through nobody else either.
+    let role = scene.client.patch(scene.world.at(&format!("/api/v1/users/{id}")));
+    let role = role.bearer_auth(&scene.world.token).header("if-match", "*");
+    assert_eq!(role.json(&json!({"role": "admin"})).send().await.unwrap().status(), StatusCode::OK);
+    let (status, _, said) = scene.post("/oauth/token", &alone).await;
+    assert_eq!((status, &said["error"]), (StatusCode::BAD_REQUEST, &json!("unauthorized_client")));
+    assert_eq!(
+        scene.status(&tokens, "/api/v1/runs").await,
+        StatusCode::UNAUTHORIZED,
+        "another role"
+    );
 }
 
 #[tokio::test]

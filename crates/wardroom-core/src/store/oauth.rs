@@ -11,7 +11,7 @@ use async_trait::async_trait;
 /// Reads programs of others and the codes by which they come by grants.
 #[async_trait]
 pub trait Oauth: Send + Sync {
-    /// Every program of others, by name.
+    /// Every program of others, newest first.
     async fn list_oauth_clients(&self) -> StoreResult<Vec<OauthClient>>;
     /// A program of others by its id.
     async fn lookup_oauth_client(&self, id: OauthClientId) -> StoreResult<Option<OauthClient>>;

@@ -39,6 +39,7 @@ impl Engine {
                 .add(json!({
                     "id": session.id.to_string(), "kind": session.kind.as_str(), "from": about.address,
                     "with": about.user_agent, "since": session.created_at.to_string(),
+                    "client": session.grant.as_ref().map(|grant| grant.client.to_string()),
                     "granted": session.grant.map(|grant| grant.scopes.join(" ")),
                     "last_used": session.seen_at.to_string(), "ends": session.expires_at.to_string(),
                 }))

@@ -7,7 +7,7 @@ use wardroom_core::{
     audit::AuditDraft,
     change::{Change, Write},
     identity::{SecretHash, Session, SessionAbout, User},
-    oauth::{CLIENTS_MAX, GRANTS_MAX, Grant, OauthClient, OauthCode},
+    oauth::{ALONE_MAX, CLIENTS_MAX, GRANTS_MAX, Grant, OauthClient, OauthCode},
     store::StoreError,
 };
 
@@ -20,7 +20,7 @@ impl Engine {
     ) -> Result<OauthClient, EngineError> {
         client.check()?;
         if self.store.list_oauth_clients().await?.len() >= CLIENTS_MAX {
-            let said = format!("there are {CLIENTS_MAX} programs already");
+            let said = format!("there are {CLIENTS_MAX} programs already: forget one first");
             return Err(EngineError::LimitReached(said));
         }
         let mut audit = audit.on(client.id).detail("name", &client.name);
@@ -76,26 +76,29 @@ impl Engine {
         &self,
         user: &User,
         mut session: Session,
+        grant: Grant,
         about: &SessionAbout,
         code: Option<SecretHash>,
         audit: AuditDraft,
     ) -> Result<Session, EngineError> {
-        let Some(grant) = session.grant.clone() else {
-            return Err(EngineError::NotFound("grant"));
-        };
+        session.grant = Some(grant.clone());
         session.about = self.seal_about(user, about).await?;
         let mut open = self.store.list_sessions(user.id, self.now()).await?;
         open.retain(|other| other.grant.as_ref().is_some_and(|its| its.client == grant.client));
         let audit = granted(audit.on(user.id).detail("session", session.id), &grant);
-        let mut change = Change::recorded(audit).write(Write::AddSession(session.clone()));
+        let mut change = Change::recorded(audit)
+            .write(Write::RequireGrantable { client: grant.client, user: user.id })
+            .write(Write::AddSession(session.clone()));
         if let Some(code) = code {
             let redeem = Write::RedeemOauthCode { code, session: session.id, at: self.now() };
             change.writes.push(redeem);
         }
-        change.writes.extend(beyond(&open, GRANTS_MAX));
+        let most = if code.is_some() { GRANTS_MAX } else { ALONE_MAX };
+        change.writes.extend(beyond(&open, most));
         let done = match self.commit(change.clone()).await {
-            // One of those that were to end did so by itself in this moment, or the code was used.
-            Err(StoreError::Conflict(_)) => {
+            // One of those that were to end did so by itself in this moment; or the code was used, which the
+            // second try finds as well.
+            Err(StoreError::Conflict(_)) if !open.is_empty() => {
                 change.writes.retain(|write| !matches!(write, Write::RemoveSession(_)));
                 self.commit(change).await
             }

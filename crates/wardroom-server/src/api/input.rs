@@ -5,19 +5,22 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Query, Request, rejection::JsonRejection},
     http::{HeaderMap, request::Parts},
 };
-use serde::{Deserialize, de::DeserializeOwned};
-use std::str::FromStr;
-use wardroom_core::page::{PAGE_ITEMS_DEFAULT, PageRequest};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+use std::{fmt, marker::PhantomData, str::FromStr};
+use wardroom_core::page::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, PageRequest};
 use wardroom_wire::error::ErrorCode;
 
-/// A JSON body of exactly this type.
+/// A JSON body of exactly this type, which is an object.
 pub(crate) struct Json<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        match axum::Json::<T>::from_request(request, state).await {
-            Ok(axum::Json(value)) => Ok(Self(value)),
+        match axum::Json::<Body<T>>::from_request(request, state).await {
+            Ok(axum::Json(Body(value))) => Ok(Self(value)),
             Err(JsonRejection::MissingJsonContentType(_)) => Err(ApiError::say(
                 ErrorCode::UnsupportedMediaType,
                 "Send the body as `Content-Type: application/json`.",
@@ -37,6 +40,25 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
                 Err(ApiError::new(code))
             }
         }
+    }
+}
+
+/// An object: a list of a type's values in their order would be read as that type.
+struct Body<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Body<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+            type Value = Body<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Body<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Body)
+            }
+        }
+        deserializer.deserialize_map(Object(PhantomData))
     }
 }
 
@@ -74,6 +96,7 @@ pub(crate) struct PageQuery {
     /// Continue behind this, as `next` of the page before said.
     pub(crate) after: Option<String>,
     /// At most so many items, 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
     pub(crate) limit: Option<u32>,
 }
 
@@ -89,7 +112,11 @@ pub(crate) fn page<K: FromStr>(
             })
         })
         .transpose()?;
-    Ok(PageRequest::new(after, limit.unwrap_or(PAGE_ITEMS_DEFAULT)))
+    let limit = limit.unwrap_or(PAGE_ITEMS_DEFAULT);
+    if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
+        return Err(ApiError::field("limit", format!("must be 1 to {PAGE_ITEMS_MAX}")));
+    }
+    Ok(PageRequest::new(after, limit))
 }
 
 /// An id out of a path: what is not one names nothing.

@@ -1,7 +1,7 @@
 //! Showing a second factor: codes of an authenticator, and recovery codes.
 
 use super::refused;
-use crate::{App, error::ApiError, middleware::RequestInfo};
+use crate::{App, app::CODE_TRIES_WINDOW, error::ApiError, middleware::RequestInfo};
 use data_encoding::BASE32_NOPAD;
 use wardroom_core::{
     SessionId,
@@ -49,9 +49,10 @@ pub(crate) async fn show_code(
 
 /// SECURITY: at most so many tries of one account, or six digits could be guessed.
 fn count_try(app: &App, user: &User) -> Result<(), ApiError> {
-    app.code_tries.take(user.id, app.engine.now()).ok_or_else(|| {
-        ApiError::say(
-            ErrorCode::Busy,
+    app.code_tries.take(user.id, app.engine.now()).ok_or_else(|| ApiError {
+        retry_after: Some(CODE_TRIES_WINDOW),
+        ..ApiError::say(
+            ErrorCode::TooManyRequests,
             "Too many codes were tried for this account: wait five minutes.",
         )
     })

@@ -125,15 +125,17 @@ pub(crate) async fn open_grant(
     info: &RequestInfo,
     user: User,
     grant: Grant,
-    code: Option<SecretHash>,
+    (second_factor, code): (bool, Option<SecretHash>),
     agent: &str,
 ) -> Result<Opened, EngineError> {
     let ttl = if code.is_some() { app.accounts.session_ttl } else { app.access_tokens.ttl() };
     let (session, secret) = begun(app, &user, SessionKind::Client, ttl);
-    let (session, now) = (Session { grant: Some(grant), ..session }, app.engine.now());
+    let session = Session { second_factor, ..session };
+    let now = session.created_at;
     let audit = AuditDraft::event("grant.open", &Principal::System, &info.origin(), now);
     let about = about(info, agent);
-    let session = app.engine.open_grant(&user, session, &about, code, audit.by(user.id)).await?;
+    let session =
+        app.engine.open_grant(&user, session, grant, &about, code, audit.by(user.id)).await?;
     Ok(Opened { session, user, secret, standing: Standing::Open })
 }
 
@@ -189,7 +191,7 @@ pub(crate) async fn refresh(
     let now = app.engine.now();
     let alive = |session: &Session, user: &User| {
         session.kind == SessionKind::Client
-            && session.grant.as_ref().map(|grant| grant.client) == client.map(|client| client.id)
+            && is_held_by(session, client)
             && now < session.expires_at
             && now < session.idle_until
             && user.state == UserState::Active
@@ -211,8 +213,13 @@ pub(crate) async fn refresh(
         Some(_) => return Err(refused()),
         None => {}
     }
-    end_spent(app, info, presented.hash(), "a refresh token").await?;
+    end_spent(app, info, presented.hash(), client, "a refresh token").await?;
     Err(refused())
+}
+
+/// Whether a session is `client`'s, or without one its owner's own.
+fn is_held_by(session: &Session, client: Option<&OauthClient>) -> bool {
+    session.grant.as_ref().map(|grant| grant.client) == client.map(|client| client.id)
 }
 
 /// Ends the session of which `hash` was a secret before: whoever brings it, or whoever used it, has copied it.
@@ -220,10 +227,13 @@ pub(crate) async fn end_spent(
     app: &App,
     info: &RequestInfo,
     hash: SecretHash,
+    client: Option<&OauthClient>,
     what: &str,
 ) -> Result<(), ApiError> {
     let now = app.engine.now();
-    if let Some((session, user)) = app.engine.store().lookup_spent(hash).await? {
+    let found = app.engine.store().lookup_spent(hash).await?;
+    // SECURITY: who never held it proves nothing by showing it, and ends nobody's session.
+    if let Some((session, user)) = found.filter(|(session, _)| is_held_by(session, client)) {
         let why = format!("{what} was used twice: one of its holders has copied it");
         let audit = AuditDraft::event("auth.refresh", &Principal::Anonymous, &info.origin(), now)
             .on(session.id)

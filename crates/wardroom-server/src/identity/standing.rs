@@ -25,19 +25,23 @@ impl Standing {
     /// How `session` of `user` stands at `now`. In this order: who has yet to show a second factor must not
     /// change the password, and whoever knows somebody else's must not add a factor to it.
     pub(crate) fn of(rules: &AccountRules, user: &User, session: &Session, now: Timestamp) -> Self {
-        // Its owner had done all that when they granted it, and it has no way to do any of it.
-        if session.grant.is_some() {
-            return Self::Open;
+        // A program shows no second factor, but what its account has to do first holds it up as well.
+        if user.second_factor && !session.second_factor && session.grant.is_none() {
+            return Self::SecondFactor;
         }
+        match Self::of_account(rules, user, now) {
+            // Somebody outside has vouched for it.
+            Self::SetSecondFactor if session.second_factor => Self::Open,
+            standing => standing,
+        }
+    }
+
+    /// What `user` has to do first at `now`, whichever way they come.
+    pub(crate) fn of_account(rules: &AccountRules, user: &User, now: Timestamp) -> Self {
         let old = rules.password_ttl.is_some_and(|ttl| now.since(user.password_changed_at) >= ttl);
-        if user.second_factor && !session.second_factor {
-            Self::SecondFactor
-        } else if !user.password_hash.is_empty() && (user.password_temporary || old) {
+        if !user.password_hash.is_empty() && (user.password_temporary || old) {
             Self::SetPassword
-        } else if !user.second_factor
-            && !session.second_factor
-            && rules.second_factor_roles.contains(&user.role)
-        {
+        } else if !user.second_factor && rules.second_factor_roles.contains(&user.role) {
             Self::SetSecondFactor
         } else {
             Self::Open

@@ -50,9 +50,13 @@ impl Proof {
         }
     }
 
-    /// Whose requests are counted together: an account's, but each API token's by itself.
+    /// Whose requests are counted together: an account's, but each API token's by itself, and those of a program of
+    /// others that acts in its name.
     pub(crate) fn party(&self) -> uuid::Uuid {
         match &self.held {
+            Held::Session(Session { grant: Some(grant), user, .. }) => {
+                uuid::Uuid::from_u128(grant.client.uuid().as_u128() ^ user.uuid().as_u128())
+            }
             Held::Session(session) => session.user.uuid(),
             Held::ApiToken(token) => token.id.uuid(),
             Held::Outside(_) => self.user.id.uuid(),

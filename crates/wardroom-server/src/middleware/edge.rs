@@ -124,11 +124,15 @@ async fn edge_of(app: Arc<App>, mut request: Request, next: Next) -> Response {
         .map_or_else(|| "(none)".to_owned(), |path| path.as_str().to_owned());
     let cors = allowed_origin(&app, request.headers());
     let preflight = method == Method::OPTIONS && cors.is_some();
-    let page = Page::of(&request, door);
+    let page = Page::of(&request, door, &route);
     let one_at_a_time = request.version() <= Version::HTTP_11;
     let own = names_own_host(&app, &request);
+    let foreign = is_foreign(&request) && cors.is_none();
     let found = app.filter.look(request.uri(), request.headers());
-    let admitted = admit(&app, &info, own, found).await;
+    let admitted = match foreign {
+        true => Err(refuse_foreign(&app, &info).await),
+        false => admit(&app, &info, own, found).await,
+    };
     let left = admitted.as_ref().ok().copied().flatten();
     let mut response = if let Err(error) = admitted {
         error.into_response()
@@ -162,6 +166,28 @@ async fn edge_of(app: Arc<App>, mut request: Request, next: Next) -> Response {
     app.metrics.request(&method, &route, status.as_u16(), begun.elapsed());
     tracing::debug!(parent: &span, route, status = status.as_u16(), ms = begun.elapsed().as_millis(), "answered");
     response
+}
+
+/// Whether another site's page made the browser send the request, other than by leading somebody here. SECURITY:
+/// nothing that such a page sends is answered, so that it can't make a visitor's address fail until it is blocked.
+fn is_foreign(request: &Request) -> bool {
+    let says = |name: &str, wanted: &[&str]| {
+        request.headers().get(name).is_some_and(|value| wanted.iter().any(|text| value == text))
+    };
+    let arrives = request.method() == Method::GET
+        && says("sec-fetch-mode", &["navigate"])
+        && says("sec-fetch-dest", &["document"]);
+    says("sec-fetch-site", &["cross-site", "same-site"]) && !arrives
+}
+
+async fn refuse_foreign(app: &App, info: &RequestInfo) -> ApiError {
+    let now = app.engine.now();
+    let audit = AuditDraft::event("auth.cross_site", &Principal::Anonymous, &info.origin(), now)
+        .outcome(AuditOutcome::Refused, "another site's page made the browser send it");
+    match app.refusals.record(app, audit).await {
+        Ok(()) => ApiError::new(ErrorCode::CrossSite),
+        Err(error) => error,
+    }
 }
 
 /// Whether a request comes in at all; and what is left to its address.
@@ -213,13 +239,17 @@ async fn admit(
 /// What an error's reader is.
 struct Page {
     html: bool,
+    /// Where they come back to.
     path: String,
+    /// Whether they brought a token.
+    token: bool,
 }
 
 impl Page {
-    fn of(request: &Request, door: Door) -> Self {
-        let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        Self { html: door == Door::Dashboard, path }
+    fn of(request: &Request, door: Door, route: &str) -> Self {
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let token = request.headers().contains_key(header::AUTHORIZATION);
+        Self { html: door == Door::Dashboard, path: ui::page_of(route, path), token }
     }
 }
 
@@ -257,7 +287,7 @@ fn finish(
         let mut answer = axum::Json(problem).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         answer.headers_mut().insert(header::CONTENT_TYPE, kind);
-        if let Some(challenge) = challenge(app, &error) {
+        if let Some(challenge) = challenge(app, &error, page) {
             answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         answer
@@ -274,9 +304,13 @@ fn finish(
 }
 
 /// What a program is told that is to bring a token, or a better one (RFC 6750 §3, RFC 9728 §5.1).
-fn challenge(app: &App, error: &ApiError) -> Option<HeaderValue> {
+fn challenge(app: &App, error: &ApiError, page: &Page) -> Option<HeaderValue> {
     let metadata = format!("resource_metadata=\"{}{RESOURCE_PATH}\"", app.issuer());
     let text = match (error.code, error.lacks) {
+        (ErrorCode::Unauthenticated, _) if !page.path.starts_with("/api/") => "Bearer".to_owned(),
+        (ErrorCode::Unauthenticated, _) if page.token => {
+            format!("Bearer error=\"invalid_token\", {metadata}")
+        }
         (ErrorCode::Unauthenticated, _) => format!("Bearer {metadata}"),
         (_, Some(scope)) => {
             format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\", {metadata}")

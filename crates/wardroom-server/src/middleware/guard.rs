@@ -3,7 +3,7 @@
 use super::{RequestInfo, authenticate::authenticate, csrf};
 use crate::{App, context::Ctx, doors::Left, error::ApiError, ui};
 use axum::{
-    extract::Request,
+    extract::{MatchedPath, Request},
     http::Method,
     middleware::Next,
     response::{IntoResponse, Response},
@@ -67,9 +67,10 @@ impl Guard {
         };
         proof.standing.admit(self.action)?;
         let form = changes(request.method()) && info.door == Door::Dashboard;
-        let page = form.then(|| ui::resumable(request.uri().path()).to_owned());
+        let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        let page = form.then(|| ui::page_of(route, request.uri().path()));
         let ctx = Ctx::new(Arc::clone(&self.app), proof, info, self.action, page);
-        ctx.admit().await?;
+        ctx.require(self.action).await?;
         if self.action.resource_kind() == ResourceKind::System {
             ctx.authorise(self.action, &Resource::system()).await?;
         }

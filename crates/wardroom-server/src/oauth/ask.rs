@@ -1,6 +1,9 @@
 //! What a program asks a person for (RFC 6749 §4.1.1, RFC 7636, RFC 8707).
 
-use super::{Parameters, error::OauthError};
+use super::{
+    Parameters,
+    error::{Code, Refusal},
+};
 use crate::{App, error::ApiError};
 use url::Url;
 use wardroom_core::oauth::{OauthClient, scopes};
@@ -38,7 +41,7 @@ pub(crate) enum Unasked {
 impl Ask {
     /// Reads it. SECURITY: until program and address are known, nothing is sent anywhere.
     pub(crate) async fn read(app: &App, encoded: &[u8]) -> Result<Self, Unasked> {
-        let parameters = Parameters::read(encoded).map_err(|error| Unasked::Here(here(error)))?;
+        let parameters = Parameters::read(encoded);
         let client = match parameters.get("client_id").map(str::parse) {
             Some(Ok(id)) => {
                 let found = app.engine.store().lookup_oauth_client(id).await;
@@ -46,47 +49,45 @@ impl Ask {
             }
             _ => None,
         };
-        let nobody =
-            "No program is registered under the client_id in this address. Nothing was granted.";
-        let client = client.ok_or_else(|| Unasked::Here(refusal(nobody)))?;
+        let nobody = "No program is registered under the client_id in this address. Nothing was granted: tell whoever sent you here.";
+        let client = client.ok_or_else(|| here(nobody))?;
         let redirect_uri = match (parameters.get("redirect_uri"), client.redirect_uris.as_slice()) {
             (Some(uri), _) if client.redirects_to(uri) => uri.to_owned(),
             (None, [only]) => only.clone(),
             _ => {
-                let said = format!(
-                    "{} wants the answer at an address that is not registered for it. Nothing was granted.",
+                return Err(here(&format!(
+                    "{} wants its answer at an address that is not registered for it. Nothing was granted: tell its makers, or an administrator, who registers addresses.",
                     client.name
-                );
-                return Err(Unasked::Here(refusal(&said)));
+                )));
             }
         };
+        let state = parameters.get("state").map(str::to_owned);
+        if state.as_ref().is_some_and(|state| state.len() > STATE_BYTES_MAX) {
+            return Err(here(&format!(
+                "{} wants more than {STATE_BYTES_MAX} bytes back as state. Nothing was granted: tell its makers.",
+                client.name
+            )));
+        }
+        let resource = app.api_resource();
         let mut ask = Self {
             client,
             redirect_uri,
-            state: None,
+            state,
             scopes: vec![],
             challenge: String::new(),
-            resource: app.api_resource(),
+            resource,
         };
         match ask.fill(&parameters) {
             Ok(()) => Ok(ask),
-            Err(OauthError::Api(error)) => Err(Unasked::Here(error)),
-            Err(OauthError::Protocol(code, said)) => {
-                Err(Unasked::There(ask.refuse(app, code, &said)))
-            }
+            Err(refusal) => Err(Unasked::There(ask.refuse(app, &refusal))),
         }
     }
 
-    fn fill(&mut self, parameters: &Parameters) -> Result<(), OauthError> {
-        if let Some(state) = parameters.get("state") {
-            if state.len() > STATE_BYTES_MAX {
-                return Err(OauthError::request("state is too long"));
-            }
-            self.state = Some(state.to_owned());
-        }
+    fn fill(&mut self, parameters: &Parameters) -> Result<(), Refusal> {
+        parameters.check()?;
         if parameters.need("response_type")? != "code" {
-            let said = "response_type must be code".to_owned();
-            return Err(OauthError::Protocol("unsupported_response_type", said));
+            let said = "response_type must be code";
+            return Err(Refusal::new(Code::UnsupportedResponseType, said));
         }
         // SECURITY: without it a code that somebody copies is as good for them (RFC 9700 §2.1.1).
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -95,18 +96,17 @@ impl Ask {
             || challenge.len() != CHALLENGE_LENGTH
             || !challenge.chars().all(plain)
         {
-            return Err(OauthError::request(
-                "code_challenge must be of code_challenge_method S256",
-            ));
+            return Err(Refusal::request("code_challenge must be of code_challenge_method S256"));
         }
         challenge.clone_into(&mut self.challenge);
         self.scopes = wanted_scopes(parameters, &self.client.scopes)?;
-        check_resource(parameters, &self.resource)
+        parameters.check_resource(&self.resource)
     }
 
     /// The address that tells the program that it was not granted anything.
-    pub(crate) fn refuse(&self, app: &App, code: &str, said: &str) -> String {
-        self.answer(app, &[("error", code), ("error_description", said)])
+    pub(crate) fn refuse(&self, app: &App, refusal: &Refusal) -> String {
+        let pairs = [("error", refusal.code.as_str()), ("error_description", &refusal.said)];
+        self.answer(app, &pairs)
     }
 
     /// The address at which the program is told `pairs`, with its state and who says so (RFC 9207).
@@ -128,34 +128,16 @@ impl Ask {
 pub(super) fn wanted_scopes(
     parameters: &Parameters,
     most: &[String],
-) -> Result<Vec<String>, OauthError> {
+) -> Result<Vec<String>, Refusal> {
     let Some(text) = parameters.get("scope") else { return Ok(most.to_vec()) };
-    let invalid = |said: String| OauthError::Protocol("invalid_scope", said);
-    let wanted = scopes(text.split(' ')).map_err(|error| invalid(error.reason))?;
+    let invalid = |said: &str| Refusal::new(Code::InvalidScope, said);
+    let wanted = scopes(text.split(' ')).map_err(|error| invalid(&error.reason))?;
     match wanted.iter().find(|scope| !most.contains(scope)) {
-        Some(scope) => Err(invalid(format!("the client may not ask for {scope}"))),
+        Some(scope) => Err(invalid(&format!("the client may not ask for {scope}"))),
         None => Ok(wanted),
     }
 }
 
-/// Whether a program that says where a grant is to be good means here.
-pub(super) fn check_resource(parameters: &Parameters, here: &str) -> Result<(), OauthError> {
-    match parameters.get("resource") {
-        Some(resource) if resource != here => {
-            let said = format!("the resource here is {here}");
-            Err(OauthError::Protocol("invalid_target", said))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn refusal(said: &str) -> ApiError {
-    ApiError::say(ErrorCode::BadRequest, said)
-}
-
-fn here(error: OauthError) -> ApiError {
-    match error {
-        OauthError::Protocol(_, said) => refusal(&crate::error::capital(&said)),
-        OauthError::Api(error) => error,
-    }
+fn here(said: &str) -> Unasked {
+    Unasked::Here(ApiError::say(ErrorCode::BadRequest, said))
 }

@@ -1,12 +1,15 @@
 //! Which program asks.
 
-use super::{Parameters, error::OauthError};
+use super::{
+    Parameters,
+    error::{Code, OauthError, Refusal},
+};
 use crate::{App, middleware::RequestInfo};
 use axum::http::{HeaderMap, header};
 use data_encoding::BASE64;
 use subtle::ConstantTimeEq as _;
 use wardroom_core::{
-    Principal,
+    OauthClientId, Principal,
     audit::{AuditDraft, AuditOutcome},
     oauth::OauthClient,
 };
@@ -24,11 +27,10 @@ pub(super) async fn authenticate(
     let (id, secret) = match headers.get(header::AUTHORIZATION) {
         Some(value) => {
             let Some((id, secret)) = basic(value.as_bytes()) else {
-                return refuse(app, info).await;
+                return refuse(app, info, None).await;
             };
             if parameters.get("client_secret").is_some() || named.is_some_and(|named| named != id) {
-                let said = "the client names itself in two ways";
-                return Err(OauthError::request(said));
+                return Err(Refusal::request("the client names itself in two ways").into());
             }
             (id, Some(secret))
         }
@@ -43,7 +45,7 @@ pub(super) async fn authenticate(
     };
     match client {
         Some(client) if proves(&client, secret.as_deref()) => Ok(client),
-        _ => refuse(app, info).await,
+        other => refuse(app, info, other.map(|client| client.id)).await,
     }
 }
 
@@ -64,17 +66,29 @@ fn basic(value: &[u8]) -> Option<(String, String)> {
     let plain = BASE64.decode(coded.trim().as_bytes()).ok()?;
     let (id, secret) = std::str::from_utf8(&plain).ok()?.split_once(':')?;
     let decoded = |text: &str| {
-        form_urlencoded::parse(text.as_bytes()).next().map(|(name, _)| name.into_owned())
+        let mut pairs = form_urlencoded::parse(text.as_bytes());
+        let (name, value) = pairs.next()?;
+        (value.is_empty() && pairs.next().is_none() && !text.contains('='))
+            .then(|| name.into_owned())
     };
     scheme.eq_ignore_ascii_case("basic").then_some((decoded(id)?, decoded(secret)?))
 }
 
-async fn refuse(app: &App, info: &RequestInfo) -> Result<OauthClient, OauthError> {
+async fn refuse(
+    app: &App,
+    info: &RequestInfo,
+    client: Option<OauthClientId>,
+) -> Result<OauthClient, OauthError> {
     let now = app.engine.now();
     let audit = AuditDraft::event("auth.client", &Principal::Anonymous, &info.origin(), now)
         .outcome(AuditOutcome::Refused, "the client is not known or did not prove which one it is");
+    let audit = match client {
+        Some(id) => audit.on(id),
+        None => audit,
+    };
     app.refusals.record(app, audit).await?;
-    Err(OauthError::client())
+    let said = "the client is not known here, or did not prove which one it is";
+    Err(Refusal::new(Code::InvalidClient, said).into())
 }
 
 #[cfg(test)]
@@ -87,7 +101,9 @@ mod tests {
         let header = |text: &str| format!("Basic {}", BASE64.encode(text.as_bytes()));
         let pair = |text: &str| basic(header(text).as_bytes());
         assert_eq!(pair("client_1:a%3Ab+c"), Some(("client_1".into(), "a:b c".into())));
-        assert_eq!(pair("client_1"), None);
+        for bad in ["client_1", "client_1:a&b", "client_1:a=b", "client_1:a=", ":"] {
+            assert_eq!(pair(bad), None, "{bad}");
+        }
         assert_eq!(basic(b"Bearer abc"), None);
         assert_eq!(basic(b"Basic \xff"), None);
         assert_eq!(basic(b"Basic ==="), None);

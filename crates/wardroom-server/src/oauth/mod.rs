@@ -3,6 +3,7 @@
 mod ask;
 pub(crate) mod authorize;
 mod client;
+mod consent;
 mod error;
 pub(crate) mod metadata;
 mod parameters;
@@ -10,6 +11,7 @@ pub(crate) mod revoke;
 pub(crate) mod token;
 
 pub(crate) use ask::{Ask, Unasked};
+pub(crate) use consent::Question;
 pub(crate) use parameters::Parameters;
 
 use crate::App;

@@ -1,6 +1,6 @@
 //! Parameters of OAuth requests, in a query or a form.
 
-use super::error::OauthError;
+use super::error::{Code, OauthError, Refusal};
 use axum::{
     extract::{FromRequest, Request},
     http::header,
@@ -9,35 +9,61 @@ use std::collections::BTreeMap;
 
 /// The longest parameter that is kept, in bytes.
 const VALUE_BYTES_MAX: usize = 4096;
+/// The one that may be there several times (RFC 8707 §2).
+const RESOURCE: &str = "resource";
 
 /// Parameters by name. SECURITY: they hold secrets and have no debug form.
-pub(crate) struct Parameters(BTreeMap<String, String>);
+#[derive(Default)]
+pub(crate) struct Parameters {
+    found: BTreeMap<String, String>,
+    resources: Vec<String>,
+    /// What is wrong with single ones.
+    wrong: BTreeMap<String, &'static str>,
+}
 
 impl Parameters {
-    /// Reads them. Unknown ones are there and of no consequence; none may be there twice, and one without a value is
-    /// as if it were not there (RFC 6749 §3.1).
-    pub(crate) fn read(encoded: &[u8]) -> Result<Self, OauthError> {
-        let mut found = BTreeMap::new();
+    /// Reads them. Unknown ones are there and of no consequence, and one without a value is as if it were not
+    /// there (RFC 6749 §3.1).
+    pub(crate) fn read(encoded: &[u8]) -> Self {
+        let mut read = Self::default();
         for (name, value) in form_urlencoded::parse(encoded) {
+            let (name, value) = (name.into_owned(), value.into_owned());
             if value.len() > VALUE_BYTES_MAX {
-                return Err(OauthError::request(format!("{name:?} is too long")));
-            }
-            if found.insert(name.clone().into_owned(), value.into_owned()).is_some() {
-                return Err(OauthError::request(format!("{name:?} is there twice")));
+                read.wrong.insert(name, "is longer than 4,096 bytes");
+            } else if name == RESOURCE {
+                read.resources.push(value);
+            } else if read.found.insert(name.clone(), value).is_some() {
+                read.wrong.insert(name, "is there twice");
             }
         }
-        found.retain(|_, value| !value.is_empty());
-        Ok(Self(found))
+        read.found.retain(|_, value| !value.is_empty());
+        read
     }
 
-    /// The value of `name`, where it is there.
+    /// Whether all of them can be read.
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
+        match self.wrong.first_key_value() {
+            Some((name, why)) => Err(Refusal::request(&format!("{name} {why}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The value of `name`, where it is there and nothing is wrong with it.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.found.get(name).filter(|_| !self.wrong.contains_key(name)).map(String::as_str)
     }
 
     /// The value of `name`, which must be there.
-    pub(crate) fn need(&self, name: &str) -> Result<&str, OauthError> {
-        self.get(name).ok_or_else(|| OauthError::request(format!("{name:?} is missing")))
+    pub(crate) fn need(&self, name: &str) -> Result<&str, Refusal> {
+        self.get(name).ok_or_else(|| Refusal::request(&format!("{name} is missing")))
+    }
+
+    /// Refuses what is meant for another place than `here`.
+    pub(crate) fn check_resource(&self, here: &str) -> Result<(), Refusal> {
+        if self.resources.iter().all(|resource| resource == here) {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::InvalidTarget, &format!("the one resource here is {here}")))
     }
 }
 
@@ -45,28 +71,41 @@ impl<S: Send + Sync> FromRequest<S> for Parameters {
     type Rejection = OauthError;
     async fn from_request(request: Request, state: &S) -> Result<Self, OauthError> {
         let kind = request.headers().get(header::CONTENT_TYPE);
-        let form = |kind: &[u8]| kind.starts_with(b"application/x-www-form-urlencoded");
-        if !kind.is_some_and(|kind| form(kind.as_bytes())) {
+        let kind = kind.and_then(|kind| kind.to_str().ok()?.split(';').next());
+        let form = "application/x-www-form-urlencoded";
+        if !kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case(form)) {
             let said = "send the parameters as application/x-www-form-urlencoded";
-            return Err(OauthError::request(said));
+            return Err(Refusal::request(said).into());
         }
         let body = axum::body::Bytes::from_request(request, state).await;
-        Self::read(&body.map_err(|_| OauthError::request("the body can't be read"))?)
+        let read = Self::read(&body.map_err(|_| Refusal::request("the body can't be read"))?);
+        read.check()?;
+        Ok(read)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]
     fn parameters_are_there_once_or_not_at_all() {
-        let read = Parameters::read(b"a=1&b=&odd=%FF").unwrap();
+        let read = Parameters::read(b"a=1&b=&odd=%FF");
         assert_eq!((read.get("a"), read.get("b"), read.get("c")), (Some("1"), None, None));
-        assert!(read.need("a").is_ok() && read.need("b").is_err());
+        assert!(read.need("a").is_ok() && read.need("b").is_err() && read.check().is_ok());
         for bad in ["a=1&a=1", "a=&a=", &format!("a={}", "x".repeat(4097))] {
-            assert!(Parameters::read(bad.as_bytes()).is_err(), "{bad}");
+            let read = Parameters::read(bad.as_bytes());
+            assert!(read.check().is_err() && read.get("a").is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_resource_may_be_named_several_times_and_must_be_here() {
+        let read = Parameters::read(b"resource=https://a/api&resource=https://a/api");
+        assert!(read.check().is_ok() && read.check_resource("https://a/api").is_ok());
+        assert!(read.check_resource("https://b/api").is_err());
+        let two = Parameters::read(b"resource=https://a/api&resource=https://b/api");
+        assert!(two.check_resource("https://a/api").is_err());
+        assert!(Parameters::read(b"").check_resource("https://a/api").is_ok());
     }
 }

@@ -11,10 +11,10 @@ use axum::{
 };
 use wardroom_wire::error::ErrorCode;
 
-/// An error as a page; who is not signed in is sent to sign in, and from there back to `path`.
+/// An error as a page; who is not signed in is sent to sign in, and from there back to `path`, which [`page_of`] gave.
 pub(crate) fn error_page(error: &ApiError, request: &str, path: &str) -> Response {
     if error.code == ErrorCode::Unauthenticated {
-        let next: String = form_urlencoded::byte_serialize(resumable(path).as_bytes()).collect();
+        let next: String = form_urlencoded::byte_serialize(path.as_bytes()).collect();
         let query = if path == "/" { String::new() } else { format!("?next={next}") };
         return frame::see_other(&format!("/sign-in{query}"));
     }
@@ -26,7 +26,7 @@ pub(crate) fn error_page(error: &ApiError, request: &str, path: &str) -> Respons
         _ => None,
     };
     if let Some(way_out) = way_out {
-        let next: String = form_urlencoded::byte_serialize(resumable(path).as_bytes()).collect();
+        let next: String = form_urlencoded::byte_serialize(path.as_bytes()).collect();
         return frame::see_other(&format!("{way_out}?next={next}"));
     }
     // SECURITY: what went wrong inside is for the log; a page shows what was meant for the caller.
@@ -50,30 +50,57 @@ pub(crate) fn error_page(error: &ApiError, request: &str, path: &str) -> Respons
     frame::html(status, &page).unwrap_or_else(|_| status.into_response())
 }
 
-/// The page to come back to: a form's own path takes no GET, so its page stands for it.
-pub(crate) fn resumable(path: &str) -> &str {
-    let bare = path.split('?').next().unwrap_or(path);
-    let Some((page, last)) = bare.rsplit_once('/') else { return "/" };
-    match last {
-        "remove" | "confirm" | "totp" if page.starts_with("/account/second-factor") => {
-            "/account/second-factor"
-        }
-        "recovery-codes" => "/account/second-factor",
-        "secret" | "remove" if page.starts_with("/oauth/clients") => "/oauth/clients",
-        "renew" | "remove" if page.starts_with("/secrets") => "/secrets",
-        "cancel" | "replay" | "disable" | "enable" | "remove" | "verify" => page,
-        "try" if page.starts_with("/policy") => "/policy",
-        "views" => "/requests",
-        "blocks" | "lift" if page.starts_with("/security") => "/security",
-        "link" | "reset-factors" | "erase" | "change" | "publish" | "retire" | "order"
-        | "notes" | "operators" => page,
-        "tokens" | "sign-out" | "profile" => "/account",
-        "end" if page.starts_with("/account") => "/account",
-        "revoke" if page.starts_with("/account") => "/account",
-        "revoke" => "/join-tokens",
-        _ => path,
+/// The page to come back to after a request for `path`, which `route` took: a form's own path takes no GET, so the
+/// page that it stands on stands for it.
+pub(crate) fn page_of(route: &str, path: &str) -> String {
+    let page = match route {
+        "/account/recovery-codes" => return "/account/second-factor".to_owned(),
+        "/views" | "/views/{id}/remove" => return "/requests".to_owned(),
+        "/requests/{id}/attachments/{attachment}/remove" => "/requests/{id}",
+        "/join-tokens/{id}/revoke" => "/join-tokens",
+        "/faults/{fingerprint}/resolve" => "/faults",
+        "/secrets/{name}/renew" | "/secrets/{name}/remove" => "/secrets",
+        "/oauth/clients/{id}/secret" | "/oauth/clients/{id}/remove" => "/oauth/clients",
+        _ if route.starts_with("/account/second-factor/") => "/account/second-factor",
+        _ if route.starts_with("/security/blocks") => "/security",
+        _ if route.starts_with("/security/alerts") => "/security",
+        _ if route.starts_with("/account/sessions/") => "/account",
+        _ if route.starts_with("/account/tokens/") => "/account",
+        _ => match route.rsplit_once('/') {
+            Some((page, last)) if FORMS.contains(&last) => page,
+            _ => route,
+        },
+    };
+    if page == route {
+        return path.to_owned();
     }
+    let bare = path.split('?').next().unwrap_or(path);
+    let segments: Vec<&str> = bare.split('/').take(page.split('/').count()).collect();
+    segments.join("/")
 }
+
+/// The last part of a route that is a form on the page before it.
+const FORMS: [&str; 19] = [
+    "cancel",
+    "replay",
+    "disable",
+    "enable",
+    "remove",
+    "verify",
+    "try",
+    "link",
+    "reset-factors",
+    "erase",
+    "change",
+    "publish",
+    "retire",
+    "order",
+    "notes",
+    "operators",
+    "tokens",
+    "profile",
+    "sign-out",
+];
 
 fn back(code: ErrorCode, path: &str) -> Back {
     let again = matches!(
@@ -87,7 +114,7 @@ fn back(code: ErrorCode, path: &str) -> Back {
     );
     // SECURITY: only ever a path of this server, even where the address began with two slashes.
     if again && !path.starts_with("//") {
-        return Back { path: resumable(path).to_owned(), label: "Back to the page" };
+        return Back { path: path.to_owned(), label: "Back to the page" };
     }
     Back { path: "/".to_owned(), label: "To the start page" }
 }
@@ -126,11 +153,42 @@ mod tests {
             target("/runs?state=failed&mine=true"),
             "/sign-in?next=%2Fruns%3Fstate%3Dfailed%26mine%3Dtrue"
         );
-        assert_eq!(target("/runs/run_1/cancel"), "/sign-in?next=%2Fruns%2Frun_1");
-        assert_eq!(target("/account/tokens/token_1/revoke"), "/sign-in?next=%2Faccount");
-        assert_eq!(target("/join-tokens/join_1/revoke"), "/sign-in?next=%2Fjoin-tokens");
-        assert_eq!(target("/secrets/mast/remove"), "/sign-in?next=%2Fsecrets");
-        assert_eq!(target("/oauth/clients/client_1/secret"), "/sign-in?next=%2Foauth%2Fclients");
+        for (route, path, page) in [
+            ("/runs", "/runs?mine=true", "/runs?mine=true"),
+            ("/runs/{id}/cancel", "/runs/run_1/cancel", "/runs/run_1"),
+            ("/account/tokens/{id}/revoke", "/account/tokens/token_1/revoke", "/account"),
+            ("/join-tokens/{id}/revoke", "/join-tokens/join_1/revoke", "/join-tokens"),
+            ("/secrets/{name}/renew", "/secrets/mast/renew", "/secrets"),
+            (
+                "/requests/{id}/attachments/{attachment}/remove",
+                "/requests/r/attachments/a/remove",
+                "/requests/r",
+            ),
+            (
+                "/nodes/{id}/commands/{name}",
+                "/nodes/n/commands/publish",
+                "/nodes/n/commands/publish",
+            ),
+            ("/oauth/consent", "/oauth/consent?client_id=x", "/oauth/consent?client_id=x"),
+        ] {
+            assert_eq!(page_of(route, path), page);
+        }
+    }
+
+    #[test]
+    fn every_form_stands_on_a_page_that_there_is() {
+        let table = include_str!("../routes/pages.rs");
+        let routes = |method: &str| -> Vec<String> {
+            let pattern = format!(r#"secured(?:_large)?\(\s*Method::{method},\s*"([^"]+)""#);
+            let pattern = regex::Regex::new(&pattern).unwrap();
+            pattern.captures_iter(table).map(|found| found[1].to_owned()).collect()
+        };
+        let (pages, forms) = (routes("GET"), routes("POST"));
+        assert!(pages.len() > 30 && forms.len() > 40, "{} {}", pages.len(), forms.len());
+        for form in forms {
+            let page = page_of(&form, &form);
+            assert!(pages.contains(&page), "{form} stands on {page}, which nobody can open");
+        }
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(super) fn shell(ctx: &Ctx, section: &'static str) -> Shell {
             .collect(),
         csrf: ctx.csrf().to_owned(),
         section,
-        page: ctx.page.clone(),
+        page: ctx.answer_page.clone(),
         assets: assets::base(),
         now: ctx.now(),
         names: std::collections::BTreeMap::new(),

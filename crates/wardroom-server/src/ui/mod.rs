@@ -34,4 +34,4 @@ pub(crate) mod services;
 pub(crate) mod sign_in;
 pub(crate) mod users;
 
-pub(crate) use errors::{error_page, resumable};
+pub(crate) use errors::{error_page, page_of};

@@ -21,7 +21,7 @@ pub(crate) struct ClientQuery {
     new: String,
 }
 
-/// Programs of others, by name.
+/// Programs of others, newest first.
 pub(crate) async fn list(
     ctx: Ctx,
     QueryOf(query): QueryOf<ClientQuery>,

@@ -95,7 +95,9 @@ pub(crate) async fn show_second_factor(
 /// What to say of a proof that failed.
 pub(super) fn proof_problem(error: &ApiError) -> Option<String> {
     match error.code {
-        ErrorCode::ProofRefused | ErrorCode::Busy => error.detail.clone(),
+        ErrorCode::ProofRefused | ErrorCode::Busy | ErrorCode::TooManyRequests => {
+            error.detail.clone()
+        }
         _ => said(error),
     }
 }

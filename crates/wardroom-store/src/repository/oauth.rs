@@ -72,7 +72,7 @@ macro_rules! oauth {
             #[async_trait::async_trait]
             impl Oauth for $store {
                 async fn list_oauth_clients(&self) -> StoreResult<Vec<OauthClient>> {
-                    let rows = sqlx::query("SELECT * FROM oauth_clients ORDER BY name, id")
+                    let rows = sqlx::query("SELECT * FROM oauth_clients ORDER BY id DESC")
                         .fetch_all(self.reader())
                         .await;
                     rows.map_err(of)?.iter().map(client).collect()
@@ -128,7 +128,7 @@ macro_rules! oauth_writes {
                 Some(match write {
                     Write::AddOauthClient(client) => add_client(c, client).await,
                     Write::AddOauthCode(code) => add_code(c, code).await,
-                    Write::RenewOauthClient { .. } | Write::RemoveOauthClient(_) | Write::RedeemOauthCode { .. } => change(c, write).await,
+                    Write::RenewOauthClient { .. } | Write::RemoveOauthClient(_) | Write::RequireGrantable { .. } | Write::RedeemOauthCode { .. } => change(c, write).await,
                     _ => return None,
                 })
             }
@@ -138,6 +138,11 @@ macro_rules! oauth_writes {
                     Write::RenewOauthClient { id, secret_hash } => guarded("the client",
                         run!(c, "UPDATE oauth_clients SET secret_hash = $2 WHERE id = $1 AND secret_hash IS NOT NULL", id.uuid(), secret_hash.0.to_vec())),
                     Write::RemoveOauthClient(id) => guarded("the client", run!(c, "DELETE FROM oauth_clients WHERE id = $1", id.uuid())),
+                    // Updates that change nothing: they hold the rows until the change is durable.
+                    Write::RequireGrantable { client, user } => {
+                        guarded("the client", run!(c, "UPDATE oauth_clients SET id = id WHERE id = $1", client.uuid()))?;
+                        guarded("the account", run!(c, "UPDATE users SET id = id WHERE id = $1 AND state = 'active'", user.uuid()))
+                    }
                     Write::RedeemOauthCode { code, session, at } => {
                         guarded("the code", run!(c, "DELETE FROM oauth_codes WHERE secret_hash = $1 AND expires_at > $2", code.0.to_vec(), at.as_micros()))?;
                         run!(c, "INSERT INTO spent_secrets (secret_hash, session_id) VALUES ($1, $2)", code.0.to_vec(), session.uuid());

@@ -33,7 +33,7 @@ async fn programs_of_others_with_their_grants_and_codes(test: TestStore) {
     for client in [&kept, &open] {
         commit(&store, Write::AddOauthClient(client.clone())).await.unwrap();
     }
-    assert_eq!(store.list_oauth_clients().await.unwrap(), [open.clone(), kept.clone()], "by name");
+    assert_eq!(store.list_oauth_clients().await.unwrap(), [open.clone(), kept.clone()]);
     let renew = |id| Write::RenewOauthClient { id, secret_hash: s.secret() };
     commit(&store, renew(kept.id)).await.unwrap();
     let renewed = store.lookup_oauth_client(kept.id).await.unwrap().unwrap();

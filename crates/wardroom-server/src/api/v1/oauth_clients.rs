@@ -36,7 +36,7 @@ fn made(client: OauthClient, secret: Option<&ClientSecret>) -> NewOauthClient {
     NewOauthClient { client: view(client), secret }
 }
 
-/// Which programs of others are registered, by name.
+/// Which programs of others are registered, newest first.
 #[utoipa::path(
     operation_id = "oauth_clients_list",
     get, path = "/api/v1/oauth/clients", tag = "oauth",
@@ -120,6 +120,10 @@ pub(crate) async fn change(ctx: &Ctx, text: &str) -> Result<NewOauthClient, ApiE
     let engine = &ctx.app.engine;
     let client = engine.store().lookup_oauth_client(id(text)?).await?;
     let client = client.ok_or_else(ApiError::not_found)?;
+    if let Some(user) = client.acts_as {
+        // SECURITY: who holds its secret acts as that account.
+        ctx.authorise(Action::UserUpdate, &Resource::user(user)).await?;
+    }
     if client.secret_hash.is_none() {
         return Err(ApiError::field("id", "must be a client that keeps a secret"));
     }

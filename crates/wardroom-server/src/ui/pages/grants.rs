@@ -31,9 +31,13 @@ pub(crate) struct ConsentPage {
     /// What it asks for.
     pub(crate) asked: Vec<Asked>,
     /// For how long at most.
-    pub(crate) lasts: String,
-    /// The program's own request, which the form gives back.
-    pub(crate) carried: Vec<(&'static str, String)>,
+    pub(crate) most: String,
+    /// For how long without being used.
+    pub(crate) idle: String,
+    /// The names of the actions, separated by spaces.
+    pub(crate) shown: String,
+    /// The program's own request.
+    pub(crate) query: String,
 }
 
 /// One action that is asked for.

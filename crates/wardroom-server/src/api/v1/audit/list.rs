@@ -32,6 +32,7 @@ pub(crate) struct AuditQuery {
     /// Continue behind this record.
     pub(crate) after: Option<String>,
     /// At most so many, 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
     pub(crate) limit: Option<u32>,
 }
 

@@ -19,6 +19,7 @@ pub(crate) struct CustomerQuery {
     /// Continue behind this customer.
     pub(crate) after: Option<String>,
     /// At most so many, 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
     pub(crate) limit: Option<u32>,
 }
 

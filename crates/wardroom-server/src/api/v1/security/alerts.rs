@@ -20,6 +20,7 @@ pub(crate) struct AlertQuery {
     #[serde(default)]
     open: bool,
     /// At most so many, 1 to 200; 50 where absent.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// Behind this one: `next` of the page before.
     after: Option<String>,

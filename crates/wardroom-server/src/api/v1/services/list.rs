@@ -1,14 +1,10 @@
 //! `GET /api/v1/services`
 
-use super::super::super::input::{QueryOf, filter};
+use super::super::super::input::{QueryOf, filter, page};
 use crate::{context::Ctx, error::ApiError};
 use axum::Json;
 use serde::Deserialize;
-use wardroom_core::{
-    Action,
-    action::Resource,
-    page::{PAGE_ITEMS_DEFAULT, PageRequest},
-};
+use wardroom_core::{Action, action::Resource};
 use wardroom_wire::{api::List, desk::ServiceView};
 
 /// Which services are wanted.
@@ -21,6 +17,7 @@ pub(crate) struct ServiceQuery {
     /// Continue behind this name.
     pub(crate) after: Option<String>,
     /// At most so many, 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
     pub(crate) limit: Option<u32>,
 }
 
@@ -41,7 +38,7 @@ pub(crate) async fn handler(
 pub(crate) async fn load(ctx: &Ctx, query: ServiceQuery) -> Result<List<ServiceView>, ApiError> {
     ctx.authorise(Action::ServiceList, &Resource::system()).await?;
     let state = filter("state", query.state.as_deref())?;
-    let page = PageRequest::new(query.after, query.limit.unwrap_or(PAGE_ITEMS_DEFAULT));
+    let page = page::<String>(query.after.as_deref(), query.limit)?;
     let found = ctx.app.engine.store().list_services(state, page).await?;
     let mut items = Vec::with_capacity(found.items.len());
     for service in &found.items {

@@ -98,7 +98,9 @@ pub(super) async fn check_author(ctx: &Ctx, service: &Service) -> Result<(), Api
         return Ok(());
     }
     match runnable(&ctx.app, service, &ctx.principal).await {
-        Ok(_) => Ok(()),
+        // SECURITY: a token that runs no commands publishes none to be run.
+        Ok(Some(_)) => ctx.require(Action::RunSubmit).await,
+        Ok(None) => Ok(()),
         Err(error) if error.code == ErrorCode::NotOrdered => {
             let reason = "no node offers this command where you may run it yourself";
             Err(ApiError::field("fulfilment.command", reason))

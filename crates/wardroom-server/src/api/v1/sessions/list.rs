@@ -20,13 +20,16 @@ pub(crate) async fn handler(ctx: Ctx) -> Result<Json<List<SessionView>>, ApiErro
 pub(crate) async fn load(ctx: &Ctx, user: UserId) -> Result<List<SessionView>, ApiError> {
     ctx.authorise(Action::SessionList, &Resource::user(user)).await?;
     let engine = &ctx.app.engine;
+    let sessions = engine.store().list_sessions(user, ctx.now()).await?;
+    let clients = match sessions.iter().any(|session| session.grant.is_some()) {
+        true => engine.store().list_oauth_clients().await?,
+        false => vec![],
+    };
     let mut items = Vec::new();
-    for session in engine.store().list_sessions(user, ctx.now()).await? {
+    for session in sessions {
         let about = engine.session_about(&session).await?;
-        let client = match &session.grant {
-            Some(grant) => engine.store().lookup_oauth_client(grant.client).await?,
-            None => None,
-        };
+        let holder = session.grant.as_ref().map(|grant| grant.client);
+        let client = clients.iter().find(|client| Some(client.id) == holder);
         items.push(SessionView {
             id: session.id.to_string(),
             kind: session.kind.as_str().to_owned(),
@@ -38,7 +41,8 @@ pub(crate) async fn load(ctx: &Ctx, user: UserId) -> Result<List<SessionView>, A
             idle_until: session.idle_until.to_string(),
             expires_at: session.expires_at.to_string(),
             second_factor: session.second_factor,
-            client: client.map(|client| client.name),
+            client: client.map(|client| client.name.clone()),
+            client_id: holder.map(|id| id.to_string()),
             scopes: session.grant.map(|grant| grant.scopes).unwrap_or_default(),
         });
     }

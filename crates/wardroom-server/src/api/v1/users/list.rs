@@ -21,6 +21,7 @@ pub(crate) struct UserQuery {
     /// Continue behind this account.
     pub(crate) after: Option<String>,
     /// At most so many, 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
     pub(crate) limit: Option<u32>,
 }
 
