@@ -3,8 +3,8 @@
 
 use crate::{
     AlertId, ApiTokenId, AttachmentId, CustomerId, FactorId, JoinTokenId, LinkId, MessageId,
-    NodeId, OauthClientId, PassId, RunId, SavedViewId, ServiceRequestId, SessionId, Timestamp,
-    UserId,
+    NodeId, NoteId, OauthClientId, PassId, RunId, SavedViewId, ServiceRequestId, SessionId,
+    Timestamp, UserId,
     audit::{AuditCheckpoint, AuditDraft},
     block::Block,
     desk::{
@@ -81,6 +81,29 @@ pub enum Sealed {
     Secret(String, i64),
 }
 
+/// Something that is sealed under the key of the person whom it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Personal {
+    /// An account's profile.
+    User(UserId),
+    /// Where a session was opened from.
+    Session(SessionId),
+    /// A second factor.
+    Factor(FactorId),
+    /// A message to one account.
+    Message(MessageId),
+    /// A customer's profile.
+    Customer(CustomerId),
+    /// What was ordered.
+    Request(ServiceRequestId),
+    /// What was said about a request.
+    Note(NoteId),
+    /// A file's name.
+    FileName(AttachmentId),
+    /// A file's content.
+    File(AttachmentId),
+}
+
 /// One write. Where a type counts versions, its `Update` succeeds only if the stored version is the
 /// one before the given one; otherwise the whole change fails with a conflict.
 #[derive(Debug, Clone)]
@@ -146,6 +169,16 @@ pub enum Write {
         at: Timestamp,
         /// Whether a second factor was shown, now or before.
         second_factor: bool,
+    },
+    /// A value that is sealed anew for its person; empty where nobody reads it any more. Nothing happens where it is
+    /// another one by now.
+    ResealPersonal {
+        /// What it is.
+        what: Personal,
+        /// As it was found.
+        from: Vec<u8>,
+        /// As it is from now on.
+        to: Vec<u8>,
     },
     /// Sessions, tokens and links that ended before this time are forgotten.
     RemoveExpired(Timestamp),

@@ -70,6 +70,8 @@ pub struct Engine {
     pub(crate) erasing: Mutex<BTreeSet<PersonId>>,
     /// How often each enrolled node opened a link lately.
     pub(crate) openings: Mutex<HashMap<NodeId, Allowance>>,
+    /// When everything that is sealed for people was last found under their newest keys.
+    pub(crate) people_renewed: Mutex<Option<Timestamp>>,
     pub(crate) started_at: Timestamp,
 }
 
@@ -91,6 +93,7 @@ impl Engine {
             told: Mutex::default(),
             erasing: Mutex::default(),
             openings: Mutex::default(),
+            people_renewed: Mutex::default(),
             started_at,
         })
     }

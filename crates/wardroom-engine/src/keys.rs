@@ -1,9 +1,13 @@
-//! Renewing the key that everything is sealed under: what is sealed under an older one is sealed anew, a part with each
+//! Renewing keys, of people and the one that everything is sealed under: what is sealed under an older one is sealed anew, a part with each
 //! sweep, while everything goes on. Where it is cut short, what is left is found by the key's id in each value.
 
-use crate::{Engine, EngineError, engine::SEAL_PARAMETERS, watch::LETTER};
-use wardroom_core::change::{Change, Sealed, Write};
+use crate::{Engine, EngineError, desk, engine::SEAL_PARAMETERS, people, watch::LETTER};
+use std::{sync::PoisonError, time::Duration};
+use wardroom_core::change::{Change, Personal, Sealed, Write};
 use wardroom_trust::seal::{purpose_of_key, purpose_of_secret};
+
+/// How long it is believed that nothing is left: who wrote back what they had read just before is found then.
+const LOOK_AGAIN: Duration = Duration::from_secs(600);
 
 /// Values that one sweep seals anew.
 const RESEALED_MAX: u32 = 500;
@@ -19,6 +23,12 @@ pub struct KeyStatus {
     pub values_left: u64,
     /// Keys of people that are still wrapped by another one.
     pub people_left: u64,
+    /// The generation that keys of people are to have.
+    pub people_generation: u32,
+    /// People who have none of it yet.
+    pub people_before: u64,
+    /// Values that are still sealed for people under an older one.
+    pub personal_left: u64,
 }
 
 impl Engine {
@@ -30,7 +40,34 @@ impl Engine {
             keys: self.sealer.key_ids(),
             values_left: self.store.count_sealed_otherwise(current).await?,
             people_left: self.store.count_wrapped_otherwise(current).await?,
+            people_generation: self.sealer.people(),
+            people_before: self.store.count_people_before(self.sealer.people()).await?,
+            personal_left: self.store.count_personal_before(self.sealer.people()).await?,
         })
+    }
+
+    /// Gives people keys of the generation that is wanted, and seals a part of what is sealed under older ones anew.
+    pub(crate) async fn renew_people(&self) -> Result<(), EngineError> {
+        let (wanted, now) = (self.sealer.people(), self.now());
+        if wanted == 1 {
+            return Ok(());
+        }
+        let last = *self.people_renewed.lock().unwrap_or_else(PoisonError::into_inner);
+        let people = self.store.list_people_before(wanted, RESEALED_MAX).await?;
+        if !people.is_empty() {
+            self.vault.renew(&people, now).await?;
+        } else if last.is_some_and(|at| now.since(at) < LOOK_AGAIN) {
+            return Ok(());
+        }
+        let found = self.store.list_personal_before(wanted, RESEALED_MAX).await?;
+        let clean = people.is_empty() && found.is_empty();
+        *self.people_renewed.lock().unwrap_or_else(PoisonError::into_inner) = clean.then_some(now);
+        for (what, from) in found {
+            let to = self.vault.resealed(&purpose_of(what), &from).await?;
+            // One by one: a file's content is large, and none waits for another.
+            self.commit(Change::default().write(Write::ResealPersonal { what, from, to })).await?;
+        }
+        Ok(())
     }
 
     /// Seals a part of what is sealed under an older key anew.
@@ -59,5 +96,20 @@ impl Engine {
             self.store.rewrap_person_key(&self.vault.rewrapped(&key)?).await?;
         }
         Ok(())
+    }
+}
+
+/// What a value of a person's is sealed for.
+fn purpose_of(what: Personal) -> String {
+    match what {
+        Personal::User(_) => people::PROFILE.to_owned(),
+        Personal::Session(_) => people::ABOUT.to_owned(),
+        Personal::Factor(_) => people::FACTOR.to_owned(),
+        Personal::Message(_) => LETTER.to_owned(),
+        Personal::Customer(_) => desk::PROFILE.to_owned(),
+        Personal::Request(_) => desk::ORDER.to_owned(),
+        Personal::Note(_) => desk::NOTE.to_owned(),
+        Personal::FileName(_) => desk::ATTACHMENT_NAME.to_owned(),
+        Personal::File(id) => desk::purpose_of_file(id),
     }
 }

@@ -59,6 +59,8 @@ pub enum KeyRingError {
 /// Key-encryption keys by id; one of them seals, all open.
 pub struct KeyRing {
     current: u32,
+    /// The generation that keys of people are to have.
+    people: u32,
     keys: BTreeMap<u32, Zeroizing<[u8; 32]>>,
 }
 
@@ -72,7 +74,13 @@ impl std::fmt::Debug for KeyRing {
 #[serde(deny_unknown_fields)]
 struct File {
     current: u32,
+    #[serde(default = "first")]
+    people: u32,
     keys: BTreeMap<String, String>,
+}
+
+const fn first() -> u32 {
+    1
 }
 
 impl KeyRing {
@@ -80,7 +88,7 @@ impl KeyRing {
     pub fn generate(rng: &dyn Rng) -> Self {
         let mut key = Zeroizing::new([0_u8; 32]);
         rng.fill(&mut *key);
-        Self { current: 1, keys: BTreeMap::from([(1, key)]) }
+        Self { current: 1, people: first(), keys: BTreeMap::from([(1, key)]) }
     }
 
     /// Makes a new ring in `folder`; refuses to replace one.
@@ -108,7 +116,12 @@ impl KeyRing {
         let current = self.keys.keys().next_back().map_or(1, |id| id + 1);
         let mut keys = self.keys.clone();
         keys.insert(current, key);
-        Self { current, keys }
+        Self { current, keys, ..*self }
+    }
+
+    /// The same ring, by which people get keys of another generation.
+    pub fn with_new_people(&self) -> Self {
+        Self { people: self.people.saturating_add(1), keys: self.keys.clone(), ..*self }
     }
 
     /// The same ring without a key; nothing where there is none, or it is the one that seals.
@@ -138,7 +151,7 @@ impl KeyRing {
     fn text(&self) -> Result<Zeroizing<String>, KeyRingError> {
         let keys =
             self.keys.iter().map(|(id, key)| (id.to_string(), BASE64.encode(&**key))).collect();
-        let text = toml::to_string(&File { current: self.current, keys })
+        let text = toml::to_string(&File { current: self.current, people: self.people, keys })
             .map_err(|error| KeyRingError::Form(error.to_string()))?;
         Ok(Zeroizing::new(text))
     }
@@ -177,7 +190,7 @@ impl KeyRing {
                 id.parse().map_err(|_| KeyRingError::Form("a key's id is not a number".into()))?;
             keys.insert(id, strong_key(text)?);
         }
-        Self::checked(file.current, keys)
+        Self::checked(file.current, file.people, keys)
     }
 
     /// A ring that comes from outside: one key of 32 bytes in base64 or hexadecimal, or a ring's file.
@@ -185,15 +198,16 @@ impl KeyRing {
         if secret.expose_secret().trim_start().starts_with("current") {
             return Self::parse(secret.expose_secret(), "the key that was given");
         }
-        Self::checked(1, BTreeMap::from([(1, strong_key(secret.expose_secret().trim())?)]))
+        Self::checked(1, first(), BTreeMap::from([(1, strong_key(secret.expose_secret().trim())?)]))
     }
 
     fn checked(
         current: u32,
+        people: u32,
         keys: BTreeMap<u32, Zeroizing<[u8; 32]>>,
     ) -> Result<Self, KeyRingError> {
         if keys.contains_key(&current) {
-            Ok(Self { current, keys })
+            Ok(Self { current, people: people.max(first()), keys })
         } else {
             Err(KeyRingError::Form("its current key is not among its keys".into()))
         }
@@ -202,6 +216,11 @@ impl KeyRing {
     /// The id of the key that seals.
     pub fn current(&self) -> u32 {
         self.current
+    }
+
+    /// The generation that keys of people are to have.
+    pub fn people(&self) -> u32 {
+        self.people
     }
 
     pub(crate) fn key(&self, id: u32) -> Option<&[u8; 32]> {

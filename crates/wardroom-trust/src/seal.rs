@@ -56,6 +56,11 @@ impl Sealer {
         Self { ring: ArcSwap::from_pointee(ring) }
     }
 
+    /// The generation that keys of people are to have.
+    pub fn people(&self) -> u32 {
+        self.ring.load().people()
+    }
+
     /// Goes on with another ring, such as one that got a new key.
     pub fn replace(&self, ring: KeyRing) {
         self.ring.store(Arc::new(ring));

@@ -13,7 +13,7 @@ use aws_lc_rs::{
 use data_encoding::BASE64URL_NOPAD;
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 use uuid::Uuid;
 use wardroom_core::{
@@ -53,8 +53,8 @@ pub enum VaultError {
 /// One person's keys, unwrapped.
 pub struct PersonCipher {
     person: PersonId,
-    /// By generation, the newest last.
-    keys: Vec<(u32, LessSafeKey)>,
+    /// By generation, the newest last. Who holds the cipher while another one is made has it as well.
+    keys: RwLock<Vec<Generation>>,
 }
 
 impl std::fmt::Debug for PersonCipher {
@@ -63,10 +63,16 @@ impl std::fmt::Debug for PersonCipher {
     }
 }
 
+type Generation = (u32, Arc<LessSafeKey>);
+
 impl PersonCipher {
+    fn key(&self, pick: impl Fn(&[Generation]) -> Option<Generation>) -> Option<Generation> {
+        pick(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Seals `plain` for `purpose`.
     pub fn seal(&self, purpose: &str, plain: &[u8], rng: &dyn Rng) -> Result<Vec<u8>, SealError> {
-        let (generation, key) = self.keys.last().ok_or(SealError::Form)?;
+        let (generation, key) = self.key(|keys| keys.last().cloned()).ok_or(SealError::Form)?;
         let mut sealed = Vec::with_capacity(HEAD_BYTES + NONCE_BYTES + plain.len() + 16);
         sealed.push(VERSION);
         sealed.extend_from_slice(self.person.uuid().as_bytes());
@@ -92,7 +98,7 @@ impl PersonCipher {
         if person != self.person {
             return Err(SealError::Altered);
         }
-        let found = self.keys.iter().find(|(number, _)| *number == generation);
+        let found = self.key(|keys| keys.iter().find(|(number, _)| *number == generation).cloned());
         let (_, key) = found.ok_or(SealError::UnknownKey(generation))?;
         let (head, rest) = sealed.split_at_checked(HEAD_BYTES).ok_or(SealError::Form)?;
         let (nonce, body) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(SealError::Form)?;
@@ -192,8 +198,9 @@ impl Vault {
         let key = |person: &PersonId| {
             let mut plain = Zeroizing::new([0_u8; 32]);
             self.rng.fill(&mut *plain);
-            let wrapped = self.sealer.seal(&wrap(*person, 1), &*plain, &*self.rng)?;
-            Ok(PersonKey { person: *person, generation: 1, wrapped, created_at: now })
+            let generation = self.sealer.people();
+            let wrapped = self.sealer.seal(&wrap(*person, generation), &*plain, &*self.rng)?;
+            Ok(PersonKey { person: *person, generation, wrapped, created_at: now })
         };
         let keys = people.iter().map(key).collect::<Result<Vec<_>, SealError>>()?;
         Ok(self.keys.add_person_keys(&keys).await?)
@@ -208,12 +215,12 @@ impl Vault {
         for key in self.keys.list_person_keys(person).await? {
             let plain = self.sealer.open(&wrap(person, key.generation), &key.wrapped)?;
             let key_of = UnboundKey::new(&AES_256_GCM, &plain).map_err(|_| SealError::Form)?;
-            keys.push((key.generation, LessSafeKey::new(key_of)));
+            keys.push((key.generation, Arc::new(LessSafeKey::new(key_of))));
         }
         if keys.is_empty() {
             return Err(VaultError::Erased);
         }
-        let cipher = Arc::new(PersonCipher { person, keys });
+        let cipher = Arc::new(PersonCipher { person, keys: RwLock::new(keys) });
         let mut cache = self.locked();
         if cache.by_person.insert(person, Arc::clone(&cipher)).is_none() {
             cache.order.push_back(person);
@@ -224,6 +231,31 @@ impl Vault {
             cache.by_person.remove(&oldest);
         }
         Ok(cipher)
+    }
+
+    /// Makes a key of the generation that is wanted for each of these people, who have only older ones. Those stay:
+    /// the audit log keeps what was sealed under them.
+    pub async fn renew(&self, people: &[PersonId], now: Timestamp) -> Result<(), VaultError> {
+        self.admit_all(people, now).await?;
+        for person in people {
+            let held = self.locked().by_person.get(person).cloned();
+            let Some(held) = held else { continue };
+            self.forget(*person);
+            let fresh = self.cipher(*person).await?;
+            let keys = fresh.keys.read().unwrap_or_else(PoisonError::into_inner).clone();
+            *held.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        }
+        Ok(())
+    }
+
+    /// A value under its person's newest key; empty where the person was erased, and nobody reads it any more.
+    pub async fn resealed(&self, purpose: &str, sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
+        let (person, _) = head(sealed)?;
+        match self.cipher(person).await {
+            Ok(cipher) => Ok(cipher.seal(purpose, &cipher.open(purpose, sealed)?, &*self.rng)?),
+            Err(VaultError::Erased) => Ok(vec![]),
+            Err(error) => Err(error),
+        }
     }
 
     /// A person's key under the wrapping of today.
@@ -363,6 +395,12 @@ mod tests {
         ) -> StoreResult<Vec<PersonKey>> {
             Ok(vec![])
         }
+        async fn list_people_before(&self, _: u32, _: u32) -> StoreResult<Vec<PersonId>> {
+            Ok(vec![])
+        }
+        async fn count_people_before(&self, _: u32) -> StoreResult<u64> {
+            Ok(0)
+        }
         async fn rewrap_person_key(&self, _: &PersonKey) -> StoreResult<()> {
             Ok(())
         }
@@ -380,6 +418,31 @@ mod tests {
 
     fn person() -> PersonId {
         PersonId::new(Timestamp::default(), &SystemRng)
+    }
+
+    #[tokio::test]
+    async fn another_key_seals_and_who_held_the_cipher_before_opens_it() {
+        let kept = Arc::new(Kept::default());
+        let ring = KeyRing::generate(&SystemRng);
+        let (newer, sealer) = (ring.with_new_people(), Arc::new(Sealer::new(ring)));
+        let vault = Vault::new(sealer.clone(), kept.clone(), Arc::new(SystemRng), &[7; 32]);
+        let ada = person();
+        let held = vault.admit(ada, Timestamp::default()).await.unwrap();
+        let old = held.seal("profile", b"plain text", &SystemRng).unwrap();
+        sealer.replace(newer);
+        vault.renew(&[ada], Timestamp::default()).await.unwrap();
+        let new = vault.resealed("profile", &old).await.unwrap();
+        assert_eq!((head(&old).unwrap().1, head(&new).unwrap().1), (1, 2));
+        for value in [&old, &new] {
+            assert_eq!(held.open("profile", value).unwrap().as_slice(), b"plain text");
+        }
+        assert!(vault.resealed("notes", &old).await.is_err(), "another purpose");
+        let bob = person();
+        let of_bob = vault.admit(bob, Timestamp::default()).await.unwrap();
+        assert_eq!(head(&of_bob.seal("p", b"x", &SystemRng).unwrap()).unwrap().1, 2);
+        vault.destroy(ada).await.unwrap();
+        assert!(kept.0.lock().unwrap().iter().all(|key| key.person == bob), "all generations go");
+        assert!(vault.resealed("profile", &old).await.unwrap().is_empty());
     }
 
     #[tokio::test]

@@ -148,6 +148,12 @@ pub struct KeysView {
     pub values_left: u64,
     /// Keys of people that are still wrapped by another one.
     pub people_left: u64,
+    /// The generation that keys of people are to have.
+    pub people_generation: u32,
+    /// People who have none of it yet.
+    pub people_before: u64,
+    /// Values that are still sealed for people under an older one.
+    pub personal_left: u64,
 }
 
 /// `POST /api/v1/secrets`.

@@ -61,7 +61,13 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum KeysCommand {
     /// Add a key, which seals from now on; a running orchestrator takes it over and seals anew what is there
-    Rotate(Served),
+    Rotate {
+        /// Instead, give each person and customer another key, and seal what is known of them anew
+        #[arg(long)]
+        people: bool,
+        #[command(flatten)]
+        served: Served,
+    },
     /// Take an old key out of the ring, when nothing is sealed under it any more
     Retire {
         /// The key's number
@@ -174,9 +180,9 @@ async fn local(command: Command, json: bool) -> anyhow::Result<ExitCode> {
             })?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Keys(KeysCommand::Rotate(served)) => {
+        Command::Keys(KeysCommand::Rotate { people, served }) => {
             let (data, config) = served.load()?;
-            serve::key_file::rotate(&data, &config)?;
+            serve::key_file::rotate(&data, &config, people)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Keys(KeysCommand::Retire { key, served }) => {

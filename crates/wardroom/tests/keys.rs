@@ -40,6 +40,64 @@ async fn renewed(world: &World, current: u32) -> Value {
     .await
 }
 
+async fn people_renewed(world: &World, generation: u32) {
+    wait_for("the renewal of people's keys", || async {
+        let status = world.get("/api/v1/security/keys").await;
+        let done = status["people_before"] == 0 && status["personal_left"] == 0;
+        (status["people_generation"] == generation && done).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn people_get_other_keys_while_everything_goes_on() {
+    let mut world = World::new().await;
+    let ann = world.add_account("ann", Role::Operator, PASSWORD).await;
+    let bob = world.add_account("bob", Role::Customer, PASSWORD).await;
+    let customer = json!({"name": "Harbour Trust", "email": "trust@harbour.example", "notes": "n"});
+    let customer = world.post("/api/v1/customers", customer).await["id"].clone();
+    let customer = customer.as_str().unwrap();
+    let service = json!({"name": "mend", "title": "Mend"});
+    let service = world.post("/api/v1/services", service).await["id"].clone();
+    let path = format!("/api/v1/services/{}", service.as_str().unwrap());
+    let publish = world.client.patch(world.at(&path)).bearer_auth(&world.token);
+    let publish = publish.header("if-match", "*").json(&json!({"state": "published"}));
+    assert!(publish.send().await.unwrap().status().is_success());
+    let order = format!("{path}/order");
+    let request = world.post(&order, json!({"customer": customer})).await["id"].clone();
+    let request = format!("/api/v1/requests/{}", request.as_str().unwrap());
+    world.post(&format!("{request}/notes"), json!({"text": "The mast is cracked"})).await;
+    world.post(&format!("{request}/attachments?name=a.txt"), json!("the file")).await;
+    assert_eq!(world.get("/api/v1/security/keys").await["people_generation"], 1);
+
+    let (done, said) = keys(&world, &["rotate", "--people"]);
+    assert!(done, "{said}");
+    people_renewed(&world, 2).await;
+    let (done, said) = keys(&world, &["rotate", "--people"]);
+    assert!(done, "{said}");
+    // Cut short, it goes on with the next start.
+    world.kill_orchestrator();
+    world.restart().await;
+    people_renewed(&world, 3).await;
+    let (done, said) = keys(&world, &["rotate"]);
+    assert!(done, "{said}");
+    renewed(&world, 2).await;
+
+    let shown = world.get(&format!("/api/v1/customers/{customer}")).await;
+    assert_eq!((&shown["name"], &shown["notes"]), (&json!("Harbour Trust"), &json!("n")));
+    let shown = world.get(&request).await.to_string();
+    assert!(shown.contains("The mast is cracked") && shown.contains("a.txt"), "{shown}");
+    world.sign_in_as("ann", PASSWORD).await;
+    let late = world.add_account("late", Role::Operator, PASSWORD).await;
+    assert_eq!(world.get(&format!("/api/v1/users/{late}")).await["name"], "late");
+    assert_eq!(world.get(&format!("/api/v1/users/{ann}")).await["name"], "ann");
+
+    let erase = world.client.delete(world.at(&format!("/api/v1/users/{bob}")));
+    let erase = erase.bearer_auth(&world.token).header("if-match", "*").send().await.unwrap();
+    assert!(erase.status().is_success(), "{erase:?}");
+    world.sound().await;
+}
+
 #[tokio::test]
 async fn the_key_is_renewed_while_everything_goes_on_and_the_old_one_goes() {
     let mut world = World::new().await;

@@ -12,7 +12,7 @@ use crate::{
     SessionId, Timestamp, UserId,
     audit::{AuditCheckpoint, AuditEntry, AuditOutcome, merkle::Hash},
     block::Block,
-    change::{Change, Sealed},
+    change::{Change, Personal, Sealed},
     identity::{
         ApiToken, Factor, JoinToken, Pass, SealedKey, SecretHash, Session, User, UserState,
     },
@@ -135,6 +135,15 @@ pub trait Identities: Send + Sync {
     ) -> StoreResult<Vec<(Sealed, Vec<u8>)>>;
     /// How many there are.
     async fn count_sealed_otherwise(&self, key: u32) -> StoreResult<u64>;
+    /// Values that are sealed for people under a key of a generation before this one, with what they are; at most
+    /// `limit` of each kind, and of files' contents few.
+    async fn list_personal_before(
+        &self,
+        generation: u32,
+        limit: u32,
+    ) -> StoreResult<Vec<(Personal, Vec<u8>)>>;
+    /// How many there are.
+    async fn count_personal_before(&self, generation: u32) -> StoreResult<u64>;
     /// A sealed key by its name.
     async fn lookup_sealed_key(&self, name: &str) -> StoreResult<Option<SealedKey>>;
 }
@@ -170,6 +179,10 @@ pub trait PersonKeys: Send + Sync {
     async fn count_wrapped_otherwise(&self, key: u32) -> StoreResult<u64>;
     /// Keeps a key under another wrapping. Nothing happens where it was destroyed meanwhile.
     async fn rewrap_person_key(&self, key: &PersonKey) -> StoreResult<()>;
+    /// People all of whose keys are of generations before this one; at most `limit`.
+    async fn list_people_before(&self, generation: u32, limit: u32) -> StoreResult<Vec<PersonId>>;
+    /// How many there are.
+    async fn count_people_before(&self, generation: u32) -> StoreResult<u64>;
     /// Destroys all of a person's keys.
     async fn destroy_person_keys(&self, person: PersonId) -> StoreResult<()>;
 }

@@ -137,7 +137,7 @@ impl Engine {
 }
 
 /// A content can't be put in another one's place.
-fn purpose(id: AttachmentId) -> String {
+pub(crate) fn purpose(id: AttachmentId) -> String {
     format!("{ATTACHMENT_CONTENT} {id}")
 }
 

@@ -9,6 +9,7 @@ mod requests;
 mod services;
 mod views;
 
+pub(crate) use attachments::purpose as purpose_of_file;
 pub use attachments::{ATTACHMENT_BYTES_MAX, MEDIA_TYPES};
 pub use customers::{IMPORT_ROWS_MAX, RowProblem};
 pub use index::{CustomerIndex, Entry};
@@ -28,10 +29,10 @@ use wardroom_core::{
 use wardroom_trust::vault::{ERASED, PersonCipher, VaultError};
 
 /// What each thing is sealed for.
-const PROFILE: &str = "customer";
-const ORDER: &str = "request";
-const NOTE: &str = "note";
-const ATTACHMENT_NAME: &str = "attachment.name";
+pub(crate) const PROFILE: &str = "customer";
+pub(crate) const ORDER: &str = "request";
+pub(crate) const NOTE: &str = "note";
+pub(crate) const ATTACHMENT_NAME: &str = "attachment.name";
 const ATTACHMENT_CONTENT: &str = "attachment.content";
 /// The kind of blind index of a customer's e-mail address.
 const EMAIL: &str = "customer.email";

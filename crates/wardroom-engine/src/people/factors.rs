@@ -14,7 +14,7 @@ use wardroom_core::{
 /// How many recovery codes an account gets.
 pub const RECOVERY_CODES: usize = 10;
 /// What a factor is sealed for.
-const FACTOR: &str = "factor";
+pub(crate) const FACTOR: &str = "factor";
 
 /// What is kept of a second factor, sealed under its person's key.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,8 +10,10 @@ mod passwords;
 mod sessions;
 
 pub use accounts::{Invited, UserChange, new_account};
+pub(crate) use factors::FACTOR;
 pub use factors::{FactorSecret, NewFactor, RECOVERY_CODES};
 pub use outside::Vouched;
+pub(crate) use sessions::ABOUT;
 pub use sessions::SESSION_TOUCH;
 
 use crate::{Engine, EngineError};
@@ -25,7 +27,7 @@ use wardroom_core::{
 use wardroom_trust::vault::{ERASED, Vault, VaultError};
 
 /// What a profile is sealed for.
-const PROFILE: &str = "profile";
+pub(crate) const PROFILE: &str = "profile";
 /// The kinds of blind indexes.
 const NAME: &str = "name";
 const EMAIL: &str = "email";

@@ -14,7 +14,7 @@ use wardroom_core::{
 pub const SESSION_TOUCH: Duration = Duration::from_secs(60);
 
 /// What is known of a session's place is sealed for this.
-const ABOUT: &str = "session";
+pub(crate) const ABOUT: &str = "session";
 
 /// Ends the oldest of `open`, which are newest first, so that with one more they are at most `most`.
 pub(crate) fn beyond(open: &[Session], most: usize) -> impl Iterator<Item = Write> + '_ {

@@ -4,11 +4,11 @@ macro_rules! identities {
     ($store:ty, $db:ty) => {
         mod identities {
             use super::*;
-            use crate::{error::of, repository::{fixed, named, parse, unsigned}};
+            use crate::{error::of, repository::{fixed, named, parse, personal::{FILES_MAX, PLACES, older}, unsigned}};
             use sqlx::QueryBuilder;
             use uuid::Uuid;
             use wardroom_core::{
-                change::Sealed,
+                change::{Personal, Sealed},
                 secret::{NamedSecret, SecretVersion},
                 ApiTokenId, CustomerId, FactorId, PassId, SessionId, Timestamp, UserId,
                 block::{BLOCK_MEMORY, Block},
@@ -375,6 +375,30 @@ macro_rules! identities {
                         + (SELECT COUNT(*) FROM runs WHERE length(parameters_sealed) > 0 AND substr(parameters_sealed, 2, 4) <> $1)";
                     let count: i64 = sqlx::query_scalar(sql).bind(key.to_be_bytes().to_vec()).fetch_one(self.reader()).await.map_err(of)?;
                     unsigned("count", count)
+                }
+
+                async fn list_personal_before(&self, generation: u32, limit: u32) -> StoreResult<Vec<(Personal, Vec<u8>)>> {
+                    let mut found = vec![];
+                    for place in &PLACES {
+                        let most = if place.table == "attachment_contents" { limit.min(FILES_MAX) } else { limit };
+                        let sql = format!("SELECT {} AS row_id, {} AS row_value {} LIMIT $3", place.id, place.column, older(place));
+                        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(vec![2_u8]).bind(generation.to_be_bytes().to_vec()).bind(i64::from(most));
+                        for row in rows.fetch_all(self.reader()).await.map_err(of)? {
+                            let what = (place.what)(row.try_get("row_id").map_err(of)?);
+                            found.push((what, row.try_get("row_value").map_err(of)?));
+                        }
+                    }
+                    Ok(found)
+                }
+
+                async fn count_personal_before(&self, generation: u32) -> StoreResult<u64> {
+                    let mut count = 0_i64;
+                    for place in &PLACES {
+                        let sql = format!("SELECT COUNT(*) {}", older(place));
+                        let of_kind: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(vec![2_u8]).bind(generation.to_be_bytes().to_vec()).fetch_one(self.reader()).await.map_err(of)?;
+                        count += of_kind;
+                    }
+                    Ok(u64::try_from(count).unwrap_or(0))
                 }
 
                 async fn lookup_sealed_key(&self, name: &str) -> StoreResult<Option<SealedKey>> {

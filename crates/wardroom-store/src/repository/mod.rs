@@ -9,6 +9,7 @@ mod identity_writes;
 mod nodes;
 mod oauth;
 mod person_keys;
+pub(crate) mod personal;
 mod runs;
 mod watch;
 mod watch_writes;

@@ -78,6 +78,18 @@ macro_rules! person_keys {
                     Ok(())
                 }
 
+                async fn list_people_before(&self, generation: u32, limit: u32) -> StoreResult<Vec<PersonId>> {
+                    let sql = concat!("SELECT person FROM ", $table, " GROUP BY person HAVING MAX(generation) < $1 ORDER BY person LIMIT $2");
+                    let people: Vec<Uuid> = sqlx::query_scalar(sql).bind(i64::from(generation)).bind(i64::from(limit)).fetch_all(self.keys()).await.map_err(of)?;
+                    Ok(people.into_iter().map(PersonId::from_uuid).collect())
+                }
+
+                async fn count_people_before(&self, generation: u32) -> StoreResult<u64> {
+                    let sql = concat!("SELECT COUNT(*) FROM (SELECT person FROM ", $table, " GROUP BY person HAVING MAX(generation) < $1) AS older");
+                    let count: i64 = sqlx::query_scalar(sql).bind(i64::from(generation)).fetch_one(self.keys()).await.map_err(of)?;
+                    Ok(u64::try_from(count).unwrap_or(0))
+                }
+
                 async fn destroy_person_keys(&self, person: PersonId) -> StoreResult<()> {
                     let mut connection = self.keys().acquire().await.map_err(of)?;
                     run!(connection, concat!("DELETE FROM ", $table, " WHERE person = $1"), person.uuid());

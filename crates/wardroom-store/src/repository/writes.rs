@@ -12,7 +12,7 @@ macro_rules! writes {
     ($db:ty) => {
         mod writes {
             use super::*;
-            use crate::{error::of, repository::{json, signed, statement as run}};
+            use crate::{error::of, repository::{json, personal::place_of, signed, statement as run}};
             use sqlx::QueryBuilder;
             use wardroom_core::{
                 audit::{AuditDraft, merkle::{Frontier, Hash, leaf_hash}},
@@ -110,6 +110,12 @@ macro_rules! writes {
                         Ok(())
                     }
                     Write::RemoveSecret(name) => guarded("the secret", run!(c, "DELETE FROM secrets WHERE name = $1", name.clone())),
+                    Write::ResealPersonal { what, from, to } => {
+                        let (place, id) = place_of(*what);
+                        let sql = format!("UPDATE {0} SET {1} = $3 WHERE {2} = $1 AND {1} = $2", place.table, place.column, place.id);
+                        run!(c, sqlx::AssertSqlSafe(sql), id, from.clone(), to.clone());
+                        Ok(())
+                    }
                     Write::Reseal { what, from, to } => {
                         let (from, to) = (from.clone(), to.clone());
                         match what {

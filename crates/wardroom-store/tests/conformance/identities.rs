@@ -6,8 +6,8 @@ use super::{
 use wardroom_core::{
     PersonId, Role,
     block::Block,
-    change::{Change, Sealed, Write},
-    identity::{FactorKind, SecretHash, User, UserState},
+    change::{Change, Personal, Sealed, Write},
+    identity::{FactorKind, SecretHash, Session, User, UserState},
     page::PageRequest,
     person::PersonKey,
     policy::StoredPolicy,
@@ -30,6 +30,7 @@ on_both!(
     keys_of_people_come_and_go_by_themselves,
     what_another_key_sealed_is_found_and_replaced,
     a_secret_has_versions_of_which_the_last_is_used,
+    what_older_keys_of_people_sealed_is_found_and_replaced,
 );
 
 async fn people_of_an_issuer_outside_come_and_go(test: TestStore) {
@@ -95,6 +96,43 @@ async fn what_another_key_sealed_is_found_and_replaced(test: TestStore) {
         .await
         .unwrap();
     assert_eq!(store.count_wrapped_otherwise(2).await.unwrap(), 0);
+}
+
+async fn what_older_keys_of_people_sealed_is_found_and_replaced(test: TestStore) {
+    let (store, s) = (test.store, Sample::default());
+    let sealed = |generation: u32| {
+        let head = [&[2_u8][..], &[7; 16], &generation.to_be_bytes()].concat();
+        [&head[..], &[9; 12]].concat()
+    };
+    let ann = User { profile: sealed(1), ..s.user("ann") };
+    let bob = User { profile: sealed(256), ..s.user("bob") };
+    for user in [&ann, &bob] {
+        commit(&store, Write::AddUser(user.clone())).await.unwrap();
+    }
+    let session = Session { about: sealed(2), ..s.session(ann.id) };
+    commit(&store, Write::AddSession(session.clone())).await.unwrap();
+    assert_eq!(store.list_personal_before(1, 9).await.unwrap(), []);
+    assert_eq!(store.count_personal_before(3).await.unwrap(), 2);
+    assert_eq!(store.count_personal_before(257).await.unwrap(), 3, "numbers, not bytes");
+    let found = store.list_personal_before(3, 9).await.unwrap();
+    let wanted = [(Personal::User(ann.id), sealed(1)), (Personal::Session(session.id), sealed(2))];
+    assert_eq!(found, wanted);
+    let reseal = |from: u32, to: Vec<u8>| Write::ResealPersonal {
+        what: Personal::User(ann.id),
+        from: sealed(from),
+        to,
+    };
+    commit(&store, reseal(2, sealed(3))).await.unwrap();
+    assert_eq!(
+        store.lookup_user(ann.id).await.unwrap().unwrap().profile,
+        sealed(1),
+        "not that one"
+    );
+    commit(&store, reseal(1, sealed(3))).await.unwrap();
+    let now = store.lookup_user(ann.id).await.unwrap().unwrap();
+    assert_eq!((now.profile, now.version), (sealed(3), ann.version), "its version stays");
+    commit(&store, reseal(3, vec![])).await.unwrap();
+    assert_eq!(store.count_personal_before(9).await.unwrap(), 1, "what is empty is not sealed");
 }
 
 async fn a_secret_has_versions_of_which_the_last_is_used(test: TestStore) {
@@ -408,6 +446,10 @@ async fn keys_of_people_come_and_go_by_themselves(test: TestStore) {
     let rewrapped = PersonKey { wrapped: vec![9; 80], ..keys[0].clone() };
     store.rewrap_person_key(&rewrapped).await.unwrap();
     assert_eq!(store.list_person_keys(ann).await.unwrap()[0], rewrapped);
+    assert_eq!(store.list_people_before(2, 9).await.unwrap(), [bob]);
+    assert_eq!(store.list_people_before(1, 9).await.unwrap(), []);
+    assert_eq!(store.count_people_before(3).await.unwrap(), 2);
+    assert_eq!(store.list_people_before(3, 1).await.unwrap().len(), 1);
     store.destroy_person_keys(ann).await.unwrap();
     store.rewrap_person_key(&rewrapped).await.unwrap();
     assert!(store.list_person_keys(ann).await.unwrap().is_empty(), "what was destroyed stays so");

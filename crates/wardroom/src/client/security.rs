@@ -111,20 +111,7 @@ pub(crate) async fn run(session: &Session, command: SecurityCommand) -> Result<E
             let failed = list.items.iter().any(|check| check.verdict == "fail");
             return Ok(if failed { Exit::Found } else { Exit::Ok });
         }
-        SecurityCommand::Keys => {
-            let keys: KeysView = api.get("/api/v1/security/keys", &vec![]).await?;
-            if output.json {
-                output.json(&keys)?;
-            } else {
-                let all: Vec<String> = keys.keys.iter().map(ToString::to_string).collect();
-                output.table(&pairs([
-                    ("seals", keys.current.to_string()),
-                    ("opens", all.join(", ")),
-                    ("values left", keys.values_left.to_string()),
-                    ("people left", keys.people_left.to_string()),
-                ]))?;
-            }
-        }
+        SecurityCommand::Keys => keys(&api, output).await?,
         SecurityCommand::Connections => connections(&api, output).await?,
         SecurityCommand::Blocks => blocks(&api, output).await?,
         SecurityCommand::Block { address, reason, ttl } => {
@@ -215,6 +202,23 @@ async fn faults(api: &Api, output: &Output, all: bool) -> Result<(), Failure> {
         ]);
     }
     output.table(&table)
+}
+
+async fn keys(api: &Api, output: &Output) -> Result<(), Failure> {
+    let keys: KeysView = api.get("/api/v1/security/keys", &vec![]).await?;
+    if output.json {
+        return output.json(&keys);
+    }
+    let all: Vec<String> = keys.keys.iter().map(ToString::to_string).collect();
+    output.table(&pairs([
+        ("seals", keys.current.to_string()),
+        ("opens", all.join(", ")),
+        ("values left", keys.values_left.to_string()),
+        ("people left", keys.people_left.to_string()),
+        ("people's generation", keys.people_generation.to_string()),
+        ("people before it", keys.people_before.to_string()),
+        ("their values left", keys.personal_left.to_string()),
+    ]))
 }
 
 async fn connections(api: &Api, output: &Output) -> Result<(), Failure> {

@@ -61,14 +61,22 @@ pub(crate) async fn follow(
     }
 }
 
-/// Adds a key, which seals from now on.
-pub(crate) fn rotate(data: &Path, config: &Config) -> anyhow::Result<()> {
+/// Adds a key, which seals from now on; or has people be given others.
+pub(crate) fn rotate(data: &Path, config: &Config, people: bool) -> anyhow::Result<()> {
     installation::must_be_there(data)?;
     let Some(path) = file(data, config) else {
         bail!(
             "the key comes from the environment: put it into a file that encryption_key_file names, then it can be renewed"
         );
     };
+    if people {
+        let ring = installation::ring(data, config)?.with_new_people();
+        ring.replace(&path)?;
+        return say(&format!(
+            "People and customers get keys of generation {}, and what is known of them is sealed anew, while the orchestrator runs: wardroom security keys. Their older keys stay: the audit log keeps what was sealed under them.",
+            ring.people()
+        ));
+    }
     let ring = installation::ring(data, config)?.with_new_key(&SystemRng);
     ring.replace(&path)?;
     say(&format!(

@@ -19,5 +19,8 @@ pub(crate) async fn handler(ctx: Ctx) -> Result<Json<KeysView>, ApiError> {
         keys: status.keys,
         values_left: status.values_left,
         people_left: status.people_left,
+        people_generation: status.people_generation,
+        people_before: status.people_before,
+        personal_left: status.personal_left,
     }))
 }
