@@ -186,6 +186,37 @@ async fn a_command_that_fails_waits_for_a_person_and_limits_hold() {
     assert_eq!(status, StatusCode::CREATED);
 }
 
+#[tokio::test]
+async fn a_service_is_published_only_with_a_form_that_its_command_takes() {
+    let world = World::new().await;
+    let text = json!({"type": "string", "maxLength": 10});
+    let required = json!({"required": ["text"], "properties": {"text": text}});
+    let more = json!({"required": ["text"], "properties": {"text": text, "colour": text}});
+    for (name, form, fixed, wrong) in [
+        ("none", json!({}), json!({}), "echo needs text"),
+        ("maybe", json!({"properties": {"text": text}}), json!({}), "echo needs text"),
+        ("more", more, json!({}), "echo has no parameter colour"),
+        ("given", required, json!({}), ""),
+        ("fixed", json!({}), json!({"text": "x"}), ""),
+    ] {
+        let fulfilment =
+            json!({"kind": "command", "command": "echo", "node": "local", "fixed": fixed});
+        let body = json!({"name": name, "title": name, "form": form, "fulfilment": fulfilment});
+        let made = world.post("/api/v1/services", body).await;
+        let path =
+            format!("/api/v1/services/{}", made["id"].as_str().unwrap_or_else(|| panic!("{made}")));
+        let publish = json!({"state": "published"});
+        let (status, said) = ask(&world, &world.token, "PATCH", &path, publish).await;
+        if wrong.is_empty() {
+            assert_eq!(status, StatusCode::OK, "{name}: {said}");
+        } else {
+            assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{name}: {said}");
+            let reason = said["fields"][0]["reason"].as_str().unwrap();
+            assert!(reason.starts_with(wrong), "{name}: {reason}");
+        }
+    }
+}
+
 /// a customer of one company gets 404 for every object of another, and no list tells of it.
 #[tokio::test]
 async fn nothing_of_one_customer_is_there_for_another() {

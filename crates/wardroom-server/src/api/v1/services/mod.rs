@@ -16,9 +16,12 @@ use crate::{
 use wardroom_core::{
     Action, CustomerId,
     action::Resource,
-    desk::service::{Service, ServiceState},
+    desk::{
+        form::{Form, FormField},
+        service::{Fulfilment, Service, ServiceState},
+    },
 };
-use wardroom_engine::desk::ServiceChange;
+use wardroom_engine::{EngineError, desk::ServiceChange, runs::Asked};
 use wardroom_wire::{
     desk::{ServiceInside, ServicePatch, ServiceView},
     error::ErrorCode,
@@ -98,8 +101,11 @@ pub(super) async fn check_author(ctx: &Ctx, service: &Service) -> Result<(), Api
         return Ok(());
     }
     match runnable(&ctx.app, service, &ctx.principal).await {
-        // SECURITY: a token that runs no commands publishes none to be run.
-        Ok(Some(_)) => ctx.require(Action::RunSubmit).await,
+        Ok(Some(asked)) => {
+            // SECURITY: a token that runs no commands publishes none to be run.
+            ctx.require(Action::RunSubmit).await?;
+            check_parameters(service, &asked)
+        }
         Ok(None) => Ok(()),
         Err(error) if error.code == ErrorCode::NotOrdered => {
             let reason = "no node offers this command where you may run it yourself";
@@ -107,4 +113,37 @@ pub(super) async fn check_author(ctx: &Ctx, service: &Service) -> Result<(), Api
         }
         Err(error) => Err(error),
     }
+}
+
+/// An order must give the command what it needs, and nothing that it does not know.
+fn check_parameters(service: &Service, asked: &Asked) -> Result<(), ApiError> {
+    let Fulfilment::Command { command, fixed, .. } = &service.fulfilment else { return Ok(()) };
+    let form = Form::parse(&service.form).map_err(EngineError::from)?;
+    let nodes = match asked {
+        Asked::Node(node) => std::slice::from_ref(&**node),
+        Asked::OneOf(_, nodes) | Asked::AllOf(_, nodes) => nodes.as_slice(),
+    };
+    for spec in nodes.iter().filter_map(|node| node.catalogue.command(command)) {
+        let given = |name: &str| {
+            let sure = |field: &FormField| field.required || field.default.is_some();
+            fixed.contains_key(name)
+                || form.fields.iter().any(|field| field.name == name && sure(field))
+        };
+        let needed = spec.parameters.iter().find(|parameter| {
+            parameter.required && parameter.default.is_none() && !given(&parameter.name)
+        });
+        if let Some(parameter) = needed {
+            let reason = format!(
+                "{command} needs {}: add a required field of this name, or a fixed value",
+                parameter.name
+            );
+            return Err(ApiError::field("form", reason));
+        }
+        let known = |name: &str| spec.parameters.iter().any(|parameter| parameter.name == name);
+        let names = form.fields.iter().map(|field| &field.name).chain(fixed.keys());
+        if let Some(name) = names.into_iter().find(|name| !known(name)) {
+            return Err(ApiError::field("form", format!("{command} has no parameter {name}")));
+        }
+    }
+    Ok(())
 }
