@@ -18,7 +18,7 @@ use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use wardroom_trust::{ambient::SystemRng, secret::ApiSecret};
-use world::World;
+use world::{PASSWORD, World};
 
 const HEADERS: [&str; 6] = [
     "strict-transport-security",
@@ -406,4 +406,34 @@ async fn no_body_and_no_query_breaks_a_route() {
         }
     }
     world.sound().await;
+}
+
+#[tokio::test]
+async fn a_page_beyond_its_bounds_is_refused_rather_than_cut() {
+    let world = World::new().await;
+    for path in ["/api/v1/runs", "/api/v1/users", "/api/v1/audit/records", "/api/v1/customers"] {
+        for (limit, status) in [
+            ("0", StatusCode::UNPROCESSABLE_ENTITY),
+            ("201", StatusCode::UNPROCESSABLE_ENTITY),
+            ("1", StatusCode::OK),
+            ("200", StatusCode::OK),
+        ] {
+            let url = world.at(&format!("{path}?limit={limit}"));
+            let answer = world.client.get(url).bearer_auth(&world.token).send().await.unwrap();
+            assert_eq!(answer.status(), status, "{path}?limit={limit}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_no_object_even_where_its_values_would_fit() {
+    let world = World::new().await;
+    let object = json!({"name": "admin", "password": PASSWORD, "client": "c"});
+    for (body, status) in [
+        (object, StatusCode::CREATED),
+        (json!(["admin", PASSWORD, "c"]), StatusCode::UNPROCESSABLE_ENTITY),
+    ] {
+        let answer = world.client.post(world.at("/api/v1/login")).json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{body}");
+    }
 }

@@ -140,6 +140,16 @@ async fn what_is_dangerous_wants_a_fresh_proof_of_both_factors() {
     let again = json!({"code": code});
     let (status, _) = send(&world, "/api/v1/session/second-factor", Some(half), again).await;
     assert!(status.is_client_error(), "a code counts once");
+    // Nor can one go on guessing: the tenth wrong code is the last for a while.
+    for _ in 0..9 {
+        let guess = json!({"code": "aaaaa-aaaaa"});
+        let (status, _) = send(&world, "/api/v1/session/second-factor", Some(half), guess).await;
+        assert_eq!(status, 401);
+    }
+    let sent = world.client.post(world.at("/api/v1/session/second-factor")).bearer_auth(half);
+    let sent = sent.json(&json!({"code": totp.code(SystemClock.now())})).send().await.unwrap();
+    assert_eq!(sent.status().as_u16(), 429);
+    assert_eq!(sent.headers()["retry-after"], "300");
 
     // A token without scopes never does what wants a fresh proof, whoever holds it.
     let (_, made) =
