@@ -3,8 +3,8 @@
 
 use crate::{
     AlertId, ApiTokenId, AttachmentId, CustomerId, FactorId, JoinTokenId, LinkId, MessageId,
-    NodeId, NoteId, OauthClientId, PassId, RunId, SavedViewId, ServiceRequestId, SessionId,
-    Timestamp, UserId,
+    NodeId, OauthClientId, PassId, RunId, SavedViewId, ServiceRequestId, SessionId, Timestamp,
+    UserId,
     audit::{AuditCheckpoint, AuditDraft},
     block::Block,
     desk::{
@@ -21,6 +21,7 @@ use crate::{
     policy::StoredPolicy,
     principal::Credential,
     run::{Candidate, OutputChunk, Run},
+    sealed::{Personal, Sealed},
     secret::{NamedSecret, SecretVersion},
     watch::{alert::Alert, fault::Fault, message::Message},
 };
@@ -66,42 +67,6 @@ pub struct RequestRoom {
     pub recent_max: u32,
     /// That time.
     pub since: Timestamp,
-}
-
-/// Something that is sealed under the key ring.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sealed {
-    /// A run's parameters.
-    Run(RunId),
-    /// A message to the outside.
-    Message(MessageId),
-    /// A key of the installation, by its name.
-    Key(String),
-    /// A version of a secret, by name and number.
-    Secret(String, i64),
-}
-
-/// Something that is sealed under the key of the person whom it is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Personal {
-    /// An account's profile.
-    User(UserId),
-    /// Where a session was opened from.
-    Session(SessionId),
-    /// A second factor.
-    Factor(FactorId),
-    /// A message to one account.
-    Message(MessageId),
-    /// A customer's profile.
-    Customer(CustomerId),
-    /// What was ordered.
-    Request(ServiceRequestId),
-    /// What was said about a request.
-    Note(NoteId),
-    /// A file's name.
-    FileName(AttachmentId),
-    /// A file's content.
-    File(AttachmentId),
 }
 
 /// One write. Where a type counts versions, its `Update` succeeds only if the stored version is the

@@ -2,7 +2,7 @@
 //! which they come by it.
 
 use crate::{
-    Action, OauthClientId, SessionId, Timestamp, UserId, desk::FieldError, identity::SecretHash,
+    Action, OauthClientId, SessionId, Timestamp, UserId, field::FieldError, identity::SecretHash,
 };
 use std::collections::BTreeSet;
 use url::{Host, Url};
@@ -284,6 +284,15 @@ mod tests {
             "https://chart.example/cb?x",
         ] {
             assert!(!far.redirects_to(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_people_are_asked_for_is_a_sentence() {
+        for action in Action::ALL.iter().filter(|action| is_grantable(**action)) {
+            let about = action.about();
+            let whole = about.starts_with(char::is_uppercase) && about.ends_with('.');
+            assert!(whole && about.len() <= 120, "{action}: {about:?}");
         }
     }
 

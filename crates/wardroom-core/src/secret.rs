@@ -1,6 +1,6 @@
 //! Named secrets: values that commands are given and nobody reads again, in versions.
 
-use crate::{Timestamp, UserId, desk::FieldError};
+use crate::{Timestamp, UserId, field::FieldError};
 
 /// The longest name, in characters.
 const NAME_CHARS_MAX: usize = 64;

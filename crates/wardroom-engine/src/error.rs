@@ -1,7 +1,7 @@
 //! What can go wrong in the engine.
 
 use wardroom_core::{
-    command::ParameterError, desk::FieldError, node::LabelError, person::ProfileError,
+    command::ParameterError, field::FieldError, node::LabelError, person::ProfileError,
     run::Refusal, store::StoreError,
 };
 

@@ -3,7 +3,10 @@
 
 use crate::{Engine, EngineError, desk, engine::SEAL_PARAMETERS, people, watch::LETTER};
 use std::{sync::PoisonError, time::Duration};
-use wardroom_core::change::{Change, Personal, Sealed, Write};
+use wardroom_core::{
+    change::{Change, Write},
+    sealed::{Personal, Sealed},
+};
 use wardroom_trust::seal::{purpose_of_key, purpose_of_secret};
 
 /// How long it is believed that nothing is left: who wrote back what they had read just before is found then.
@@ -62,12 +65,21 @@ impl Engine {
         let found = self.store.list_personal_before(wanted, RESEALED_MAX).await?;
         let clean = people.is_empty() && found.is_empty();
         *self.people_renewed.lock().unwrap_or_else(PoisonError::into_inner) = clean.then_some(now);
+        let mut failed = Ok(());
         for (what, from) in found {
-            let to = self.vault.resealed(&purpose_of(what), &from).await?;
-            // One by one: a file's content is large, and none waits for another.
-            self.commit(Change::default().write(Write::ResealPersonal { what, from, to })).await?;
+            // One by one: a file's content is large, and one that can't be opened must not keep the others.
+            if let Err(error) = self.reseal_personal(what, from).await {
+                tracing::warn!(?what, %error, "a value could not be sealed anew");
+                failed = Err(error);
+            }
         }
-        Ok(())
+        failed
+    }
+
+    async fn reseal_personal(&self, what: Personal, from: Vec<u8>) -> Result<(), EngineError> {
+        let to = self.vault.resealed(&purpose_of(what), &from).await?;
+        let reseal = Write::ResealPersonal { what, from, to };
+        Ok(self.commit(Change::default().write(reseal)).await?)
     }
 
     /// Seals a part of what is sealed under an older key anew.

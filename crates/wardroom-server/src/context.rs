@@ -125,8 +125,8 @@ impl Ctx {
         Ok(resource)
     }
 
-    /// Refuses `action` where the caller's proof is not good for it, before anything is looked up: whether it is there is nothing
-    /// that the answer tells.
+    /// Refuses `action` where the caller's proof is not good for it, before anything is looked up: the answer does
+    /// not tell whether it is there.
     pub(crate) async fn require(&self, action: Action) -> Result<(), ApiError> {
         if self.proof.covers(action) {
             return Ok(());

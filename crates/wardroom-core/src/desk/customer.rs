@@ -1,6 +1,7 @@
 //! Outside parties whose users see only their own.
 
-use super::{FieldError, check_text};
+use super::check_text;
+use crate::field::FieldError;
 use crate::{
     CustomerId, Timestamp, UserId,
     named::named,

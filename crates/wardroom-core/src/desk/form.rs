@@ -1,7 +1,8 @@
 //! A service's form: the part of JSON Schema (2020-12) that a page can show and a person can fill in. One
 //! document says what the page shows, what the browser checks while somebody types, and what is accepted.
 
-use super::{FieldError, customer::is_field_name};
+use super::customer::is_field_name;
+use crate::field::FieldError;
 use crate::{command::anchored, person::is_email};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@ pub mod form;
 pub mod request;
 pub mod service;
 
-use crate::{SavedViewId, Timestamp, UserId};
+use crate::{SavedViewId, Timestamp, UserId, field::FieldError};
 
 /// Filters of a list that somebody keeps under a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,23 +28,6 @@ pub struct SavedView {
 pub const SAVED_VIEWS_MAX: usize = 50;
 /// The longest query of a view, in bytes.
 pub const SAVED_QUERY_BYTES_MAX: usize = 1000;
-
-/// What is wrong with one field of something at the desk.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {reason}")]
-pub struct FieldError {
-    /// Which field.
-    pub field: String,
-    /// What it must be.
-    pub reason: String,
-}
-
-impl FieldError {
-    /// `field` must be otherwise.
-    pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { field: field.into(), reason: reason.into() }
-    }
-}
 
 /// Checks a text: 1 to `most` characters (0 where `empty`), no control characters but, where `lines`, line breaks.
 fn check_text(

@@ -1,6 +1,7 @@
 //! What a customer asked for, from the order to its end.
 
-use super::{FieldError, check_text};
+use super::check_text;
+use crate::field::FieldError;
 use crate::{
     AttachmentId, CustomerId, NoteId, ServiceId, ServiceRequestId, Timestamp, UserId, named::named,
 };

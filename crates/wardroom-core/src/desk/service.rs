@@ -1,6 +1,7 @@
 //! What customers order: a published form over a command, or over work that people do.
 
-use super::{FieldError, check_text};
+use super::check_text;
+use crate::field::FieldError;
 use crate::{CustomerId, ServiceId, Timestamp, UserId, named::named, person::is_name};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -12,7 +12,7 @@ use crate::{
     SessionId, Timestamp, UserId,
     audit::{AuditCheckpoint, AuditEntry, AuditOutcome, merkle::Hash},
     block::Block,
-    change::{Change, Personal, Sealed},
+    change::Change,
     identity::{
         ApiToken, Factor, JoinToken, Pass, SealedKey, SecretHash, Session, User, UserState,
     },
@@ -21,6 +21,7 @@ use crate::{
     person::{BlindIndex, PersonKey},
     policy::StoredPolicy,
     run::{Candidate, OutputChunk, Run, RunState},
+    sealed::{Personal, Sealed},
     secret::{NamedSecret, SecretVersion},
 };
 use async_trait::async_trait;
@@ -165,6 +166,8 @@ pub struct UserFilter {
 pub trait PersonKeys: Send + Sync {
     /// Adds keys, all or none.
     async fn add_person_keys(&self, keys: &[PersonKey]) -> StoreResult<()>;
+    /// Adds keys of another generation for people who have keys; who has none any more gets none.
+    async fn renew_person_keys(&self, keys: &[PersonKey]) -> StoreResult<()>;
     /// Every generation of a person's key, oldest first; none when it was destroyed.
     async fn list_person_keys(&self, person: PersonId) -> StoreResult<Vec<PersonKey>>;
     /// Keys by person and generation, behind `after`.

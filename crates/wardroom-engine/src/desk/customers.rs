@@ -7,10 +7,8 @@ use wardroom_core::{
     CustomerId, PersonId, Role, UserId,
     audit::AuditDraft,
     change::{Change, Write},
-    desk::{
-        FieldError,
-        customer::{Customer, CustomerProfile, CustomerState, OPERATORS_MAX},
-    },
+    desk::customer::{Customer, CustomerProfile, CustomerState, OPERATORS_MAX},
+    field::FieldError,
     hint::Hint,
     identity::UserState,
     page::PAGE_ITEMS_MAX,

@@ -213,7 +213,7 @@ impl Engine {
     ) -> Result<BTreeMap<String, Value>, EngineError> {
         let form = Form::parse(&service.form)?;
         form.check(given).map_err(|errors| {
-            let named = errors.into_iter().map(|error| wardroom_core::desk::FieldError {
+            let named = errors.into_iter().map(|error| wardroom_core::field::FieldError {
                 field: format!("values.{}", error.field),
                 ..error
             });

@@ -9,10 +9,10 @@ use wardroom_core::{
     change::{Change, Write},
     command::ParameterValue,
     desk::{
-        FieldError,
         form::Form,
         service::{Fulfilment, OrderLimits, Service, ServiceState},
     },
+    field::FieldError,
     hint::Hint,
 };
 

@@ -5,7 +5,8 @@ use wardroom_core::{
     SavedViewId, UserId,
     audit::AuditDraft,
     change::{Change, Write},
-    desk::{FieldError, SAVED_QUERY_BYTES_MAX, SAVED_VIEWS_MAX, SavedView},
+    desk::{SAVED_QUERY_BYTES_MAX, SAVED_VIEWS_MAX, SavedView},
+    field::FieldError,
 };
 
 impl Engine {

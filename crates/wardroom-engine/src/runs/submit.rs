@@ -30,6 +30,16 @@ pub enum Asked {
     AllOf(Selector, Vec<Node>),
 }
 
+impl Asked {
+    /// The nodes.
+    pub fn nodes(&self) -> &[Node] {
+        match self {
+            Self::Node(node) => std::slice::from_ref(node),
+            Self::OneOf(_, nodes) | Self::AllOf(_, nodes) => nodes,
+        }
+    }
+}
+
 /// A submission whose principal may run the command on every node it names.
 #[derive(Debug, Clone)]
 pub struct Submission {

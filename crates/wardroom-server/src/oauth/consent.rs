@@ -54,8 +54,15 @@ impl Question {
         self.ask.refuse(&ctx.app, &refusal)
     }
 
-    /// Grants it; gives the address that brings the program its code.
-    pub(crate) async fn granted(&self, ctx: &Ctx) -> Result<String, ApiError> {
+    /// Grants of it what was `shown`, by the actions' names: what policy came to allow since then was not. Gives the
+    /// address that brings the program its code.
+    pub(crate) async fn granted(&self, ctx: &Ctx, shown: &str) -> Result<String, ApiError> {
+        let shown: Vec<&str> = shown.split(' ').collect();
+        let is_shown = |scope: &&String| shown.contains(&scope.as_str());
+        let scopes: Vec<String> = self.ask.scopes.iter().filter(is_shown).cloned().collect();
+        if scopes.is_empty() {
+            return Ok(self.denied(ctx));
+        }
         let session = ctx.session().ok_or_else(|| ApiError::new(ErrorCode::Forbidden))?;
         let engine = &ctx.app.engine;
         let secret = CodeSecret::generate(engine.rng());
@@ -65,7 +72,7 @@ impl Question {
             session: session.id,
             grant: Grant {
                 client: self.ask.client.id,
-                scopes: self.ask.scopes.clone(),
+                scopes,
                 resource: self.ask.resource.clone(),
             },
             redirect_uri: self.ask.redirect_uri.clone(),

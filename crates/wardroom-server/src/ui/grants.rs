@@ -69,16 +69,13 @@ pub(crate) async fn answer(
     RawQuery(query): RawQuery,
     form: Parameters,
 ) -> Result<Response, ApiError> {
-    let mut question = match Question::put(&ctx, &query.unwrap_or_default()).await {
+    let question = match Question::put(&ctx, &query.unwrap_or_default()).await {
         Ok(question) => question,
         Err(Unasked::There(address)) => return onward("the program", &address),
         Err(Unasked::Here(error)) => return Err(error),
     };
-    // What policy came to allow since the page was made was not shown on it.
-    let shown: Vec<&str> = form.get("shown").unwrap_or_default().split(' ').collect();
-    question.ask.scopes.retain(|scope| shown.contains(&scope.as_str()));
     let address = match form.get("decision") {
-        Some("allow") if !question.ask.scopes.is_empty() => question.granted(&ctx).await?,
+        Some("allow") => question.granted(&ctx, form.get("shown").unwrap_or_default()).await?,
         _ => question.denied(&ctx),
     };
     onward(&question.ask.client.name, &address)

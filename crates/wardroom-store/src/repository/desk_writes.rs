@@ -12,7 +12,7 @@ macro_rules! desk_writes {
     ($db:ty) => {
         mod desk_writes {
             use super::*;
-            use crate::repository::{json, number, signed, statement as run};
+            use crate::repository::{guarded, json, number, signed, statement as run};
             use uuid::Uuid;
             use wardroom_core::{
                 change::{RequestRoom, Write},
@@ -21,11 +21,6 @@ macro_rules! desk_writes {
             };
 
             type Connection = <$db as sqlx::Database>::Connection;
-
-            /// A guarded write that touched nothing met another state than it was made for.
-            fn guarded(what: &'static str, touched: u64) -> StoreResult<()> {
-                if touched == 0 { Err(StoreError::Conflict(what)) } else { Ok(()) }
-            }
 
             /// Applies a write to the desk.
             pub(super) async fn apply(c: &mut Connection, write: &Write) -> StoreResult<()> {

@@ -4,11 +4,11 @@ macro_rules! identities {
     ($store:ty, $db:ty) => {
         mod identities {
             use super::*;
-            use crate::{error::of, repository::{fixed, named, parse, personal::{FILES_MAX, PLACES, older}, unsigned}};
+            use crate::{error::of, repository::{fixed, named, parse, personal::{PLACES, older}, unsigned}};
             use sqlx::QueryBuilder;
             use uuid::Uuid;
             use wardroom_core::{
-                change::{Personal, Sealed},
+                sealed::{Personal, Sealed},
                 secret::{NamedSecret, SecretVersion},
                 ApiTokenId, CustomerId, FactorId, PassId, SessionId, Timestamp, UserId,
                 block::{BLOCK_MEMORY, Block},
@@ -380,9 +380,8 @@ macro_rules! identities {
                 async fn list_personal_before(&self, generation: u32, limit: u32) -> StoreResult<Vec<(Personal, Vec<u8>)>> {
                     let mut found = vec![];
                     for place in &PLACES {
-                        let most = if place.table == "attachment_contents" { limit.min(FILES_MAX) } else { limit };
                         let sql = format!("SELECT {} AS row_id, {} AS row_value {} LIMIT $3", place.id, place.column, older(place));
-                        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(vec![2_u8]).bind(generation.to_be_bytes().to_vec()).bind(i64::from(most));
+                        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(vec![2_u8]).bind(generation.to_be_bytes().to_vec()).bind(i64::from(limit.min(place.most)));
                         for row in rows.fetch_all(self.reader()).await.map_err(of)? {
                             let what = (place.what)(row.try_get("row_id").map_err(of)?);
                             found.push((what, row.try_get("row_value").map_err(of)?));

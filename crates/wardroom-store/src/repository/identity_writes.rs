@@ -4,7 +4,7 @@ macro_rules! identity_writes {
     ($db:ty) => {
         mod identity_writes {
             use super::*;
-            use crate::repository::{json, statement as run};
+            use crate::repository::{guarded, json, statement as run};
             use wardroom_core::{
                 UserId,
                 block::BLOCK_MEMORY,
@@ -12,15 +12,10 @@ macro_rules! identity_writes {
                 change::Write,
                 identity::{ApiToken, Factor, Pass, Session, User},
                 principal::Credential,
-                store::{StoreError, StoreResult},
+                store::StoreResult,
             };
 
             type Connection = <$db as sqlx::Database>::Connection;
-
-            /// A guarded write that touched nothing met another state than it was made for.
-            fn guarded(what: &'static str, touched: u64) -> StoreResult<()> {
-                if touched == 0 { Err(StoreError::Conflict(what)) } else { Ok(()) }
-            }
 
             /// Applies a write to accounts; `None` when it is another one.
             pub(super) async fn apply(c: &mut Connection, write: &Write) -> Option<StoreResult<()>> {

@@ -34,6 +34,11 @@ use wardroom_core::{
     store::{StoreError, StoreResult},
 };
 
+/// A guarded write that touched nothing met another state than it was made for.
+pub(crate) fn guarded(what: &'static str, touched: u64) -> StoreResult<()> {
+    if touched == 0 { Err(StoreError::Conflict(what)) } else { Ok(()) }
+}
+
 /// A value as JSON text.
 pub(crate) fn json<T: Serialize>(value: &T) -> StoreResult<String> {
     serde_json::to_string(value).map_err(|error| StoreError::Other(error.to_string()))

@@ -109,7 +109,7 @@ macro_rules! oauth_writes {
     ($db:ty) => {
         mod oauth_writes {
             use super::*;
-            use crate::repository::{json, statement as run};
+            use crate::repository::{guarded, json, statement as run};
             use wardroom_core::{
                 change::Write,
                 oauth::{OauthClient, OauthCode},
@@ -117,11 +117,6 @@ macro_rules! oauth_writes {
             };
 
             type Connection = <$db as sqlx::Database>::Connection;
-
-            /// A guarded write that touched nothing met another state than it was made for.
-            fn guarded(what: &'static str, touched: u64) -> StoreResult<()> {
-                if touched == 0 { Err(StoreError::Conflict(what)) } else { Ok(()) }
-            }
 
             /// Applies a write to programs of others; nothing where it is none.
             pub(super) async fn apply(c: &mut Connection, write: &Write) -> Option<StoreResult<()>> {

@@ -24,14 +24,31 @@ macro_rules! person_keys {
                 })
             }
 
+            async fn add(connection: &mut <$db as sqlx::Database>::Connection, key: &PersonKey) -> StoreResult<()> {
+                run!(connection,
+                    concat!("INSERT INTO ", $table, " (person, generation, wrapped, created_at) VALUES ($1, $2, $3, $4)"),
+                    key.person.uuid(), i64::from(key.generation), key.wrapped.clone(), key.created_at.as_micros());
+                Ok(())
+            }
+
             #[async_trait::async_trait]
             impl PersonKeys for $store {
                 async fn add_person_keys(&self, keys: &[PersonKey]) -> StoreResult<()> {
                     let mut transaction = self.keys().begin().await.map_err(of)?;
                     for key in keys {
-                        run!(transaction,
-                            concat!("INSERT INTO ", $table, " (person, generation, wrapped, created_at) VALUES ($1, $2, $3, $4)"),
-                            key.person.uuid(), i64::from(key.generation), key.wrapped.clone(), key.created_at.as_micros());
+                        add(&mut transaction, key).await?;
+                    }
+                    transaction.commit().await.map_err(of)
+                }
+
+                async fn renew_person_keys(&self, keys: &[PersonKey]) -> StoreResult<()> {
+                    let mut transaction = self.keys().begin().await.map_err(of)?;
+                    for key in keys {
+                        // SECURITY: it holds the person's rows, so that nobody is erased in between and has a key again.
+                        let held = run!(transaction, concat!("UPDATE ", $table, " SET wrapped = wrapped WHERE person = $1"), key.person.uuid());
+                        if held > 0 {
+                            add(&mut transaction, key).await?;
+                        }
                     }
                     transaction.commit().await.map_err(of)
                 }
@@ -91,9 +108,11 @@ macro_rules! person_keys {
                 }
 
                 async fn destroy_person_keys(&self, person: PersonId) -> StoreResult<()> {
-                    let mut connection = self.keys().acquire().await.map_err(of)?;
-                    run!(connection, concat!("DELETE FROM ", $table, " WHERE person = $1"), person.uuid());
-                    Ok(())
+                    let mut transaction = self.keys().begin().await.map_err(of)?;
+                    // Waits for whoever adds a generation, which the statement behind it then finds.
+                    run!(transaction, concat!("UPDATE ", $table, " SET wrapped = wrapped WHERE person = $1"), person.uuid());
+                    run!(transaction, concat!("DELETE FROM ", $table, " WHERE person = $1"), person.uuid());
+                    transaction.commit().await.map_err(of)
                 }
             }
         }

@@ -1,10 +1,10 @@
 //! Where values are that are sealed for people: each kind's table, and how it is told by its id.
 
 use uuid::Uuid;
-use wardroom_core::change::Personal;
+use wardroom_core::sealed::Personal;
 
 /// Files' contents that are read at a time: each may be large.
-pub(crate) const FILES_MAX: u32 = 8;
+const FILES_MAX: u32 = 8;
 
 /// A kind of value.
 pub(crate) struct Place {
@@ -14,16 +14,19 @@ pub(crate) struct Place {
     pub(crate) id: &'static str,
     /// The value.
     pub(crate) column: &'static str,
+    /// How many are read at a time at most.
+    pub(crate) most: u32,
     /// What it is, by that id.
     pub(crate) what: fn(Uuid) -> Personal,
 }
 
 macro_rules! place {
-    ($table:literal, $id:literal, $column:literal, $what:ident, $kind:ident) => {
+    ($table:literal, $id:literal, $column:literal, $most:expr, $what:ident, $kind:ident) => {
         Place {
             table: $table,
             id: $id,
             column: $column,
+            most: $most,
             what: |id| Personal::$what(wardroom_core::$kind::from_uuid(id)),
         }
     };
@@ -31,15 +34,15 @@ macro_rules! place {
 
 /// Every kind.
 pub(crate) static PLACES: [Place; 9] = [
-    place!("users", "id", "profile", User, UserId),
-    place!("sessions", "id", "about", Session, SessionId),
-    place!("factors", "id", "sealed", Factor, FactorId),
-    place!("messages", "id", "sealed", Message, MessageId),
-    place!("customers", "id", "profile", Customer, CustomerId),
-    place!("requests", "id", "sealed", Request, ServiceRequestId),
-    place!("notes", "id", "sealed", Note, NoteId),
-    place!("attachments", "id", "sealed_name", FileName, AttachmentId),
-    place!("attachment_contents", "attachment_id", "sealed", File, AttachmentId),
+    place!("users", "id", "profile", u32::MAX, User, UserId),
+    place!("sessions", "id", "about", u32::MAX, Session, SessionId),
+    place!("factors", "id", "sealed", u32::MAX, Factor, FactorId),
+    place!("messages", "id", "sealed", u32::MAX, Message, MessageId),
+    place!("customers", "id", "profile", u32::MAX, Customer, CustomerId),
+    place!("requests", "id", "sealed", u32::MAX, Request, ServiceRequestId),
+    place!("notes", "id", "sealed", u32::MAX, Note, NoteId),
+    place!("attachments", "id", "sealed_name", u32::MAX, FileName, AttachmentId),
+    place!("attachment_contents", "attachment_id", "sealed", FILES_MAX, File, AttachmentId),
 ];
 
 /// Which values are under an older key: `$1` is the format's version and `$2` the generation, both as they stand in a

@@ -4,7 +4,7 @@ macro_rules! watch_writes {
     ($db:ty) => {
         mod watch_writes {
             use super::*;
-            use crate::repository::{signed, statement as run};
+            use crate::repository::{guarded, signed, statement as run};
             use wardroom_core::{
                 change::Write,
                 store::{StoreError, StoreResult},
@@ -12,11 +12,6 @@ macro_rules! watch_writes {
             };
 
             type Connection = <$db as sqlx::Database>::Connection;
-
-            /// A guarded write that touched nothing met another state than it was made for.
-            fn guarded(what: &'static str, touched: u64) -> StoreResult<()> {
-                if touched == 0 { Err(StoreError::Conflict(what)) } else { Ok(()) }
-            }
 
             /// Applies a write to what is watched; nothing where it is none.
             pub(super) async fn apply(c: &mut Connection, write: &Write) -> Option<StoreResult<()>> {

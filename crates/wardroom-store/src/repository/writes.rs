@@ -12,11 +12,12 @@ macro_rules! writes {
     ($db:ty) => {
         mod writes {
             use super::*;
-            use crate::{error::of, repository::{json, personal::place_of, signed, statement as run}};
+            use crate::{error::of, repository::{guarded, json, personal::place_of, signed, statement as run}};
             use sqlx::QueryBuilder;
             use wardroom_core::{
                 audit::{AuditDraft, merkle::{Frontier, Hash, leaf_hash}},
-                change::{Sealed, Write},
+                change::Write,
+                sealed::Sealed,
                 secret::VERSIONS_KEPT,
                 run::{Candidate, OutputChunk, Run, Target},
                 identity::JoinToken,
@@ -28,11 +29,6 @@ macro_rules! writes {
 
             /// Rows that one statement inserts at most.
             const ROWS_MAX: usize = 256;
-
-            /// A guarded write that touched nothing met another state than it was made for.
-            fn guarded(what: &'static str, touched: u64) -> StoreResult<()> {
-                if touched == 0 { Err(StoreError::Conflict(what)) } else { Ok(()) }
-            }
 
             pub(super) async fn apply(c: &mut Connection, write: &Write) -> StoreResult<()> {
                 match write {
@@ -126,17 +122,22 @@ macro_rules! writes {
                         };
                         Ok(())
                     }
-                    other => match super::identity_writes::apply(c, other).await {
-                        Some(outcome) => outcome,
-                        None => match super::watch_writes::apply(c, other).await {
-                            Some(outcome) => outcome,
-                            None => match super::oauth_writes::apply(c, other).await {
-                                Some(outcome) => outcome,
-                                None => super::desk_writes::apply(c, other).await,
-                            },
-                        },
-                    },
+                    other => apply_elsewhere(c, other).await,
                 }
+            }
+
+            /// Writes that have files of their own.
+            async fn apply_elsewhere(c: &mut Connection, write: &Write) -> StoreResult<()> {
+                if let Some(outcome) = super::identity_writes::apply(c, write).await {
+                    return outcome;
+                }
+                if let Some(outcome) = super::watch_writes::apply(c, write).await {
+                    return outcome;
+                }
+                if let Some(outcome) = super::oauth_writes::apply(c, write).await {
+                    return outcome;
+                }
+                super::desk_writes::apply(c, write).await
             }
 
             async fn add_join_token(c: &mut Connection, t: &JoinToken) -> StoreResult<()> {

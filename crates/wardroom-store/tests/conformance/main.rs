@@ -29,6 +29,7 @@ mod desk;
 mod identities;
 mod oauth;
 mod sample;
+mod sealed;
 mod watch;
 
 use sample::{Sample, at};

@@ -101,20 +101,16 @@ async fn named_secrets(
     wanted: &BTreeMap<String, String>,
     mut audit: AuditDraft,
 ) -> Result<(BTreeSet<String>, AuditDraft), ApiError> {
-    let nodes: Vec<&Node> = match asked {
-        Asked::Node(node) => vec![node],
-        Asked::OneOf(_, nodes) | Asked::AllOf(_, nodes) => nodes.iter().collect(),
-    };
     for (parameter, name) in wanted {
         let field = format!("secrets.{parameter}");
         // SECURITY: a value that somebody may use and not read must not come to where it is shown.
-        let is_secret = |node: &&Node| {
+        let is_secret = |node: &Node| {
             let command = node.catalogue.command(command);
             let parameters =
                 command.map(|command| command.parameters.as_slice()).unwrap_or_default();
             parameters.iter().any(|one| one.name == *parameter && one.secret)
         };
-        if !nodes.iter().all(is_secret) {
+        if !asked.nodes().iter().all(is_secret) {
             return Err(ApiError::field(&field, "is no secret parameter of the command"));
         }
         let found = ctx.app.engine.store().lookup_secret(name).await?;

@@ -119,11 +119,7 @@ pub(super) async fn check_author(ctx: &Ctx, service: &Service) -> Result<(), Api
 fn check_parameters(service: &Service, asked: &Asked) -> Result<(), ApiError> {
     let Fulfilment::Command { command, fixed, .. } = &service.fulfilment else { return Ok(()) };
     let form = Form::parse(&service.form).map_err(EngineError::from)?;
-    let nodes = match asked {
-        Asked::Node(node) => std::slice::from_ref(&**node),
-        Asked::OneOf(_, nodes) | Asked::AllOf(_, nodes) => nodes.as_slice(),
-    };
-    for spec in nodes.iter().filter_map(|node| node.catalogue.command(command)) {
+    for spec in asked.nodes().iter().filter_map(|node| node.catalogue.command(command)) {
         let given = |name: &str| {
             let sure = |field: &FormField| field.required || field.default.is_some();
             fixed.contains_key(name)

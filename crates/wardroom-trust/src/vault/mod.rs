@@ -5,17 +5,17 @@
 //! AES-256-GCM (NIST SP 800-38D) under the person's key of that generation, bound to the head and to a purpose.
 //! Where a value must be found again, a keyed hash of it (HMAC-SHA256, RFC 2104) stands beside it.
 
+mod cache;
+mod cipher;
+
+pub use cipher::PersonCipher;
+
 use crate::seal::{SealError, Sealer};
-use aws_lc_rs::{
-    aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
-    hmac,
-};
+use aws_lc_rs::hmac;
+use cache::Cache;
+use cipher::head;
 use data_encoding::BASE64URL_NOPAD;
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, PoisonError, RwLock},
-};
-use uuid::Uuid;
+use std::sync::{Arc, Mutex, PoisonError};
 use wardroom_core::{
     PersonId, Rng, Timestamp,
     audit::{AuditDraft, SEALED_PREFIX},
@@ -24,11 +24,6 @@ use wardroom_core::{
 };
 use zeroize::Zeroizing;
 
-const VERSION: u8 = 2;
-const HEAD_BYTES: usize = 1 + 16 + 4;
-const NONCE_BYTES: usize = 12;
-/// Keys that are kept unwrapped in memory, by person.
-const CACHED_MAX: usize = 8192;
 /// What a wrapped key is sealed for.
 const WRAP: &str = "person.key";
 /// What stands in the place of a personal text whose key was destroyed.
@@ -48,111 +43,6 @@ pub enum VaultError {
     /// The person's key was destroyed.
     #[error("the person was erased")]
     Erased,
-}
-
-/// One person's keys, unwrapped.
-pub struct PersonCipher {
-    person: PersonId,
-    /// By generation, the newest last. Who holds the cipher while another one is made has it as well.
-    keys: RwLock<Vec<Generation>>,
-}
-
-impl std::fmt::Debug for PersonCipher {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PersonCipher").field("person", &self.person).finish_non_exhaustive()
-    }
-}
-
-type Generation = (u32, Arc<LessSafeKey>);
-
-impl PersonCipher {
-    fn key(&self, pick: impl Fn(&[Generation]) -> Option<Generation>) -> Option<Generation> {
-        pick(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Seals `plain` for `purpose`.
-    pub fn seal(&self, purpose: &str, plain: &[u8], rng: &dyn Rng) -> Result<Vec<u8>, SealError> {
-        let (generation, key) = self.key(|keys| keys.last().cloned()).ok_or(SealError::Form)?;
-        let mut sealed = Vec::with_capacity(HEAD_BYTES + NONCE_BYTES + plain.len() + 16);
-        sealed.push(VERSION);
-        sealed.extend_from_slice(self.person.uuid().as_bytes());
-        sealed.extend_from_slice(&generation.to_be_bytes());
-        let mut nonce = [0_u8; NONCE_BYTES];
-        rng.fill(&mut nonce);
-        let aad = aad(&sealed, purpose);
-        sealed.extend_from_slice(&nonce);
-        let mut body = plain.to_vec();
-        key.seal_in_place_append_tag(
-            Nonce::assume_unique_for_key(nonce),
-            Aad::from(aad),
-            &mut body,
-        )
-        .map_err(|_| SealError::Form)?;
-        sealed.extend_from_slice(&body);
-        Ok(sealed)
-    }
-
-    /// Opens what was sealed for this person and `purpose`.
-    pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        let (person, generation) = head(sealed)?;
-        if person != self.person {
-            return Err(SealError::Altered);
-        }
-        let found = self.key(|keys| keys.iter().find(|(number, _)| *number == generation).cloned());
-        let (_, key) = found.ok_or(SealError::UnknownKey(generation))?;
-        let (head, rest) = sealed.split_at_checked(HEAD_BYTES).ok_or(SealError::Form)?;
-        let (nonce, body) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(SealError::Form)?;
-        let mut body = Zeroizing::new(body.to_vec());
-        let nonce = Nonce::assume_unique_for_key(*nonce);
-        let length = key
-            .open_in_place(nonce, Aad::from(aad(head, purpose)), &mut body)
-            .map_err(|_| SealError::Altered)?
-            .len();
-        body.truncate(length);
-        Ok(body)
-    }
-
-    /// Seals a value as JSON.
-    pub fn seal_json<T: serde::Serialize>(
-        &self,
-        purpose: &str,
-        value: &T,
-        rng: &dyn Rng,
-    ) -> Result<Vec<u8>, SealError> {
-        let plain = Zeroizing::new(serde_json::to_vec(value).map_err(|_| SealError::Form)?);
-        self.seal(purpose, &plain, rng)
-    }
-
-    /// Opens a value that was sealed as JSON.
-    pub fn open_json<T: serde::de::DeserializeOwned>(
-        &self,
-        purpose: &str,
-        sealed: &[u8],
-    ) -> Result<T, SealError> {
-        serde_json::from_slice(&self.open(purpose, sealed)?).map_err(|_| SealError::Form)
-    }
-}
-
-fn aad(head: &[u8], purpose: &str) -> Vec<u8> {
-    [head, purpose.as_bytes()].concat()
-}
-
-/// Whose a sealed value is, and under which generation of their key.
-fn head(sealed: &[u8]) -> Result<(PersonId, u32), SealError> {
-    let (version, rest) = sealed.split_first().ok_or(SealError::Form)?;
-    let (person, rest) = rest.split_first_chunk::<16>().ok_or(SealError::Form)?;
-    let (generation, _) = rest.split_first_chunk::<4>().ok_or(SealError::Form)?;
-    if *version != VERSION {
-        return Err(SealError::Form);
-    }
-    Ok((PersonId::from_uuid(Uuid::from_bytes(*person)), u32::from_be_bytes(*generation)))
-}
-
-/// Ciphers by person; the one that came first goes first.
-#[derive(Default)]
-struct Cache {
-    by_person: HashMap<PersonId, Arc<PersonCipher>>,
-    order: VecDeque<PersonId>,
 }
 
 /// Seals and opens what is known of people.
@@ -193,57 +83,55 @@ impl Vault {
         self.cipher(person).await
     }
 
-    /// Makes keys for many at once.
-    pub async fn admit_all(&self, people: &[PersonId], now: Timestamp) -> Result<(), VaultError> {
+    /// A new key for each of these people.
+    fn new_keys(&self, people: &[PersonId], now: Timestamp) -> Result<Vec<PersonKey>, SealError> {
+        let generation = self.sealer.people();
         let key = |person: &PersonId| {
             let mut plain = Zeroizing::new([0_u8; 32]);
             self.rng.fill(&mut *plain);
-            let generation = self.sealer.people();
             let wrapped = self.sealer.seal(&wrap(*person, generation), &*plain, &*self.rng)?;
             Ok(PersonKey { person: *person, generation, wrapped, created_at: now })
         };
-        let keys = people.iter().map(key).collect::<Result<Vec<_>, SealError>>()?;
+        people.iter().map(key).collect()
+    }
+
+    /// Makes keys for many at once.
+    pub async fn admit_all(&self, people: &[PersonId], now: Timestamp) -> Result<(), VaultError> {
+        let keys = self.new_keys(people, now)?;
         Ok(self.keys.add_person_keys(&keys).await?)
     }
 
     /// A person's cipher.
     pub async fn cipher(&self, person: PersonId) -> Result<Arc<PersonCipher>, VaultError> {
-        if let Some(cipher) = self.locked().by_person.get(&person) {
-            return Ok(Arc::clone(cipher));
-        }
+        let age = {
+            let cache = self.locked();
+            if let Some(cipher) = cache.get(person) {
+                return Ok(cipher);
+            }
+            cache.age()
+        };
         let mut keys = Vec::new();
         for key in self.keys.list_person_keys(person).await? {
             let plain = self.sealer.open(&wrap(person, key.generation), &key.wrapped)?;
-            let key_of = UnboundKey::new(&AES_256_GCM, &plain).map_err(|_| SealError::Form)?;
-            keys.push((key.generation, Arc::new(LessSafeKey::new(key_of))));
+            keys.push((key.generation, plain));
         }
-        if keys.is_empty() {
-            return Err(VaultError::Erased);
-        }
-        let cipher = Arc::new(PersonCipher { person, keys: RwLock::new(keys) });
-        let mut cache = self.locked();
-        if cache.by_person.insert(person, Arc::clone(&cipher)).is_none() {
-            cache.order.push_back(person);
-        }
-        if cache.order.len() > CACHED_MAX
-            && let Some(oldest) = cache.order.pop_front()
-        {
-            cache.by_person.remove(&oldest);
-        }
+        let cipher = Arc::new(PersonCipher::new(person, &keys)?.ok_or(VaultError::Erased)?);
+        self.locked().keep(person, &cipher, age);
         Ok(cipher)
     }
 
     /// Makes a key of the generation that is wanted for each of these people, who have only older ones. Those stay:
-    /// the audit log keeps what was sealed under them.
+    /// the audit log keeps what was sealed under them. Who was erased meanwhile gets none.
     pub async fn renew(&self, people: &[PersonId], now: Timestamp) -> Result<(), VaultError> {
-        self.admit_all(people, now).await?;
+        self.keys.renew_person_keys(&self.new_keys(people, now)?).await?;
         for person in people {
-            let held = self.locked().by_person.get(person).cloned();
-            let Some(held) = held else { continue };
+            let Some(held) = self.locked().get(*person) else { continue };
             self.forget(*person);
-            let fresh = self.cipher(*person).await?;
-            let keys = fresh.keys.read().unwrap_or_else(PoisonError::into_inner).clone();
-            *held.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+            match self.cipher(*person).await {
+                Ok(later) => held.follow(&later),
+                Err(VaultError::Erased) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -274,10 +162,7 @@ impl Vault {
 
     /// Forgets what is kept in memory of a person's keys, which changed elsewhere.
     pub fn forget(&self, person: PersonId) {
-        let mut cache = self.locked();
-        if cache.by_person.remove(&person).is_some() {
-            cache.order.retain(|kept| *kept != person);
-        }
+        self.locked().forget(person);
     }
 
     /// By what a value of this kind is found again.
@@ -370,12 +255,16 @@ mod tests {
     use wardroom_core::{Origin, Principal, store::StoreResult};
 
     #[derive(Default)]
-    struct Kept(Mutex<Vec<PersonKey>>);
+    struct Kept {
+        keys: Mutex<Vec<PersonKey>>,
+        /// Who reads is held up until this is told of.
+        slow: Mutex<Option<tokio::sync::oneshot::Receiver<()>>>,
+    }
 
     #[async_trait::async_trait]
     impl PersonKeys for Kept {
         async fn add_person_keys(&self, keys: &[PersonKey]) -> StoreResult<()> {
-            self.0.lock().unwrap().extend_from_slice(keys);
+            self.keys.lock().unwrap().extend_from_slice(keys);
             Ok(())
         }
         async fn list_wrapped_otherwise(&self, _: u32, _: u32) -> StoreResult<Vec<PersonKey>> {
@@ -385,8 +274,19 @@ mod tests {
             Ok(0)
         }
         async fn list_person_keys(&self, person: PersonId) -> StoreResult<Vec<PersonKey>> {
-            let keys = self.0.lock().unwrap();
-            Ok(keys.iter().filter(|key| key.person == person).cloned().collect())
+            let found: Vec<PersonKey> = self
+                .keys
+                .lock()
+                .unwrap()
+                .iter()
+                .filter(|key| key.person == person)
+                .cloned()
+                .collect();
+            let slow = self.slow.lock().unwrap().take();
+            if let Some(told) = slow {
+                told.await.unwrap();
+            }
+            Ok(found)
         }
         async fn walk_person_keys(
             &self,
@@ -394,6 +294,15 @@ mod tests {
             _: u32,
         ) -> StoreResult<Vec<PersonKey>> {
             Ok(vec![])
+        }
+        async fn renew_person_keys(&self, keys: &[PersonKey]) -> StoreResult<()> {
+            for key in keys {
+                let mut kept = self.keys.lock().unwrap();
+                if kept.iter().any(|one| one.person == key.person) {
+                    kept.push(key.clone());
+                }
+            }
+            Ok(())
         }
         async fn list_people_before(&self, _: u32, _: u32) -> StoreResult<Vec<PersonId>> {
             Ok(vec![])
@@ -405,7 +314,7 @@ mod tests {
             Ok(())
         }
         async fn destroy_person_keys(&self, person: PersonId) -> StoreResult<()> {
-            self.0.lock().unwrap().retain(|key| key.person != person);
+            self.keys.lock().unwrap().retain(|key| key.person != person);
             Ok(())
         }
     }
@@ -441,8 +350,29 @@ mod tests {
         let of_bob = vault.admit(bob, Timestamp::default()).await.unwrap();
         assert_eq!(head(&of_bob.seal("p", b"x", &SystemRng).unwrap()).unwrap().1, 2);
         vault.destroy(ada).await.unwrap();
-        assert!(kept.0.lock().unwrap().iter().all(|key| key.person == bob), "all generations go");
+        assert!(
+            kept.keys.lock().unwrap().iter().all(|key| key.person == bob),
+            "all generations go"
+        );
         assert!(vault.resealed("profile", &old).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_was_erased_while_keys_were_read_stays_erased() {
+        let (kept, vault) = vault();
+        let ada = person();
+        let sealed = vault.admit(ada, Timestamp::default()).await.unwrap();
+        let sealed = sealed.seal("profile", b"plain text", &SystemRng).unwrap();
+        vault.forget(ada);
+        let (tell, told) = tokio::sync::oneshot::channel();
+        *kept.slow.lock().unwrap() = Some(told);
+        let (_, ()) = tokio::join!(vault.cipher(ada), async {
+            vault.destroy(ada).await.unwrap();
+            vault.renew(&[ada], Timestamp::default()).await.unwrap();
+            tell.send(()).unwrap();
+        });
+        assert!(matches!(vault.cipher(ada).await, Err(VaultError::Erased)));
+        assert!(vault.resealed("profile", &sealed).await.unwrap().is_empty());
     }
 
     #[tokio::test]
@@ -469,8 +399,8 @@ mod tests {
         let (kept, vault) = vault();
         let (ada, eve) = (person(), person());
         vault.admit(ada, Timestamp::default()).await.unwrap();
-        let stolen = PersonKey { person: eve, ..kept.0.lock().unwrap()[0].clone() };
-        kept.0.lock().unwrap().push(stolen);
+        let stolen = PersonKey { person: eve, ..kept.keys.lock().unwrap()[0].clone() };
+        kept.keys.lock().unwrap().push(stolen);
         assert!(matches!(vault.cipher(eve).await, Err(VaultError::Seal(SealError::Altered))));
     }
 
@@ -486,7 +416,7 @@ mod tests {
         let text = records[0].record.detail["name"].clone();
         assert!(text.starts_with(SEALED_PREFIX) && !text.contains("Ada"));
         assert_eq!(vault.open_text("name", &text).await.unwrap(), "Ada");
-        let other = PersonId::from_uuid(Uuid::from_u128(77));
+        let other = PersonId::from_uuid(uuid::Uuid::from_u128(77));
         assert_eq!(vault.open_text_of(other, "name", &text).await.unwrap(), OF_SOMEBODY_ELSE);
         assert!(vault.open_text("address", &text).await.is_err(), "bound to its key");
         vault.destroy(ada).await.unwrap();

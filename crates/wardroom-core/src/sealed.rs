@@ -1,0 +1,42 @@
+//! What is sealed at rest, told by what it is: for sealing it anew under another key.
+
+use crate::{
+    AttachmentId, CustomerId, FactorId, MessageId, NoteId, RunId, ServiceRequestId, SessionId,
+    UserId,
+};
+
+/// Something that is sealed under the key ring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sealed {
+    /// A run's parameters.
+    Run(RunId),
+    /// A message to the outside.
+    Message(MessageId),
+    /// A key of the installation, by its name.
+    Key(String),
+    /// A version of a secret, by name and number.
+    Secret(String, i64),
+}
+
+/// Something that is sealed under the key of the person whom it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Personal {
+    /// An account's profile.
+    User(UserId),
+    /// Where a session was opened from.
+    Session(SessionId),
+    /// A second factor.
+    Factor(FactorId),
+    /// A message to one account.
+    Message(MessageId),
+    /// A customer's profile.
+    Customer(CustomerId),
+    /// What was ordered.
+    Request(ServiceRequestId),
+    /// What was said about a request.
+    Note(NoteId),
+    /// A file's name.
+    FileName(AttachmentId),
+    /// A file's content.
+    File(AttachmentId),
+}
