@@ -8,7 +8,7 @@ use crate::{
 /// Something that is sealed under the key ring.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sealed {
-    /// A run's parameters.
+    /// The parameters of a run that is no customer's.
     Run(RunId),
     /// A message to the outside.
     Message(MessageId),
@@ -33,6 +33,8 @@ pub enum Personal {
     Customer(CustomerId),
     /// What was ordered.
     Request(ServiceRequestId),
+    /// What a customer's run is given.
+    Run(RunId),
     /// What was said about a request.
     Note(NoteId),
     /// A file's name.

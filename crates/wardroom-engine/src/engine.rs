@@ -1,14 +1,11 @@
 //! The engine's parts and what all of it shares.
 
 use crate::{
-    EngineError,
     desk::CustomerIndex,
     hub::Hub,
     link::{Allowance, Links},
     watch::Outlets,
 };
-use data_encoding::HEXLOWER;
-use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex},
@@ -18,8 +15,6 @@ use wardroom_core::{
     Clock, NodeId, Origin, PersonId, Principal, Rng, Timestamp,
     audit::AuditDraft,
     change::Change,
-    command::Parameters,
-    run::Run,
     store::{Reads, Store, StoreError, StoreResult},
     watch::alert::Rule,
 };
@@ -162,65 +157,8 @@ impl Engine {
         self.commit(Change::recorded(draft)).await
     }
 
-    /// The values of a run, as its submitter gave them; the node fills in its own defaults.
-    pub fn open_parameters(&self, run: &Run) -> Result<Values, EngineError> {
-        let plain = self
-            .sealer
-            .open(SEAL_PARAMETERS, &run.parameters_sealed)
-            .map_err(|error| EngineError::Seal(error.to_string()))?;
-        serde_json::from_slice(&plain).map_err(|error| EngineError::Seal(error.to_string()))
-    }
-
-    /// Seals values for a run.
-    pub(crate) fn seal_parameters(&self, values: &Values) -> Result<Vec<u8>, EngineError> {
-        let plain =
-            serde_json::to_vec(values).map_err(|error| EngineError::Seal(error.to_string()))?;
-        self.sealer
-            .seal(SEAL_PARAMETERS, &plain, &*self.rng)
-            .map_err(|error| EngineError::Seal(error.to_string()))
-    }
-
     /// A record of something that the orchestrator itself did.
     pub(crate) fn own_record(&self, name: &str) -> AuditDraft {
         AuditDraft::event(name, &Principal::System, &Origin::INTERNAL, self.now())
-    }
-}
-
-/// What a sealed run's values are bound to.
-pub(crate) const SEAL_PARAMETERS: &str = "run.parameters";
-
-/// A run's values.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Values {
-    /// Random, hexadecimal: what digests of the values are mixed with. Empty where a run is older than it.
-    #[serde(default)]
-    pub salt: String,
-    /// Those that whoever may read the run may see.
-    pub shown: Parameters,
-    /// Those that nobody sees after submission.
-    pub secret: Parameters,
-}
-
-impl Values {
-    /// Parts values by whether their parameter is secret.
-    pub(crate) fn part(
-        values: Parameters,
-        is_secret: impl Fn(&str) -> bool,
-        rng: &dyn Rng,
-    ) -> Self {
-        let mut salt = [0; 16];
-        rng.fill(&mut salt);
-        let (secret, shown) = values.into_iter().partition(|(name, _)| is_secret(name));
-        Self { salt: HEXLOWER.encode(&salt), shown, secret }
-    }
-
-    /// All of them, for the node.
-    pub(crate) fn all(&self) -> Parameters {
-        self.shown
-            .iter()
-            .chain(&self.secret)
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect()
     }
 }

@@ -91,6 +91,13 @@ pub enum EngineError {
     Seal(String),
 }
 
+impl EngineError {
+    /// Something sealed that can't be used.
+    pub(crate) fn seal(error: impl std::fmt::Display) -> Self {
+        Self::Seal(error.to_string())
+    }
+}
+
 impl From<FieldError> for EngineError {
     fn from(error: FieldError) -> Self {
         Self::Fields(vec![error])

@@ -1,7 +1,7 @@
 //! Renewing keys, of people and the one that everything is sealed under: what is sealed under an older one is sealed anew, a part with each
 //! sweep, while everything goes on. Where it is cut short, what is left is found by the key's id in each value.
 
-use crate::{Engine, EngineError, desk, engine::SEAL_PARAMETERS, people, watch::LETTER};
+use crate::{Engine, EngineError, desk, people, runs::SEAL_PARAMETERS, watch::LETTER};
 use std::{sync::PoisonError, time::Duration};
 use wardroom_core::{
     change::{Change, Write},
@@ -89,7 +89,6 @@ impl Engine {
             return Ok(());
         }
         let current = self.sealer.current();
-        let seal = |error: wardroom_trust::seal::SealError| EngineError::Seal(error.to_string());
         let mut change = Change::default();
         for (what, from) in self.store.list_sealed_otherwise(current, RESEALED_MAX).await? {
             let purpose = match &what {
@@ -98,7 +97,7 @@ impl Engine {
                 Sealed::Key(name) => purpose_of_key(name),
                 Sealed::Secret(name, number) => purpose_of_secret(name, *number),
             };
-            let to = self.sealer.reseal(&purpose, &from, &*self.rng).map_err(seal)?;
+            let to = self.sealer.reseal(&purpose, &from, &*self.rng).map_err(EngineError::seal)?;
             change.writes.push(Write::Reseal { what, from, to });
         }
         if !change.writes.is_empty() {
@@ -121,6 +120,7 @@ fn purpose_of(what: Personal) -> String {
         Personal::Customer(_) => desk::PROFILE.to_owned(),
         Personal::Request(_) => desk::ORDER.to_owned(),
         Personal::Note(_) => desk::NOTE.to_owned(),
+        Personal::Run(_) => SEAL_PARAMETERS.to_owned(),
         Personal::FileName(_) => desk::ATTACHMENT_NAME.to_owned(),
         Personal::File(id) => desk::purpose_of_file(id),
     }

@@ -18,6 +18,7 @@ mod secrets;
 mod ticker;
 pub mod watch;
 
-pub use engine::{Engine, Parts, Values};
+pub use engine::{Engine, Parts};
 pub use error::EngineError;
+pub use runs::Values;
 pub use ticker::TICK;

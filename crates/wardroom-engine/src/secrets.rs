@@ -96,7 +96,7 @@ impl Engine {
         Ok(SecretVersion {
             name: name.to_owned(),
             number,
-            sealed: sealed.map_err(|error| EngineError::Seal(error.to_string()))?,
+            sealed: sealed.map_err(EngineError::seal)?,
             created_by: by,
             created_at: self.now(),
         })
@@ -113,7 +113,7 @@ impl Engine {
             let version = found.ok_or(EngineError::NotFound("secret"))?;
             let purpose = purpose_of_secret(&version.name, version.number);
             let plain = self.sealer.open(&purpose, &version.sealed);
-            let plain = plain.map_err(|error| EngineError::Seal(error.to_string()))?;
+            let plain = plain.map_err(EngineError::seal)?;
             let text = String::from_utf8_lossy(&plain).into_owned();
             values.insert(parameter.clone(), ParameterValue::Text(text));
         }

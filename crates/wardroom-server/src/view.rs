@@ -182,8 +182,8 @@ pub(crate) async fn audit(ctx: &Ctx, entry: &AuditEntry) -> Result<AuditView, Ap
 }
 
 /// A run. Values of secret parameters are not shown to anybody.
-pub(crate) fn run(ctx: &Ctx, run: &Run) -> Result<RunView, ApiError> {
-    let values = ctx.app.engine.open_parameters(run)?;
+pub(crate) async fn run(ctx: &Ctx, run: &Run) -> Result<RunView, ApiError> {
+    let values = ctx.app.engine.values_left(run).await?.unwrap_or_default();
     let mut parameters = BTreeMap::new();
     for (name, value) in values.shown {
         parameters.insert(name, serde_json::to_value(value).map_err(ApiError::internal)?);

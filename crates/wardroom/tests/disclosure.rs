@@ -15,7 +15,7 @@ mod world;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, io::Read as _};
 use wardroom_core::Role;
-use world::{PASSWORD, World, command, wardroom};
+use world::{PASSWORD, World, command, wait_for, wardroom};
 
 /// The files of an archive, by name.
 fn unpacked(archive: Vec<u8>) -> BTreeMap<String, String> {
@@ -91,6 +91,17 @@ async fn somebody_gets_all_that_is_known_of_them_and_nothing_of_others() {
     assert_eq!(narrow.status(), 403);
 }
 
+/// A service that is published; its id.
+async fn published(world: &World, body: Value) -> String {
+    let made = world.post("/api/v1/services", body).await;
+    let id = made["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
+    let patch = world.client.patch(world.at(&format!("/api/v1/services/{id}")));
+    let patch = patch.bearer_auth(&world.token).header("if-match", "*");
+    let published = patch.json(&json!({"state": "published"})).send().await.unwrap();
+    assert!(published.status().is_success());
+    id
+}
+
 #[tokio::test]
 async fn a_customer_gets_its_requests_notes_and_files_also_on_the_command_line() {
     let world = World::new().await;
@@ -102,15 +113,22 @@ async fn a_customer_gets_its_requests_notes_and_files_also_on_the_command_line()
     let form =
         json!({"type": "object", "properties": {"ship": {"type": "string", "title": "Ship"}}});
     let body = json!({"name": "berth", "title": "A berth", "form": form});
-    let service = world.post("/api/v1/services", body).await["id"].as_str().unwrap().to_owned();
-    let patch = world.client.patch(world.at(&format!("/api/v1/services/{service}")));
-    let patch = patch.bearer_auth(&world.token).header("if-match", "*");
-    let published = patch.json(&json!({"state": "published"})).send().await.unwrap();
-    assert!(published.status().is_success());
+    let service = published(&world, body).await;
+    let form = json!({"required": ["text"], "properties": {"text": {"type": "string"}}});
+    let echo = json!({"kind": "command", "command": "echo", "node": "local"});
+    let body = json!({"name": "hail", "title": "Hail", "form": form, "fulfilment": echo});
+    let hail = published(&world, body).await;
     for (id, ship) in ids.iter().zip(["Seagull", "Cormorant"]) {
         let order = json!({"customer": id, "values": {"ship": ship}});
         let request = world.post(&format!("/api/v1/services/{service}/order"), order).await;
         let request = request["id"].as_str().unwrap_or_else(|| panic!("{request}")).to_owned();
+        let call = json!({"customer": id, "values": {"text": format!("ahoy, {ship}")}});
+        let called = world.post(&format!("/api/v1/services/{hail}/order"), call).await;
+        let called = format!("/api/v1/requests/{}", called["id"].as_str().unwrap());
+        wait_for("the call", || async {
+            (world.get(&called).await["request"]["state"] == "completed").then_some(())
+        })
+        .await;
         let note = json!({"text": format!("{ship} is late"), "internal": true});
         world.post(&format!("/api/v1/requests/{request}/notes"), note).await;
         let path = format!("/api/v1/requests/{request}/attachments?name=../{ship}%20plan.txt");
@@ -135,10 +153,19 @@ async fn a_customer_gets_its_requests_notes_and_files_also_on_the_command_line()
     assert!(saved.success());
     let files = unpacked(std::fs::read(&out).unwrap());
     assert_eq!(rows(&files, "customer")[0]["notes"], "harbour pays late");
-    assert_eq!(rows(&files, "requests")[0]["filled_in"]["ship"], "Seagull");
+    let requests = rows(&files, "requests");
+    assert!(requests.iter().any(|request| request["filled_in"]["ship"] == "Seagull"));
+    let run = &rows(&files, "runs")[0];
+    assert_eq!(run["parameters"]["text"], "ahoy, Seagull");
+    assert_eq!(files[run["printed"].as_str().unwrap()], "ahoy, Seagull\n");
     assert_eq!(rows(&files, "notes")[0]["text"], "Seagull is late");
     let file = rows(&files, "files")[0]["in_archive"].as_str().unwrap().to_owned();
     assert_eq!(files[&file], "the plan of Seagull");
     let all = files.values().cloned().collect::<String>();
     assert!(!all.contains("quay") && !all.contains("Cormorant"), "something of another customer");
+    let mine = fetch(&world, &world.token, "/api/v1/account/export").await;
+    let mine = unpacked(mine.bytes().await.unwrap().to_vec());
+    let runs = rows(&mine, "runs");
+    assert_eq!(runs.len(), 2, "who wrote the service runs it");
+    assert!(runs.iter().all(|run| run["parameters"].is_null()), "what customers gave is theirs");
 }

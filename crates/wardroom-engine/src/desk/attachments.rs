@@ -1,6 +1,6 @@
 //! Files that belong to requests. They are what their content says, whatever they are called.
 
-use super::{ATTACHMENT_CONTENT, ATTACHMENT_NAME, seal_error, settled};
+use super::{ATTACHMENT_CONTENT, ATTACHMENT_NAME, settled};
 use crate::{Engine, EngineError};
 use wardroom_core::{
     AttachmentId, UserId,
@@ -79,13 +79,13 @@ impl Engine {
             customer: request.customer,
             sealed_name: cipher
                 .seal(ATTACHMENT_NAME, name.as_bytes(), &*self.rng)
-                .map_err(seal_error)?,
+                .map_err(EngineError::seal)?,
             media_type: media_type.to_owned(),
             size_bytes: content.len() as u64,
             uploaded_by: by,
             created_at: now,
         };
-        let sealed = cipher.seal(&purpose(id), content, &*self.rng).map_err(seal_error)?;
+        let sealed = cipher.seal(&purpose(id), content, &*self.rng).map_err(EngineError::seal)?;
         let audit = audit
             .on(request.id)
             .detail("attachment", id)
@@ -116,7 +116,7 @@ impl Engine {
         let (attachment, sealed) =
             found.filter(|(attachment, _)| attachment.request == request.id).ok_or_else(none)?;
         let cipher = self.customer_cipher(attachment.customer).await?.ok_or_else(none)?;
-        let content = cipher.open(&purpose(id), &sealed).map_err(seal_error)?;
+        let content = cipher.open(&purpose(id), &sealed).map_err(EngineError::seal)?;
         Ok((attachment, content))
     }
 

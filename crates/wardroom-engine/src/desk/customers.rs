@@ -1,6 +1,6 @@
 //! Making customers, changing them, and their end.
 
-use super::{EMAIL, PROFILE, seal_error, settled};
+use super::{EMAIL, PROFILE, settled};
 use crate::{Engine, EngineError};
 use std::collections::HashMap;
 use wardroom_core::{
@@ -81,7 +81,8 @@ impl Engine {
         profile: &CustomerProfile,
     ) -> Result<(), EngineError> {
         let cipher = self.vault.cipher(customer.id.into()).await?;
-        customer.profile = cipher.seal_json(PROFILE, profile, &*self.rng).map_err(seal_error)?;
+        customer.profile =
+            cipher.seal_json(PROFILE, profile, &*self.rng).map_err(EngineError::seal)?;
         customer.email_index = Some(self.vault.index(EMAIL, &profile.email.to_lowercase()));
         Ok(())
     }

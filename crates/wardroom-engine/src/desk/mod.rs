@@ -37,10 +37,6 @@ const ATTACHMENT_CONTENT: &str = "attachment.content";
 /// The kind of blind index of a customer's e-mail address.
 const EMAIL: &str = "customer.email";
 
-fn seal_error(error: impl std::fmt::Display) -> EngineError {
-    EngineError::Seal(error.to_string())
-}
-
 impl Engine {
     /// The customer with this id. One that was erased is not there.
     pub async fn customer(&self, id: CustomerId) -> Result<Customer, EngineError> {
@@ -50,7 +46,7 @@ impl Engine {
     }
 
     /// A customer's cipher; `None` where its key was destroyed.
-    async fn customer_cipher(
+    pub(crate) async fn customer_cipher(
         &self,
         id: CustomerId,
     ) -> Result<Option<Arc<PersonCipher>>, EngineError> {
@@ -71,7 +67,7 @@ impl Engine {
             return Ok(erased());
         }
         match self.customer_cipher(customer.id).await? {
-            Some(cipher) => cipher.open_json(PROFILE, &customer.profile).map_err(seal_error),
+            Some(cipher) => cipher.open_json(PROFILE, &customer.profile).map_err(EngineError::seal),
             None => Ok(erased()),
         }
     }
@@ -79,7 +75,7 @@ impl Engine {
     /// What was filled in; nothing where the customer was erased.
     pub async fn order_of(&self, request: &ServiceRequest) -> Result<Order, EngineError> {
         match self.customer_cipher(request.customer).await? {
-            Some(cipher) => cipher.open_json(ORDER, &request.sealed).map_err(seal_error),
+            Some(cipher) => cipher.open_json(ORDER, &request.sealed).map_err(EngineError::seal),
             None => Ok(Order::default()),
         }
     }
@@ -107,7 +103,7 @@ impl Engine {
         let Some(cipher) = self.customer_cipher(customer).await? else {
             return Ok(ERASED.to_owned());
         };
-        let plain = cipher.open(purpose, sealed).map_err(seal_error)?;
+        let plain = cipher.open(purpose, sealed).map_err(EngineError::seal)?;
         Ok(String::from_utf8_lossy(&plain).into_owned())
     }
 }

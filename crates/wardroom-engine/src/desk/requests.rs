@@ -1,6 +1,6 @@
 //! Requests from the order to their end, and what is said about them.
 
-use super::{NOTE, ORDER, seal_error, settled};
+use super::{NOTE, ORDER, settled};
 use crate::{Engine, EngineError, runs::Submission};
 use serde_json::Value;
 use std::{collections::BTreeMap, time::Duration};
@@ -113,8 +113,9 @@ impl Engine {
         let asked = order.digest(service, customer.id);
         let values = self.check_values(service, order.values)?;
         let cipher = self.vault.cipher(customer.id.into()).await?;
-        let sealed =
-            cipher.seal_json(ORDER, &Order { values, asked }, &*self.rng).map_err(seal_error)?;
+        let sealed = cipher
+            .seal_json(ORDER, &Order { values, asked }, &*self.rng)
+            .map_err(EngineError::seal)?;
         let automatic = matches!(service.fulfilment, Fulfilment::Command { .. });
         let state = match (order.scheduled_for, &run) {
             (Some(_), _) => RequestState::Scheduled,
@@ -192,7 +193,7 @@ impl Engine {
             return Ok(request);
         };
         submission.request = Some((request.id, request.customer));
-        let planned = self.plan(&submission)?;
+        let planned = self.plan(&submission).await?;
         let audit = audit.detail("run", planned.id());
         let mut change = planned.change(audit).hint(hint);
         change.writes.insert(0, write);
@@ -332,7 +333,7 @@ impl Engine {
             request: request.id,
             author,
             internal,
-            sealed: cipher.seal(NOTE, text.as_bytes(), &*self.rng).map_err(seal_error)?,
+            sealed: cipher.seal(NOTE, text.as_bytes(), &*self.rng).map_err(EngineError::seal)?,
             created_at: self.now(),
         };
         let audit = audit.on(request.id).detail("note", note.id).detail("internal", internal);

@@ -96,7 +96,7 @@ impl Engine {
         let mut rows = out.rows("runs", "Runs");
         for request in runs {
             let filter = RunFilter { request: Some(request), ..RunFilter::default() };
-            self.run_rows(&mut rows, filter).await?;
+            self.disclose_runs(&mut rows, Some(customer.id), filter).await?;
         }
         rows.end().await
     }

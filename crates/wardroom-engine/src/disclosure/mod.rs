@@ -2,6 +2,7 @@
 //! memory the more there is.
 
 mod customer;
+mod runs;
 mod user;
 
 use crate::{Engine, EngineError};
@@ -12,8 +13,7 @@ use wardroom_core::{
     PersonId, Timestamp,
     audit::{AuditEntry, AuditRecord},
     page::{PAGE_ITEMS_MAX, PageRequest},
-    run::Run,
-    store::{AuditFilter, RunFilter},
+    store::AuditFilter,
 };
 use zeroize::Zeroizing;
 
@@ -121,41 +121,6 @@ fn plain<T: Serialize>(value: &T) -> Value {
 }
 
 impl Engine {
-    /// Runs that fit, with what they were given as far as anybody may see it.
-    async fn disclose_runs(&self, out: &Out, filter: RunFilter) -> Result<(), Stop> {
-        let mut rows = out.rows("runs", "Runs");
-        self.run_rows(&mut rows, filter).await?;
-        rows.end().await
-    }
-
-    async fn run_rows(&self, rows: &mut Rows<'_>, filter: RunFilter) -> Result<(), Stop> {
-        let mut page = PageRequest::new(None, PAGE_ITEMS_MAX);
-        loop {
-            let found = self.store.list_runs(&filter, page).await?;
-            for run in &found.items {
-                rows.add(self.run_row(run)?).await?;
-            }
-            match found.next {
-                Some(after) => page.after = Some(after),
-                None => return Ok(()),
-            }
-        }
-    }
-
-    fn run_row(&self, run: &Run) -> Result<Value, EngineError> {
-        // What was erased has no values any more.
-        let values = match run.parameters_sealed.is_empty() {
-            true => Value::Null,
-            false => plain(&self.open_parameters(run)?.shown),
-        };
-        Ok(json!({
-            "id": run.id.to_string(), "command": run.command, "parameters": values,
-            "state": run.state.as_str(), "outcome": run.outcome.as_ref().map(crate::runs::sentence),
-            "submitted_at": run.queued_at.to_string(), "started_at": text(run.started_at),
-            "ended_at": text(run.finished_at),
-        }))
-    }
-
     /// Records that fit. What is sealed for this person is opened; what is sealed for others is not theirs.
     async fn disclose_audit(
         &self,

@@ -54,7 +54,9 @@ impl Engine {
         views.end().await?;
         self.user_orders(user, out).await?;
         let runs = RunFilter { submitted_by: Some(user.id), ..RunFilter::default() };
-        self.disclose_runs(out, runs).await?;
+        let mut rows = out.rows("runs", "Runs");
+        self.disclose_runs(&mut rows, None, runs).await?;
+        rows.end().await?;
         let (id, person) = (user.id.to_string(), user.id.into());
         let acts = AuditFilter { actor: Some(id.clone()), ..AuditFilter::default() };
         self.disclose_audit(out, ("acts", "What you did"), acts, person).await?;

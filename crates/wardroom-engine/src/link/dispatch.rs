@@ -116,7 +116,7 @@ impl Link {
         let event = Event::Lease { node, until: now.plus(run::LEASE) };
         let Ok(transition) = run::apply(&base, &event, now) else { return Ok(false) };
         let leased = transition.run;
-        let values = self.engine.open_parameters(&leased)?;
+        let values = self.engine.open_parameters(&leased).await?;
         let change = Change::recorded(lease_record(&leased, now))
             .write(Write::UpdateRun(Box::new(leased.clone())))
             .hint(Hint::Run(leased.id));

@@ -35,7 +35,7 @@ impl Link {
                 self.end_here(&run, &event).await?;
             } else {
                 // Not in its journal, so it was never begun: the offer was lost on the way.
-                match self.engine.open_parameters(&run) {
+                match self.engine.open_parameters(&run).await {
                     Ok(values) => self.offer(run, &values),
                     // It is not the node's fault, and its lease lapses.
                     Err(error) => tracing::error!(run = %run.id, %error, "a run can't be offered"),

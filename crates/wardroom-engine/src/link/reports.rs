@@ -105,8 +105,8 @@ impl Link {
             };
             match self.commit(&settled).await {
                 Ok(()) => return self.after(settled, reports).await,
-                Err(StoreError::Conflict(_)) => self.refresh(id).await?,
-                Err(error) => return Err(error.into()),
+                Err(EngineError::Store(StoreError::Conflict(_))) => self.refresh(id).await?,
+                Err(error) => return Err(error),
             }
         }
         Err(EngineError::Conflict)
@@ -243,12 +243,11 @@ impl Link {
         }
     }
 
-    async fn commit(&self, settled: &Settled) -> Result<(), StoreError> {
+    async fn commit(&self, settled: &Settled) -> Result<(), EngineError> {
         let mut change = Change { audit: settled.audit.clone(), ..Change::default() };
         if !settled.chunks.is_empty() {
-            change
-                .writes
-                .push(Write::AppendOutput { run: settled.run.id, chunks: settled.chunks.clone() });
+            let chunks = self.engine.seal_output(&settled.run, settled.chunks.clone()).await?;
+            change.writes.push(Write::AppendOutput { run: settled.run.id, chunks });
         }
         if settled.changed {
             change.writes.push(Write::UpdateRun(Box::new(settled.run.clone())));
@@ -257,7 +256,7 @@ impl Link {
             return Ok(());
         }
         change.hints.push(Hint::Run(settled.run.id));
-        self.engine.commit(change).await
+        Ok(self.engine.commit(change).await?)
     }
 
     /// What follows once the reports are durable.

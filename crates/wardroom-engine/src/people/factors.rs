@@ -64,9 +64,8 @@ impl Engine {
         let mut added = Vec::with_capacity(new.len());
         for new in new {
             let now = self.now();
-            let sealed = cipher
-                .seal_json(FACTOR, &new.secret, &*self.rng)
-                .map_err(|error| EngineError::Seal(error.to_string()))?;
+            let sealed =
+                cipher.seal_json(FACTOR, &new.secret, &*self.rng).map_err(EngineError::seal)?;
             let factor = Factor {
                 id: FactorId::new(now, &*self.rng),
                 user,
@@ -88,9 +87,7 @@ impl Engine {
     /// What is kept of a second factor.
     pub async fn factor_secret(&self, factor: &Factor) -> Result<FactorSecret, EngineError> {
         let cipher = self.vault.cipher(factor.user.into()).await?;
-        cipher
-            .open_json(FACTOR, &factor.sealed)
-            .map_err(|error| EngineError::Seal(error.to_string()))
+        cipher.open_json(FACTOR, &factor.sealed).map_err(EngineError::seal)
     }
 
     /// Uses a second factor up to `counter`; `false` when somebody used it up to there already.

@@ -72,9 +72,7 @@ impl Engine {
             return Ok(erased());
         }
         match self.vault.cipher(user.id.into()).await {
-            Ok(cipher) => cipher
-                .open_json(PROFILE, &user.profile)
-                .map_err(|error| EngineError::Seal(error.to_string())),
+            Ok(cipher) => cipher.open_json(PROFILE, &user.profile).map_err(EngineError::seal),
             // It was erased in this moment.
             Err(VaultError::Erased) => Ok(erased()),
             Err(error) => Err(error.into()),
@@ -110,9 +108,7 @@ async fn put_profile(
     profile: &Profile,
 ) -> Result<(), EngineError> {
     let cipher = vault.cipher(user.id.into()).await?;
-    user.profile = cipher
-        .seal_json(PROFILE, profile, rng)
-        .map_err(|error| EngineError::Seal(error.to_string()))?;
+    user.profile = cipher.seal_json(PROFILE, profile, rng).map_err(EngineError::seal)?;
     user.name_index = vault.index(NAME, &profile.name);
     user.email_index =
         (!profile.email.is_empty()).then(|| vault.index(EMAIL, &profile.email.to_lowercase()));

@@ -72,17 +72,13 @@ impl Engine {
         about: &SessionAbout,
     ) -> Result<Vec<u8>, EngineError> {
         let cipher = self.vault.cipher(user.id.into()).await?;
-        cipher
-            .seal_json(ABOUT, about, &*self.rng)
-            .map_err(|error| EngineError::Seal(error.to_string()))
+        cipher.seal_json(ABOUT, about, &*self.rng).map_err(EngineError::seal)
     }
 
     /// Where a session was opened from.
     pub async fn session_about(&self, session: &Session) -> Result<SessionAbout, EngineError> {
         let cipher = self.vault.cipher(session.user.into()).await?;
-        cipher
-            .open_json(ABOUT, &session.about)
-            .map_err(|error| EngineError::Seal(error.to_string()))
+        cipher.open_json(ABOUT, &session.about).map_err(EngineError::seal)
     }
 
     /// Notes that a session is used.

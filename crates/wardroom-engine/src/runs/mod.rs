@@ -4,9 +4,12 @@ mod cancel;
 mod replay;
 mod settle;
 mod submit;
+mod values;
 
 pub use submit::{Asked, FANOUT_MAX, Submission};
 pub(crate) use submit::{check_key, lease_record};
+pub(crate) use values::SEAL_PARAMETERS;
+pub use values::Values;
 
 use wardroom_core::{
     audit::{AuditDraft, AuditOutcome},

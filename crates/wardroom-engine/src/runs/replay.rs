@@ -48,7 +48,7 @@ impl Engine {
                 Some(earlier) => return Ok(earlier),
                 None => {}
             }
-            let values = self.open_parameters(&old)?;
+            let values = self.open_parameters(&old).await?;
             let submission = Submission {
                 user,
                 command: old.command.clone(),
@@ -62,7 +62,7 @@ impl Engine {
                 secret: values.secret.into_keys().collect(),
                 request: old.request.zip(old.customer),
             };
-            let planned = self.plan(&submission)?;
+            let planned = self.plan(&submission).await?;
             let mut change = planned.change(audit.clone().on(planned.id()).detail("replay_of", id));
             change.hints.push(Hint::Run(id));
             change.writes.push(Write::UpdateRun(Box::new(laid_to_rest)));

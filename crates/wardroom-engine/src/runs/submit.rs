@@ -79,7 +79,7 @@ impl Engine {
         if let Some(run) = self.earlier(&submission).await? {
             return Ok(run);
         }
-        let planned = self.plan(&submission)?;
+        let planned = self.plan(&submission).await?;
         let change = planned.change(audit.on(planned.head.id));
         match self.take_in(planned, change).await {
             // The same request raced itself: both get the one run.
@@ -112,7 +112,7 @@ impl Engine {
         let Some(run) = self.store.lookup_run_by_key(submission.user, key).await? else {
             return Ok(None);
         };
-        let salt = self.open_parameters(&run)?.salt;
+        let salt = self.open_parameters(&run).await?.salt;
         if run.request_digest != request_digest(&salt, submission) {
             return Err(EngineError::IdempotencyMismatch);
         }
@@ -120,7 +120,7 @@ impl Engine {
     }
 
     /// Makes the runs of a submission, giving each at once to its node where that has room.
-    pub(crate) fn plan(&self, submission: &Submission) -> Result<Planned, EngineError> {
+    pub(crate) async fn plan(&self, submission: &Submission) -> Result<Planned, EngineError> {
         let now = self.now();
         let (target, nodes) = match &submission.asked {
             Asked::Node(node) => (Target::Node { node: node.id }, std::slice::from_ref(&**node)),
@@ -146,7 +146,7 @@ impl Engine {
         // SECURITY: what was given and no node's defaults: one node's must not come to the others as if
         // a person had given them.
         let values = Values::part(submission.parameters.clone(), is_secret, &*self.rng);
-        let mut head = self.new_run(submission, &target, &values, now)?;
+        let mut head = self.new_run(submission, &target, &values, now).await?;
         let mut planned = Planned {
             head: head.clone(),
             rows: vec![],
@@ -213,27 +213,28 @@ impl Engine {
         queued
     }
 
-    fn new_run(
+    async fn new_run(
         &self,
         submission: &Submission,
         target: &Target,
         values: &Values,
         now: Timestamp,
     ) -> Result<Run, EngineError> {
+        let customer = submission.request.map(|(_, customer)| customer);
         Ok(Run {
             id: RunId::new(now, &*self.rng),
             version: 1,
             submitted_by: submission.user,
             command: submission.command.clone(),
             command_digest: String::new(),
-            parameters_sealed: self.seal_parameters(values)?,
+            parameters_sealed: self.seal_parameters(customer, values).await?,
             parameters_digest: parameters_digest(&values.salt, &submission.parameters),
             target: target.clone(),
             node: None,
             parent: None,
             replay_of: submission.replay_of,
             request: submission.request.map(|(request, _)| request),
-            customer: submission.request.map(|(_, customer)| customer),
+            customer,
             state: RunState::Queued,
             fence: 0,
             attempt: 0,

@@ -202,7 +202,7 @@ async fn defaults_of_one_node_do_not_come_to_another_and_secrets_stay_secret() {
     node.catalogue.commands[0].parameters = vec![parameter("test", false)];
     let asked = Asked::Node(Box::new(node));
     let again = world.engine.replay(run.id, asked, world.user, world.audit()).await.unwrap();
-    let values = world.engine.open_parameters(&again).unwrap();
+    let values = world.engine.open_parameters(&again).await.unwrap();
     assert!(values.shown.is_empty() && values.secret.contains_key("target"));
     // The same values do not have the same digest.
     assert_ne!(again.parameters_digest, world.run(run.id).await.parameters_digest);

@@ -359,7 +359,7 @@ macro_rules! identities {
                         let id = wardroom_core::MessageId::from_uuid(row.try_get("id").map_err(of)?);
                         found.push((Sealed::Message(id), row.try_get("sealed").map_err(of)?));
                     }
-                    let runs = sqlx::query("SELECT id, parameters_sealed FROM runs WHERE length(parameters_sealed) > 0 AND substr(parameters_sealed, 2, 4) <> $1 ORDER BY id LIMIT $2");
+                    let runs = sqlx::query("SELECT id, parameters_sealed FROM runs WHERE customer_id IS NULL AND substr(parameters_sealed, 2, 4) <> $1 ORDER BY id LIMIT $2");
                     for row in runs.bind(key).bind(limit).fetch_all(self.reader()).await.map_err(of)? {
                         let id = wardroom_core::RunId::from_uuid(row.try_get("id").map_err(of)?);
                         found.push((Sealed::Run(id), row.try_get("parameters_sealed").map_err(of)?));
@@ -372,7 +372,7 @@ macro_rules! identities {
                     let sql = "SELECT (SELECT COUNT(*) FROM sealed_keys WHERE substr(sealed, 2, 4) <> $1) \
                         + (SELECT COUNT(*) FROM secret_versions WHERE substr(sealed, 2, 4) <> $1) \
                         + (SELECT COUNT(*) FROM messages WHERE recipient IS NULL AND substr(sealed, 2, 4) <> $1) \
-                        + (SELECT COUNT(*) FROM runs WHERE length(parameters_sealed) > 0 AND substr(parameters_sealed, 2, 4) <> $1)";
+                        + (SELECT COUNT(*) FROM runs WHERE customer_id IS NULL AND substr(parameters_sealed, 2, 4) <> $1)";
                     let count: i64 = sqlx::query_scalar(sql).bind(key.to_be_bytes().to_vec()).fetch_one(self.reader()).await.map_err(of)?;
                     unsigned("count", count)
                 }

@@ -33,13 +33,14 @@ macro_rules! place {
 }
 
 /// Every kind.
-pub(crate) static PLACES: [Place; 9] = [
+pub(crate) static PLACES: [Place; 10] = [
     place!("users", "id", "profile", u32::MAX, User, UserId),
     place!("sessions", "id", "about", u32::MAX, Session, SessionId),
     place!("factors", "id", "sealed", u32::MAX, Factor, FactorId),
     place!("messages", "id", "sealed", u32::MAX, Message, MessageId),
     place!("customers", "id", "profile", u32::MAX, Customer, CustomerId),
     place!("requests", "id", "sealed", u32::MAX, Request, ServiceRequestId),
+    place!("runs", "id", "parameters_sealed", u32::MAX, Run, RunId),
     place!("notes", "id", "sealed", u32::MAX, Note, NoteId),
     place!("attachments", "id", "sealed_name", u32::MAX, FileName, AttachmentId),
     place!("attachment_contents", "attachment_id", "sealed", FILES_MAX, File, AttachmentId),
@@ -54,7 +55,7 @@ pub(crate) fn older(place: &Place) -> String {
 
 /// The kind of `what`, and its row.
 pub(crate) fn place_of(what: Personal) -> (&'static Place, Uuid) {
-    let [user, session, factor, message, customer, request, note, name, file] = &PLACES;
+    let [user, session, factor, message, customer, request, run, note, name, file] = &PLACES;
     match what {
         Personal::User(id) => (user, id.uuid()),
         Personal::Session(id) => (session, id.uuid()),
@@ -62,6 +63,7 @@ pub(crate) fn place_of(what: Personal) -> (&'static Place, Uuid) {
         Personal::Message(id) => (message, id.uuid()),
         Personal::Customer(id) => (customer, id.uuid()),
         Personal::Request(id) => (request, id.uuid()),
+        Personal::Run(id) => (run, id.uuid()),
         Personal::Note(id) => (note, id.uuid()),
         Personal::FileName(id) => (name, id.uuid()),
         Personal::File(id) => (file, id.uuid()),

@@ -7,6 +7,7 @@ use wardroom_core::{
     change::Write,
     identity::{Session, User},
     person::PersonKey,
+    run::Run,
     sealed::{Personal, Sealed},
     secret::{NamedSecret, SecretVersion},
     store::StoreError,
@@ -89,6 +90,18 @@ async fn what_older_keys_of_people_sealed_is_found_and_replaced(test: TestStore)
     assert_eq!((now.profile, now.version), (sealed(3), ann.version), "its version stays");
     commit(&store, reseal(3, vec![])).await.unwrap();
     assert_eq!(store.count_personal_before(9).await.unwrap(), 1, "what is empty is not sealed");
+    let (node, harbour) = (s.node("n"), s.customer("harbour"));
+    commit(&store, Write::AddNode(node.clone())).await.unwrap();
+    commit(&store, Write::AddCustomer(harbour.clone())).await.unwrap();
+    let run = Run { parameters_sealed: sealed(2), ..s.run(ann.id, node.id) };
+    let run = Run { customer: Some(harbour.id), ..run };
+    commit(&store, Write::AddRun(Box::new(run.clone()))).await.unwrap();
+    assert_eq!(store.count_sealed_otherwise(9).await.unwrap(), 0, "it is the customer's");
+    let what = Personal::Run(run.id);
+    assert!(store.list_personal_before(3, 9).await.unwrap().contains(&(what, sealed(2))));
+    let reseal_run = Write::ResealPersonal { what, from: sealed(2), to: sealed(9) };
+    commit(&store, reseal_run).await.unwrap();
+    assert_eq!(store.lookup_run(run.id).await.unwrap().unwrap().parameters_sealed, sealed(9));
 }
 
 async fn a_secret_has_versions_of_which_the_last_is_used(test: TestStore) {

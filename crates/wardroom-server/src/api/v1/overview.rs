@@ -93,7 +93,7 @@ async fn failures(ctx: &Ctx) -> Result<Vec<RunView>, ApiError> {
         let page = PageRequest::<RunId>::new(None, SHOWN_MAX);
         for run in ctx.app.engine.store().list_runs(&filter, page).await?.items {
             if ctx.decide(Action::RunRead, &ctx.run_resource(&run).await?).allowed {
-                shown.push(view::run(ctx, &run)?);
+                shown.push(view::run(ctx, &run).await?);
             }
         }
     }

@@ -20,5 +20,5 @@ pub(crate) async fn act(ctx: &Ctx, text: &str) -> Result<RunView, ApiError> {
     let run = super::find(ctx, text).await?;
     let allowed = ctx.authorise(Action::RunCancel, &ctx.run_resource(&run).await?).await?;
     let run = ctx.app.engine.cancel(run.id, allowed.draft(ctx)).await?;
-    view::run(ctx, &run)
+    view::run(ctx, &run).await
 }

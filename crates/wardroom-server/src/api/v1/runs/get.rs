@@ -19,5 +19,5 @@ pub(crate) async fn handler(ctx: Ctx, Path(id): Path<String>) -> Result<Json<Run
 pub(crate) async fn load(ctx: &Ctx, text: &str) -> Result<RunView, ApiError> {
     let run = super::find(ctx, text).await?;
     ctx.authorise(Action::RunRead, &ctx.run_resource(&run).await?).await?;
-    view::run(ctx, &run)
+    view::run(ctx, &run).await
 }

@@ -78,7 +78,7 @@ pub(crate) async fn load(ctx: &Ctx, query: RunQuery) -> Result<List<RunView>, Ap
     let mut items = Vec::with_capacity(found.items.len());
     for run in &found.items {
         if ctx.decide(Action::RunRead, &ctx.run_resource(run).await?).allowed {
-            items.push(view::run(ctx, run)?);
+            items.push(view::run(ctx, run).await?);
         }
     }
     Ok(List { items, next: found.next.map(|id| id.to_string()) })

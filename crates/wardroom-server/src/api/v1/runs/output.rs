@@ -54,7 +54,8 @@ pub(crate) async fn load(
     let bytes: u64 = found.iter().map(|chunk| chunk.bytes.len() as u64).sum();
     let room = found.len() < OUTPUT_CHUNKS_MAX && bytes + CHUNK_BYTES_MAX as u64 <= PAGE_BYTES_MAX;
     let complete = run.state.is_terminal() && room;
-    let chunks = found
+    let opened = ctx.app.engine.open_output(&run, found).await?;
+    let chunks = opened
         .into_iter()
         .map(|chunk| OutputView {
             run: run.id.to_string(),

@@ -39,5 +39,5 @@ pub(crate) async fn act(ctx: &Ctx, text: &str) -> Result<RunView, ApiError> {
     if !ctx.decide(Action::RunRead, &ctx.run_resource(&replayed).await?).allowed {
         return Err(EngineError::RunState(Refusal::Over).into());
     }
-    view::run(ctx, &replayed)
+    view::run(ctx, &replayed).await
 }

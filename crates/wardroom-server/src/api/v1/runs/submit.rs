@@ -90,7 +90,7 @@ pub(crate) async fn act(
         request,
     };
     let run = ctx.app.engine.submit(submission, audit).await?;
-    view::run(ctx, &run)
+    view::run(ctx, &run).await
 }
 
 /// Named secrets that the caller may use, for parameters that are nobody's to see on any of the nodes.

@@ -11,83 +11,19 @@
     reason = "tests"
 )]
 
+mod erasure;
+mod scene;
+#[path = "../world/mod.rs"]
 mod world;
 
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
+use scene::{ask, customer, echo, member, order, service, until_request};
 use serde_json::{Value, json};
 use wardroom_core::{Clock as _, Role};
 use wardroom_trust::ambient::SystemClock;
 use world::{PASSWORD, World, wait_for};
 
 /// Asks as somebody; the status and the answer.
-async fn ask(
-    world: &World,
-    token: &str,
-    method: &str,
-    path: &str,
-    body: Value,
-) -> (StatusCode, Value) {
-    let method = Method::from_bytes(method.as_bytes()).unwrap();
-    let mut request = world.client.request(method, world.at(path)).bearer_auth(token);
-    request = request.header("if-match", "*");
-    if body != Value::Null {
-        request = request.json(&body);
-    }
-    let answer = request.send().await.unwrap();
-    (answer.status(), answer.json().await.unwrap_or(Value::Null))
-}
-
-async fn customer(world: &World, name: &str) -> String {
-    let body =
-        json!({"name": name, "email": format!("desk@{name}.example"), "phone": "+4930123456"});
-    let made = world.post("/api/v1/customers", body).await;
-    made["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
-}
-
-/// An account of a customer; its token.
-async fn member(world: &World, name: &str, customer: &str) -> String {
-    let id = world.add_account(name, Role::Customer, PASSWORD).await;
-    let path = format!("/api/v1/users/{id}");
-    let body = json!({"customer": customer});
-    let (status, changed) = ask(world, &world.token, "PATCH", &path, body).await;
-    assert_eq!(status, StatusCode::OK, "{changed}");
-    world.sign_in_as(name, PASSWORD).await
-}
-
-/// A published service; its id.
-async fn service(world: &World, name: &str, more: Value) -> String {
-    let mut body = json!({
-        "name": name,
-        "title": format!("The {name}"),
-        "form": {"required": ["text"], "properties": {"text": {"type": "string", "maxLength": 100}}}
-    });
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    let made = world.post("/api/v1/services", body).await;
-    let id = made["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
-    let path = format!("/api/v1/services/{id}");
-    let (status, published) =
-        ask(world, &world.token, "PATCH", &path, json!({"state": "published"})).await;
-    assert_eq!(status, StatusCode::OK, "{published}");
-    id
-}
-
-fn echo() -> Value {
-    json!({"fulfilment": {"kind": "command", "command": "echo", "node": "local"}})
-}
-
-async fn order(world: &World, token: &str, service: &str, body: Value) -> (StatusCode, Value) {
-    ask(world, token, "POST", &format!("/api/v1/services/{service}/order"), body).await
-}
-
-async fn until_request(world: &World, token: &str, id: &str, state: &str) -> Value {
-    wait_for(state, || async {
-        let (_, found) =
-            ask(world, token, "GET", &format!("/api/v1/requests/{id}"), Value::Null).await;
-        (found["request"]["state"] == state).then_some(found)
-    })
-    .await
-}
-
 #[tokio::test]
 async fn what_a_customer_orders_is_done_under_the_authors_rights() {
     let mut world = World::new().await;
@@ -409,92 +345,4 @@ async fn operators_work_on_what_is_theirs_and_customers_read_what_is_for_them() 
     let path = format!("/api/v1/views/{}", kept["id"].as_str().unwrap());
     assert_eq!(ask(&world, &otto, "DELETE", &path, Value::Null).await.0, StatusCode::NOT_FOUND);
     assert_eq!(ask(&world, &olga, "DELETE", &path, Value::Null).await.0, StatusCode::NO_CONTENT);
-}
-
-#[tokio::test]
-async fn a_table_of_customers_is_taken_whole_or_not_at_all_and_an_erased_one_is_gone() {
-    let mut world = World::new().await;
-    let import = async |world: &World, table: &str, dry_run: bool| -> Value {
-        let path = format!("/api/v1/customers/import?dry_run={dry_run}");
-        let request = world.client.post(world.at(&path)).bearer_auth(&world.token);
-        let request = request.header("content-type", "text/csv").body(table.to_owned());
-        request.send().await.unwrap().json().await.unwrap()
-    };
-    let bad = "name,email,phone,plan\nQuay,quay@example.org,+4930123456,gold\n,x,12,\nTwo,QUAY@example.org,,\n";
-    for dry_run in [true, false] {
-        let report = import(&world, bad, dry_run).await;
-        assert_eq!((&report["made"], &report["rows"]), (&json!(0), &json!(3)), "{report}");
-        let lines: Vec<(u64, &str)> = report["problems"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|one| (one["line"].as_u64().unwrap(), one["field"].as_str().unwrap()))
-            .collect();
-        assert_eq!(lines, [(3, "name"), (4, "email")]);
-    }
-    assert_eq!(world.get("/api/v1/customers").await["items"], json!([]));
-    let good = "name,email,phone,plan\nQuay,quay@example.org,'+4930123456,gold\nPier 7,pier@example.org,,\n";
-    assert_eq!(import(&world, good, true).await["problems"], json!([]));
-    assert_eq!(import(&world, good, false).await["made"], 2);
-    assert_eq!(import(&world, good, false).await["problems"].as_array().unwrap().len(), 2);
-    let request = world.client.get(world.at("/api/v1/customers/export")).bearer_auth(&world.token);
-    let table = request.send().await.unwrap().text().await.unwrap();
-    assert_eq!(
-        table,
-        "name,email,phone,notes,plan\r\nQuay,quay@example.org,'+4930123456,,gold\r\nPier 7,pier@example.org,,,\r\n"
-    );
-
-    let quay = world.get("/api/v1/customers?text=quay").await["items"][0].clone();
-    let id = quay["id"].as_str().unwrap().to_owned();
-    let eve = member(&world, "eve", &id).await;
-    let manual = service(&world, "manual", json!({})).await;
-    let (_, made) = order(&world, &eve, &manual, json!({"values": {"text": "planted-7731"}})).await;
-    let request = made["id"].as_str().unwrap().to_owned();
-    let path = format!("/api/v1/customers/{id}");
-    let (status, refused) = ask(&world, &world.token, "DELETE", &path, Value::Null).await;
-    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{refused}");
-    let (status, _) = ask(&world, &world.token, "DELETE", "/api/v1/users/eve", Value::Null).await;
-    assert_eq!(status, StatusCode::NO_CONTENT);
-    // A backup from before: the file as it lies there, with everything in it.
-    let backup = world.folder.path().join("backup.db");
-    world.kill_orchestrator();
-    std::fs::copy(world.data().join("wardroom.db"), &backup).unwrap();
-    let wal = world.data().join("wardroom.db-wal");
-    if wal.exists() {
-        std::fs::copy(wal, world.folder.path().join("backup.db-wal")).unwrap();
-    }
-    world.restart().await;
-    let (status, _) = ask(&world, &world.token, "DELETE", &path, Value::Null).await;
-    assert_eq!(status, StatusCode::NO_CONTENT);
-    assert_eq!(ask(&world, &world.token, "GET", &path, Value::Null).await.0, StatusCode::NOT_FOUND);
-    let found = world.get(&format!("/api/v1/requests/{request}")).await;
-    assert_eq!(
-        (&found["request"]["state"], &found["request"]["customer_name"], &found["values"]),
-        (&json!("cancelled"), &json!("[erased]"), &json!({}))
-    );
-    assert_eq!(world.get("/api/v1/customers?text=quay").await["items"], json!([]));
-    let records = world.get("/api/v1/audit/records?action=service.order").await;
-    assert!(!records.to_string().contains("planted-7731"));
-    world.sound().await;
-
-    // The old data under today's keys: the other customer is read, the erased one is not.
-    world.kill_orchestrator();
-    let live = world.data().join("wardroom.db");
-    for end in ["-wal", "-shm"] {
-        let _ = std::fs::remove_file(world.data().join(format!("wardroom.db{end}")));
-    }
-    std::fs::copy(&backup, &live).unwrap();
-    let old_wal = world.folder.path().join("backup.db-wal");
-    if old_wal.exists() {
-        std::fs::copy(old_wal, world.data().join("wardroom.db-wal")).unwrap();
-    }
-    world.restart().await;
-    let old = world.get(&path).await;
-    assert_eq!(old["name"], "[erased]", "{old}");
-    assert_eq!(old["email"], "");
-    let found = world.get(&format!("/api/v1/requests/{request}")).await;
-    assert_eq!(found["values"], json!({}));
-    let pier = world.get("/api/v1/customers?text=pier").await;
-    assert_eq!(pier["items"][0]["name"], "Pier 7");
-    world.sound().await;
 }

@@ -1,0 +1,71 @@
+//! Runs, with what they were given as far as anybody may see it, and what a customer's printed.
+
+use super::{Out, Piece, Rows, Stop, plain, text};
+use crate::Engine;
+use serde_json::json;
+use wardroom_core::{
+    CustomerId,
+    page::{PAGE_ITEMS_MAX, PageRequest},
+    run::Run,
+    store::RunFilter,
+};
+use zeroize::Zeroizing;
+
+/// Output that is read at a time, in bytes.
+const OUTPUT_PAGE_BYTES: u64 = 1024 * 1024;
+
+impl Engine {
+    /// Runs that fit. What they were given and printed is `customer`'s, and only told of theirs.
+    pub(super) async fn disclose_runs(
+        &self,
+        rows: &mut Rows<'_>,
+        customer: Option<CustomerId>,
+        filter: RunFilter,
+    ) -> Result<(), Stop> {
+        let mut page = PageRequest::new(None, PAGE_ITEMS_MAX);
+        loop {
+            let found = self.store.list_runs(&filter, page).await?;
+            for run in &found.items {
+                let own = run.customer == customer;
+                let printed = match (customer, own) {
+                    (Some(_), true) => self.disclose_output(rows.out, run).await?,
+                    _ => None,
+                };
+                let values = if own { self.values_left(run).await? } else { None };
+                rows.add(json!({
+                    "id": run.id.to_string(), "command": run.command,
+                    "parameters": values.map(|values| plain(&values.shown)), "printed": printed,
+                    "state": run.state.as_str(), "outcome": run.outcome.as_ref().map(crate::runs::sentence),
+                    "submitted_at": run.queued_at.to_string(), "started_at": text(run.started_at),
+                    "ended_at": text(run.finished_at),
+                }))
+                .await?;
+            }
+            match found.next {
+                Some(after) => page.after = Some(after),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// What a run printed, as a file; where that is in the archive.
+    async fn disclose_output(&self, out: &Out, run: &Run) -> Result<Option<String>, Stop> {
+        let mut content = Zeroizing::new(vec![]);
+        let mut from = (0, 0);
+        loop {
+            let found = self.store.list_output(run.id, from, OUTPUT_PAGE_BYTES).await?;
+            let Some(last) = found.last() else { break };
+            from = (last.fence, last.seq + 1);
+            for chunk in self.open_output(run, found).await? {
+                content.extend_from_slice(&chunk.bytes);
+            }
+        }
+        if content.is_empty() {
+            return Ok(None);
+        }
+        let name = format!("{}-output.txt", run.id);
+        let place = format!("files/{name}");
+        out.send(Piece::File { name, content }).await?;
+        Ok(Some(place))
+    }
+}
