@@ -477,6 +477,8 @@ pub enum Write {
     },
     /// A new key of the installation. Its name must be free.
     AddSealedKey(SealedKey),
+    /// A key of the installation goes. It must be there.
+    RemoveSealedKey(String),
     /// A signed checkpoint.
     AddCheckpoint(AuditCheckpoint),
 }

@@ -21,6 +21,7 @@ use wardroom_core::{
 use wardroom_trust::{
     checkpoint::CheckpointSigner,
     seal::Sealer,
+    token_key::TokenKeys,
     vault::{Vault, VaultError},
 };
 
@@ -43,6 +44,8 @@ pub struct Parts {
     pub vault: Arc<Vault>,
     /// Signs audit checkpoints.
     pub signer: Arc<CheckpointSigner>,
+    /// Signs tokens.
+    pub token_keys: Arc<TokenKeys>,
     /// Which ways to the outside there are.
     pub outlets: Outlets,
 }
@@ -56,6 +59,7 @@ pub struct Engine {
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) signer: Arc<CheckpointSigner>,
+    pub(crate) token_keys: Arc<TokenKeys>,
     pub(crate) outlets: Outlets,
     pub(crate) links: Links,
     pub(crate) customers: CustomerIndex,
@@ -82,6 +86,7 @@ impl Engine {
             sealer: parts.sealer,
             vault: parts.vault,
             signer: parts.signer,
+            token_keys: parts.token_keys,
             outlets: parts.outlets,
             links: Links::default(),
             customers: CustomerIndex::default(),

@@ -4,6 +4,7 @@
 use crate::{Engine, EngineError, desk, people, runs::SEAL_PARAMETERS, watch::LETTER};
 use std::{sync::PoisonError, time::Duration};
 use wardroom_core::{
+    Timestamp,
     change::{Change, Write},
     sealed::{Personal, Sealed},
 };
@@ -32,12 +33,17 @@ pub struct KeyStatus {
     pub people_before: u64,
     /// Values that are still sealed for people under an older one.
     pub personal_left: u64,
+    /// The newest key that signs tokens.
+    pub token_generation: u32,
+    /// Since when there is that.
+    pub token_key_since: Timestamp,
 }
 
 impl Engine {
     /// How far the renewal of the key is.
     pub async fn key_status(&self) -> Result<KeyStatus, EngineError> {
         let current = self.sealer.current();
+        let (token_generation, token_key_since) = self.token_keys.newest();
         Ok(KeyStatus {
             current,
             keys: self.sealer.key_ids(),
@@ -46,6 +52,8 @@ impl Engine {
             people_generation: self.sealer.people(),
             people_before: self.store.count_people_before(self.sealer.people()).await?,
             personal_left: self.store.count_personal_before(self.sealer.people()).await?,
+            token_generation,
+            token_key_since,
         })
     }
 

@@ -81,6 +81,7 @@ impl Engine {
             note("erasures", self.finish_begun_erasures().await);
             note("reminders of secrets", self.remind_of_secrets().await);
             note("renewal of the key", self.reseal().await);
+            note("renewal of keys that sign tokens", self.renew_token_keys().await);
             note("renewal of people's keys", self.renew_people().await);
             note("waiting runs", self.wake_awaited().await);
         }

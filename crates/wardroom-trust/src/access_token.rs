@@ -1,9 +1,12 @@
 //! Access tokens: short-lived, each of one session, refreshed by the session's refresh token. Those of programs of
 //! others name where they are good (RFC 8707) and what for.
 
-use crate::jwt::{ISSUER, JwtError, JwtKey, token_id};
+use crate::{
+    jwt::{ISSUER, JwtError, token_id},
+    token_key::{Kind, TTL_MAX, TokenKeys},
+};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use wardroom_core::{Rng, SessionId, Timestamp, UserId, identity::Session};
 
 /// Where tokens of people's own programs are good.
@@ -71,15 +74,14 @@ pub enum AccessTokenError {
 /// Issues and checks access tokens.
 #[derive(Debug)]
 pub struct AccessTokens {
-    key: JwtKey,
+    keys: Arc<TokenKeys>,
     ttl: Duration,
 }
 
 impl AccessTokens {
-    /// With this key's seed. `ttl` is brought within a minute and an hour.
-    pub fn new(seed: &[u8; 32], ttl: Duration) -> Result<Self, JwtError> {
-        let ttl = ttl.clamp(Duration::from_secs(60), Duration::from_secs(3600));
-        Ok(Self { key: JwtKey::new(seed)?, ttl })
+    /// With these keys. `ttl` is brought within a minute and an hour.
+    pub fn new(keys: Arc<TokenKeys>, ttl: Duration) -> Self {
+        Self { keys, ttl: ttl.clamp(Duration::from_secs(60), TTL_MAX) }
     }
 
     /// How long a token is good.
@@ -107,7 +109,7 @@ impl AccessTokens {
             jti: token_id(rng),
             scope: grant.map(|grant| grant.scopes.join(" ")),
         };
-        Ok((self.key.sign(&claims)?, expires_at))
+        Ok((self.keys.sign(Kind::Access, &claims, now)?, expires_at))
     }
 
     /// Checks a token at `now` that is to be good at `resource`.
@@ -117,7 +119,7 @@ impl AccessTokens {
         resource: &str,
         now: Timestamp,
     ) -> Result<AccessClaims, AccessTokenError> {
-        let opened = self.key.open(token, &[AUDIENCE, resource]);
+        let opened = self.keys.open(Kind::Access, token, &[AUDIENCE, resource]);
         let claims: Jwt = opened.map_err(|_| AccessTokenError::Unknown)?;
         if now.as_seconds() >= claims.exp || now.as_seconds() < claims.nbf {
             return Err(AccessTokenError::Ended);
@@ -137,7 +139,7 @@ impl AccessTokens {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use crate::{ambient::SystemRng, node_token::NodeTokens};
+    use crate::{ambient::SystemRng, node_token::NodeTokens, token_key::tests::keys};
     use wardroom_core::{
         NodeId, OauthClientId,
         identity::{SecretHash, SessionKind},
@@ -167,7 +169,7 @@ mod tests {
 
     #[test]
     fn tokens_end_with_their_time_or_session_and_are_of_their_kind() {
-        let tokens = AccessTokens::new(&[1; 32], Duration::from_secs(900)).unwrap();
+        let tokens = AccessTokens::new(keys(1), Duration::from_secs(900));
         let (start, rng) = (Timestamp::from_micros(0), &SystemRng);
         let long = session(start.plus(Duration::from_secs(86_400)), None);
         let (token, ends) = tokens.issue(&long, start, rng).unwrap();
@@ -178,14 +180,14 @@ mod tests {
         let short = session(start.plus(Duration::from_secs(60)), None);
         assert_eq!(tokens.issue(&short, start, rng).unwrap().1, short.expires_at);
         assert_eq!(claims.narrow(short), None, "another session");
-        let other = AccessTokens::new(&[2; 32], Duration::from_secs(900)).unwrap();
+        let other = AccessTokens::new(keys(2), Duration::from_secs(900));
         assert_eq!(
             other.verify(&token, HERE, start),
             Err(AccessTokenError::Unknown),
             "another key"
         );
         // The same seed, another audience: a node's token opens no session.
-        let nodes = NodeTokens::new(&[1; 32], Duration::from_secs(900)).unwrap();
+        let nodes = NodeTokens::new(keys(1), Duration::from_secs(900));
         let of_node = nodes.issue(NodeId::new(start, rng), start, rng).unwrap();
         assert_eq!(tokens.verify(&of_node, HERE, start), Err(AccessTokenError::Unknown));
         assert!(nodes.verify(&token, start).is_err());
@@ -193,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_grants_token_is_good_in_its_place_for_what_it_names() {
-        let tokens = AccessTokens::new(&[1; 32], Duration::from_secs(900)).unwrap();
+        let tokens = AccessTokens::new(keys(1), Duration::from_secs(900));
         let (start, rng) = (Timestamp::from_micros(0), &SystemRng);
         let granted = |scopes: &[&str]| Grant {
             client: OauthClientId::from_uuid(uuid::Uuid::nil()),

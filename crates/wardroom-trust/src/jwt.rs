@@ -64,6 +64,10 @@ impl JwtKey {
         token: &str,
         audiences: &[&str],
     ) -> Result<C, JwtError> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| JwtError::Token)?;
+        if header.kid.as_deref() != Some(self.kid.as_str()) {
+            return Err(JwtError::Token);
+        }
         // SECURITY: one algorithm, known audiences, one issuer; the token has no say in any of them.
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_audience(audiences);
@@ -73,9 +77,6 @@ impl JwtKey {
         validation.validate_nbf = false;
         let decoded = jsonwebtoken::decode::<C>(token, &self.decoding, &validation)
             .map_err(|_| JwtError::Token)?;
-        if decoded.header.kid.as_deref() != Some(self.kid.as_str()) {
-            return Err(JwtError::Token);
-        }
         Ok(decoded.claims)
     }
 }

@@ -61,6 +61,8 @@ pub struct KeyRing {
     current: u32,
     /// The generation that keys of people are to have.
     people: u32,
+    /// The generation of keys that sign tokens which is to be there.
+    tokens: u32,
     keys: BTreeMap<u32, Zeroizing<[u8; 32]>>,
 }
 
@@ -76,6 +78,8 @@ struct File {
     current: u32,
     #[serde(default = "first")]
     people: u32,
+    #[serde(default = "first")]
+    tokens: u32,
     keys: BTreeMap<String, String>,
 }
 
@@ -88,7 +92,7 @@ impl KeyRing {
     pub fn generate(rng: &dyn Rng) -> Self {
         let mut key = Zeroizing::new([0_u8; 32]);
         rng.fill(&mut *key);
-        Self { current: 1, people: first(), keys: BTreeMap::from([(1, key)]) }
+        Self { current: 1, people: first(), tokens: first(), keys: BTreeMap::from([(1, key)]) }
     }
 
     /// Makes a new ring in `folder`; refuses to replace one.
@@ -124,6 +128,11 @@ impl KeyRing {
         Self { people: self.people.saturating_add(1), keys: self.keys.clone(), ..*self }
     }
 
+    /// The same ring, by which there are keys of this generation that sign tokens.
+    pub fn with_tokens(&self, generation: u32) -> Self {
+        Self { tokens: generation, keys: self.keys.clone(), ..*self }
+    }
+
     /// The same ring without a key; nothing where there is none, or it is the one that seals.
     pub fn without(&self, id: u32) -> Option<Self> {
         let mut keys = self.keys.clone();
@@ -151,7 +160,8 @@ impl KeyRing {
     fn text(&self) -> Result<Zeroizing<String>, KeyRingError> {
         let keys =
             self.keys.iter().map(|(id, key)| (id.to_string(), BASE64.encode(&**key))).collect();
-        let text = toml::to_string(&File { current: self.current, people: self.people, keys })
+        let (current, people, tokens) = (self.current, self.people, self.tokens);
+        let text = toml::to_string(&File { current, people, tokens, keys })
             .map_err(|error| KeyRingError::Form(error.to_string()))?;
         Ok(Zeroizing::new(text))
     }
@@ -190,7 +200,7 @@ impl KeyRing {
                 id.parse().map_err(|_| KeyRingError::Form("a key's id is not a number".into()))?;
             keys.insert(id, strong_key(text)?);
         }
-        Self::checked(file.current, file.people, keys)
+        Self::checked((file.current, file.people, file.tokens), keys)
     }
 
     /// A ring that comes from outside: one key of 32 bytes in base64 or hexadecimal, or a ring's file.
@@ -198,16 +208,18 @@ impl KeyRing {
         if secret.expose_secret().trim_start().starts_with("current") {
             return Self::parse(secret.expose_secret(), "the key that was given");
         }
-        Self::checked(1, first(), BTreeMap::from([(1, strong_key(secret.expose_secret().trim())?)]))
+        Self::checked(
+            (1, first(), first()),
+            BTreeMap::from([(1, strong_key(secret.expose_secret().trim())?)]),
+        )
     }
 
     fn checked(
-        current: u32,
-        people: u32,
+        (current, people, tokens): (u32, u32, u32),
         keys: BTreeMap<u32, Zeroizing<[u8; 32]>>,
     ) -> Result<Self, KeyRingError> {
         if keys.contains_key(&current) {
-            Ok(Self { current, people: people.max(first()), keys })
+            Ok(Self { current, people: people.max(first()), tokens: tokens.max(first()), keys })
         } else {
             Err(KeyRingError::Form("its current key is not among its keys".into()))
         }
@@ -221,6 +233,11 @@ impl KeyRing {
     /// The generation that keys of people are to have.
     pub fn people(&self) -> u32 {
         self.people
+    }
+
+    /// The generation of keys that sign tokens which is to be there.
+    pub fn tokens(&self) -> u32 {
+        self.tokens
     }
 
     pub(crate) fn key(&self, id: u32) -> Option<&[u8; 32]> {

@@ -16,6 +16,7 @@ pub mod policy;
 pub mod seal;
 pub mod secret;
 pub mod tls;
+pub mod token_key;
 pub mod totp;
 pub mod vault;
 pub mod webauthn;

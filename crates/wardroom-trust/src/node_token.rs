@@ -1,14 +1,13 @@
 //! How nodes prove themselves: signed challenges, and the short-lived access tokens they earn.
 
-use crate::jwt::{ISSUER, JwtError, JwtKey, token_id};
-use aws_lc_rs::{
-    constant_time::verify_slices_are_equal,
-    hmac,
-    signature::{ED25519, UnparsedPublicKey},
+use crate::{
+    jwt::{ISSUER, JwtError, token_id},
+    token_key::{Kind, TTL_MAX, TokenKeys},
 };
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use wardroom_core::{NodeId, Rng, Timestamp};
 
 /// How long an access token is good for where nobody says.
@@ -76,15 +75,14 @@ pub struct Claims {
 /// Issues and verifies nodes' access tokens.
 #[derive(Debug)]
 pub struct NodeTokens {
-    key: JwtKey,
+    keys: Arc<TokenKeys>,
     ttl: Duration,
 }
 
 impl NodeTokens {
-    /// With this key's seed. `ttl` is brought within a minute and an hour.
-    pub fn new(seed: &[u8; 32], ttl: Duration) -> Result<Self, NodeProofError> {
-        let ttl = ttl.clamp(Duration::from_secs(60), Duration::from_secs(3600));
-        Ok(Self { key: JwtKey::new(seed)?, ttl })
+    /// With these keys. `ttl` is brought within a minute and an hour.
+    pub fn new(keys: Arc<TokenKeys>, ttl: Duration) -> Self {
+        Self { keys, ttl: ttl.clamp(Duration::from_secs(60), TTL_MAX) }
     }
 
     /// How long a token is good for.
@@ -108,12 +106,12 @@ impl NodeTokens {
             exp: now.plus(self.ttl).as_seconds(),
             jti: token_id(rng),
         };
-        Ok(self.key.sign(&claims)?)
+        Ok(self.keys.sign(Kind::Node, &claims, now)?)
     }
 
     /// Checks a token at `now`.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, NodeProofError> {
-        let claims: Jwt = self.key.open(token, &[AUDIENCE])?;
+        let claims: Jwt = self.keys.open(Kind::Node, token, &[AUDIENCE])?;
         if now.as_seconds() >= claims.exp || now.as_seconds() < claims.nbf {
             return Err(NodeProofError::Time);
         }
@@ -126,38 +124,29 @@ impl NodeTokens {
 pub type Nonce = [u8; 16];
 
 /// Makes challenges that need no place in memory: each carries its node, its end and a MAC.
-pub struct Challenges {
-    key: hmac::Key,
-}
-
-impl std::fmt::Debug for Challenges {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Challenges")
-    }
-}
+#[derive(Debug)]
+pub struct Challenges(Arc<TokenKeys>);
 
 impl Challenges {
-    /// With a key that lives as long as the process.
-    pub fn new(rng: &dyn Rng) -> Self {
-        let mut key = zeroize::Zeroizing::new([0_u8; 32]);
-        rng.fill(&mut *key);
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, &*key) }
-    }
-
-    /// From a key that several orchestrators share.
-    pub fn shared(key: &[u8; 32]) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key) }
+    /// With these keys, which all orchestrators share.
+    pub fn new(keys: Arc<TokenKeys>) -> Self {
+        Self(keys)
     }
 
     /// A challenge for `node`.
-    pub fn make(&self, node: NodeId, now: Timestamp, rng: &dyn Rng) -> String {
+    pub fn make(
+        &self,
+        node: NodeId,
+        now: Timestamp,
+        rng: &dyn Rng,
+    ) -> Result<String, NodeProofError> {
         let mut nonce: Nonce = [0; 16];
         rng.fill(&mut nonce);
         let mut bytes = nonce.to_vec();
         bytes.extend_from_slice(&now.plus(CHALLENGE_TTL).as_micros().to_be_bytes());
-        let mac = self.mac(&bytes, node);
+        let mac = self.0.challenge(&[&bytes, node.uuid().as_bytes()], now)?;
         bytes.extend_from_slice(mac.as_ref());
-        BASE64URL_NOPAD.encode(&bytes)
+        Ok(BASE64URL_NOPAD.encode(&bytes))
     }
 
     /// The nonce of a challenge that is ours, is `node`'s and can still be answered.
@@ -166,19 +155,13 @@ impl Challenges {
             if text.len() == 75 { BASE64URL_NOPAD.decode(text.as_bytes()).ok() } else { None };
         let bytes = bytes.ok_or(NodeProofError::Challenge)?;
         let (body, mac) = bytes.split_at_checked(24).ok_or(NodeProofError::Challenge)?;
-        verify_slices_are_equal(self.mac(body, node).as_ref(), mac)
-            .map_err(|_| NodeProofError::Challenge)?;
+        if !self.0.made(&[body, node.uuid().as_bytes()], mac) {
+            return Err(NodeProofError::Challenge);
+        }
         let (nonce, until) = body.split_first_chunk::<16>().ok_or(NodeProofError::Challenge)?;
         let until =
             until.try_into().map(i64::from_be_bytes).map_err(|_| NodeProofError::Challenge)?;
         if now.as_micros() >= until { Err(NodeProofError::Challenge) } else { Ok(*nonce) }
-    }
-
-    fn mac(&self, body: &[u8], node: NodeId) -> hmac::Tag {
-        let mut context = hmac::Context::with_key(&self.key);
-        context.update(body);
-        context.update(node.uuid().as_bytes());
-        context.sign()
     }
 }
 
@@ -209,7 +192,7 @@ impl SpentChallenges {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use crate::ambient::SystemRng;
+    use crate::{ambient::SystemRng, token_key::tests::keys};
     use proptest::prelude::*;
 
     fn start() -> Timestamp {
@@ -218,7 +201,7 @@ mod tests {
 
     #[test]
     fn tokens_end_and_are_bound_to_their_key() {
-        let tokens = NodeTokens::new(&[1; 32], TOKEN_TTL_DEFAULT).unwrap();
+        let tokens = NodeTokens::new(keys(1), TOKEN_TTL_DEFAULT);
         let node = NodeId::new(start(), &SystemRng);
         let token = tokens.issue(node, start(), &SystemRng).unwrap();
         assert_eq!(tokens.verify(&token, start()).unwrap().node, node);
@@ -228,14 +211,14 @@ mod tests {
             tokens.verify(&token, start().minus(Duration::from_secs(1))),
             Err(NodeProofError::Time)
         );
-        let other = NodeTokens::new(&[2; 32], TOKEN_TTL_DEFAULT).unwrap();
+        let other = NodeTokens::new(keys(2), TOKEN_TTL_DEFAULT);
         assert_eq!(other.verify(&token, start()), Err(NodeProofError::Token));
         assert_eq!(tokens.verify(&format!("{token}x"), start()), Err(NodeProofError::Token));
     }
 
     #[test]
     fn a_token_of_another_algorithm_or_audience_is_refused() {
-        let tokens = NodeTokens::new(&[1; 32], TOKEN_TTL_DEFAULT).unwrap();
+        let tokens = NodeTokens::new(keys(1), TOKEN_TTL_DEFAULT);
         let node = NodeId::new(start(), &SystemRng);
         let token = tokens.issue(node, start(), &SystemRng).unwrap();
         let body = token.split('.').nth(1).unwrap();
@@ -247,13 +230,13 @@ mod tests {
 
     #[test]
     fn a_challenge_is_one_nodes_ends_and_is_good_once() {
-        let challenges = Challenges::new(&SystemRng);
+        let challenges = Challenges::new(keys(1));
         let (a, b) = (NodeId::new(start(), &SystemRng), NodeId::new(start(), &SystemRng));
-        let text = challenges.make(a, start(), &SystemRng);
+        let text = challenges.make(a, start(), &SystemRng).unwrap();
         let nonce = challenges.check(&text, a, start()).unwrap();
         assert!(challenges.check(&text, b, start()).is_err());
         assert!(challenges.check(&text, a, start().plus(CHALLENGE_TTL)).is_err());
-        assert!(Challenges::new(&SystemRng).check(&text, a, start()).is_err());
+        assert!(Challenges::new(keys(2)).check(&text, a, start()).is_err());
         let mut spent = SpentChallenges::default();
         assert!(spent.spend(a, nonce, start()));
         assert!(!spent.spend(a, nonce, start()));
@@ -266,10 +249,10 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_breaks_a_parser(text in ".{0,200}") {
-            let tokens = NodeTokens::new(&[1; 32], TOKEN_TTL_DEFAULT).unwrap();
+            let tokens = NodeTokens::new(keys(1), TOKEN_TTL_DEFAULT);
             prop_assert!(tokens.verify(&text, start()).is_err());
             let node = NodeId::new(start(), &SystemRng);
-            prop_assert!(Challenges::new(&SystemRng).check(&text, node, start()).is_err());
+            prop_assert!(Challenges::new(keys(2)).check(&text, node, start()).is_err());
         }
     }
 }

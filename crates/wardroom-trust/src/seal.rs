@@ -61,6 +61,11 @@ impl Sealer {
         self.ring.load().people()
     }
 
+    /// The generation of keys that sign tokens which is to be there.
+    pub fn tokens(&self) -> u32 {
+        self.ring.load().tokens()
+    }
+
     /// Goes on with another ring, such as one that got a new key.
     pub fn replace(&self, ring: KeyRing) {
         self.ring.store(Arc::new(ring));

@@ -154,6 +154,10 @@ pub struct KeysView {
     pub people_before: u64,
     /// Values that are still sealed for people under an older one.
     pub personal_left: u64,
+    /// The newest key that signs tokens.
+    pub token_generation: u32,
+    /// Since when there is that.
+    pub token_key_since: String,
 }
 
 /// `POST /api/v1/secrets`.

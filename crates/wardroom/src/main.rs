@@ -12,6 +12,7 @@ mod up;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use config::Config;
+use serve::key_file::What;
 use std::{
     io::IsTerminal as _,
     path::{Path, PathBuf},
@@ -65,6 +66,9 @@ enum KeysCommand {
         /// Instead, give each person and customer another key, and seal what is known of them anew
         #[arg(long)]
         people: bool,
+        /// Instead, sign tokens by another key; a key is renewed by itself after 180 days
+        #[arg(long, conflicts_with = "people")]
+        tokens: bool,
         #[command(flatten)]
         served: Served,
     },
@@ -180,9 +184,14 @@ async fn local(command: Command, json: bool) -> anyhow::Result<ExitCode> {
             })?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Keys(KeysCommand::Rotate { people, served }) => {
+        Command::Keys(KeysCommand::Rotate { people, tokens, served }) => {
             let (data, config) = served.load()?;
-            serve::key_file::rotate(&data, &config, people)?;
+            let what = match (people, tokens) {
+                (true, _) => What::People,
+                (_, true) => What::Tokens,
+                _ => What::Sealing,
+            };
+            serve::key_file::rotate(&data, &config, what).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Keys(KeysCommand::Retire { key, served }) => {

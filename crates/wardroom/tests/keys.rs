@@ -131,3 +131,30 @@ async fn the_key_is_renewed_while_everything_goes_on_and_the_old_one_goes() {
     world.sign_in_as("ann", PASSWORD).await;
     world.sound().await;
 }
+
+#[tokio::test]
+async fn tokens_are_signed_by_another_key_while_everything_goes_on() {
+    let mut world = World::new().await;
+    world.until_node("online").await;
+    let before = world.sign_in_as("admin", &world.password()).await;
+    let (both, said) = keys(&world, &["rotate", "--tokens", "--people"]);
+    assert!(!both && said.contains("--people"), "{said}");
+    let (done, said) = keys(&world, &["rotate", "--tokens"]);
+    assert!(done && said.contains("Key 2 signs"), "{said}");
+    wait_for("another key", || async {
+        let status = world.get("/api/v1/security/keys").await;
+        (status["token_generation"] == 2).then_some(())
+    })
+    .await;
+    let records = world.get("/api/v1/audit/records?action=token_key.add").await;
+    assert_eq!(records["items"][0]["record"]["detail"]["generation"], "2", "{records}");
+    // What the old one signed is good for its time, also after a restart; and the node comes back.
+    world.kill_orchestrator();
+    world.restart().await;
+    world.until_node("online").await;
+    let whoami = world.client.get(world.at("/api/v1/whoami")).bearer_auth(&before);
+    assert!(whoami.send().await.unwrap().status().is_success());
+    let run = world.submit("echo", json!({"text": "under the new key"})).await;
+    world.ended(&run).await;
+    world.sound().await;
+}

@@ -147,6 +147,8 @@ pub trait Identities: Send + Sync {
     async fn count_personal_before(&self, generation: u32) -> StoreResult<u64>;
     /// A sealed key by its name.
     async fn lookup_sealed_key(&self, name: &str) -> StoreResult<Option<SealedKey>>;
+    /// All of them, by name: a dozen.
+    async fn list_sealed_keys(&self) -> StoreResult<Vec<SealedKey>>;
 }
 
 /// Which accounts are wanted. An empty filter wants all but the erased ones.

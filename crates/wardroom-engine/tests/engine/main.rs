@@ -11,6 +11,7 @@
 
 mod giving;
 mod holding;
+mod keys;
 mod people;
 mod stopping;
 mod time;

@@ -31,7 +31,14 @@ use wardroom_engine::{
     watch::Outlets,
 };
 use wardroom_store::testing::{TestStore, sqlite_with};
-use wardroom_trust::{checkpoint::CheckpointSigner, keyring::KeyRing, seal::Sealer, vault::Vault};
+use wardroom_trust::{
+    checkpoint::CheckpointSigner,
+    keyring::KeyRing,
+    seal::Sealer,
+    token_key::{TokenKeys, TokenSeed},
+    vault::Vault,
+};
+use zeroize::Zeroizing;
 
 /// How long anything may take before a test gives up on it.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -226,6 +233,7 @@ fn engine(
     let keys: Arc<dyn PersonKeys> = test.store.clone();
     let rng = Arc::clone(rng) as Arc<dyn Rng>;
     let vault = Vault::new(Arc::clone(&sealer), keys, Arc::clone(&rng), &[9; 32]);
+    let seed = TokenSeed { generation: 1, created_at: clock.now(), seed: Zeroizing::new([5; 32]) };
     Engine::new(Parts {
         store: Arc::clone(&test.store),
         hub: Arc::clone(hub),
@@ -234,6 +242,7 @@ fn engine(
         sealer,
         vault: Arc::new(vault),
         signer: Arc::new(CheckpointSigner::new("test", &[7; 32]).unwrap()),
+        token_keys: Arc::new(TokenKeys::new(&[seed]).unwrap()),
         outlets: Outlets {
             alerts: vec![Channel::Webhook],
             alerts_to: vec![],

@@ -14,5 +14,6 @@ pub(crate) async fn handler(
 ) -> Result<axum::Json<ChallengeResponse>, ApiError> {
     let node: NodeId = body.node.parse().map_err(|_| refused("that is not a node's id"))?;
     let challenge = app.challenges.make(node, app.engine.now(), app.engine.rng());
+    let challenge = challenge.map_err(ApiError::internal)?;
     Ok(axum::Json(ChallengeResponse { challenge }))
 }

@@ -40,6 +40,14 @@ macro_rules! identities {
                 bytes.map(|bytes| Ok(BlindIndex(fixed("index", bytes)?))).transpose()
             }
 
+            fn sealed_key(row: &DbRow) -> StoreResult<SealedKey> {
+                Ok(SealedKey {
+                    name: row.try_get("name").map_err(of)?,
+                    sealed: row.try_get("sealed").map_err(of)?,
+                    created_at: time(row, "created_at")?,
+                })
+            }
+
             fn user(row: &DbRow) -> StoreResult<User> {
                 Ok(User {
                     id: UserId::from_uuid(row.try_get::<Uuid, _>("u_id").map_err(of)?),
@@ -406,14 +414,12 @@ macro_rules! identities {
                         .fetch_optional(self.reader())
                         .await
                         .map_err(of)?;
-                    row.map(|row| {
-                        Ok(SealedKey {
-                            name: row.try_get("name").map_err(of)?,
-                            sealed: row.try_get("sealed").map_err(of)?,
-                            created_at: time(&row, "created_at")?,
-                        })
-                    })
-                    .transpose()
+                    row.as_ref().map(sealed_key).transpose()
+                }
+
+                async fn list_sealed_keys(&self) -> StoreResult<Vec<SealedKey>> {
+                    let rows = sqlx::query("SELECT name, sealed, created_at FROM sealed_keys ORDER BY name").fetch_all(self.reader()).await;
+                    rows.map_err(of)?.iter().map(sealed_key).collect()
                 }
             }
         }

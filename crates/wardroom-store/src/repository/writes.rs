@@ -88,6 +88,7 @@ macro_rules! writes {
                             key.name.clone(), key.sealed.clone(), key.created_at.as_micros());
                         Ok(())
                     }
+                    Write::RemoveSealedKey(name) => guarded("the key", run!(c, "DELETE FROM sealed_keys WHERE name = $1", name.clone())),
                     Write::AddSecret(s) => {
                         run!(c, "INSERT INTO secrets (name, about, rotate_days, current, reminded, created_at, renewed_at) VALUES ($1, $2, $3, $4, 0, $5, $6)",
                             s.name.clone(), s.about.clone(), s.rotate_days.map(i64::from), s.current, s.created_at.as_micros(), s.renewed_at.as_micros());

@@ -132,7 +132,12 @@ async fn accounts_and_what_proves_them(test: TestStore) {
         commit(&store, Write::AddSealedKey(key.clone())).await,
         Err(StoreError::Duplicate(_))
     ));
-    assert_eq!(store.lookup_sealed_key("a").await.unwrap(), Some(key));
+    assert_eq!(store.lookup_sealed_key("a").await.unwrap(), Some(key.clone()));
+    assert_eq!(store.list_sealed_keys().await.unwrap(), [key]);
+    commit(&store, Write::RemoveSealedKey("a".into())).await.unwrap();
+    assert_eq!(store.list_sealed_keys().await.unwrap(), []);
+    let gone = commit(&store, Write::RemoveSealedKey("a".into())).await;
+    assert!(matches!(gone, Err(StoreError::Conflict(_))), "{gone:?}");
 }
 
 async fn accounts_are_listed_newest_first_without_the_erased(test: TestStore) {

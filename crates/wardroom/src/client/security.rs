@@ -218,6 +218,7 @@ async fn keys(api: &Api, output: &Output) -> Result<(), Failure> {
         ("people's generation", keys.people_generation.to_string()),
         ("people before it", keys.people_before.to_string()),
         ("their values left", keys.personal_left.to_string()),
+        ("key of tokens", format!("{}, since {}", keys.token_generation, keys.token_key_since)),
     ]))
 }
 

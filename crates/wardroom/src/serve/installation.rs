@@ -18,7 +18,7 @@ use wardroom_core::{
     person::Profile,
     store::{PersonKeys, Store, StoreError},
 };
-use wardroom_engine::{hub::Hub, people::new_account};
+use wardroom_engine::{hub::Hub, new_token_seed, people::new_account, token_seeds};
 use wardroom_trust::{
     ambient::{SystemClock, SystemRng},
     authority::Authority,
@@ -26,6 +26,7 @@ use wardroom_trust::{
     keyring::{self, KeyRing},
     password::{self, PasswordHasher},
     seal::{Sealer, purpose_of_key},
+    token_key::TokenKeys,
     vault::Vault,
 };
 use zeroize::Zeroizing;
@@ -36,8 +37,8 @@ pub(crate) const ADMIN: &str = "admin";
 pub(crate) const PASSWORD_FILE: &str = "admin-password";
 /// Keys the blind indexes of what is known of people.
 const INDEX_KEY: &str = "index_key";
-/// Signs people's access tokens.
-const ACCESS_TOKEN_SEED: &str = "access_token_seed";
+/// Signed tokens before there were generations of keys that do.
+const OLD_TOKEN_KEYS: [&str; 3] = ["access_token_seed", "node_token_seed", "challenge_key"];
 /// Where clients find the authority's certificate.
 pub(crate) const AUTHORITY_FILE: &str = "authority.pem";
 
@@ -48,9 +49,7 @@ pub(crate) struct Installation {
     pub(crate) signer: Arc<CheckpointSigner>,
     pub(crate) authority: Arc<Authority>,
     pub(crate) vault: Arc<Vault>,
-    pub(crate) access_token_seed: Zeroizing<[u8; 32]>,
-    pub(crate) node_token_seed: Zeroizing<[u8; 32]>,
-    pub(crate) challenge_key: Zeroizing<[u8; 32]>,
+    pub(crate) token_keys: Arc<TokenKeys>,
 }
 
 /// Whether an installation was begun in this folder.
@@ -113,9 +112,6 @@ pub(crate) async fn create(data: &Path, config: &Config) -> anyhow::Result<PathB
         ("audit_origin", format!("wardroom/{tag:08x}").into_bytes()),
         ("audit_seed", random().to_vec()),
         (INDEX_KEY, index.to_vec()),
-        (ACCESS_TOKEN_SEED, random().to_vec()),
-        ("node_token_seed", random().to_vec()),
-        ("challenge_key", random().to_vec()),
     ];
     let password = password::generate(&SystemRng);
     let hasher = PasswordHasher::new(config.password_cost()?, &SystemRng)?;
@@ -134,6 +130,7 @@ pub(crate) async fn create(data: &Path, config: &Config) -> anyhow::Result<PathB
         AuditDraft::event("installation.created", &Principal::System, &Origin::CONSOLE, now)
             .detail("administrator", admin.id);
     let mut change = Change::recorded(audit).write(Write::AddUser(admin));
+    change.writes.push(Write::AddSealedKey(new_token_seed(&sealer, &SystemRng, 1, now)?));
     for (name, plain) in keys {
         let sealed = sealer.seal(&purpose_of_key(name), &Zeroizing::new(plain), &SystemRng)?;
         change.writes.push(Write::AddSealedKey(SealedKey {
@@ -228,9 +225,7 @@ impl Installation {
             signer: Arc::new(CheckpointSigner::new(&origin, &audit_seed)?),
             authority: Arc::new(Authority::load(certificate.to_vec(), &authority_key)?),
             vault: Arc::new(vault),
-            access_token_seed: seed(&*store, &sealer, ACCESS_TOKEN_SEED).await?,
-            node_token_seed: seed(&*store, &sealer, "node_token_seed").await?,
-            challenge_key: seed(&*store, &sealer, "challenge_key").await?,
+            token_keys: Arc::new(TokenKeys::new(&token_seeds(&*store, &sealer).await?)?),
             sealer,
             store,
         })
@@ -241,20 +236,27 @@ impl Installation {
 /// something was indexed with one: nobody could be found again.
 async fn add_newer_keys(store: &dyn Store, sealer: &Sealer) -> anyhow::Result<()> {
     let now = SystemClock.now();
-    for name in [INDEX_KEY, ACCESS_TOKEN_SEED] {
-        if store.lookup_sealed_key(name).await?.is_some() {
-            continue;
-        }
-        if name == INDEX_KEY && store.list_unsealed_users(1).await?.is_empty() {
+    let mut change = Change::default();
+    if store.lookup_sealed_key(INDEX_KEY).await?.is_none() {
+        if store.list_unsealed_users(1).await?.is_empty() {
             bail!(
-                "the database has accounts, but the key {name:?} by which they are found is gone: restore the database from a backup"
+                "the database has accounts, but the key {INDEX_KEY:?} by which they are found is gone: restore the database from a backup"
             );
         }
-        let sealed = sealer.seal(&purpose_of_key(name), &*random(), &SystemRng)?;
-        let key = SealedKey { name: name.to_owned(), sealed, created_at: now };
-        store.commit(Change::default().write(Write::AddSealedKey(key))).await?;
+        let sealed = sealer.seal(&purpose_of_key(INDEX_KEY), &*random(), &SystemRng)?;
+        let key = SealedKey { name: INDEX_KEY.to_owned(), sealed, created_at: now };
+        change.writes.push(Write::AddSealedKey(key));
     }
-    Ok(())
+    if token_seeds(store, sealer).await?.is_empty() {
+        let key = new_token_seed(sealer, &SystemRng, 1, now)?;
+        change.writes.push(Write::AddSealedKey(key));
+    }
+    for name in OLD_TOKEN_KEYS {
+        if store.lookup_sealed_key(name).await?.is_some() {
+            change.writes.push(Write::RemoveSealedKey(name.to_owned()));
+        }
+    }
+    if change.writes.is_empty() { Ok(()) } else { Ok(store.commit(change).await?) }
 }
 
 async fn key(store: &dyn Store, sealer: &Sealer, name: &str) -> anyhow::Result<Zeroizing<Vec<u8>>> {

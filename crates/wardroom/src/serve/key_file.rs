@@ -61,29 +61,55 @@ pub(crate) async fn follow(
     }
 }
 
-/// Adds a key, which seals from now on; or has people be given others.
-pub(crate) fn rotate(data: &Path, config: &Config, people: bool) -> anyhow::Result<()> {
+/// What is renewed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum What {
+    /// The key that seals.
+    Sealing,
+    /// The keys of people and customers.
+    People,
+    /// The keys that sign tokens.
+    Tokens,
+}
+
+/// Adds a key, which seals from now on; or has people be given others, or tokens be signed by another.
+pub(crate) async fn rotate(data: &Path, config: &Config, what: What) -> anyhow::Result<()> {
     installation::must_be_there(data)?;
     let Some(path) = file(data, config) else {
         bail!(
             "the key comes from the environment: put it into a file that encryption_key_file names, then it can be renewed"
         );
     };
-    if people {
-        let ring = installation::ring(data, config)?.with_new_people();
-        ring.replace(&path)?;
-        return say(&format!(
-            "People and customers get keys of generation {}, and what is known of them is sealed anew, while the orchestrator runs: wardroom security keys. Their older keys stay: the audit log keeps what was sealed under them.",
-            ring.people()
-        ));
+    let ring = installation::ring(data, config)?;
+    match what {
+        What::Sealing => {
+            let ring = ring.with_new_key(&SystemRng);
+            ring.replace(&path)?;
+            say(&format!(
+                "Key {} seals from now on. What older keys sealed is sealed anew while the orchestrator runs: wardroom security keys. Back up {} now; the keys of before open old backups.",
+                ring.current(),
+                path.display()
+            ))
+        }
+        What::People => {
+            let ring = ring.with_new_people();
+            ring.replace(&path)?;
+            say(&format!(
+                "People and customers get keys of generation {}, and what is known of them is sealed anew, while the orchestrator runs: wardroom security keys. Their older keys stay: the audit log and what runs printed keep what was sealed under them.",
+                ring.people()
+            ))
+        }
+        What::Tokens => {
+            let open = Installation::open(data, config, Arc::new(Hub::default())).await?;
+            let (newest, _) = open.token_keys.newest();
+            let ring = ring.with_tokens(newest + 1);
+            ring.replace(&path)?;
+            say(&format!(
+                "Key {} signs tokens half a minute after the orchestrator took it over: wardroom security keys. The one before goes when what it signed has ended, within an hour.",
+                newest + 1
+            ))
+        }
     }
-    let ring = installation::ring(data, config)?.with_new_key(&SystemRng);
-    ring.replace(&path)?;
-    say(&format!(
-        "Key {} seals from now on. What older keys sealed is sealed anew while the orchestrator runs: wardroom security keys. Back up {} now; the keys of before open old backups.",
-        ring.current(),
-        path.display()
-    ))
 }
 
 /// Takes an old key out, when nothing is sealed under it any more.

@@ -101,6 +101,7 @@ pub(crate) async fn start(
         sealer: installation.sealer.clone(),
         vault: installation.vault.clone(),
         signer: installation.signer.clone(),
+        token_keys: installation.token_keys.clone(),
         outlets: delivery.outlets(),
     });
     engine.seal_old_names().await?;
@@ -127,9 +128,9 @@ pub(crate) async fn start(
         policy_source,
         passwords: PasswordHasher::new(config.password_cost()?, &SystemRng)?,
         accounts: config.accounts()?,
-        access_tokens: AccessTokens::new(&installation.access_token_seed, config.token_ttl()?)?,
-        node_tokens: NodeTokens::new(&installation.node_token_seed, config.token_ttl()?)?,
-        challenges: Challenges::shared(&installation.challenge_key),
+        access_tokens: AccessTokens::new(installation.token_keys.clone(), config.token_ttl()?),
+        node_tokens: NodeTokens::new(installation.token_keys.clone(), config.token_ttl()?),
+        challenges: Challenges::new(installation.token_keys.clone()),
         authority_pem: installation.authority.certificate_pem(),
         authority_fingerprint: fingerprint,
         public_url: url.clone(),

@@ -22,5 +22,7 @@ pub(crate) async fn handler(ctx: Ctx) -> Result<Json<KeysView>, ApiError> {
         people_generation: status.people_generation,
         people_before: status.people_before,
         personal_left: status.personal_left,
+        token_generation: status.token_generation,
+        token_key_since: status.token_key_since.to_string(),
     }))
 }
