@@ -68,20 +68,24 @@ pub(super) fn shown(name: &str, value: &str) -> String {
     if name == "encryption_key" {
         return "[secret]".to_owned();
     }
-    if name != "database_url" || !value.starts_with("postgres") {
-        return value.to_owned();
-    }
-    let Some(mut url) = postgres(value) else {
+    match Url::parse(value) {
+        Ok(url) if url.has_authority() => without_password(url).unwrap_or_else(|| value.to_owned()),
         // SECURITY: what can't be read may have a secret anywhere.
-        return "[unreadable]".to_owned();
-    };
+        _ if name.ends_with("_url") && !value.is_empty() => "[unreadable]".to_owned(),
+        _ => value.to_owned(),
+    }
+}
+
+/// The same URL without its password; none where it has none.
+fn without_password(mut url: Url) -> Option<String> {
+    password(&url)?;
     if url.password().is_some() && url.set_password(Some("[secret]")).is_err() {
-        return "[unreadable]".to_owned();
+        return Some("[unreadable]".to_owned());
     }
     if url.query_pairs().any(|(name, _)| name == "password") {
         url.set_query(None);
     }
-    url.to_string().replace("%5Bsecret%5D", "[secret]")
+    Some(url.to_string().replace("%5Bsecret%5D", "[secret]"))
 }
 
 #[cfg(test)]
@@ -113,5 +117,9 @@ mod tests {
         assert!(!hidden.contains("p4ss"), "{hidden}");
         assert_eq!(shown("encryption_key", "abc"), "[secret]");
         assert_eq!(shown("listen", "a"), "a");
+        assert_eq!(shown("smtp_url", "smtps://u:p4ss@h"), "smtps://u:[secret]@h");
+        assert_eq!(shown("webhook_url", "u:p4ss@h"), "[unreadable]");
+        assert_eq!(shown("webhook_url", "https://h/x"), "https://h/x");
+        assert_eq!(shown("database_url", "postgres//p4ss"), "[unreadable]");
     }
 }
