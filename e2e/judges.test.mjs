@@ -1,5 +1,5 @@
-// Judges from outside: schemathesis over the whole API as each role, sqlmap on what searches and lists, sslscan on the
-// listener. They run against a Wardroom of their own and against loopback alone.
+// Judges from outside: schemathesis over the whole API as each role, sqlmap on what searches and lists, sslscan and
+// nikto on the listener. They run against a Wardroom of their own and against loopback alone.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -110,6 +110,20 @@ test('outside judges find nothing', { timeout: TEST_MS_MAX }, async (t) => {
         for (const line of said.split('\n').filter((text) => /^(Preferred|Accepted)/.test(text))) {
           assert.match(line, /GCM|POLY1305/, 'only authenticated ciphers');
         }
+      });
+
+      await t.test('nikto', async () => {
+        const { port } = new URL(wardroom.url);
+        const { said } = await run('nikto', ['-host', '127.0.0.1', '-port', port, '-ssl', '-nointeractive'], folder);
+        const checked = /(\d+) items checked: (\d+) error/.exec(said);
+        assert.ok(checked && Number(checked[1]) > 5000 && Number(checked[2]) === 0, said.slice(-OUTPUT_BYTES_KEPT));
+        // Headers that it does not know, and what is as it should be: a name stands in the certificate's alternatives.
+        const known = [
+          /^Target |^Start Time|^End Time|^SSL Info|^Server: No banner|^Uncommon header|^No CGI Directories|^\d+ (items|host)/,
+          /^Root page \/ redirects to: \/sign-in/, /^Hostname .* does not match certificate's CN/, /^Allowed HTTP Methods: GET, HEAD\s*$/,
+        ];
+        const found = said.split('\n').filter((line) => line.startsWith('+ ')).map((line) => line.slice(2));
+        assert.deepEqual(found.filter((line) => !known.some((one) => one.test(line))), []);
       });
     }, { name: 'judges', args: ARGS });
   } finally {
