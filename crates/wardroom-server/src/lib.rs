@@ -16,6 +16,7 @@ mod identity;
 mod listen;
 mod metrics;
 mod middleware;
+mod named_secrets;
 mod node;
 mod oauth;
 mod oidc;

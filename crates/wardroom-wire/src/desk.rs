@@ -134,6 +134,9 @@ pub enum ServiceFulfilment {
         /// Values that the service gives: texts, whole numbers, booleans.
         #[serde(default)]
         fixed: BTreeMap<String, Value>,
+        /// Named secrets that whoever saves the service may use, by the secret parameters that they are for.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        secrets: BTreeMap<String, String>,
         /// Must be over within so many seconds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deadline_seconds: Option<u64>,

@@ -1,5 +1,6 @@
 //! Named secrets: kept, used by whom policy names, read by nobody.
 #![allow(
+    clippy::too_many_lines,
     unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,7 +18,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::fs;
 use wardroom_core::{Role, digest::sha256_hex};
-use world::{PASSWORD, World};
+use world::{PASSWORD, World, wait_for};
 
 const FIRST: &str = "planted-first-7f1c9e";
 const SECOND: &str = "planted-second-a80b42";
@@ -129,5 +130,98 @@ async fn a_secret_is_used_by_whom_policy_names_in_its_present_version_and_read_b
         let found = bytes.windows(8).any(|window| window == b"planted-");
         assert!(!found, "{file} keeps a secret in the clear");
     }
+    world.sound().await;
+}
+
+#[tokio::test]
+async fn a_service_uses_a_secret_while_its_author_may_and_shows_it_to_nobody() {
+    let world = World::new().await;
+    let admin = world.token.clone();
+    let boss = world.add_account("boss", Role::Manager, PASSWORD).await;
+    let manager = world.sign_in_as("boss", PASSWORD).await;
+    world.post("/api/v1/secrets", json!({"name": "mast", "value": FIRST})).await;
+    let customer = json!({"name": "Harbour", "email": "harbour@example.org"});
+    let customer = world.post("/api/v1/customers", customer).await["id"].clone();
+    let secrets = |secrets: Value| json!({"kind": "command", "command": "keyed", "node": "local", "secrets": secrets});
+    let service =
+        json!({"name": "hoist", "title": "Hoist", "fulfilment": secrets(json!({"key": "mast"}))});
+    let service = world.post("/api/v1/services", service).await;
+    let path = format!("/api/v1/services/{}", service["id"].as_str().unwrap());
+    let patch = async |token: &str, body: Value| -> (StatusCode, String) {
+        let request = world.client.patch(world.at(&path)).bearer_auth(token);
+        let sent = request.header("if-match", "*").json(&body).send().await.unwrap();
+        (sent.status(), sent.text().await.unwrap())
+    };
+    let publish = json!({"state": "published"});
+    let (status, said) = patch(&manager, publish.clone()).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{said}");
+    assert!(said.contains("fulfilment.secrets.key"), "{said}");
+    for (wrong, field) in [
+        (
+            json!({"fulfilment": secrets(json!({"plain": "mast", "key": "mast"})), "state": "published"}),
+            "plain",
+        ),
+        (json!({"fulfilment": secrets(json!({"key": "none"})), "state": "published"}), "key"),
+        (
+            json!({
+                "fulfilment": secrets(json!({"key": "mast"})),
+                "form": {"type": "object", "properties": {"key": {"type": "string"}}},
+            }),
+            "key",
+        ),
+    ] {
+        let (status, said) = patch(&admin, wrong).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{said}");
+        assert!(said.contains(&format!("fulfilment.secrets.{field}")), "{said}");
+    }
+    let (status, said) = patch(&admin, publish.clone()).await;
+    assert_eq!(status, StatusCode::OK, "{said}");
+
+    let order = json!({"customer": customer, "values": {}});
+    let made = world.post(&format!("{path}/order"), order.clone()).await;
+    let request = format!("/api/v1/requests/{}", made["id"].as_str().unwrap());
+    let done = wait_for("the order", || async {
+        let found = world.get(&request).await;
+        (found["request"]["state"] == "completed").then_some(found)
+    })
+    .await;
+    let run = done["runs"][0]["id"].as_str().unwrap();
+    assert!(printed(&world, run).await.contains(&sha256_hex(FIRST.as_bytes())));
+    let shown = world.get(&format!("/api/v1/runs/{run}")).await;
+    assert_eq!(shown["parameters"]["key"], "[secret]", "{shown}");
+    let records = world.get("/api/v1/audit/records?action=service.update").await;
+    assert_eq!(records["items"][0]["record"]["detail"]["secret key"], "mast", "{records}");
+
+    // Whoever may not use it any more, has nobody use it for them.
+    let policy = world.get("/api/v1/policy").await;
+    let allowed = format!(
+        "{}\n@id(\"boss\") permit (principal == Wardroom::User::\"{boss}\", action == Wardroom::Action::\"secret.use\", resource);",
+        policy["text"].as_str().unwrap()
+    );
+    let (status, _) = send(
+        &world,
+        &admin,
+        Method::PUT,
+        "/api/v1/policy",
+        json!({"text": allowed, "base": policy["number"]}),
+    )
+    .await;
+    assert_eq!(status, StatusCode::OK);
+    let (status, said) = patch(&manager, json!({"title": "Hoist it"})).await;
+    assert_eq!(status, StatusCode::OK, "{said}");
+    let base = world.get("/api/v1/policy").await["number"].clone();
+    let (status, _) = send(
+        &world,
+        &admin,
+        Method::PUT,
+        "/api/v1/policy",
+        json!({"text": policy["text"], "base": base}),
+    )
+    .await;
+    assert_eq!(status, StatusCode::OK);
+    let (status, said) = send(&world, &admin, Method::POST, &format!("{path}/order"), order).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{said}");
+    assert!(said.contains("not_ordered") && !said.contains(FIRST), "{said}");
+    assert!(!world.logged().contains(FIRST));
     world.sound().await;
 }

@@ -44,6 +44,9 @@ pub enum Fulfilment {
         /// Values that the service gives; the form has no field of the same name.
         #[serde(default)]
         fixed: BTreeMap<String, serde_json::Value>,
+        /// Named secrets that its author may use, by the parameters that they are for.
+        #[serde(default)]
+        secrets: BTreeMap<String, String>,
         /// Must be over within so many seconds.
         #[serde(default)]
         deadline_seconds: Option<u64>,

@@ -110,7 +110,12 @@ fn describe(audit: AuditDraft, service: &Service) -> AuditDraft {
     let audit = audit.on(service.id).detail("name", &service.name);
     let audit = audit.detail("state", service.state.as_str()).detail("version", service.version);
     match &service.fulfilment {
-        Fulfilment::Command { command, .. } => audit.detail("command", command),
+        Fulfilment::Command { command, secrets, .. } => {
+            let named = |audit: AuditDraft, (parameter, name): (&String, &String)| {
+                audit.detail(&format!("secret {parameter}"), name)
+            };
+            secrets.iter().fold(audit.detail("command", command), named)
+        }
         Fulfilment::Manual => audit,
     }
 }
@@ -119,7 +124,14 @@ fn describe(audit: AuditDraft, service: &Service) -> AuditDraft {
 fn check(service: &Service) -> Result<(), EngineError> {
     service.check()?;
     let form = Form::parse(&service.form)?;
-    if let Fulfilment::Command { fixed, .. } = &service.fulfilment {
+    if let Fulfilment::Command { fixed, secrets, .. } = &service.fulfilment {
+        let twice = |name: &String| {
+            fixed.contains_key(name) || form.fields.iter().any(|field| field.name == *name)
+        };
+        if let Some(name) = secrets.keys().find(|name| twice(name)) {
+            let reason = "has a value in the form or among the fixed ones as well";
+            return Err(FieldError::new(format!("fulfilment.secrets.{name}"), reason).into());
+        }
         if let Some(field) = form.fields.iter().find(|field| fixed.contains_key(&field.name)) {
             let reason = "stands in the form as well: whoever orders must not give it";
             return Err(FieldError::new(format!("fulfilment.fixed.{}", field.name), reason).into());

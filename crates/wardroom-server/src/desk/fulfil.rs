@@ -1,11 +1,8 @@
 //! How an order's command is submitted: for who ordered, under the rights of who wrote the service.
 
-use crate::{App, error::ApiError, policies::principal_of};
+use crate::{App, error::ApiError, named_secrets, policies::principal_of};
 use serde_json::Value;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 use wardroom_core::{
     Action, Principal, UserId,
     action::Resource,
@@ -19,6 +16,7 @@ use wardroom_engine::{
     Engine, EngineError,
     runs::{Asked, FANOUT_MAX, Submission},
 };
+use wardroom_wire::error::ErrorCode;
 
 /// Where `who` may run the service's command now; `None` where people do it.
 pub(crate) async fn runnable(
@@ -82,7 +80,8 @@ pub(crate) async fn submission(
     by: UserId,
     values: &BTreeMap<String, Value>,
 ) -> Result<Option<Submission>, ApiError> {
-    let Fulfilment::Command { command, fixed, deadline_seconds, .. } = &service.fulfilment else {
+    let Fulfilment::Command { command, fixed, secrets, deadline_seconds, .. } = &service.fulfilment
+    else {
         return Ok(None);
     };
     // SECURITY: no step widens authority. Who orders may run nothing by themselves; the service may what its
@@ -92,21 +91,33 @@ pub(crate) async fn submission(
         author.filter(|user| user.state == UserState::Active).ok_or(EngineError::NotOrdered(
             "its author's account is closed: somebody else must save the service anew",
         ))?;
-    let Some(asked) = runnable(app, service, &principal_of(&author)).await? else {
+    let author = principal_of(&author);
+    let Some(asked) = runnable(app, service, &author).await? else {
         return Ok(None);
     };
+    let policy = app.policy.load_full();
+    let may = |secret: &Resource| policy.policy.decide(&author, Action::SecretUse, secret).allowed;
+    let wanted = ("fulfilment.secrets", secrets);
+    let checked = named_secrets::check(app, (&asked, command), wanted, may).await;
+    if checked.as_ref().is_err_and(|error| error.code == ErrorCode::InvalidField) {
+        let why = "its author may not use a secret that its command is given, or there is none any more: somebody who may must save the service anew";
+        return Err(EngineError::NotOrdered(why).into());
+    }
+    checked?;
     let values = app.engine.check_values(service, values.clone())?;
+    let mut parameters = Engine::command_parameters(fixed, &values)?;
+    parameters.extend(app.engine.secret_values(secrets).await?);
     Ok(Some(Submission {
         user: by,
         command: command.clone(),
         asked,
-        parameters: Engine::command_parameters(fixed, &values)?,
+        parameters,
         deadline: deadline_seconds.map(Duration::from_secs),
         retry: RetryPolicy::default(),
         priority: PRIORITY_DEFAULT,
         idempotency_key: None,
         replay_of: None,
-        secret: BTreeSet::new(),
+        secret: secrets.keys().cloned().collect(),
         request: None,
     }))
 }

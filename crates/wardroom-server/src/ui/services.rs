@@ -32,7 +32,7 @@ use wardroom_wire::desk::{
 
 /// The fields that the pages show errors beside.
 const ORDER_FIELDS: [&str; 4] = ["customer", "priority", "due_at", "scheduled_for"];
-const DRAFT_FIELDS: [&str; 12] = [
+const DRAFT_FIELDS: [&str; 13] = [
     "name",
     "title",
     "description",
@@ -41,6 +41,7 @@ const DRAFT_FIELDS: [&str; 12] = [
     "fulfilment.node",
     "fulfilment.labels",
     "fulfilment.fixed",
+    "fulfilment.secrets",
     "deadline_seconds",
     "audience",
     "limits",
@@ -163,6 +164,7 @@ pub(crate) struct Typed {
     place: String,
     at: String,
     fixed: String,
+    secrets: String,
     deadline_seconds: String,
     audience: String,
     open_max: String,
@@ -219,6 +221,7 @@ impl Typed {
             node,
             labels,
             fixed: fixed.into_iter().map(|(name, text)| (name, value(text))).collect(),
+            secrets: lines(&self.secrets, "fulfilment.secrets")?,
             deadline_seconds,
         })
     }
@@ -234,6 +237,7 @@ impl Typed {
             place: self.place,
             at: self.at,
             fixed: self.fixed,
+            secrets: self.secrets,
             deadline_seconds: self.deadline_seconds,
             audience: self.audience,
             open_max: self.open_max,
@@ -328,7 +332,7 @@ fn draft_of(service: &ServiceView) -> ServiceDraft {
     draft.audience = inside.audience.as_ref().map(|ids| ids.join("\n")).unwrap_or_default();
     draft.open_max = inside.limits.open_max.to_string();
     draft.per_day_max = inside.limits.per_day_max.to_string();
-    if let ServiceFulfilment::Command { command, node, labels, fixed, deadline_seconds } =
+    if let ServiceFulfilment::Command { command, node, labels, fixed, secrets, deadline_seconds } =
         &inside.fulfilment
     {
         draft.kind = "command".to_owned();
@@ -338,6 +342,9 @@ fn draft_of(service: &ServiceView) -> ServiceDraft {
         let fixed: Vec<String> =
             fixed.iter().map(|(name, value)| format!("{name}={}", f::value(value))).collect();
         draft.fixed = fixed.join("\n");
+        let secrets: Vec<String> =
+            secrets.iter().map(|(parameter, name)| format!("{parameter}={name}")).collect();
+        draft.secrets = secrets.join("\n");
         draft.deadline_seconds = deadline_seconds.map(|n| n.to_string()).unwrap_or_default();
     }
     draft

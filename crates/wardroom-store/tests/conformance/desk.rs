@@ -83,6 +83,7 @@ async fn services_are_named_once_and_kept_whole(test: TestStore) {
             node: None,
             labels: Some("site=here".into()),
             fixed: [("loud".to_owned(), serde_json::json!(true))].into(),
+            secrets: [("key".to_owned(), "mast".to_owned())].into(),
             deadline_seconds: Some(9),
         },
         ..s.service("berth", user.id)

@@ -91,6 +91,8 @@ pub(crate) struct ServiceDraft {
     pub(crate) at: String,
     /// Fixed values, a line each: `name=value`.
     pub(crate) fixed: String,
+    /// Named secrets, a line each: `parameter=name`.
+    pub(crate) secrets: String,
     /// Must be over within so many seconds.
     pub(crate) deadline_seconds: String,
     /// The customers that it is for, a line each; empty for all.

@@ -4,12 +4,9 @@ use super::super::{
     super::input::{Json, idempotency_key},
     requests,
 };
-use crate::{context::Ctx, error::ApiError, view};
+use crate::{context::Ctx, error::ApiError, named_secrets, view};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 use wardroom_core::{
     Action,
     action::Resource,
@@ -65,7 +62,13 @@ pub(crate) async fn act(
         None => None,
     };
     let mut parameters = values(body.parameters)?;
-    let (secret, audit) = named_secrets(ctx, &asked, &body.command, &body.secrets, audit).await?;
+    let may = |secret: &Resource| ctx.decide(Action::SecretUse, secret).allowed;
+    let wanted = ("secrets", &body.secrets);
+    named_secrets::check(&ctx.app, (&asked, &body.command), wanted, may).await?;
+    let named = |audit: AuditDraft, (parameter, name): (&String, &String)| {
+        audit.detail(&format!("secret {parameter}"), name)
+    };
+    let audit = body.secrets.iter().fold(audit, named);
     for (name, value) in ctx.app.engine.secret_values(&body.secrets).await? {
         if parameters.insert(name.clone(), value).is_some() {
             let field = format!("secrets.{name}");
@@ -86,44 +89,11 @@ pub(crate) async fn act(
         priority: body.priority.unwrap_or(PRIORITY_DEFAULT),
         idempotency_key: key,
         replay_of: None,
-        secret,
+        secret: body.secrets.into_keys().collect(),
         request,
     };
     let run = ctx.app.engine.submit(submission, audit).await?;
     view::run(ctx, &run).await
-}
-
-/// Named secrets that the caller may use, for parameters that are nobody's to see on any of the nodes.
-async fn named_secrets(
-    ctx: &Ctx,
-    asked: &Asked,
-    command: &str,
-    wanted: &BTreeMap<String, String>,
-    mut audit: AuditDraft,
-) -> Result<(BTreeSet<String>, AuditDraft), ApiError> {
-    for (parameter, name) in wanted {
-        let field = format!("secrets.{parameter}");
-        // SECURITY: a value that somebody may use and not read must not come to where it is shown.
-        let is_secret = |node: &Node| {
-            let command = node.catalogue.command(command);
-            let parameters =
-                command.map(|command| command.parameters.as_slice()).unwrap_or_default();
-            parameters.iter().any(|one| one.name == *parameter && one.secret)
-        };
-        if !asked.nodes().iter().all(is_secret) {
-            return Err(ApiError::field(&field, "is no secret parameter of the command"));
-        }
-        let found = ctx.app.engine.store().lookup_secret(name).await?;
-        let may = ctx.decide(Action::SecretUse, &Resource::secret(name)).allowed;
-        if found.is_none() || !may {
-            return Err(ApiError::field(
-                &field,
-                "there is no such secret, or none that you may use",
-            ));
-        }
-        audit = audit.detail(&format!("secret {parameter}"), name);
-    }
-    Ok((wanted.keys().cloned().collect(), audit))
 }
 
 /// Where the run may go: policy is asked for every node that it names.

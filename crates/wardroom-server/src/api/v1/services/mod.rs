@@ -11,6 +11,7 @@ use crate::{
     context::{Authorised, Ctx},
     desk::runnable,
     error::ApiError,
+    named_secrets,
     view::twin,
 };
 use wardroom_core::{
@@ -104,6 +105,7 @@ pub(super) async fn check_author(ctx: &Ctx, service: &Service) -> Result<(), Api
         Ok(Some(asked)) => {
             // SECURITY: a token that runs no commands publishes none to be run.
             ctx.require(Action::RunSubmit).await?;
+            check_secrets(ctx, service, &asked).await?;
             check_parameters(service, &asked)
         }
         Ok(None) => Ok(()),
@@ -115,14 +117,24 @@ pub(super) async fn check_author(ctx: &Ctx, service: &Service) -> Result<(), Api
     }
 }
 
+/// So they must be able to use its secrets.
+async fn check_secrets(ctx: &Ctx, service: &Service, asked: &Asked) -> Result<(), ApiError> {
+    let Fulfilment::Command { command, secrets, .. } = &service.fulfilment else { return Ok(()) };
+    let may = |secret: &Resource| ctx.decide(Action::SecretUse, secret).allowed;
+    named_secrets::check(&ctx.app, (asked, command), ("fulfilment.secrets", secrets), may).await
+}
+
 /// An order must give the command what it needs, and nothing that it does not know.
 fn check_parameters(service: &Service, asked: &Asked) -> Result<(), ApiError> {
-    let Fulfilment::Command { command, fixed, .. } = &service.fulfilment else { return Ok(()) };
+    let Fulfilment::Command { command, fixed, secrets, .. } = &service.fulfilment else {
+        return Ok(());
+    };
     let form = Form::parse(&service.form).map_err(EngineError::from)?;
     for spec in asked.nodes().iter().filter_map(|node| node.catalogue.command(command)) {
         let given = |name: &str| {
             let sure = |field: &FormField| field.required || field.default.is_some();
             fixed.contains_key(name)
+                || secrets.contains_key(name)
                 || form.fields.iter().any(|field| field.name == name && sure(field))
         };
         let needed = spec.parameters.iter().find(|parameter| {
@@ -130,7 +142,7 @@ fn check_parameters(service: &Service, asked: &Asked) -> Result<(), ApiError> {
         });
         if let Some(parameter) = needed {
             let reason = format!(
-                "{command} needs {}: add a required field of this name, or a fixed value",
+                "{command} needs {}: add a required field of this name, a fixed value or a secret",
                 parameter.name
             );
             return Err(ApiError::field("form", reason));
