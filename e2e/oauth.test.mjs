@@ -57,7 +57,7 @@ test('a program of others asks, acts, refreshes and gives back, and a person see
         return { client_id: id, client_secret: kept };
       };
       await register({ name: 'Chart Room', redirects: 'http://chart.example/cb', scopes: 'run.list' });
-      await dialog.getByRole('alert').getByText('must be https').waitFor();
+      await dialog.locator('.field-error').getByText('must be https').waitFor();
       await look(page, 'clients-new');
       await register({ name: 'Chart Room', redirects: 'http://127.0.0.1/cb\nhttps://chart.example/with/a/long/path/for/the/answer', scopes: 'run.list user.read', secret: true });
       const server = await made(true);

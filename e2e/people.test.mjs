@@ -136,7 +136,7 @@ test('somebody is asked in, comes, is changed, turned away and erased', { timeou
       await dialog.locator('#name').fill('admin');
       await dialog.locator('#email').fill('ada@example.org');
       await dialog.getByRole('button', { name: 'Make link' }).click();
-      await page.getByRole('alert').getByText('name: is taken').waitFor();
+      await page.locator('.field-error').getByText('Is taken').waitFor();
       await look(page, 'invite-refused');
       await page.locator('dialog #name').fill('ada');
       await page.locator('dialog #display-name').fill('Ada Lovelace, Countess of a long and noble line');
@@ -189,7 +189,7 @@ test('somebody is asked in, comes, is changed, turned away and erased', { timeou
       await page.goto('/security');
       await page.locator('#address').fill('nonsense');
       await page.getByRole('button', { name: 'Turn away' }).click();
-      await page.getByRole('alert').getByText('must be an IPv4 or IPv6 address').waitFor();
+      await page.locator('.field-error').getByText('Must be an IPv4 or IPv6 address').waitFor();
       assert.equal(new URL(page.url()).pathname, '/security', 'a refused form leaves the page’s own address');
       await page.locator('#address').fill('2001:db8::7');
       await page.locator('#reason').fill('Guessed for hours and would not stop, whatever was said');

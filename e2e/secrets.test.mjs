@@ -28,11 +28,11 @@ test('a secret is kept, renewed and forgotten, and its value is on no page', { t
         await dialog.getByRole('button', { name: 'Keep' }).click();
       };
       await keep('Backup', '90');
-      await dialog.getByRole('alert').getByText('with a letter first').waitFor();
+      await dialog.locator('.field-error').getByText('with a letter first').waitFor();
       assert.equal(await dialog.locator('#value').inputValue(), '', 'the value is not given back');
       await look(page, 'secrets-new');
       await keep('backup.password', 'x');
-      await dialog.getByRole('alert').getByText('whole number of days').waitFor();
+      await dialog.locator('.field-error').getByText('whole number of days').waitFor();
       await keep('backup.password', '90');
       await page.getByRole('cell', { name: 'every 90 days' }).waitFor();
       await look(page, 'secrets');

@@ -19,6 +19,8 @@ pub enum Hint {
     Sever(NodeId),
     /// A person's key changed or was destroyed.
     Person(PersonId),
+    /// Keys of many people changed.
+    People,
     /// A customer's record, operators or key.
     Customer(CustomerId),
     /// A request, or what was said about it.

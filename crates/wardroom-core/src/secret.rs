@@ -49,12 +49,17 @@ pub struct SecretVersion {
     pub created_at: Timestamp,
 }
 
+/// Whether a secret can have this name.
+pub fn is_name(name: &str) -> bool {
+    let sound = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
+    let starts = name.starts_with(|c: char| c.is_ascii_lowercase());
+    starts && name.len() <= NAME_CHARS_MAX && name.chars().all(sound)
+}
+
 impl NamedSecret {
     /// Checks what people say of it.
     pub fn check(&self) -> Result<(), FieldError> {
-        let starts = self.name.starts_with(|c: char| c.is_ascii_lowercase());
-        let sound = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
-        if !starts || self.name.len() > NAME_CHARS_MAX || !self.name.chars().all(sound) {
+        if !is_name(&self.name) {
             let reason = "must be 1 to 64 of a-z 0-9 . _ -, with a letter first";
             return Err(FieldError::new("name", reason));
         }

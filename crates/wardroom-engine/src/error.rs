@@ -86,6 +86,9 @@ pub enum EngineError {
     /// The store can't do it.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What it needs of the customer's is gone for good.
+    #[error("the customer was erased: nothing can be done for it any more")]
+    CustomerErased,
     /// A value can't be sealed or opened.
     #[error("sealed data can't be used: {0}")]
     Seal(String),

@@ -6,6 +6,7 @@ use std::{sync::PoisonError, time::Duration};
 use wardroom_core::{
     Timestamp,
     change::{Change, Write},
+    hint::Hint,
     sealed::{Personal, Sealed},
 };
 use wardroom_trust::seal::{purpose_of_key, purpose_of_secret};
@@ -67,6 +68,7 @@ impl Engine {
         let people = self.store.list_people_before(wanted, RESEALED_MAX).await?;
         if !people.is_empty() {
             self.vault.renew(&people, now).await?;
+            self.commit(Change::default().hint(Hint::People)).await?;
         } else if last.is_some_and(|at| now.since(at) < LOOK_AGAIN) {
             return Ok(());
         }

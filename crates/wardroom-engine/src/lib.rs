@@ -16,11 +16,10 @@ pub mod people;
 pub mod runs;
 mod secrets;
 mod ticker;
-mod token_keys;
+pub mod token_keys;
 pub mod watch;
 
 pub use engine::{Engine, Parts};
 pub use error::EngineError;
 pub use runs::Values;
 pub use ticker::TICK;
-pub use token_keys::{new_token_seed, token_seeds};

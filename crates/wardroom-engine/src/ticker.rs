@@ -73,6 +73,8 @@ impl Engine {
         note("settled requests", self.settle_requests().await);
         note("alerts", self.watch_audit().await);
         if sweep {
+            // First: another orchestrator signs by a new key soon, whatever takes long here.
+            note("keys that sign tokens", self.renew_token_keys().await);
             note("ended sessions", self.forget_expired().await);
             note("runs of removed nodes", self.end_orphaned().await);
             note("runs of cancelled requests", self.stop_unwanted().await);
@@ -81,7 +83,6 @@ impl Engine {
             note("erasures", self.finish_begun_erasures().await);
             note("reminders of secrets", self.remind_of_secrets().await);
             note("renewal of the key", self.reseal().await);
-            note("renewal of keys that sign tokens", self.renew_token_keys().await);
             note("renewal of people's keys", self.renew_people().await);
             note("waiting runs", self.wake_awaited().await);
         }
@@ -148,6 +149,7 @@ impl Engine {
 
     /// Hints may have been lost: looks at all that they could have told.
     async fn resync(&self) -> Result<(), EngineError> {
+        self.vault.forget_all();
         self.wake_awaited().await?;
         self.repeat_stops().await?;
         for link in self.links.all() {
@@ -193,6 +195,7 @@ impl Engine {
                 None => self.sever(node, Goodbye::Removed),
             },
             Hint::Person(person) => self.vault.forget(person),
+            Hint::People => self.vault.forget_all(),
             Hint::Customer(id) => self.reindex_or_later(id).await?,
             Hint::Run(_)
             | Hint::Node(_)

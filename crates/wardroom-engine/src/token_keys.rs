@@ -21,7 +21,12 @@ fn name(generation: u32) -> String {
     format!("{NAME}{generation}")
 }
 
-/// The secrets of all generations.
+/// Whether the key of this name is a generation's.
+pub fn is_token_seed(name: &str) -> bool {
+    name.starts_with(NAME)
+}
+
+/// The secrets of all generations that can be opened.
 pub async fn token_seeds(
     store: &dyn Store,
     sealer: &Sealer,
@@ -30,13 +35,18 @@ pub async fn token_seeds(
     for key in store.list_sealed_keys().await? {
         let number = key.name.strip_prefix(NAME).and_then(|number| number.parse().ok());
         let Some(generation) = number else { continue };
-        let plain = sealer.open(&purpose_of_key(&key.name), &key.sealed);
-        let plain = plain.map_err(EngineError::seal)?;
-        let seed = plain.as_slice().try_into().map_err(EngineError::seal)?;
-        let seed = Zeroizing::new(seed);
-        seeds.push(TokenSeed { generation, created_at: key.created_at, seed });
+        match open(sealer, &key) {
+            Ok(seed) => seeds.push(TokenSeed { generation, created_at: key.created_at, seed }),
+            // The others go on. Its key-encryption key may be on its way here.
+            Err(error) => tracing::error!(name = key.name, %error, "a key can't be opened"),
+        }
     }
     Ok(seeds)
+}
+
+fn open(sealer: &Sealer, key: &SealedKey) -> Result<Zeroizing<[u8; 32]>, EngineError> {
+    let plain = sealer.open(&purpose_of_key(&key.name), &key.sealed).map_err(EngineError::seal)?;
+    plain.as_slice().try_into().map(Zeroizing::new).map_err(EngineError::seal)
 }
 
 /// The secret of a new generation, sealed.
@@ -81,7 +91,7 @@ impl Engine {
         }
         let mut numbers: Vec<u32> = seeds.iter().map(|seed| seed.generation).collect();
         numbers.sort_unstable_by(|one, other| other.cmp(one));
-        if numbers != self.token_keys.numbers() {
+        if !numbers.is_empty() && numbers != self.token_keys.numbers() {
             self.token_keys.replace(&seeds).map_err(EngineError::seal)?;
         }
         Ok(())

@@ -13,10 +13,10 @@ use zeroize::Zeroizing;
 pub const AGE_MAX: Duration = Duration::from_secs(180 * 86_400);
 /// How long a token is good at most.
 pub const TTL_MAX: Duration = Duration::from_secs(3600);
-/// How long a key is known before it signs.
-const KNOWN_BEFORE: Duration = Duration::from_secs(30);
+/// How long a key is known before it signs: many times as long as an orchestrator takes to see it.
+const KNOWN_BEFORE: Duration = Duration::from_secs(300);
 /// Generations that are kept at a time.
-const KEPT_MAX: usize = 8;
+pub const KEPT_MAX: usize = 8;
 
 /// Which tokens a key signs. SECURITY: each kind has keys of its own, so that none is good as another.
 #[derive(Debug, Clone, Copy)]
@@ -170,7 +170,8 @@ pub fn due(kept: &[TokenSeed], wanted: u32, now: Timestamp) -> Due {
         None => Some(1),
         Some(seed) => {
             let old = seed.generation < wanted || now.since(seed.created_at) >= AGE_MAX;
-            (old && kept.len() < KEPT_MAX).then(|| seed.generation.saturating_add(1))
+            let next = seed.generation.saturating_add(1).max(wanted);
+            (old && next > seed.generation && kept.len() < KEPT_MAX).then_some(next)
         }
     };
     // What one signed ends at last when the next one has signed for as long as a token is good.
@@ -216,14 +217,14 @@ pub(crate) mod tests {
         let first = sign(&keys, 100);
         let elsewhere = TokenKeys::new(&[seed(1, 1, 0)]).unwrap();
         keys.replace(&[seed(1, 1, 0), seed(2, 2, 100)]).unwrap();
-        assert!(open(&elsewhere, &sign(&keys, 129)), "who has not heard of it yet is not left out");
-        let second = sign(&keys, 130);
+        assert!(open(&elsewhere, &sign(&keys, 399)), "who has not heard of it yet is not left out");
+        let second = sign(&keys, 400);
         assert!(!open(&elsewhere, &second) && open(&keys, &first) && open(&keys, &second));
         keys.replace(&[seed(2, 2, 100)]).unwrap();
         assert!(!open(&keys, &first) && open(&keys, &second));
         assert!(keys.replace(&[]).is_err());
         assert_eq!(keys.newest(), (2, at(100)));
-        let node = keys.sign(Kind::Node, &claims, at(130)).unwrap();
+        let node = keys.sign(Kind::Node, &claims, at(400)).unwrap();
         assert!(!open(&keys, &node), "each kind has keys of its own");
     }
 
@@ -233,10 +234,12 @@ pub(crate) mod tests {
         assert_eq!(due(&[], 1, at(0)).add, Some(1));
         assert_eq!(due(&[seed(1, 1, 0)], 1, at(9)), nothing);
         assert_eq!(due(&[seed(1, 1, 0)], 2, at(9)).add, Some(2));
+        assert_eq!(due(&[seed(1, 1, 0)], u32::MAX, at(9)).add, Some(u32::MAX));
+        assert_eq!(due(&[seed(u32::MAX, 1, 0)], 1, at(AGE_MAX.as_secs())), nothing);
         assert_eq!(due(&[seed(1, 1, 0)], 1, at(AGE_MAX.as_secs())).add, Some(2));
         let two = [seed(1, 1, 0), seed(2, 1, 50)];
-        assert_eq!(due(&two, 2, at(50 + 30 + 3600)), nothing);
-        assert_eq!(due(&two, 2, at(50 + 30 + 3601)), Due { add: None, remove: vec![1] });
+        assert_eq!(due(&two, 2, at(50 + 300 + 3600)), nothing);
+        assert_eq!(due(&two, 2, at(50 + 300 + 3601)), Due { add: None, remove: vec![1] });
         let many: Vec<TokenSeed> = (1..=8).map(|number| seed(number, 1, 0)).collect();
         assert_eq!(due(&many, 99, at(9)), nothing, "no more than that at a time");
     }

@@ -68,6 +68,25 @@ async fn people_get_other_keys_while_everything_goes_on() {
     let request = format!("/api/v1/requests/{}", request.as_str().unwrap());
     world.post(&format!("{request}/notes"), json!({"text": "The mast is cracked"})).await;
     world.post(&format!("{request}/attachments?name=a.txt"), json!("the file")).await;
+    let echo = json!({
+        "name": "call", "title": "Call",
+        "form": {"required": ["text"], "properties": {"text": {"type": "string"}}},
+        "fulfilment": {"kind": "command", "command": "echo", "node": "local"},
+    });
+    let call = world.post("/api/v1/services", echo).await["id"].clone();
+    let path = format!("/api/v1/services/{}", call.as_str().unwrap());
+    let publish = world.client.patch(world.at(&path)).bearer_auth(&world.token);
+    let publish = publish.header("if-match", "*").json(&json!({"state": "published"}));
+    assert!(publish.send().await.unwrap().status().is_success());
+    let order = json!({"customer": customer, "values": {"text": "Ahoy"}});
+    let called = world.post(&format!("{path}/order"), order).await["id"].clone();
+    let called = format!("/api/v1/requests/{}", called.as_str().unwrap());
+    let run = wait_for("the call", || async {
+        let found = world.get(&called).await;
+        (found["request"]["state"] == "completed").then(|| found["runs"][0]["id"].clone())
+    })
+    .await;
+    let run = format!("/api/v1/runs/{}", run.as_str().unwrap());
     assert_eq!(world.get("/api/v1/security/keys").await["people_generation"], 1);
 
     let (done, said) = keys(&world, &["rotate", "--people"]);
@@ -87,6 +106,9 @@ async fn people_get_other_keys_while_everything_goes_on() {
     assert_eq!((&shown["name"], &shown["notes"]), (&json!("Harbour Trust"), &json!("n")));
     let shown = world.get(&request).await.to_string();
     assert!(shown.contains("The mast is cracked") && shown.contains("a.txt"), "{shown}");
+    assert_eq!(world.get(&run).await["parameters"]["text"], "Ahoy");
+    let output = world.get(&format!("{run}/output")).await;
+    assert_eq!(output["chunks"][0]["data"], "QWhveQo=", "what was printed stays readable");
     world.sign_in_as("ann", PASSWORD).await;
     let late = world.add_account("late", Role::Operator, PASSWORD).await;
     assert_eq!(world.get(&format!("/api/v1/users/{late}")).await["name"], "late");

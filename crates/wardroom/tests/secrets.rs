@@ -190,7 +190,7 @@ async fn a_service_uses_a_secret_while_its_author_may_and_shows_it_to_nobody() {
     let shown = world.get(&format!("/api/v1/runs/{run}")).await;
     assert_eq!(shown["parameters"]["key"], "[secret]", "{shown}");
     let records = world.get("/api/v1/audit/records?action=service.update").await;
-    assert_eq!(records["items"][0]["record"]["detail"]["secret key"], "mast", "{records}");
+    assert_eq!(records["items"][0]["record"]["detail"]["secrets"], "key=mast", "{records}");
 
     // Whoever may not use it any more, has nobody use it for them.
     let policy = world.get("/api/v1/policy").await;
@@ -223,5 +223,48 @@ async fn a_service_uses_a_secret_while_its_author_may_and_shows_it_to_nobody() {
     assert_eq!(status, StatusCode::CONFLICT, "{said}");
     assert!(said.contains("not_ordered") && !said.contains(FIRST), "{said}");
     assert!(!world.logged().contains(FIRST));
+    world.sound().await;
+}
+
+#[tokio::test]
+async fn a_run_with_a_secret_is_repeated_only_by_whom_may_use_it() {
+    let mut world = World::new().await;
+    world.add_account("dora", Role::Operator, PASSWORD).await;
+    let dora = world.sign_in_as("dora", PASSWORD).await;
+    let admin = world.token.clone();
+    world.post("/api/v1/secrets", json!({"name": "mast", "value": FIRST})).await;
+    let policy = world.get("/api/v1/policy").await;
+    let text = policy["text"].as_str().unwrap();
+    let put = async |world: &World, text: &str| {
+        let base = world.get("/api/v1/policy").await["number"].clone();
+        let body = json!({"text": text, "note": "", "base": base});
+        let (status, said) = send(world, &admin, Method::PUT, "/api/v1/policy", body).await;
+        assert_eq!(status, StatusCode::OK, "{said}");
+    };
+    put(&world, &format!("{text}{DORA}")).await;
+    world.kill_node();
+    let body = keyed(json!({"key": "mast"}), json!({}));
+    let (status, said) = send(&world, &dora, Method::POST, "/api/v1/runs", body).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{said}");
+    let run = serde_json::from_str::<Value>(&said).unwrap()["id"].as_str().unwrap().to_owned();
+    let path = |act: &str| format!("/api/v1/runs/{run}/{act}");
+    let (status, said) = send(&world, &dora, Method::POST, &path("cancel"), Value::Null).await;
+    assert!(status.is_success(), "{said}");
+    world.until(&run, "cancelled").await;
+
+    put(&world, text).await;
+    let (status, said) = send(&world, &dora, Method::POST, &path("replay"), Value::Null).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{said}");
+    assert!(said.contains("secrets.key"), "{said}");
+    // Repeated by somebody who may, it uses the value that there is now.
+    let renew = json!({"value": SECOND});
+    let (status, _) = send(&world, &admin, Method::PUT, "/api/v1/secrets/mast", renew).await;
+    assert_eq!(status, StatusCode::OK);
+    let again = world.post(&path("replay"), Value::Null).await;
+    world.start_node();
+    let told = printed(&world, again["id"].as_str().unwrap_or_else(|| panic!("{again}"))).await;
+    assert!(told.contains(&sha256_hex(SECOND.as_bytes())), "{told}");
+    let records = world.get("/api/v1/audit/records?action=run.replay").await;
+    assert!(records.to_string().contains("key=mast"), "{records}");
     world.sound().await;
 }

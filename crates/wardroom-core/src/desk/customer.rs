@@ -1,9 +1,9 @@
 //! Outside parties whose users see only their own.
 
 use super::check_text;
-use crate::field::FieldError;
 use crate::{
     CustomerId, Timestamp, UserId,
+    field::FieldError,
     named::named,
     person::{BlindIndex, is_email},
 };

@@ -2,8 +2,7 @@
 //! document says what the page shows, what the browser checks while somebody types, and what is accepted.
 
 use super::customer::is_field_name;
-use crate::field::FieldError;
-use crate::{command::anchored, person::is_email};
+use crate::{command::anchored, field::FieldError, person::is_email};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 

@@ -1,9 +1,9 @@
 //! What a customer asked for, from the order to its end.
 
 use super::check_text;
-use crate::field::FieldError;
 use crate::{
-    AttachmentId, CustomerId, NoteId, ServiceId, ServiceRequestId, Timestamp, UserId, named::named,
+    AttachmentId, CustomerId, NoteId, ServiceId, ServiceRequestId, Timestamp, UserId,
+    field::FieldError, named::named,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

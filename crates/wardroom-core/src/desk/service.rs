@@ -1,8 +1,10 @@
 //! What customers order: a published form over a command, or over work that people do.
 
 use super::check_text;
-use crate::field::FieldError;
-use crate::{CustomerId, ServiceId, Timestamp, UserId, named::named, person::is_name};
+use crate::{
+    CustomerId, ServiceId, Timestamp, UserId, field::FieldError, named::named, person::is_name,
+    secret,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -12,6 +14,8 @@ pub const TITLE_CHARS_MAX: usize = 100;
 pub const DESCRIPTION_CHARS_MAX: usize = 4000;
 /// Customers that one service can be for, when it is not for all.
 pub const AUDIENCE_MAX: usize = 1000;
+/// Named secrets that one service gives its command.
+const SECRETS_MAX: usize = 16;
 
 named! {
     /// Whether a service can be ordered.
@@ -127,7 +131,15 @@ impl Service {
             return Err(FieldError::new("limits", reason));
         }
         match &self.fulfilment {
-            Fulfilment::Command { command, node, labels, .. } => {
+            Fulfilment::Command { command, node, labels, secrets, .. } => {
+                let fits = |(parameter, name): (&String, &String)| {
+                    !parameter.is_empty() && parameter.len() <= 64 && secret::is_name(name)
+                };
+                if secrets.len() > SECRETS_MAX || !secrets.iter().all(fits) {
+                    let reason =
+                        format!("must be names of secrets by parameters, {SECRETS_MAX} at most");
+                    return Err(FieldError::new("fulfilment.secrets", reason));
+                }
                 if command.is_empty() || command.len() > 64 {
                     return Err(FieldError::new("fulfilment.command", "needs a command’s name"));
                 }

@@ -1,7 +1,10 @@
 //! Requests from the order to their end, and what is said about them.
 
 use super::{NOTE, ORDER, settled};
-use crate::{Engine, EngineError, runs::Submission};
+use crate::{
+    Engine, EngineError,
+    runs::{Submission, name_secrets},
+};
 use serde_json::Value;
 use std::{collections::BTreeMap, time::Duration};
 use wardroom_core::{
@@ -194,7 +197,7 @@ impl Engine {
         };
         submission.request = Some((request.id, request.customer));
         let planned = self.plan(&submission).await?;
-        let audit = audit.detail("run", planned.id());
+        let audit = name_secrets(audit.detail("run", planned.id()), &submission.named);
         let mut change = planned.change(audit).hint(hint);
         change.writes.insert(0, write);
         match self.take_in(planned, change).await {

@@ -1,7 +1,7 @@
 //! Making services and changing them.
 
 use super::settled;
-use crate::{Engine, EngineError};
+use crate::{Engine, EngineError, runs::name_secrets};
 use serde_json::Value;
 use wardroom_core::{
     CustomerId, ServiceId, UserId,
@@ -111,10 +111,7 @@ fn describe(audit: AuditDraft, service: &Service) -> AuditDraft {
     let audit = audit.detail("state", service.state.as_str()).detail("version", service.version);
     match &service.fulfilment {
         Fulfilment::Command { command, secrets, .. } => {
-            let named = |audit: AuditDraft, (parameter, name): (&String, &String)| {
-                audit.detail(&format!("secret {parameter}"), name)
-            };
-            secrets.iter().fold(audit.detail("command", command), named)
+            name_secrets(audit.detail("command", command), secrets)
         }
         Fulfilment::Manual => audit,
     }

@@ -18,7 +18,7 @@ impl Link {
         for run in runs {
             let mine = Held { run: run.id, fence: run.fence };
             if named.contains(&mine) {
-                let output = store.output_extent(run.id, run.fence).await?;
+                let output = self.engine.output_extent(&run, run.fence).await?;
                 let Held { run: id, fence } = mine;
                 self.send(ToNode::Recorded {
                     run: id,

@@ -138,7 +138,7 @@ impl Link {
         }
         let Some(run) = self.engine.store.lookup_run(id).await? else { return Ok(None) };
         let fence = reports.first().map_or(run.fence, |report| report.fence);
-        let output = self.engine.store.output_extent(id, fence).await?;
+        let output = self.engine.output_extent(&run, fence).await?;
         Ok(Some(HeldRun { run, output }))
     }
 

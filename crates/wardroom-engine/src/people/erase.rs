@@ -58,6 +58,8 @@ impl Engine {
     pub(crate) async fn destroy_key(&self, person: PersonId) -> Result<(), EngineError> {
         self.erasing().insert(person);
         self.vault.destroy(person).await?;
+        // Whoever read the key between the mark and now forgets it.
+        self.commit(Change::default().hint(Hint::Person(person))).await?;
         self.erasing().remove(&person);
         Ok(())
     }
@@ -82,7 +84,7 @@ impl Engine {
         loop {
             let found = self.store.list_users(&filter, page).await?;
             for user in &found.items {
-                self.vault.destroy(user.id.into()).await?;
+                self.destroy_key(user.id.into()).await?;
             }
             match found.next {
                 Some(after) => page.after = Some(after),

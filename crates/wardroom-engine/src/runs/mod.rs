@@ -11,6 +11,7 @@ pub(crate) use submit::{check_key, lease_record};
 pub(crate) use values::SEAL_PARAMETERS;
 pub use values::Values;
 
+use std::collections::BTreeMap;
 use wardroom_core::{
     audit::{AuditDraft, AuditOutcome},
     run::{End, Outcome, Run},
@@ -37,6 +38,16 @@ pub fn sentence(outcome: &Outcome) -> String {
             format!("{succeeded} of {} nodes succeeded", succeeded + failed)
         }
     }
+}
+
+/// Adds to a record which named secrets are used, by the parameters that they are for.
+pub(crate) fn name_secrets(audit: AuditDraft, named: &BTreeMap<String, String>) -> AuditDraft {
+    if named.is_empty() {
+        return audit;
+    }
+    let named: Vec<String> =
+        named.iter().map(|(parameter, name)| format!("{parameter}={name}")).collect();
+    audit.detail("secrets", named.join(" "))
 }
 
 /// Adds to a record what became of the run.

@@ -1,6 +1,6 @@
 //! Submitting a run anew that did not succeed.
 
-use super::{Asked, Submission};
+use super::{Asked, Submission, name_secrets};
 use crate::{Engine, EngineError, engine::CONFLICT_TRIES_MAX};
 use wardroom_core::{
     RunId, UserId,
@@ -48,22 +48,28 @@ impl Engine {
                 Some(earlier) => return Ok(earlier),
                 None => {}
             }
-            let values = self.open_parameters(&old).await?;
+            let Some(values) = self.values_left(&old).await? else {
+                return no("its customer was erased, and what it was given went with them");
+            };
+            let mut parameters = values.all();
+            parameters.extend(self.secret_values(&values.named).await?);
             let submission = Submission {
                 user,
                 command: old.command.clone(),
                 asked: asked.clone(),
-                parameters: values.all(),
+                parameters,
                 deadline: None,
                 retry: old.retry,
                 priority: old.priority,
                 idempotency_key: None,
                 replay_of: Some(id),
                 secret: values.secret.into_keys().collect(),
+                named: values.named,
                 request: old.request.zip(old.customer),
             };
             let planned = self.plan(&submission).await?;
-            let mut change = planned.change(audit.clone().on(planned.id()).detail("replay_of", id));
+            let audit = name_secrets(audit.clone(), &submission.named);
+            let mut change = planned.change(audit.on(planned.id()).detail("replay_of", id));
             change.hints.push(Hint::Run(id));
             change.writes.push(Write::UpdateRun(Box::new(laid_to_rest)));
             if let Some(request) = old.request {

@@ -1,7 +1,12 @@
 //! Submission: typed input in, a durable run out.
 
+use super::name_secrets;
 use crate::{Engine, EngineError, Values, link::Link};
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 use wardroom_core::{
     CustomerId, Origin, Principal, RunId, ServiceRequestId, Timestamp, UserId,
     audit::AuditDraft,
@@ -63,6 +68,8 @@ pub struct Submission {
     pub replay_of: Option<RunId>,
     /// Values that are nobody's to see, whatever the command says by now.
     pub secret: BTreeSet<String>,
+    /// Which of the values are named secrets, and whose names. Whoever submits has been allowed to use them.
+    pub named: BTreeMap<String, String>,
     /// The service request that it is for, and whose that is.
     pub request: Option<(ServiceRequestId, CustomerId)>,
 }
@@ -80,6 +87,7 @@ impl Engine {
             return Ok(run);
         }
         let planned = self.plan(&submission).await?;
+        let audit = name_secrets(audit, &submission.named);
         let change = planned.change(audit.on(planned.head.id));
         match self.take_in(planned, change).await {
             // The same request raced itself: both get the one run.
@@ -112,7 +120,8 @@ impl Engine {
         let Some(run) = self.store.lookup_run_by_key(submission.user, key).await? else {
             return Ok(None);
         };
-        let salt = self.open_parameters(&run).await?.salt;
+        let values = self.values_left(&run).await?.ok_or(EngineError::IdempotencyMismatch)?;
+        let salt = values.salt;
         if run.request_digest != request_digest(&salt, submission) {
             return Err(EngineError::IdempotencyMismatch);
         }
@@ -145,7 +154,8 @@ impl Engine {
         };
         // SECURITY: what was given and no node's defaults: one node's must not come to the others as if
         // a person had given them.
-        let values = Values::part(submission.parameters.clone(), is_secret, &*self.rng);
+        let mut values = Values::part(submission.parameters.clone(), is_secret, &*self.rng);
+        values.named.clone_from(&submission.named);
         let mut head = self.new_run(submission, &target, &values, now).await?;
         let mut planned = Planned {
             head: head.clone(),

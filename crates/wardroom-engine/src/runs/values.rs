@@ -4,11 +4,14 @@
 use crate::{Engine, EngineError};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use wardroom_core::{
     CustomerId, Rng,
     command::Parameters,
     run::{OutputChunk, Run},
+    store::Extent,
 };
+use wardroom_trust::vault::SEALED_BYTES_MORE;
 use zeroize::Zeroizing;
 
 /// What a sealed run's values are bound to.
@@ -27,6 +30,9 @@ pub struct Values {
     pub shown: Parameters,
     /// Those that nobody sees after submission.
     pub secret: Parameters,
+    /// Which of these are named secrets, and whose names: a repetition asks again who may use them.
+    #[serde(default)]
+    pub named: BTreeMap<String, String>,
 }
 
 impl Values {
@@ -39,7 +45,7 @@ impl Values {
         let mut salt = [0; 16];
         rng.fill(&mut salt);
         let (secret, shown) = values.into_iter().partition(|(name, _)| is_secret(name));
-        Self { salt: HEXLOWER.encode(&salt), shown, secret }
+        Self { salt: HEXLOWER.encode(&salt), shown, secret, named: BTreeMap::new() }
     }
 
     /// All of them, for the node.
@@ -55,24 +61,21 @@ impl Values {
 impl Engine {
     /// The values of a run, as its submitter gave them; the node fills in its own defaults.
     pub async fn open_parameters(&self, run: &Run) -> Result<Values, EngineError> {
-        let sealed = &run.parameters_sealed;
-        let plain = match run.customer {
-            Some(customer) => {
-                let cipher = self.vault.cipher(customer.into()).await?;
-                cipher.open(SEAL_PARAMETERS, sealed).map_err(EngineError::seal)?
-            }
-            None => self.sealer.open(SEAL_PARAMETERS, sealed).map_err(EngineError::seal)?,
-        };
-        serde_json::from_slice(&plain).map_err(EngineError::seal)
+        self.values_left(run).await?.ok_or(EngineError::CustomerErased)
     }
 
-    /// The same to be looked at; none where the customer was erased.
+    /// The same; none where the customer was erased.
     pub async fn values_left(&self, run: &Run) -> Result<Option<Values>, EngineError> {
-        let Some(customer) = run.customer else { return self.open_parameters(run).await.map(Some) };
-        if run.parameters_sealed.is_empty() || self.customer_cipher(customer).await?.is_none() {
-            return Ok(None);
-        }
-        self.open_parameters(run).await.map(Some)
+        let sealed = &run.parameters_sealed;
+        let plain = match run.customer {
+            Some(_) if sealed.is_empty() => return Ok(None),
+            Some(customer) => match self.customer_cipher(customer).await? {
+                Some(cipher) => cipher.open(SEAL_PARAMETERS, sealed),
+                None => return Ok(None),
+            },
+            None => self.sealer.open(SEAL_PARAMETERS, sealed),
+        };
+        serde_json::from_slice(&plain.map_err(EngineError::seal)?).map_err(EngineError::seal)
     }
 
     /// Seals values for a run.
@@ -82,15 +85,23 @@ impl Engine {
         values: &Values,
     ) -> Result<Vec<u8>, EngineError> {
         let plain = Zeroizing::new(serde_json::to_vec(values).map_err(EngineError::seal)?);
-        match customer {
+        let sealed = match customer {
             Some(customer) => {
-                let cipher = self.vault.cipher(customer.into()).await?;
-                cipher.seal(SEAL_PARAMETERS, &plain, &*self.rng).map_err(EngineError::seal)
+                let cipher = self.customer_cipher(customer).await?;
+                let cipher = cipher.ok_or(EngineError::CustomerErased)?;
+                cipher.seal(SEAL_PARAMETERS, &plain, &*self.rng)
             }
-            None => {
-                self.sealer.seal(SEAL_PARAMETERS, &plain, &*self.rng).map_err(EngineError::seal)
-            }
-        }
+            None => self.sealer.seal(SEAL_PARAMETERS, &plain, &*self.rng),
+        };
+        sealed.map_err(EngineError::seal)
+    }
+
+    /// How much is stored of what an attempt printed, without what sealing adds.
+    pub(crate) async fn output_extent(&self, run: &Run, fence: i64) -> Result<Extent, EngineError> {
+        let stored = self.store.output_extent(run.id, fence).await?;
+        let more = u64::from(stored.chunks) * SEALED_BYTES_MORE as u64;
+        let more = if run.customer.is_some() { more } else { 0 };
+        Ok(Extent { bytes: stored.bytes.saturating_sub(more), ..stored })
     }
 
     /// Seals what a run printed, where it is a customer's. Of one that was erased nothing is kept but that there was

@@ -187,6 +187,7 @@ impl World {
             idempotency_key: None,
             replay_of: None,
             secret: BTreeSet::new(),
+            named: BTreeMap::new(),
         }
     }
 

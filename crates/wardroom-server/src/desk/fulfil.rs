@@ -100,7 +100,7 @@ pub(crate) async fn submission(
     let wanted = ("fulfilment.secrets", secrets);
     let checked = named_secrets::check(app, (&asked, command), wanted, may).await;
     if checked.as_ref().is_err_and(|error| error.code == ErrorCode::InvalidField) {
-        let why = "its author may not use a secret that its command is given, or there is none any more: somebody who may must save the service anew";
+        let why = "its author may not give its command the secrets that it needs, or they are not there any more: somebody who may must save the service anew";
         return Err(EngineError::NotOrdered(why).into());
     }
     checked?;
@@ -118,6 +118,7 @@ pub(crate) async fn submission(
         idempotency_key: None,
         replay_of: None,
         secret: secrets.keys().cloned().collect(),
+        named: secrets.clone(),
         request: None,
     }))
 }

@@ -1,8 +1,8 @@
 //! `/account`
 
 use super::{
-    frame::{html, said, see_other, shell, words},
-    pages::account::AccountPage,
+    frame::{errors_of, html, see_other, shell, words},
+    pages::{account::AccountPage, errors::Errors},
 };
 use crate::{
     api::v1::{account::profile, sessions, tokens, whoami},
@@ -26,9 +26,11 @@ struct Tried {
     name: String,
     expires_in: String,
     scopes: String,
-    /// What was wrong with something else on the page.
-    said: Option<String>,
-    problem: Option<String>,
+    /// What was wrong with it.
+    errors: Errors,
+    /// What was typed of the profile, and what was wrong with that.
+    profile: Option<(String, String)>,
+    profile_errors: Errors,
     made: Option<NewToken>,
 }
 
@@ -39,10 +41,13 @@ pub(crate) async fn show(ctx: Ctx) -> Result<Response, ApiError> {
 
 async fn page(ctx: &Ctx, status: StatusCode, tried: Tried) -> Result<Response, ApiError> {
     let me = whoami::load(ctx).await?;
-    let user = profile::load(ctx).await?;
+    let mut user = profile::load(ctx).await?;
     let sessions = sessions::list::load(ctx, ctx.account().id).await?.items;
     let tokens = tokens::list::load(ctx, None, Some(PAGE_ITEMS_MAX)).await?;
-    let Tried { name, expires_in, scopes, said, problem, made } = tried;
+    let Tried { name, expires_in, scopes, errors, profile, profile_errors, made } = tried;
+    if let Some((display_name, email)) = profile {
+        (user.display_name, user.email) = (display_name, email);
+    }
     let shell = shell(ctx, "/account");
     let page = AccountPage {
         shell,
@@ -53,8 +58,8 @@ async fn page(ctx: &Ctx, status: StatusCode, tried: Tried) -> Result<Response, A
         name,
         expires_in,
         scopes,
-        said,
-        problem,
+        errors,
+        profile_errors,
         made,
     };
     html(status, &page)
@@ -80,7 +85,7 @@ pub(crate) async fn create_token(ctx: Ctx, Form(form): Form<Wanted>) -> Result<R
         text => text
             .parse()
             .map(Some)
-            .map_err(|_| ApiError::field("Good for", "must be a number of seconds")),
+            .map_err(|_| ApiError::field("expires_in", "must be a number of seconds")),
     };
     let made = match expires_in {
         Ok(expires_in) => {
@@ -101,7 +106,7 @@ pub(crate) async fn create_token(ctx: Ctx, Form(form): Form<Wanted>) -> Result<R
         Err(error) => {
             tried.name = form.name;
             tried.scopes = form.scopes;
-            tried.problem = Some(said(&error).ok_or(error)?);
+            tried.errors = errors_of(error, &["name", "expires_in", "scopes"])?;
             StatusCode::UNPROCESSABLE_ENTITY
         }
     };
@@ -129,6 +134,7 @@ pub(crate) async fn change_profile(
     ctx: Ctx,
     Form(form): Form<ProfileForm>,
 ) -> Result<Response, ApiError> {
+    let typed = (form.display_name.clone(), form.email.clone());
     let wanted = UserPatch {
         display_name: Some(form.display_name),
         email: Some(form.email),
@@ -137,7 +143,8 @@ pub(crate) async fn change_profile(
     match profile::act(&ctx, wanted).await {
         Ok(_) => Ok(see_other("/account")),
         Err(error) => {
-            let tried = Tried { said: Some(said(&error).ok_or(error)?), ..Tried::default() };
+            let profile_errors = errors_of(error, &["display_name", "email"])?;
+            let tried = Tried { profile: Some(typed), profile_errors, ..Tried::default() };
             page(&ctx, StatusCode::UNPROCESSABLE_ENTITY, tried).await
         }
     }

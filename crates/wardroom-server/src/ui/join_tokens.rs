@@ -1,7 +1,7 @@
 //! `/join-tokens`
 
 use super::{
-    frame::{html, name_ids, said, see_other, shell},
+    frame::{errors_of, html, name_ids, see_other, shell},
     pages::join_tokens::{JoinDialog, JoinTokensPage},
 };
 use crate::{
@@ -85,7 +85,7 @@ pub(crate) async fn create(ctx: Ctx, Form(form): Form<Wanted>) -> Result<Respons
             StatusCode::OK
         }
         Err(error) => {
-            dialog.problem = Some(said(&error).ok_or(error)?);
+            dialog.errors = errors_of(error, &["labels", "expires_in"])?;
             StatusCode::UNPROCESSABLE_ENTITY
         }
     };
@@ -96,7 +96,8 @@ fn wanted(dialog: &JoinDialog) -> Result<JoinTokenCreate, ApiError> {
     let expires_in = match dialog.expires_in.as_str() {
         "" => None,
         text => Some(
-            text.parse().map_err(|_| ApiError::field("Good for", "must be a number of seconds"))?,
+            text.parse()
+                .map_err(|_| ApiError::field("expires_in", "must be a number of seconds"))?,
         ),
     };
     Ok(JoinTokenCreate { labels: labels(&dialog.labels)?, expires_in })
@@ -108,9 +109,9 @@ fn labels(text: &str) -> Result<BTreeMap<String, String>, ApiError> {
     for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
         let (key, value) = pair
             .split_once('=')
-            .ok_or_else(|| ApiError::field("Labels", "must be key=value, separated by commas"))?;
+            .ok_or_else(|| ApiError::field("labels", "must be key=value, separated by commas"))?;
         if labels.insert(key.trim().to_owned(), value.trim().to_owned()).is_some() {
-            return Err(ApiError::field("Labels", "must name each key once"));
+            return Err(ApiError::field("labels", "must name each key once"));
         }
     }
     Ok(labels)

@@ -1,7 +1,7 @@
 //! `/secrets`
 
 use super::{
-    frame::{html, said, see_other, shell},
+    frame::{errors_of, html, see_other, shell},
     pages::named_secrets::{NamedSecretsPage, SecretDialog},
 };
 use crate::{
@@ -12,6 +12,9 @@ use crate::{
 use axum::{Form, extract::Path, http::StatusCode, response::Response};
 use serde::Deserialize;
 use wardroom_wire::security::{SecretCreate, SecretRenew};
+
+/// The fields that the dialog shows errors beside.
+const FIELDS: [&str; 4] = ["name", "about", "rotate_days", "value"];
 
 /// Which dialog is open.
 #[derive(Debug, Default, Deserialize)]
@@ -114,8 +117,8 @@ async fn answer(
     dialog: SecretDialog,
 ) -> Result<Response, ApiError> {
     let Err(error) = done else { return Ok(see_other("/secrets")) };
-    let problem = Some(said(&error).ok_or(error)?);
-    page(ctx, StatusCode::UNPROCESSABLE_ENTITY, Some(SecretDialog { problem, ..dialog })).await
+    let errors = errors_of(error, &FIELDS)?;
+    page(ctx, StatusCode::UNPROCESSABLE_ENTITY, Some(SecretDialog { errors, ..dialog })).await
 }
 
 /// Forgets a secret.

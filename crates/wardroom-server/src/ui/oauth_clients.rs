@@ -1,7 +1,7 @@
 //! `/oauth/clients`
 
 use super::{
-    frame::{html, name_ids, said, see_other, shell, words},
+    frame::{errors_of, html, name_ids, see_other, shell, words},
     pages::oauth_clients::{ClientDialog, OauthClientsPage},
 };
 use crate::{
@@ -12,6 +12,9 @@ use crate::{
 use axum::{Form, extract::Path, http::StatusCode, response::Response};
 use serde::Deserialize;
 use wardroom_wire::oauth::OauthClientCreate;
+
+/// The fields that the dialog shows errors beside.
+const FIELDS: [&str; 5] = ["name", "redirect_uris", "scopes", "confidential", "acts_as"];
 
 /// Whether the dialog is open.
 #[derive(Debug, Default, Deserialize)]
@@ -84,8 +87,8 @@ pub(crate) async fn create(ctx: Ctx, Form(form): Form<New>) -> Result<Response, 
             page(&ctx, StatusCode::OK, Some(shown)).await
         }
         Err(error) => {
-            let problem = Some(said(&error).ok_or(error)?);
-            let dialog = ClientDialog { problem, ..dialog };
+            let errors = errors_of(error, &FIELDS)?;
+            let dialog = ClientDialog { errors, ..dialog };
             page(&ctx, StatusCode::UNPROCESSABLE_ENTITY, Some(dialog)).await
         }
     }

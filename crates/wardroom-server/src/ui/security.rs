@@ -1,8 +1,8 @@
 //! `/security`
 
 use super::{
-    frame::{html, ids_of_records, name_ids, said, see_other, shell},
-    pages::security::SecurityPage,
+    frame::{errors_of, html, ids_of_records, name_ids, see_other, shell},
+    pages::{errors::Errors, security::SecurityPage},
 };
 use crate::{
     api::v1::{
@@ -25,14 +25,10 @@ const REFUSALS_SHOWN: u32 = 10;
 /// Who is connected, who is turned away, what was refused.
 pub(crate) async fn page(ctx: Ctx) -> Result<Response, ApiError> {
     let nothing = BlockCreate { address: String::new(), reason: String::new(), seconds: None };
-    show(&ctx, nothing, None).await
+    show(&ctx, nothing, Errors::default()).await
 }
 
-async fn show(
-    ctx: &Ctx,
-    wanted: BlockCreate,
-    problem: Option<String>,
-) -> Result<Response, ApiError> {
+async fn show(ctx: &Ctx, wanted: BlockCreate, errors: Errors) -> Result<Response, ApiError> {
     let blocks = security::blocks::load(ctx).await?.items;
     let connections = security::connections::load(ctx).await?;
     let alerts = security::alerts::load(ctx, AlertQuery::open(ALERTS_SHOWN)).await?;
@@ -51,10 +47,10 @@ async fn show(
     let about = alerts.items.iter().map(|alert| alert.subject.clone());
     let ids = ids_of_records(&refused).into_iter().chain(about).collect();
     name_ids(ctx, &mut shell, ids).await?;
-    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let status = if errors.any() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     html(
         status,
-        &SecurityPage { shell, alerts, outlets, blocks, connections, refused, wanted, problem },
+        &SecurityPage { shell, alerts, outlets, blocks, connections, refused, wanted, errors },
     )
 }
 
@@ -75,8 +71,8 @@ pub(crate) async fn block(ctx: Ctx, Form(form): Form<BlockForm>) -> Result<Respo
     match security::blocks::block(&ctx, wanted.clone()).await {
         Ok(_) => Ok(see_other("/security")),
         Err(error) => {
-            let problem = said(&error).ok_or(error)?;
-            show(&ctx, wanted, Some(problem)).await
+            let errors = errors_of(error, &["address", "reason"])?;
+            show(&ctx, wanted, errors).await
         }
     }
 }

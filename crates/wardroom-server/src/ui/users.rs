@@ -1,8 +1,11 @@
 //! `/users`
 
 use super::{
-    frame::{html, said, see_other, shell},
-    pages::users::{InviteDialog, UserPage, UsersPage},
+    frame::{errors_of, html, said, see_other, shell},
+    pages::{
+        errors::Errors,
+        users::{InviteDialog, UserPage, UsersPage},
+    },
 };
 use crate::{
     api::{
@@ -19,6 +22,9 @@ use wardroom_wire::{
     error::ErrorCode,
     identity::{NewLink, UserCreate, UserPatch},
 };
+
+/// The fields that the pages show errors beside.
+const FIELDS: [&str; 6] = ["name", "display_name", "email", "role", "groups", "customer"];
 
 /// Which accounts, and whether to ask somebody in.
 #[derive(Debug, Default, Deserialize)]
@@ -105,6 +111,14 @@ fn problem_of(error: &ApiError) -> Option<String> {
     }
 }
 
+/// The same, to stand beside the fields where it is about one.
+fn errors_beside(error: ApiError) -> Result<Errors, ApiError> {
+    match error.code {
+        ErrorCode::InvalidField => errors_of(error, &FIELDS),
+        _ => Ok(Errors::whole(problem_of(&error).ok_or(error)?)),
+    }
+}
+
 /// Asks somebody in and shows the link this once.
 pub(crate) async fn invite(ctx: Ctx, Form(form): Form<UserForm>) -> Result<Response, ApiError> {
     let mut dialog = InviteDialog { wanted: form.wanted(), ..InviteDialog::new(true, "") };
@@ -114,7 +128,7 @@ pub(crate) async fn invite(ctx: Ctx, Form(form): Form<UserForm>) -> Result<Respo
             StatusCode::OK
         }
         Err(error) => {
-            dialog.problem = Some(problem_of(&error).ok_or(error)?);
+            dialog.errors = errors_beside(error)?;
             StatusCode::UNPROCESSABLE_ENTITY
         }
     };
@@ -126,7 +140,7 @@ pub(crate) async fn invite(ctx: Ctx, Form(form): Form<UserForm>) -> Result<Respo
 struct Beside {
     wanted: Option<(UserCreate, String)>,
     link: Option<NewLink>,
-    problem: Option<String>,
+    errors: Errors,
     erase_problem: Option<String>,
 }
 
@@ -141,7 +155,7 @@ async fn page(ctx: &Ctx, id: &str, beside: Beside) -> Result<Response, ApiError>
     let visible = ctx.decide(Action::SessionList, &Resource::user(found.id)).allowed;
     let sessions =
         if visible { Some(sessions::list::load(ctx, found.id).await?.items) } else { None };
-    let failed = beside.problem.is_some() || beside.erase_problem.is_some();
+    let failed = beside.errors.any() || beside.erase_problem.is_some();
     let status = if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let (wanted, groups) = beside.wanted.unwrap_or_else(|| {
         let as_it_is = UserCreate {
@@ -153,9 +167,9 @@ async fn page(ctx: &Ctx, id: &str, beside: Beside) -> Result<Response, ApiError>
         };
         (as_it_is, user.groups.join(" "))
     });
-    let Beside { link, problem, erase_problem, .. } = beside;
+    let Beside { link, errors, erase_problem, .. } = beside;
     let shell = shell(ctx, "/users");
-    html(status, &UserPage { shell, user, wanted, groups, sessions, link, problem, erase_problem })
+    html(status, &UserPage { shell, user, wanted, groups, sessions, link, errors, erase_problem })
 }
 
 /// Changes an account.
@@ -179,8 +193,8 @@ pub(crate) async fn change(
     match users::update::act(&ctx, &read, body, allowed.draft(&ctx)).await {
         Ok(_) => Ok(see_other(&format!("/users/{id}"))),
         Err(error) => {
-            let problem = Some(problem_of(&error).ok_or(error)?);
-            page(&ctx, &id, Beside { wanted: Some((wanted, groups)), problem, ..Beside::default() })
+            let errors = errors_beside(error)?;
+            page(&ctx, &id, Beside { wanted: Some((wanted, groups)), errors, ..Beside::default() })
                 .await
         }
     }
@@ -191,8 +205,8 @@ async fn acted(ctx: &Ctx, id: &str, done: Result<(), ApiError>) -> Result<Respon
     match done {
         Ok(()) => Ok(see_other(&format!("/users/{id}"))),
         Err(error) => {
-            let problem = Some(problem_of(&error).ok_or(error)?);
-            page(ctx, id, Beside { problem, ..Beside::default() }).await
+            let errors = Errors::whole(problem_of(&error).ok_or(error)?);
+            page(ctx, id, Beside { errors, ..Beside::default() }).await
         }
     }
 }

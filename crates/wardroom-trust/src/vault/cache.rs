@@ -45,6 +45,11 @@ impl Cache {
         }
     }
 
+    /// Forgets all ciphers.
+    pub(super) fn clear(&mut self) {
+        *self = Self { age: self.age + 1, ..Self::default() };
+    }
+
     /// Forgets a person's cipher.
     pub(super) fn forget(&mut self, person: PersonId) {
         self.age += 1;

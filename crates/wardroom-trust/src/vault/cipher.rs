@@ -10,6 +10,9 @@ use zeroize::Zeroizing;
 const VERSION: u8 = 2;
 const HEAD_BYTES: usize = 1 + 16 + 4;
 const NONCE_BYTES: usize = 12;
+const TAG_BYTES: usize = 16;
+/// By how much a sealed value is longer.
+pub const SEALED_BYTES_MORE: usize = HEAD_BYTES + NONCE_BYTES + TAG_BYTES;
 
 /// One person's keys, unwrapped.
 pub struct PersonCipher {
@@ -53,7 +56,7 @@ impl PersonCipher {
     /// Seals `plain` for `purpose`.
     pub fn seal(&self, purpose: &str, plain: &[u8], rng: &dyn Rng) -> Result<Vec<u8>, SealError> {
         let (generation, key) = self.key(|keys| keys.last().cloned()).ok_or(SealError::Form)?;
-        let mut sealed = Vec::with_capacity(HEAD_BYTES + NONCE_BYTES + plain.len() + 16);
+        let mut sealed = Vec::with_capacity(HEAD_BYTES + NONCE_BYTES + plain.len() + TAG_BYTES);
         sealed.push(VERSION);
         sealed.extend_from_slice(self.person.uuid().as_bytes());
         sealed.extend_from_slice(&generation.to_be_bytes());

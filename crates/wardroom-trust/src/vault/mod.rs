@@ -8,7 +8,7 @@
 mod cache;
 mod cipher;
 
-pub use cipher::PersonCipher;
+pub use cipher::{PersonCipher, SEALED_BYTES_MORE};
 
 use crate::seal::{SealError, Sealer};
 use aws_lc_rs::hmac;
@@ -124,10 +124,16 @@ impl Vault {
     /// the audit log keeps what was sealed under them. Who was erased meanwhile gets none.
     pub async fn renew(&self, people: &[PersonId], now: Timestamp) -> Result<(), VaultError> {
         self.keys.renew_person_keys(&self.new_keys(people, now)?).await?;
-        for person in people {
-            let Some(held) = self.locked().get(*person) else { continue };
-            self.forget(*person);
-            match self.cipher(*person).await {
+        // All of them at once, and also whose cipher is only about to be kept: it was read before.
+        let held: Vec<(PersonId, Arc<PersonCipher>)> = {
+            let mut cache = self.locked();
+            let held = people.iter().filter_map(|person| Some((*person, cache.get(*person)?)));
+            let held = held.collect();
+            people.iter().for_each(|person| cache.forget(*person));
+            held
+        };
+        for (person, held) in held {
+            match self.cipher(person).await {
                 Ok(later) => held.follow(&later),
                 Err(VaultError::Erased) => {}
                 Err(error) => return Err(error),
@@ -163,6 +169,11 @@ impl Vault {
     /// Forgets what is kept in memory of a person's keys, which changed elsewhere.
     pub fn forget(&self, person: PersonId) {
         self.locked().forget(person);
+    }
+
+    /// The same of everybody's.
+    pub fn forget_all(&self) {
+        self.locked().clear();
     }
 
     /// By what a value of this kind is found again.
@@ -373,6 +384,27 @@ mod tests {
         });
         assert!(matches!(vault.cipher(ada).await, Err(VaultError::Erased)));
         assert!(vault.resealed("profile", &sealed).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn keys_that_were_read_before_a_renewal_are_not_kept() {
+        let kept = Arc::new(Kept::default());
+        let ring = KeyRing::generate(&SystemRng);
+        let (newer, sealer) = (ring.with_new_people(), Arc::new(Sealer::new(ring)));
+        let vault = Vault::new(sealer.clone(), kept.clone(), Arc::new(SystemRng), &[7; 32]);
+        let ada = person();
+        vault.admit(ada, Timestamp::default()).await.unwrap();
+        vault.forget_all();
+        sealer.replace(newer);
+        let (tell, told) = tokio::sync::oneshot::channel();
+        *kept.slow.lock().unwrap() = Some(told);
+        let (_, ()) = tokio::join!(vault.cipher(ada), async {
+            vault.renew(&[ada], Timestamp::default()).await.unwrap();
+            tell.send(()).unwrap();
+        });
+        let cipher = vault.cipher(ada).await.unwrap();
+        let sealed = cipher.seal("p", b"x", &SystemRng).unwrap();
+        assert_eq!(head(&sealed).unwrap().1, 2, "by the newest key");
     }
 
     #[tokio::test]

@@ -18,7 +18,11 @@ use wardroom_core::{
     person::Profile,
     store::{PersonKeys, Store, StoreError},
 };
-use wardroom_engine::{hub::Hub, new_token_seed, people::new_account, token_seeds};
+use wardroom_engine::{
+    hub::Hub,
+    people::new_account,
+    token_keys::{is_token_seed, new_token_seed, token_seeds},
+};
 use wardroom_trust::{
     ambient::{SystemClock, SystemRng},
     authority::Authority,
@@ -37,8 +41,6 @@ pub(crate) const ADMIN: &str = "admin";
 pub(crate) const PASSWORD_FILE: &str = "admin-password";
 /// Keys the blind indexes of what is known of people.
 const INDEX_KEY: &str = "index_key";
-/// Signed tokens before there were generations of keys that do.
-const OLD_TOKEN_KEYS: [&str; 3] = ["access_token_seed", "node_token_seed", "challenge_key"];
 /// Where clients find the authority's certificate.
 pub(crate) const AUTHORITY_FILE: &str = "authority.pem";
 
@@ -207,25 +209,40 @@ pub(crate) fn ring(data: &Path, config: &Config) -> anyhow::Result<KeyRing> {
 impl Installation {
     /// Opens an installation. Makes nothing: a missing key is an error, never a new key.
     pub(crate) async fn open(data: &Path, config: &Config, hub: Arc<Hub>) -> anyhow::Result<Self> {
-        private_folder(data)?;
-        let sealer = Arc::new(Sealer::new(ring(data, config)?));
-        let hints: Arc<dyn HintSink> = hub;
-        let store = wardroom_store::open(&config.store()?, hints).await?;
+        let (store, sealer) = connect(data, config, hub).await?;
+        Self::read(store, sealer).await
+    }
+
+    /// The same, to be served: one from before gets the keys that it does not have yet.
+    pub(crate) async fn open_to_serve(
+        data: &Path,
+        config: &Config,
+        hub: Arc<Hub>,
+    ) -> anyhow::Result<Self> {
+        let (store, sealer) = connect(data, config, hub).await?;
+        add_newer_keys(&*store, &sealer).await?;
+        Self::read(store, sealer).await
+    }
+
+    async fn read(store: Arc<dyn Store>, sealer: Arc<Sealer>) -> anyhow::Result<Self> {
         let certificate = key(&*store, &sealer, "authority_certificate").await?;
         let authority_key = key(&*store, &sealer, "authority_key").await?;
         let origin = key(&*store, &sealer, "audit_origin").await?;
         let origin =
             String::from_utf8(origin.to_vec()).context("the audit log's name is damaged")?;
         let audit_seed = seed(&*store, &sealer, "audit_seed").await?;
-        add_newer_keys(&*store, &sealer).await?;
         let index = seed(&*store, &sealer, INDEX_KEY).await?;
         let keys_of_people: Arc<dyn PersonKeys> = store.clone();
         let vault = Vault::new(sealer.clone(), keys_of_people, Arc::new(SystemRng), &index);
+        let seeds = token_seeds(&*store, &sealer).await?;
+        let token_keys = TokenKeys::new(&seeds).context(
+            "the database has no key that signs tokens, or none that the key ring opens: `wardroom serve` makes one where it is from before there were any",
+        )?;
         Ok(Self {
             signer: Arc::new(CheckpointSigner::new(&origin, &audit_seed)?),
             authority: Arc::new(Authority::load(certificate.to_vec(), &authority_key)?),
             vault: Arc::new(vault),
-            token_keys: Arc::new(TokenKeys::new(&token_seeds(&*store, &sealer).await?)?),
+            token_keys: Arc::new(token_keys),
             sealer,
             store,
         })
@@ -247,16 +264,39 @@ async fn add_newer_keys(store: &dyn Store, sealer: &Sealer) -> anyhow::Result<()
         let key = SealedKey { name: INDEX_KEY.to_owned(), sealed, created_at: now };
         change.writes.push(Write::AddSealedKey(key));
     }
-    if token_seeds(store, sealer).await?.is_empty() {
+    let keys = store.list_sealed_keys().await?;
+    if !keys.iter().any(|key| is_token_seed(&key.name)) {
         let key = new_token_seed(sealer, &SystemRng, 1, now)?;
         change.writes.push(Write::AddSealedKey(key));
     }
-    for name in OLD_TOKEN_KEYS {
-        if store.lookup_sealed_key(name).await?.is_some() {
-            change.writes.push(Write::RemoveSealedKey(name.to_owned()));
-        }
+    if change.writes.is_empty() {
+        return Ok(());
     }
-    if change.writes.is_empty() { Ok(()) } else { Ok(store.commit(change).await?) }
+    let made: Vec<&str> = change.writes.iter().filter_map(made).collect();
+    let record = AuditDraft::event("installation.keys", &Principal::System, &Origin::CONSOLE, now);
+    change.audit.push(record.detail("made", made.join(" ")));
+    match store.commit(change).await {
+        // Another orchestrator did it at the same moment.
+        Ok(()) | Err(StoreError::Duplicate(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The name of the key that a write makes.
+fn made(write: &Write) -> Option<&str> {
+    if let Write::AddSealedKey(key) = write { Some(&key.name) } else { None }
+}
+
+/// The store and what opens what is sealed in it.
+async fn connect(
+    data: &Path,
+    config: &Config,
+    hub: Arc<Hub>,
+) -> anyhow::Result<(Arc<dyn Store>, Arc<Sealer>)> {
+    private_folder(data)?;
+    let sealer = Arc::new(Sealer::new(ring(data, config)?));
+    let hints: Arc<dyn HintSink> = hub;
+    Ok((wardroom_store::open(&config.store()?, hints).await?, sealer))
 }
 
 async fn key(store: &dyn Store, sealer: &Sealer, name: &str) -> anyhow::Result<Zeroizing<Vec<u8>>> {

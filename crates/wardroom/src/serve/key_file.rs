@@ -11,7 +11,7 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 use wardroom_engine::hub::Hub;
-use wardroom_trust::{ambient::SystemRng, keyring, seal::Sealer};
+use wardroom_trust::{ambient::SystemRng, keyring, seal::Sealer, token_key::KEPT_MAX};
 
 /// How often the file is looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -101,12 +101,18 @@ pub(crate) async fn rotate(data: &Path, config: &Config, what: What) -> anyhow::
         }
         What::Tokens => {
             let open = Installation::open(data, config, Arc::new(Hub::default())).await?;
-            let (newest, _) = open.token_keys.newest();
-            let ring = ring.with_tokens(newest + 1);
+            let kept = open.token_keys.numbers();
+            if kept.len() >= KEPT_MAX {
+                bail!(
+                    "there are {KEPT_MAX} keys already whose tokens are still good: wait an hour, then try again"
+                );
+            }
+            let wanted = ring.tokens().max(kept.first().copied().unwrap_or_default());
+            let ring = ring.with_tokens(wanted.saturating_add(1));
             ring.replace(&path)?;
             say(&format!(
-                "Key {} signs tokens half a minute after the orchestrator took it over: wardroom security keys. The one before goes when what it signed has ended, within an hour.",
-                newest + 1
+                "Key {} signs tokens five minutes after the orchestrator made it: wardroom security keys. The one before goes when what it signed has ended, an hour later.",
+                ring.tokens()
             ))
         }
     }

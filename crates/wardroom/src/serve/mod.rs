@@ -89,7 +89,7 @@ pub(crate) async fn start(
     let hub = Arc::new(Hub::default());
     let lock = lock(data)?;
     let listener = bind(config).await?;
-    let installation = Installation::open(data, config, hub.clone()).await?;
+    let installation = Installation::open_to_serve(data, config, hub.clone()).await?;
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     let delivery = config.delivery()?;

@@ -105,6 +105,7 @@ async fn submit(engine: &Engine, node: Node) -> anyhow::Result<Run> {
         idempotency_key: None,
         replay_of: None,
         secret: Default::default(),
+        named: Default::default(),
         request: None,
     };
     let audit = AuditDraft::event("run.submit", &Principal::System, &Origin::CONSOLE, engine.now());

@@ -87,7 +87,7 @@ async fn visible(ctx: &Ctx, sees_nodes: bool, hint: Hint) -> bool {
         },
         Hint::Services => ctx.may(Action::ServiceList),
         Hint::Policy => ctx.may(Action::PolicyRead),
-        Hint::Person(_) => ctx.may(Action::UserList),
+        Hint::Person(_) | Hint::People => ctx.may(Action::UserList),
         Hint::Queue(_) | Hint::Cancel(_) | Hint::Sever(_) | Hint::Resync => false,
     }
 }

@@ -1,6 +1,6 @@
 //! One's own account.
 
-use super::{format as f, shell::Shell};
+use super::{errors::Errors, format as f, shell::Shell};
 use askama::Template;
 use wardroom_wire::{
     api::List,
@@ -27,10 +27,10 @@ pub(crate) struct AccountPage {
     pub(crate) expires_in: String,
     /// The scopes typed for a new token.
     pub(crate) scopes: String,
-    /// What was wrong with something else than a new token.
-    pub(crate) said: Option<String>,
-    /// What was wrong.
-    pub(crate) problem: Option<String>,
+    /// What was wrong with it.
+    pub(crate) errors: Errors,
+    /// What was wrong with the profile.
+    pub(crate) profile_errors: Errors,
     /// The new token: shown this once.
     pub(crate) made: Option<NewToken>,
 }

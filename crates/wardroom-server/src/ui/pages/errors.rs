@@ -21,10 +21,22 @@ impl Errors {
         errors: impl IntoIterator<Item = (String, String)>,
         known: &[&str],
     ) -> Self {
-        let (fields, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            errors.into_iter().partition(|(name, _)| known.contains(&name.as_str()));
-        let others: Vec<String> =
-            others.into_iter().map(|(name, reason)| format!("{name} {reason}.")).collect();
+        let mut fields = BTreeMap::new();
+        let mut others = vec![];
+        for (name, reason) in errors {
+            // What is about a part of a field stands beside the field.
+            let part = |field: &str| name.strip_prefix(field)?.strip_prefix('.').map(str::to_owned);
+            let found = known.iter().find_map(|field| match *field == name {
+                true => Some((*field, reason.clone())),
+                false => part(field).map(|part| (*field, format!("{part} {reason}"))),
+            });
+            match found {
+                Some((field, reason)) => {
+                    fields.entry(field.to_owned()).or_insert(reason);
+                }
+                None => others.push(format!("{name} {reason}.")),
+            }
+        }
         Self { fields, problem: (!others.is_empty()).then(|| others.join(" ")) }
     }
 
@@ -36,5 +48,20 @@ impl Errors {
     /// Whether anything is wrong.
     pub(crate) fn any(&self) -> bool {
         self.problem.is_some() || !self.fields.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_about_a_part_of_a_field_stands_beside_the_field() {
+        let told = [("a", "is odd"), ("b.key", "is none"), ("bc", "is far"), ("a.x", "is late")];
+        let told = told.map(|(field, reason)| (field.to_owned(), reason.to_owned()));
+        let errors = Errors::of_fields(told, &["a", "b"]);
+        assert_eq!(errors.of("a").map(String::as_str), Some("is odd"), "the first counts");
+        assert_eq!(errors.of("b").map(String::as_str), Some("key is none"));
+        assert_eq!(errors.problem.as_deref(), Some("bc is far."));
     }
 }

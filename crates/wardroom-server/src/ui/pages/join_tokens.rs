@@ -1,6 +1,6 @@
 //! Join tokens.
 
-use super::{format as f, shell::Shell};
+use super::{errors::Errors, format as f, shell::Shell};
 use askama::Template;
 use wardroom_wire::api::{JoinTokenView, List, NewJoinToken};
 
@@ -28,7 +28,7 @@ pub(crate) struct JoinDialog {
     /// How long the token lasts, in seconds, as it was chosen.
     pub(crate) expires_in: String,
     /// What was wrong.
-    pub(crate) problem: Option<String>,
+    pub(crate) errors: Errors,
     /// The new token: shown this once.
     pub(crate) made: Option<NewJoinToken>,
 }

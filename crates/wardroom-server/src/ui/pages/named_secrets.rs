@@ -1,6 +1,6 @@
 //! Secrets that have a name.
 
-use super::{format as f, shell::Shell};
+use super::{errors::Errors, format as f, shell::Shell};
 use askama::Template;
 use wardroom_wire::{api::List, security::SecretView};
 
@@ -28,7 +28,7 @@ pub(crate) struct SecretDialog {
     /// After how many days to remind, as it was typed.
     pub(crate) rotate_days: String,
     /// What was wrong.
-    pub(crate) problem: Option<String>,
+    pub(crate) errors: Errors,
 }
 
 impl SecretDialog {

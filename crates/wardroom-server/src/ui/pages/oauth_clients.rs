@@ -1,6 +1,6 @@
 //! Programs of others.
 
-use super::{format as f, shell::Shell};
+use super::{errors::Errors, format as f, shell::Shell};
 use askama::Template;
 use wardroom_wire::{
     api::List,
@@ -33,7 +33,7 @@ pub(crate) struct ClientDialog {
     /// The account as which it acts, as it was typed.
     pub(crate) acts_as: String,
     /// What was wrong.
-    pub(crate) problem: Option<String>,
+    pub(crate) errors: Errors,
     /// The program that was just registered or has another secret.
     pub(crate) made: Option<NewOauthClient>,
 }

@@ -1,6 +1,6 @@
 //! Who is connected, who is turned away, what was refused.
 
-use super::{format as f, shell::Shell};
+use super::{errors::Errors, format as f, shell::Shell};
 use askama::Template;
 use wardroom_wire::{
     api::{AuditView, List},
@@ -26,7 +26,7 @@ pub(crate) struct SecurityPage {
     /// What was typed into the form.
     pub(crate) wanted: BlockCreate,
     /// What was wrong with it.
-    pub(crate) problem: Option<String>,
+    pub(crate) errors: Errors,
 }
 
 impl SecurityPage {

@@ -1,6 +1,6 @@
 //! People: their list, and one of them.
 
-use super::{format as f, shell::Shell};
+use super::{errors::Errors, format as f, shell::Shell};
 use askama::Template;
 use wardroom_wire::{
     api::List,
@@ -44,7 +44,7 @@ pub(crate) struct InviteDialog {
     /// What was typed.
     pub(crate) wanted: UserCreate,
     /// What was wrong.
-    pub(crate) problem: Option<String>,
+    pub(crate) errors: Errors,
     /// Who was asked in: shown this once.
     pub(crate) made: Option<NewUser>,
 }
@@ -60,7 +60,7 @@ impl InviteDialog {
             role: if customer.is_some() { "customer" } else { "operator" }.to_owned(),
             customer,
         };
-        Self { open, wanted, problem: None, made: None }
+        Self { open, wanted, errors: Errors::default(), made: None }
     }
 }
 
@@ -97,7 +97,7 @@ pub(crate) struct UserPage {
     /// A new link: shown this once.
     pub(crate) link: Option<NewLink>,
     /// What was wrong.
-    pub(crate) problem: Option<String>,
+    pub(crate) errors: Errors,
     /// What was wrong with the wish to erase.
     pub(crate) erase_problem: Option<String>,
 }

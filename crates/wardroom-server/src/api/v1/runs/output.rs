@@ -6,6 +6,7 @@ use axum::{Json, extract::Path};
 use data_encoding::BASE64;
 use serde::Deserialize;
 use wardroom_core::{Action, store::OUTPUT_CHUNKS_MAX};
+use wardroom_trust::vault::SEALED_BYTES_MORE;
 use wardroom_wire::{
     api::{OutputPage, OutputView},
     error::Problem,
@@ -51,8 +52,9 @@ pub(crate) async fn load(
     let next = found.last().map_or(from, |chunk| (chunk.fence, chunk.seq + 1));
     // The run was read before its output: when it was over then, all that there is was there now. A page that
     // had room for one more piece has the last one.
+    let piece = (CHUNK_BYTES_MAX + SEALED_BYTES_MORE) as u64;
     let bytes: u64 = found.iter().map(|chunk| chunk.bytes.len() as u64).sum();
-    let room = found.len() < OUTPUT_CHUNKS_MAX && bytes + CHUNK_BYTES_MAX as u64 <= PAGE_BYTES_MAX;
+    let room = found.len() < OUTPUT_CHUNKS_MAX && bytes + piece <= PAGE_BYTES_MAX;
     let complete = run.state.is_terminal() && room;
     let opened = ctx.app.engine.open_output(&run, found).await?;
     let chunks = opened

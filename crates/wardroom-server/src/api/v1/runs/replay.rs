@@ -1,10 +1,11 @@
 //! `POST /api/v1/runs/{id}/replay`
 
 use super::submit::{by_labels, one_node};
-use crate::{context::Ctx, error::ApiError, view};
+use crate::{context::Ctx, error::ApiError, named_secrets, view};
 use axum::{Json, extract::Path, http::StatusCode};
 use wardroom_core::{
     Action,
+    action::Resource,
     run::{Refusal, Target},
 };
 use wardroom_engine::EngineError;
@@ -15,7 +16,8 @@ use wardroom_wire::{api::RunView, error::Problem};
 #[utoipa::path(
     operation_id = "runs_replay",
     post, path = "/api/v1/runs/{id}/replay", tag = "runs", params(("id" = String, Path)),
-    responses((status = 202, body = RunView), (status = 404, body = Problem), (status = 409, body = Problem))
+    responses((status = 202, body = RunView), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem))
 )]
 pub(crate) async fn handler(
     ctx: Ctx,
@@ -34,6 +36,11 @@ pub(crate) async fn act(ctx: &Ctx, text: &str) -> Result<RunView, ApiError> {
         Target::OneOf { labels } => by_labels(ctx, labels.clone(), &run.command, false).await?,
         Target::AllOf { labels } => by_labels(ctx, labels.clone(), &run.command, true).await?,
     };
+    // SECURITY: so does a secret that is used by its name: whoever repeats the run may use it today.
+    let values = ctx.app.engine.values_left(&run).await?.unwrap_or_default();
+    let may = |secret: &Resource| ctx.decide(Action::SecretUse, secret).allowed;
+    let named = ("secrets", &values.named);
+    named_secrets::check(&ctx.app, (&asked, &run.command), named, may).await?;
     let replayed = ctx.app.engine.replay(run.id, asked, ctx.user()?, allowed.draft(ctx)).await?;
     // SECURITY: where somebody else was quicker, the run is theirs, and not for everybody to see.
     if !ctx.decide(Action::RunRead, &ctx.run_resource(&replayed).await?).allowed {

@@ -65,10 +65,6 @@ pub(crate) async fn act(
     let may = |secret: &Resource| ctx.decide(Action::SecretUse, secret).allowed;
     let wanted = ("secrets", &body.secrets);
     named_secrets::check(&ctx.app, (&asked, &body.command), wanted, may).await?;
-    let named = |audit: AuditDraft, (parameter, name): (&String, &String)| {
-        audit.detail(&format!("secret {parameter}"), name)
-    };
-    let audit = body.secrets.iter().fold(audit, named);
     for (name, value) in ctx.app.engine.secret_values(&body.secrets).await? {
         if parameters.insert(name.clone(), value).is_some() {
             let field = format!("secrets.{name}");
@@ -89,7 +85,8 @@ pub(crate) async fn act(
         priority: body.priority.unwrap_or(PRIORITY_DEFAULT),
         idempotency_key: key,
         replay_of: None,
-        secret: body.secrets.into_keys().collect(),
+        secret: body.secrets.keys().cloned().collect(),
+        named: body.secrets,
         request,
     };
     let run = ctx.app.engine.submit(submission, audit).await?;
