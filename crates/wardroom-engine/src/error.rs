@@ -86,9 +86,9 @@ pub enum EngineError {
     /// The store can't do it.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What it needs of the customer's is gone for good.
-    #[error("the customer was erased: nothing can be done for it any more")]
-    CustomerErased,
+    /// What it needs to know of somebody is gone for good.
+    #[error("whom it is about was erased: nothing can be done for them any more")]
+    Erased,
     /// A value can't be sealed or opened.
     #[error("sealed data can't be used: {0}")]
     Seal(String),

@@ -128,7 +128,7 @@ impl From<EngineError> for ApiError {
                 ..Self::new(ErrorCode::InvalidField)
             },
             EngineError::RequestState(_) => Self::say(ErrorCode::RequestState, capital(&text)),
-            EngineError::CustomerErased => Self::say(ErrorCode::RequestState, capital(&text)),
+            EngineError::Erased => Self::say(ErrorCode::RequestState, capital(&text)),
             EngineError::NotOrdered(_) => Self::say(ErrorCode::NotOrdered, capital(&text)),
             EngineError::LimitReached(_) => Self::say(ErrorCode::LimitReached, capital(&text)),
             EngineError::LastAdministrator => {

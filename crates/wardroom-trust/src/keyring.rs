@@ -114,18 +114,28 @@ impl KeyRing {
     }
 
     /// The same ring with another key, which seals from now on. The others still open.
-    pub fn with_new_key(&self, rng: &dyn Rng) -> Self {
+    pub fn with_new_key(&self, rng: &dyn Rng) -> Result<Self, KeyRingError> {
         let mut key = Zeroizing::new([0_u8; 32]);
         rng.fill(&mut *key);
-        let current = self.keys.keys().next_back().map_or(1, |id| id + 1);
+        let current = next(self.keys.keys().next_back().copied().unwrap_or_default())?;
         let mut keys = self.keys.clone();
         keys.insert(current, key);
-        Self { current, keys, ..*self }
+        Ok(Self { current, keys, ..*self })
     }
 
     /// The same ring, by which people get keys of another generation.
-    pub fn with_new_people(&self) -> Self {
-        Self { people: self.people.saturating_add(1), keys: self.keys.clone(), ..*self }
+    pub fn with_new_people(&self) -> Result<Self, KeyRingError> {
+        Ok(Self { people: next(self.people)?, keys: self.keys.clone(), ..*self })
+    }
+
+    /// Whether the keys that both rings have are the same ones.
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        let same = |(id, key): (&u32, &Zeroizing<[u8; 32]>)| {
+            other.key(*id).is_none_or(|known| {
+                aws_lc_rs::constant_time::verify_slices_are_equal(known, &**key).is_ok()
+            })
+        };
+        self.keys.iter().all(same)
     }
 
     /// The same ring, by which there are keys of this generation that sign tokens.
@@ -245,6 +255,12 @@ impl KeyRing {
     }
 }
 
+/// The number after this one.
+fn next(number: u32) -> Result<u32, KeyRingError> {
+    let full = || KeyRingError::Form(format!("there is no number after {number}: use a lower one"));
+    number.checked_add(1).ok_or_else(full)
+}
+
 /// 32 bytes that are not obviously made up.
 fn strong_key(text: &str) -> Result<Zeroizing<[u8; 32]>, KeyRingError> {
     let decoded = HEXLOWER_PERMISSIVE
@@ -292,9 +308,18 @@ mod tests {
     fn a_ring_gets_keys_and_loses_old_ones() {
         let folder = tempfile::tempdir().unwrap();
         let first = KeyRing::create(folder.path(), &SystemRng).unwrap();
-        let second = first.with_new_key(&SystemRng);
+        let second = first.with_new_key(&SystemRng).unwrap();
         assert_eq!((second.current(), second.ids()), (2, vec![1, 2]));
         assert_eq!(second.key(1), first.key(1));
+        assert!(first.agrees_with(&second) && second.agrees_with(&first));
+        let other = KeyRing::generate(&SystemRng);
+        assert!(!first.agrees_with(&other), "another key of the same number");
+        let full = KeyRing {
+            people: u32::MAX,
+            keys: BTreeMap::from([(u32::MAX, Zeroizing::new([0; 32]))]),
+            ..other
+        };
+        assert!(full.with_new_key(&SystemRng).is_err() && full.with_new_people().is_err());
         let path = folder.path().join(FILE);
         second.replace(&path).unwrap();
         let read = KeyRing::load(folder.path()).unwrap();

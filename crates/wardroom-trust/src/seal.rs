@@ -66,6 +66,11 @@ impl Sealer {
         self.ring.load().tokens()
     }
 
+    /// Whether what the present ring sealed is opened by `ring` where that has its keys.
+    pub fn agrees_with(&self, ring: &KeyRing) -> bool {
+        self.ring.load().agrees_with(ring)
+    }
+
     /// Goes on with another ring, such as one that got a new key.
     pub fn replace(&self, ring: KeyRing) {
         self.ring.store(Arc::new(ring));
@@ -184,7 +189,8 @@ mod tests {
     #[test]
     fn a_new_key_seals_and_the_old_one_opens_until_it_is_gone() {
         let first = KeyRing::generate(&SystemRng);
-        let (second, only) = (first.with_new_key(&SystemRng), first.with_new_key(&SystemRng));
+        let (second, only) =
+            (first.with_new_key(&SystemRng).unwrap(), first.with_new_key(&SystemRng).unwrap());
         let sealer = Sealer::new(first);
         let old = sealer.seal("a", b"plain text", &SystemRng).unwrap();
         let gone = second.without(1).unwrap();

@@ -237,6 +237,8 @@ pub(crate) fn start_log(config: &Config) -> anyhow::Result<FaultLog> {
     };
     let filter = EnvFilter::try_new(config.text("log").unwrap_or("info"))
         .context("the setting log is not acceptable")?;
+    // SECURITY: it would log what it does not know in a database's URL, which may be a misspelt password.
+    let filter = filter.add_directive("sqlx_postgres::options=off".parse()?);
     let lines = fmt::layer().with_writer(|| wardroom_core::redact::Redacting(std::io::stderr()));
     let lines = match config.text("log_format") {
         Some("json") => lines.json().flatten_event(true).boxed(),

@@ -198,6 +198,8 @@ fn no_setting_that_is_secret_is_shown_by_whoever_reads_it() {
                 format!("postgres://w:{PLANTED}@127.0.0.1:9/w"),
                 format!("postgres://w@127.0.0.1:9/w?password={PLANTED}"),
                 format!("postgres//{PLANTED}"),
+                format!("postgres://w@127.0.0.1:9/w?sslpassword={PLANTED}"),
+                format!("postgres://w@127.0.0.1:9/w?PASSWORD={PLANTED}"),
             ],
             _ if name.ends_with("_url") || name == "oidc_issuer" => {
                 vec![
@@ -218,12 +220,23 @@ fn no_setting_that_is_secret_is_shown_by_whoever_reads_it() {
         }
     }
     assert!(tried > 60, "{tried}");
+    // A slip of the pen in the settings file.
+    let settings = folder.path().join("slip.toml");
+    std::fs::write(
+        &settings,
+        format!("log = \"info\"\ndatabase_url = \"postgres://w:{PLANTED}@h/x\n"),
+    )
+    .unwrap();
+    for args in [&["config", "explain"][..], &["init"], &["serve"], &["doctor"], &["migrate"]] {
+        let place = settings.display().to_string();
+        let told = said(&folder.path().join("data"), args, "CONFIG", &place);
+        assert!(told.contains("line 2") && !told.contains(PLANTED), "{args:?}: {told}");
+    }
 }
 
 #[tokio::test]
 async fn a_planted_secret_shows_up_nowhere() {
     let world = World::new().await;
-    const PLANTED: &str = "pl4nted-s3cret-value";
     let id = world.submit("echo", json!({"text": "harmless"})).await;
     world.ended(&id).await;
     let login = json!({"name": PLANTED, "password": PLANTED, "client": PLANTED, "code": PLANTED});

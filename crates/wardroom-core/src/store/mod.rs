@@ -301,14 +301,14 @@ pub trait Runs: Send + Sync {
     /// How many runs are in each state; terminal ones only since `since`.
     async fn count_runs_by_state(&self, since: Timestamp) -> StoreResult<Vec<(RunState, u64)>>;
     /// Output of a run from position `(fence, seq)` on, in order, at most [`OUTPUT_CHUNKS_MAX`] chunks and
-    /// `bytes_max` (but at least one chunk when there is one).
+    /// `bytes_max` (but at least one chunk when there is one), as it is stored.
     async fn list_output(
         &self,
         run: RunId,
         from: (i64, u32),
         bytes_max: u64,
     ) -> StoreResult<Vec<OutputChunk>>;
-    /// How much output of an attempt is stored.
+    /// How much output of an attempt is stored; what sealing adds is counted.
     async fn output_extent(&self, run: RunId, fence: i64) -> StoreResult<Extent>;
 }
 

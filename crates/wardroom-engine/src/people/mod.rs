@@ -36,6 +36,7 @@ impl From<VaultError> for EngineError {
     fn from(error: VaultError) -> Self {
         match error {
             VaultError::Store(error) => Self::Store(error),
+            VaultError::Erased => Self::Erased,
             error => Self::Seal(error.to_string()),
         }
     }

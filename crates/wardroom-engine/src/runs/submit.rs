@@ -379,13 +379,16 @@ fn request_digest(salt: &str, submission: &Submission) -> String {
         Asked::AllOf(labels, _) => format!("all of {labels}"),
     };
     let text = format!(
-        "{}\n{place}\n{}\n{:?}\n{:?}\n{}\n{:?}",
+        "{}\n{place}\n{}\n{:?}\n{:?}\n{:?}\n{}\n{:?}\n{:?}",
         submission.command,
         parameters_digest(salt, &submission.parameters),
+        // SECURITY: a value that is guessed is not the same as a secret that is named.
+        submission.named,
         submission.deadline,
         submission.retry,
         submission.priority,
         submission.replay_of,
+        submission.request,
     );
     sha256_hex(text.as_bytes())
 }

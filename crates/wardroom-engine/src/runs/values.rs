@@ -61,7 +61,7 @@ impl Values {
 impl Engine {
     /// The values of a run, as its submitter gave them; the node fills in its own defaults.
     pub async fn open_parameters(&self, run: &Run) -> Result<Values, EngineError> {
-        self.values_left(run).await?.ok_or(EngineError::CustomerErased)
+        self.values_left(run).await?.ok_or(EngineError::Erased)
     }
 
     /// The same; none where the customer was erased.
@@ -88,7 +88,7 @@ impl Engine {
         let sealed = match customer {
             Some(customer) => {
                 let cipher = self.customer_cipher(customer).await?;
-                let cipher = cipher.ok_or(EngineError::CustomerErased)?;
+                let cipher = cipher.ok_or(EngineError::Erased)?;
                 cipher.seal(SEAL_PARAMETERS, &plain, &*self.rng)
             }
             None => self.sealer.seal(SEAL_PARAMETERS, &plain, &*self.rng),

@@ -28,6 +28,7 @@ use wardroom_engine::{
     hub::Hub,
     link::{Held, Link, Report, ToNode, What},
     runs::{Asked, Submission},
+    token_keys::new_token_seed,
     watch::Outlets,
 };
 use wardroom_store::testing::{TestStore, sqlite_with};
@@ -97,6 +98,8 @@ impl World {
         let rng = Arc::new(Counting::default());
         let engine = engine(&test, &hub, &clock, &rng);
         let store = Arc::clone(&test.store);
+        let seed = new_token_seed(engine.sealer(), &*rng, 1, clock.now()).unwrap();
+        store.commit(Change::default().write(Write::AddSealedKey(seed))).await.unwrap();
         let mut world = Self {
             engine,
             store,

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use wardroom_core::{
     Action, Principal, UserId,
     action::Resource,
-    desk::service::{Fulfilment, Service},
+    desk::service::{Fulfilment, Service, ServiceState},
     identity::UserState,
     node::{Node, Selector},
     page::{PAGE_ITEMS_MAX, PageRequest},
@@ -84,6 +84,13 @@ pub(crate) async fn submission(
     else {
         return Ok(None);
     };
+    // SECURITY: publishing is where its author's rights and scopes are asked for; a draft was asked for nothing.
+    if service.state != ServiceState::Published {
+        return Err(EngineError::NotOrdered(
+            "the service is not published: somebody must publish it, or do it by hand",
+        )
+        .into());
+    }
     // SECURITY: no step widens authority. Who orders may run nothing by themselves; the service may what its
     // author may at this moment, and no more once the author is turned away.
     let author = app.engine.store().lookup_user(service.author).await?;

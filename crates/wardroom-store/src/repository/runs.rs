@@ -239,7 +239,10 @@ macro_rules! runs {
 
                 async fn list_unwanted(&self, limit: u32) -> StoreResult<Vec<Run>> {
                     let rows = sqlx::query(
-                        "SELECT r.* FROM runs r JOIN requests q ON q.id = r.request_id WHERE q.state = 'cancelled' AND r.parent IS NULL AND r.finished_at IS NULL AND r.cancel_requested_at IS NULL ORDER BY r.id LIMIT $1",
+                        "SELECT * FROM runs WHERE parent IS NULL AND finished_at IS NULL AND cancel_requested_at IS NULL AND id IN ( \
+                            SELECT r.id FROM runs r JOIN requests q ON q.id = r.request_id WHERE q.state = 'cancelled' AND r.finished_at IS NULL \
+                            UNION SELECT r.id FROM runs r JOIN customers c ON c.id = r.customer_id WHERE c.state = 'erased' AND r.finished_at IS NULL \
+                         ) ORDER BY id LIMIT $1",
                     )
                     .bind(i64::from(limit))
                     .fetch_all(self.reader())

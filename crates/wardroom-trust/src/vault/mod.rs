@@ -344,7 +344,7 @@ mod tests {
     async fn another_key_seals_and_who_held_the_cipher_before_opens_it() {
         let kept = Arc::new(Kept::default());
         let ring = KeyRing::generate(&SystemRng);
-        let (newer, sealer) = (ring.with_new_people(), Arc::new(Sealer::new(ring)));
+        let (newer, sealer) = (ring.with_new_people().unwrap(), Arc::new(Sealer::new(ring)));
         let vault = Vault::new(sealer.clone(), kept.clone(), Arc::new(SystemRng), &[7; 32]);
         let ada = person();
         let held = vault.admit(ada, Timestamp::default()).await.unwrap();
@@ -390,7 +390,7 @@ mod tests {
     async fn keys_that_were_read_before_a_renewal_are_not_kept() {
         let kept = Arc::new(Kept::default());
         let ring = KeyRing::generate(&SystemRng);
-        let (newer, sealer) = (ring.with_new_people(), Arc::new(Sealer::new(ring)));
+        let (newer, sealer) = (ring.with_new_people().unwrap(), Arc::new(Sealer::new(ring)));
         let vault = Vault::new(sealer.clone(), kept.clone(), Arc::new(SystemRng), &[7; 32]);
         let ada = person();
         vault.admit(ada, Timestamp::default()).await.unwrap();

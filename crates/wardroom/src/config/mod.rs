@@ -335,15 +335,22 @@ fn environment() -> anyhow::Result<BTreeMap<String, String>> {
     Ok(found)
 }
 
+/// How many lines end before byte `at`.
+fn lines_before(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count()
+}
+
 fn read_file(
     file: &Path,
     values: &mut BTreeMap<&'static str, (String, Source)>,
 ) -> anyhow::Result<()> {
     let text = fs::read_to_string(file)
         .with_context(|| format!("the settings file {} can't be read", file.display()))?;
-    let table: toml::Table = text
-        .parse()
-        .with_context(|| format!("the settings file {} is not TOML", file.display()))?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        // SECURITY: the parser's own message quotes the line, and that may have a password in it.
+        let line = error.span().map_or(0, |span| lines_before(&text, span.start)) + 1;
+        anyhow::anyhow!("the settings file {} is not TOML: look at line {line}", file.display())
+    })?;
     for (key, value) in table {
         let Some(setting) = SETTINGS.iter().find(|setting| setting.name == key) else {
             bail!("{}: there is no setting {key:?}; `wardroom docs` lists them", file.display());

@@ -68,24 +68,33 @@ pub(super) fn shown(name: &str, value: &str) -> String {
     if name == "encryption_key" {
         return "[secret]".to_owned();
     }
+    let is_url = name.ends_with("_url") || name == "oidc_issuer";
     match Url::parse(value) {
-        Ok(url) if url.has_authority() => without_password(url).unwrap_or_else(|| value.to_owned()),
+        Ok(url) if url.has_authority() => without_secrets(url),
         // SECURITY: what can't be read may have a secret anywhere.
-        _ if name.ends_with("_url") && !value.is_empty() => "[unreadable]".to_owned(),
+        _ if is_url && !value.is_empty() => "[unreadable]".to_owned(),
         _ => value.to_owned(),
     }
 }
 
-/// The same URL without its password; none where it has none.
-fn without_password(mut url: Url) -> Option<String> {
-    password(&url)?;
-    if url.password().is_some() && url.set_password(Some("[secret]")).is_err() {
-        return Some("[unreadable]".to_owned());
+/// A URL without its password, and without what follows its path: that may be one in any part. A name alone is one
+/// where no database is meant.
+fn without_secrets(mut url: Url) -> String {
+    let database = matches!(url.scheme(), "postgres" | "postgresql");
+    let mut hidden = Ok(());
+    if url.password().is_some() {
+        hidden = url.set_password(Some("[secret]"));
+    } else if !database && !url.username().is_empty() {
+        hidden = url.set_username("[secret]");
     }
-    if url.query_pairs().any(|(name, _)| name == "password") {
-        url.set_query(None);
+    if hidden.is_err() {
+        return "[unreadable]".to_owned();
     }
-    Some(url.to_string().replace("%5Bsecret%5D", "[secret]"))
+    url.set_fragment(None);
+    if url.query().is_some() {
+        url.set_query(Some("[secret]"));
+    }
+    url.to_string().replace("%5Bsecret%5D", "[secret]")
 }
 
 #[cfg(test)]
@@ -120,6 +129,15 @@ mod tests {
         assert_eq!(shown("smtp_url", "smtps://u:p4ss@h"), "smtps://u:[secret]@h");
         assert_eq!(shown("webhook_url", "u:p4ss@h"), "[unreadable]");
         assert_eq!(shown("webhook_url", "https://h/x"), "https://h/x");
+        assert_eq!(
+            shown("webhook_url", "https://t0ken@h/x?k=p4ss#p4ss"),
+            "https://[secret]@h/x?[secret]"
+        );
+        assert_eq!(shown("oidc_issuer", "u:p4ss@h"), "[unreadable]");
+        assert_eq!(
+            shown("database_url", "postgres://w@h/x?sslpassword=p4ss"),
+            "postgres://w@h/x?[secret]"
+        );
         assert_eq!(shown("database_url", "postgres//p4ss"), "[unreadable]");
     }
 }

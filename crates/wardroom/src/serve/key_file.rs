@@ -46,6 +46,11 @@ pub(crate) async fn follow(
         }
         seen = now;
         match installation::ring(&data, &config) {
+            Ok(ring) if !sealer.agrees_with(&ring) => {
+                tracing::error!(
+                    "the new key ring has another key under a known number; the one before stays"
+                )
+            }
             Ok(ring) if ring.ids().contains(&sealer.current()) => {
                 tracing::info!(current = ring.current(), "the key ring was taken over");
                 sealer.replace(ring);
@@ -83,7 +88,7 @@ pub(crate) async fn rotate(data: &Path, config: &Config, what: What) -> anyhow::
     let ring = installation::ring(data, config)?;
     match what {
         What::Sealing => {
-            let ring = ring.with_new_key(&SystemRng);
+            let ring = ring.with_new_key(&SystemRng)?;
             ring.replace(&path)?;
             say(&format!(
                 "Key {} seals from now on. What older keys sealed is sealed anew while the orchestrator runs: wardroom security keys. Back up {} now; the keys of before open old backups.",
@@ -92,7 +97,7 @@ pub(crate) async fn rotate(data: &Path, config: &Config, what: What) -> anyhow::
             ))
         }
         What::People => {
-            let ring = ring.with_new_people();
+            let ring = ring.with_new_people()?;
             ring.replace(&path)?;
             say(&format!(
                 "People and customers get keys of generation {}, and what is known of them is sealed anew, while the orchestrator runs: wardroom security keys. Their older keys stay: the audit log and what runs printed keep what was sealed under them.",

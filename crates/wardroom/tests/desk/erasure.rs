@@ -1,7 +1,7 @@
 //! Customers who come by a table, and one who goes for good.
 
 use crate::{
-    scene::{ask, echo, member, order, service, until_request},
+    scene::{ask, customer, echo, member, order, service, until_request},
     world::World,
 };
 use data_encoding::BASE64;
@@ -109,5 +109,51 @@ async fn a_table_of_customers_is_taken_whole_or_not_at_all_and_an_erased_one_is_
     assert_eq!(output["chunks"][0]["data"], "", "{output}");
     let pier = world.get("/api/v1/customers?text=pier").await;
     assert_eq!(pier["items"][0]["name"], "Pier 7");
+    world.sound().await;
+}
+
+#[tokio::test]
+async fn what_waits_for_an_erased_customer_ends_and_keeps_nobody_waiting() {
+    let mut world = World::new().await;
+    let harbour = customer(&world, "harbour").await;
+    let manual = service(&world, "manual", json!({})).await;
+    let body = json!({"customer": harbour, "values": {"text": "x"}});
+    let (_, made) = order(&world, &world.token, &manual, body).await;
+    let request = made["id"].as_str().unwrap().to_owned();
+    world.kill_node();
+    let submission = json!({
+        "command": "echo", "node": "local", "parameters": {"text": "y"}, "request": request, "priority": 9,
+    });
+    let mut waiting = vec![];
+    for _ in 0..40 {
+        let run = world.post("/api/v1/runs", submission.clone()).await;
+        waiting.push(run["id"].as_str().unwrap_or_else(|| panic!("{run}")).to_owned());
+    }
+    // The request is over; what runs for it is not.
+    let path = format!("/api/v1/requests/{request}");
+    for state in ["in_progress", "completed"] {
+        let (status, said) =
+            ask(&world, &world.token, "PATCH", &path, json!({"state": state})).await;
+        assert_eq!(status, StatusCode::OK, "{said}");
+    }
+    let gone = format!("/api/v1/customers/{harbour}");
+    let (status, said) = ask(&world, &world.token, "DELETE", &gone, Value::Null).await;
+    assert_eq!(status, StatusCode::NO_CONTENT, "{said}");
+    for (path, body) in [
+        ("/api/v1/runs".to_owned(), submission),
+        (format!("/api/v1/runs/{}/replay", waiting[0]), Value::Null),
+        (format!("{path}/notes"), json!({"text": "too late"})),
+        (format!("{path}/attachments?name=a.txt"), json!("the file")),
+    ] {
+        let (status, said) = ask(&world, &world.token, "POST", &path, body).await;
+        assert!(status.is_client_error(), "{path}: {status} {said}");
+    }
+    let other = world.submit("echo", json!({"text": "of somebody else"})).await;
+    world.start_node();
+    assert_eq!(world.ended(&other).await["state"], "succeeded");
+    for run in &waiting {
+        world.until(run, "cancelled").await;
+    }
+    assert!(!world.logged().contains("could not be given out"));
     world.sound().await;
 }

@@ -346,3 +346,34 @@ async fn operators_work_on_what_is_theirs_and_customers_read_what_is_for_them() 
     assert_eq!(ask(&world, &otto, "DELETE", &path, Value::Null).await.0, StatusCode::NOT_FOUND);
     assert_eq!(ask(&world, &olga, "DELETE", &path, Value::Null).await.0, StatusCode::NO_CONTENT);
 }
+
+#[tokio::test]
+async fn what_waits_for_its_time_is_done_only_by_what_is_published_then() {
+    let world = World::new().await;
+    let harbour = customer(&world, "harbour").await;
+    let berth = service(&world, "berth", echo()).await;
+    let at = SystemClock.now().plus(std::time::Duration::from_secs(3));
+    let body =
+        json!({"customer": harbour, "values": {"text": "later"}, "scheduled_for": at.to_string()});
+    let (status, made) = order(&world, &world.token, &berth, body).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    // A token that may only write services makes of it what it may not run.
+    let narrow = json!({"name": "narrow", "scopes": ["service.update"]});
+    let narrow = world.post("/api/v1/tokens", narrow).await;
+    let narrow = narrow["secret"].as_str().unwrap();
+    let path = format!("/api/v1/services/{berth}");
+    let other = json!({"kind": "command", "command": "whoami", "node": "local"});
+    let change = json!({"state": "draft", "form": {"type": "object", "properties": {}}, "fulfilment": other});
+    let (status, said) = ask(&world, narrow, "PATCH", &path, change).await;
+    assert_eq!(status, StatusCode::OK, "{said}");
+    let id = made["id"].as_str().unwrap();
+    let back = wait_for("the request to be put back", || async {
+        let found = world.get(&format!("/api/v1/requests/{id}")).await;
+        (found["request"]["attention"] == true).then_some(found)
+    })
+    .await;
+    assert_eq!((&back["request"]["state"], &back["runs"]), (&json!("pending"), &json!([])));
+    let (status, _) = ask(&world, narrow, "PATCH", &path, json!({"state": "published"})).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "nor does it publish");
+    world.sound().await;
+}
