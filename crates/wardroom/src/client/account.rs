@@ -183,9 +183,8 @@ async fn totp(
             output.line(&made.secret)?;
             output.line(&made.uri)?;
             if !io::stdin().is_terminal() {
-                let next = format!("Then confirm it: wardroom account totp --confirm {}", made.id);
-                output.hint(&next);
-                return Ok(());
+                output.hint("Then confirm it:");
+                return output.line(&format!("wardroom account totp --confirm {}", made.id));
             }
             made.id
         }

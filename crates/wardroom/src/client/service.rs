@@ -74,7 +74,7 @@ pub(crate) struct Order {
     /// The form's values
     #[arg(value_name = "NAME=VALUE", value_parser = values::pair)]
     values: Vec<(String, String)>,
-    /// For which customer; accounts of a customer leave it out
+    /// For which customer, by id; accounts of a customer leave it out
     #[arg(long)]
     customer: Option<String>,
     /// low, normal, high or urgent

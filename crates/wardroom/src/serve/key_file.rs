@@ -91,7 +91,7 @@ pub(crate) async fn rotate(data: &Path, config: &Config, what: What) -> anyhow::
             let ring = ring.with_new_key(&SystemRng)?;
             ring.replace(&path)?;
             say(&format!(
-                "Key {} seals from now on. What older keys sealed is sealed anew while the orchestrator runs: wardroom security keys. Back up {} now; the keys of before open old backups.",
+                "Key {} seals from now on. What older keys sealed is sealed anew while the orchestrator runs, which takes it over within seconds: wardroom security keys. Back up {} now; the keys of before open old backups.",
                 ring.current(),
                 path.display()
             ))

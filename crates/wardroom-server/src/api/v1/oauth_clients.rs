@@ -93,11 +93,14 @@ pub(crate) async fn add(ctx: &Ctx, body: OauthClientCreate) -> Result<NewOauthCl
 /// The account as which a program is to act. SECURITY: whoever lets one do so could as well give themselves the
 /// account's rights, and must be allowed to.
 async fn stand_in(ctx: &Ctx, text: &str) -> Result<UserId, ApiError> {
-    let wrong = || ApiError::field("acts_as", "must be the id of an active account");
-    let user: UserId = text.trim().parse().map_err(|_| wrong())?;
+    let wrong = |why: &str| ApiError::field("acts_as", why);
+    let user: UserId =
+        text.trim().parse().map_err(|_| wrong("must be an account's id, as user_…"))?;
     ctx.authorise(Action::UserUpdate, &Resource::user(user)).await?;
     let found = ctx.app.engine.store().lookup_user(user).await?;
-    found.filter(|user| user.state == UserState::Active).map(|user| user.id).ok_or_else(wrong)
+    let active = found.filter(|user| user.state == UserState::Active);
+    let waits = "is no account that is active: one that was asked in has to come first";
+    active.map(|user| user.id).ok_or_else(|| wrong(waits))
 }
 
 /// Give a program another secret, shown this once. The one before is not good any more; what the program was granted

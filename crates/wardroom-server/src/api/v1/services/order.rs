@@ -49,7 +49,11 @@ pub(crate) async fn act(
         (Some(own), Some(text)) if *text == own.to_string() => engine.customer(own).await?,
         // Others' customers are not there for a customer's account.
         (Some(_), Some(_)) => return Err(ApiError::not_found()),
-        (None, Some(text)) => customers::find(ctx, text, Action::CustomerRead).await?.0,
+        (None, Some(text)) => {
+            let found = customers::find(ctx, text, Action::CustomerRead).await;
+            let none = "must be the id of a customer whom you may see";
+            found.map_err(|error| error.or_field("customer", none))?.0
+        }
         (None, None) => return Err(ApiError::field("customer", "say for which customer")),
     };
     let time = |field, text: &Option<String>| input::filter(field, text.as_deref());
