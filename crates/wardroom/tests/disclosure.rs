@@ -157,7 +157,7 @@ async fn a_customer_gets_its_requests_notes_and_files_also_on_the_command_line()
     assert!(requests.iter().any(|request| request["filled_in"]["ship"] == "Seagull"));
     let run = &rows(&files, "runs")[0];
     assert_eq!(run["parameters"]["text"], "ahoy, Seagull");
-    assert_eq!(files[run["printed"].as_str().unwrap()], "ahoy, Seagull\n");
+    assert_eq!(files[run["printed"][0].as_str().unwrap()], "ahoy, Seagull\n");
     assert_eq!(rows(&files, "notes")[0]["text"], "Seagull is late");
     let file = rows(&files, "files")[0]["in_archive"].as_str().unwrap().to_owned();
     assert_eq!(files[&file], "the plan of Seagull");

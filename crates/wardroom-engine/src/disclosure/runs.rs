@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 
 /// Output that is read at a time, in bytes.
 const OUTPUT_PAGE_BYTES: u64 = 1024 * 1024;
+/// The largest file of output.
+const FILE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 impl Engine {
     /// Runs that fit. What they were given and printed is `customer`'s, and only told of theirs.
@@ -29,7 +31,7 @@ impl Engine {
                 let own = run.customer == customer;
                 let printed = match (customer, own) {
                     (Some(_), true) => self.disclose_output(rows.out, run).await?,
-                    _ => None,
+                    _ => vec![],
                 };
                 let values = if own { self.values_left(run).await? } else { None };
                 rows.add(json!({
@@ -48,24 +50,41 @@ impl Engine {
         }
     }
 
-    /// What a run printed, as a file; where that is in the archive.
-    async fn disclose_output(&self, out: &Out, run: &Run) -> Result<Option<String>, Stop> {
+    /// What a run printed, in files of a bounded size; where they are in the archive.
+    async fn disclose_output(&self, out: &Out, run: &Run) -> Result<Vec<String>, Stop> {
+        let mut places = vec![];
         let mut content = Zeroizing::new(vec![]);
         let mut from = (0, 0);
         loop {
             let found = self.store.list_output(run.id, from, OUTPUT_PAGE_BYTES).await?;
-            let Some(last) = found.last() else { break };
-            from = (last.fence, last.seq + 1);
+            let last = found.last().map(|chunk| (chunk.fence, chunk.seq + 1));
             for chunk in self.open_output(run, found).await? {
+                if content.len() + chunk.bytes.len() > FILE_BYTES_MAX {
+                    let full = Zeroizing::new(std::mem::take(&mut *content));
+                    output_file(out, run, full, &mut places).await?;
+                }
                 content.extend_from_slice(&chunk.bytes);
             }
+            match last {
+                Some(next) => from = next,
+                None if content.is_empty() => return Ok(places),
+                None => {
+                    output_file(out, run, content, &mut places).await?;
+                    return Ok(places);
+                }
+            }
         }
-        if content.is_empty() {
-            return Ok(None);
-        }
-        let name = format!("{}-output.txt", run.id);
-        let place = format!("files/{name}");
-        out.send(Piece::File { name, content }).await?;
-        Ok(Some(place))
     }
+}
+
+/// Sends a part of a run's output and notes where it is.
+async fn output_file(
+    out: &Out,
+    run: &Run,
+    content: Zeroizing<Vec<u8>>,
+    places: &mut Vec<String>,
+) -> Result<(), Stop> {
+    let name = format!("{}-output-{}.txt", run.id, places.len() + 1);
+    places.push(format!("files/{name}"));
+    out.send(Piece::File { name, content }).await
 }
