@@ -10,7 +10,7 @@ use wardroom_core::{Action, desk::request::Priority};
 use wardroom_engine::desk::NewRequest;
 use wardroom_wire::{
     desk::{OrderCreate, RequestView},
-    error::Problem,
+    error::{ErrorCode, Problem},
 };
 
 /// Order a service. Accounts of a customer order for it; those who work here name the customer. With a command
@@ -51,8 +51,15 @@ pub(crate) async fn act(
         (Some(_), Some(_)) => return Err(ApiError::not_found()),
         (None, Some(text)) => {
             let found = customers::find(ctx, text, Action::CustomerRead).await;
-            let none = "must be the id of a customer whom you may see";
-            found.map_err(|error| error.or_field("customer", none))?.0
+            found
+                .map_err(|error| match error.code {
+                    ErrorCode::NotFound => ApiError::say(
+                        error.code,
+                        "No customer has this id, or none that you may see.",
+                    ),
+                    _ => error,
+                })?
+                .0
         }
         (None, None) => return Err(ApiError::field("customer", "say for which customer")),
     };
