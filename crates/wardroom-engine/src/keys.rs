@@ -1,5 +1,6 @@
-//! Renewing keys, of people and the one that everything is sealed under: what is sealed under an older one is sealed anew, a part with each
-//! sweep, while everything goes on. Where it is cut short, what is left is found by the key's id in each value.
+//! Renewing keys, of people and the one that everything is sealed under: what is sealed under an older one is sealed
+//! anew, a part with each sweep, while everything goes on. Where it is cut short, what is left is found by the key's id
+//! in each value.
 
 use crate::{Engine, EngineError, desk, people, runs::SEAL_PARAMETERS, watch::LETTER};
 use std::{sync::PoisonError, time::Duration};

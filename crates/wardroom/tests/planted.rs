@@ -154,8 +154,7 @@ async fn no_input_of_the_api_that_is_secret_shows_up_anywhere() {
     assert!(all.len() > 30 && taken_in > 0, "{} bodies, {taken_in} taken in", all.len());
     let made = json!({"name": "mast", "value": PLANTED, "about": "x"});
     world.post("/api/v1/secrets", made).await;
-    let records = world.client.get(world.at("/api/v1/audit/export")).bearer_auth(&world.token);
-    let records = records.send().await.unwrap().text().await.unwrap();
+    let records = world.text("/api/v1/audit/export").await;
     let told = records.lines().find(|line| line.contains(PLANTED));
     assert!(records.lines().count() > 20 && told.is_none(), "{told:?}");
     assert!(!world.logged().contains(PLANTED));
@@ -255,16 +254,7 @@ async fn a_planted_secret_shows_up_nowhere() {
     }
     let answer = world.post("/api/v1/runs", json!({"command": "echo", "node": "local", "parameters": {"text": format!("-{PLANTED}")}})).await;
     assert!(!answer.to_string().contains(PLANTED), "{answer}");
-    let records = world
-        .client
-        .get(world.at("/api/v1/audit/export"))
-        .bearer_auth(&world.token)
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
+    let records = world.text("/api/v1/audit/export").await;
     assert!(!records.contains(&format!("-{PLANTED}")));
     let log = std::fs::read_to_string(world.folder.path().join("orchestrator.log")).unwrap();
     let node_log = std::fs::read_to_string(world.folder.path().join("node.log")).unwrap();

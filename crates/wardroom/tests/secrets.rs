@@ -268,3 +268,31 @@ async fn a_run_with_a_secret_is_repeated_only_by_whom_may_use_it() {
     assert!(records.to_string().contains("key=mast"), "{records}");
     world.sound().await;
 }
+
+#[tokio::test]
+async fn a_secret_that_was_typed_is_not_repeated_to_where_it_would_be_shown() {
+    let mut world = World::new().await;
+    world.kill_node();
+    let body = keyed(json!({}), json!({"key": FIRST}));
+    let run = world.post("/api/v1/runs", body).await["id"].as_str().unwrap().to_owned();
+    world.post(&format!("/api/v1/runs/{run}/cancel"), Value::Null).await;
+    world.until(&run, "cancelled").await;
+    let list = world.folder.path().join("commands.toml");
+    let changed = fs::read_to_string(&list).unwrap().replace(
+        "bytes_max = 99, secret = true, environment = \"KEY\"",
+        "bytes_max = 99, environment = \"KEY\"",
+    );
+    fs::write(&list, changed).unwrap();
+    world.start_node();
+    wait_for("the catalogue", || async {
+        let node = world.get("/api/v1/nodes/local").await;
+        let commands = node["catalogue"]["commands"].as_array()?.clone();
+        let keyed = commands.iter().find(|command| command["name"] == "keyed")?.clone();
+        (keyed["parameters"][0]["secret"] != true).then_some(())
+    })
+    .await;
+    let path = format!("/api/v1/runs/{run}/replay");
+    let (status, said) = send(&world, &world.token, Method::POST, &path, Value::Null).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{said}");
+    assert!(said.contains("parameters.key") && !said.contains(FIRST), "{said}");
+}

@@ -18,7 +18,7 @@ use data_encoding::BASE64;
 use serde_json::{Value, json};
 use std::fs;
 use wardroom_store::testing::postgres;
-use world::{World, command, wardroom, wardroom_node};
+use world::{World, command, wait_for, wardroom, wardroom_node};
 
 async fn first_job(world: &World) {
     let id = world.submit("echo", json!({"text": "a b; $(reboot) `id` ü"})).await;
@@ -31,8 +31,11 @@ async fn first_job(world: &World) {
         "a b; $(reboot) `id` ü\n",
         "no shell ever sees it"
     );
-    let verified = world.sound().await;
-    assert!(verified["signed"].as_u64() > Some(5));
+    // On PostgreSQL a leader gives records their place a moment after they were committed.
+    wait_for("signed records", || async {
+        (world.sound().await["signed"].as_u64() > Some(5)).then_some(())
+    })
+    .await;
     // Submission, lease, start and end: one record each.
     let records = world.get(&format!("/api/v1/audit/records?target={id}")).await;
     let mut actions: Vec<&str> = records["items"]
@@ -251,24 +254,8 @@ async fn an_export_verifies_offline_and_any_tampering_is_named() {
         let id = world.submit("ping", json!({})).await;
         world.ended(&id).await;
     }
-    let answer = world
-        .client
-        .get(world.at("/api/v1/audit/export"))
-        .bearer_auth(&world.token)
-        .send()
-        .await
-        .unwrap();
-    let export = answer.text().await.unwrap();
-    let checkpoint = world
-        .client
-        .get(world.at("/api/v1/audit/checkpoint"))
-        .bearer_auth(&world.token)
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
+    let export = world.text("/api/v1/audit/export").await;
+    let checkpoint = world.text("/api/v1/audit/checkpoint").await;
     let note = world.folder.path().join("checkpoint");
     fs::write(&note, checkpoint).unwrap();
     let verify = |text: &str, later: bool| {

@@ -35,7 +35,8 @@ pub struct Run {
     pub command: String,
     /// Digest of the command's definition that the submitter saw; empty for a parent.
     pub command_digest: String,
-    /// The values, sealed under the key ring or the customer's key; opened only to hand them to the node or to somebody who may read the run.
+    /// The values, sealed under the key ring or the customer's key; opened only to hand them to the node or to somebody
+    /// who may read the run.
     pub parameters_sealed: Vec<u8>,
     /// Digest of the values, see [`crate::digest::parameters_digest`].
     pub parameters_digest: String,

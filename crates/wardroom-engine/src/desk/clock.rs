@@ -29,8 +29,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Stops what runs for requests that were cancelled and for customers who were erased, whatever became of whoever did
-    /// that.
+    /// Stops what runs for requests that were cancelled and for customers who were erased, whatever became of whoever
+    /// did that.
     pub async fn stop_unwanted(&self) -> Result<(), EngineError> {
         for run in self.store.list_unwanted(SETTLED_MAX).await? {
             match self.cancel(run.id, self.own_record("run.cancel")).await {

@@ -245,7 +245,7 @@ impl Engine {
             let Some(last) = found.last() else { return Ok(()) };
             after = Some(last.id);
             for customer in found.iter().filter(|one| one.state == CustomerState::Erased) {
-                self.destroy_key(customer.id.into()).await?;
+                self.vault.destroy(customer.id.into()).await?;
             }
         }
     }

@@ -84,7 +84,7 @@ impl Engine {
         loop {
             let found = self.store.list_users(&filter, page).await?;
             for user in &found.items {
-                self.destroy_key(user.id.into()).await?;
+                self.vault.destroy(user.id.into()).await?;
             }
             match found.next {
                 Some(after) => page.after = Some(after),

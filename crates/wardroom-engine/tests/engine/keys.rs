@@ -1,23 +1,18 @@
 //! Keys that sign tokens come and go by themselves.
 
-use crate::world::{PATIENCE, World};
+use crate::world::World;
 use std::time::Duration;
 use wardroom_core::store::AuditFilter;
 
 impl World {
     /// Waits until the keys that sign tokens are these.
     async fn until_keys(&self, wanted: &[&str]) {
-        let waiting = async {
-            loop {
-                let keys = self.store.list_sealed_keys().await.unwrap();
-                let mut names = keys.iter().map(|key| key.name.strip_prefix("token_seed/"));
-                if names.by_ref().eq(wanted.iter().map(|number| Some(*number))) {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+        let look = async || {
+            let keys = self.store.list_sealed_keys().await.unwrap();
+            let names = keys.iter().map(|key| key.name.strip_prefix("token_seed/"));
+            names.eq(wanted.iter().map(|number| Some(*number))).then_some(())
         };
-        tokio::time::timeout(PATIENCE, waiting).await.expect("the keys come and go");
+        self.found("the keys", look).await;
     }
 }
 

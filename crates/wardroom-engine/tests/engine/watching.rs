@@ -1,6 +1,6 @@
 //! What the audit log gives reason to look at, and whom it is told to.
 
-use super::world::{PATIENCE, World};
+use super::world::World;
 use std::time::Duration;
 use wardroom_core::{
     AlertId, Principal, Role,
@@ -33,17 +33,12 @@ impl World {
 
     /// The open alerts, once they are as wanted.
     async fn alerts(&self, wanted: impl Fn(&[Alert]) -> bool) -> Vec<Alert> {
-        let waiting = async {
-            loop {
-                let page = PageRequest::new(None, 100);
-                let found = self.store.list_alerts(true, page).await.unwrap().items;
-                if wanted(&found) {
-                    return found;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+        let look = async || {
+            let page = PageRequest::new(None, 100);
+            let found = self.store.list_alerts(true, page).await.unwrap().items;
+            wanted(&found).then_some(found)
         };
-        tokio::time::timeout(PATIENCE, waiting).await.expect("alerts come")
+        self.found("alerts", look).await
     }
 
     async fn messages(&self) -> Vec<Message> {
@@ -92,12 +87,11 @@ async fn two_orchestrators_tell_of_a_thing_once() {
     }
     let alerts = world.alerts(|alerts| alerts.len() >= 30).await;
     let (size, _) = world.store.audit_head().await.unwrap();
-    let passed = async {
-        while world.store.cursor("alerts").await.unwrap() < size {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+    let look = async || {
+        let read = world.store.cursor("alerts").await.unwrap();
+        (read >= size).then_some(())
     };
-    tokio::time::timeout(PATIENCE, passed).await.expect("the log is read to its end");
+    world.found("the end of the log", look).await;
     assert!(alerts.iter().all(|alert| alert.count == 1), "{alerts:?}");
     assert!(world.messages().await.len() <= 40, "each tells of so many within an hour");
     stop.cancel();

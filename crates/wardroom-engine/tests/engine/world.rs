@@ -208,20 +208,28 @@ impl World {
 
     /// Waits until the stored run is as wanted.
     pub async fn until(&self, id: RunId, wanted: impl Fn(&Run) -> bool) -> Run {
+        let look = async || {
+            let run = self.run(id).await;
+            wanted(&run).then_some(run)
+        };
+        self.found(&format!("run {id}"), look).await
+    }
+
+    /// What `look` finds, once it does; it looks again with each hint.
+    pub async fn found<T>(&self, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
         let mut hints = self.hub.listen();
         let waiting = async {
             loop {
-                let run = self.run(id).await;
-                if wanted(&run) {
-                    return run;
+                if let Some(found) = look().await {
+                    return found;
                 }
                 // What is written by another orchestrator is told to nobody here.
                 let _ = tokio::time::timeout(Duration::from_millis(50), hints.recv()).await;
             }
         };
         match tokio::time::timeout(PATIENCE, waiting).await {
-            Ok(run) => run,
-            Err(_) => panic!("the run did not come there: {:?}", self.run(id).await),
+            Ok(found) => found,
+            Err(_) => panic!("waited too long for {what}"),
         }
     }
 }

@@ -54,9 +54,8 @@ impl Question {
         self.ask.refuse(&ctx.app, &refusal)
     }
 
-    /// Grants of it what was `shown`, by the actions' names: what policy came to allow since then was not, and where nothing
-    /// is left it is denied. Gives the
-    /// address that brings the program its code.
+    /// Grants of it what was `shown`, by the actions' names: what policy came to allow since then was not, and where
+    /// nothing is left it is denied. Gives the address that brings the program the answer.
     pub(crate) async fn granted(&self, ctx: &Ctx, shown: &str) -> Result<String, ApiError> {
         let shown: Vec<&str> = shown.split(' ').collect();
         let is_shown = |scope: &&String| shown.contains(&scope.as_str());

@@ -44,7 +44,8 @@ macro_rules! person_keys {
                 async fn renew_person_keys(&self, keys: &[PersonKey]) -> StoreResult<()> {
                     let mut transaction = self.keys().begin().await.map_err(of)?;
                     for key in keys {
-                        // SECURITY: it holds the person's rows, so that nobody is erased in between and has a key again.
+                        // SECURITY: it holds the person's rows, so that nobody who is erased in between has a key
+                        // again.
                         let held = run!(transaction, concat!("UPDATE ", $table, " SET wrapped = wrapped WHERE person = $1"), key.person.uuid());
                         if held > 0 {
                             add(&mut transaction, key).await?;

@@ -70,7 +70,7 @@ pub(super) fn shown(name: &str, value: &str) -> String {
     }
     let is_url = name.ends_with("_url") || name == "oidc_issuer";
     match Url::parse(value) {
-        Ok(url) if url.has_authority() => without_secrets(url),
+        Ok(url) if url.has_authority() => without_secrets(url).unwrap_or_else(|| value.to_owned()),
         // SECURITY: what can't be read may have a secret anywhere.
         _ if is_url && !value.is_empty() => "[unreadable]".to_owned(),
         _ => value.to_owned(),
@@ -78,23 +78,27 @@ pub(super) fn shown(name: &str, value: &str) -> String {
 }
 
 /// A URL without its password, and without what follows its path: that may be one in any part. A name alone is one
-/// where no database is meant.
-fn without_secrets(mut url: Url) -> String {
+/// where no database is meant. Nothing where none of them is there.
+fn without_secrets(mut url: Url) -> Option<String> {
     let database = matches!(url.scheme(), "postgres" | "postgresql");
+    let named = !database && !url.username().is_empty();
+    if url.password().is_none() && url.query().is_none() && url.fragment().is_none() && !named {
+        return None;
+    }
     let mut hidden = Ok(());
     if url.password().is_some() {
         hidden = url.set_password(Some("[secret]"));
-    } else if !database && !url.username().is_empty() {
+    } else if named {
         hidden = url.set_username("[secret]");
     }
     if hidden.is_err() {
-        return "[unreadable]".to_owned();
+        return Some("[unreadable]".to_owned());
     }
     url.set_fragment(None);
     if url.query().is_some() {
         url.set_query(Some("[secret]"));
     }
-    url.to_string().replace("%5Bsecret%5D", "[secret]")
+    Some(url.to_string().replace("%5Bsecret%5D", "[secret]"))
 }
 
 #[cfg(test)]
@@ -128,7 +132,9 @@ mod tests {
         assert_eq!(shown("listen", "a"), "a");
         assert_eq!(shown("smtp_url", "smtps://u:p4ss@h"), "smtps://u:[secret]@h");
         assert_eq!(shown("webhook_url", "u:p4ss@h"), "[unreadable]");
-        assert_eq!(shown("webhook_url", "https://h/x"), "https://h/x");
+        for open in ["https://h/x", "https://h", "https://a.example,https://b.example:8443"] {
+            assert_eq!(shown("webhook_url", open), open, "as it is");
+        }
         assert_eq!(
             shown("webhook_url", "https://t0ken@h/x?k=p4ss#p4ss"),
             "https://[secret]@h/x?[secret]"

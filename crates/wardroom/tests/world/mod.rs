@@ -335,6 +335,12 @@ impl World {
         answer.json().await.unwrap_or(Value::Null)
     }
 
+    /// What stands at a path, as text.
+    pub async fn text(&self, path: &str) -> String {
+        let sent = self.client.get(self.at(path)).bearer_auth(&self.token).send().await;
+        sent.expect("an answer").text().await.expect("a text")
+    }
+
     pub async fn post(&self, path: &str, body: Value) -> Value {
         let answer = self
             .client

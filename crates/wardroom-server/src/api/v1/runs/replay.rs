@@ -38,6 +38,11 @@ pub(crate) async fn act(ctx: &Ctx, text: &str) -> Result<RunView, ApiError> {
     };
     // SECURITY: so does a secret that is used by its name: whoever repeats the run may use it today.
     let values = ctx.app.engine.values_left(&run).await?.unwrap_or_default();
+    let open = |name: &&String| !named_secrets::is_secret(&asked, &run.command, name);
+    if let Some(name) = values.secret.keys().find(open) {
+        let why = "was secret and is not any more where it would run: submit the command anew";
+        return Err(ApiError::field(&format!("parameters.{name}"), why));
+    }
     let may = |secret: &Resource| ctx.decide(Action::SecretUse, secret).allowed;
     let named = ("secrets", &values.named);
     named_secrets::check(&ctx.app, (&asked, &run.command), named, may).await?;
