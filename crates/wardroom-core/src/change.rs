@@ -4,7 +4,7 @@
 use crate::{
     AlertId, ApiTokenId, AttachmentId, CustomerId, FactorId, JoinTokenId, LinkId, MessageId,
     NodeId, OauthClientId, PassId, RunId, SavedViewId, ServiceRequestId, SessionId, Timestamp,
-    UserId,
+    ToolCallId, ToolServerId, UserId,
     audit::{AuditCheckpoint, AuditDraft},
     block::Block,
     desk::{
@@ -23,6 +23,11 @@ use crate::{
     run::{Candidate, OutputChunk, Run},
     sealed::{Personal, Sealed},
     secret::{NamedSecret, SecretVersion},
+    tool::{
+        call::{CallEnd, ToolCall},
+        server::ToolServer,
+        toolbox::SeenTool,
+    },
     watch::{alert::Alert, fault::Fault, message::Message},
 };
 
@@ -475,6 +480,45 @@ pub enum Write {
         /// What it is.
         to: Vec<u8>,
     },
+    /// A new tool server. Its name must be free.
+    AddToolServer(Box<ToolServer>),
+    /// A changed tool server.
+    UpdateToolServer(Box<ToolServer>),
+    /// A tool server is forgotten, with its tools.
+    RemoveToolServer(ToolServerId),
+    /// What a look at a tool server found: all that it offers now. What is not among it is gone.
+    SeeTools {
+        /// The server.
+        server: ToolServerId,
+        /// Its tools.
+        tools: Vec<SeenTool>,
+        /// When.
+        at: Timestamp,
+    },
+    /// A person accepted a tool as it is described now: fails when it is described otherwise.
+    AcceptTool {
+        /// Whose.
+        server: ToolServerId,
+        /// The tool.
+        name: String,
+        /// The description's digest.
+        digest: [u8; 32],
+        /// Who.
+        by: UserId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A call that begins.
+    AddToolCall(Box<ToolCall>),
+    /// A call that ended. Nothing happens where it has an end already.
+    EndToolCall {
+        /// The call.
+        id: ToolCallId,
+        /// How.
+        end: CallEnd,
+    },
+    /// Calls that began before this time are forgotten.
+    RemoveToolCalls(Timestamp),
     /// A new key of the installation. Its name must be free.
     AddSealedKey(SealedKey),
     /// A key of the installation goes. It must be there.

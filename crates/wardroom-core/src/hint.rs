@@ -29,6 +29,8 @@ pub enum Hint {
     Services,
     /// The blocked networks.
     Blocks,
+    /// The tool servers, or what one of them offers.
+    Tools,
     /// The policy in force.
     Policy,
     /// New audit records.

@@ -140,6 +140,12 @@ id!(
     /// Filters of a list that somebody keeps.
     SavedViewId, "view");
 id!(
+    /// A tool server.
+    ToolServerId, "toolserver");
+id!(
+    /// One call of a tool.
+    ToolCallId, "call");
+id!(
     /// Something that somebody should look at.
     AlertId, "alert");
 id!(

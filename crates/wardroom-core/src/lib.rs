@@ -7,6 +7,7 @@
 pub mod action;
 pub mod audit;
 pub mod block;
+pub mod causes;
 pub mod change;
 pub mod command;
 pub mod desk;
@@ -29,13 +30,14 @@ pub mod sealed;
 pub mod secret;
 pub mod store;
 pub mod time;
+pub mod tool;
 pub mod watch;
 
 pub use action::Action;
 pub use id::{
     AlertId, ApiTokenId, AttachmentId, CustomerId, FactorId, IdError, JoinTokenId, LinkId,
     MessageId, NodeId, NoteId, OauthClientId, PassId, PersonId, RequestId, RunId, SavedViewId,
-    ServiceId, ServiceRequestId, SessionId, UserId,
+    ServiceId, ServiceRequestId, SessionId, ToolCallId, ToolServerId, UserId,
 };
 pub use principal::{Door, Origin, Principal, Role};
 pub use rng::Rng;

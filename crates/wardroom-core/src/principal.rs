@@ -1,6 +1,6 @@
 //! Who acts, and from where.
 
-use crate::{ApiTokenId, CustomerId, NodeId, SessionId, UserId};
+use crate::{ApiTokenId, CustomerId, NodeId, SessionId, UserId, named::named};
 use serde::{Deserialize, Serialize};
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -117,32 +117,21 @@ impl fmt::Display for Principal {
     }
 }
 
-/// The way in that a request took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Door {
-    /// The REST API.
-    Api,
-    /// The dashboard.
-    Dashboard,
-    /// The node link.
-    NodeLink,
-    /// The machine's own console: `wardroom` run with access to the data folder.
-    Console,
-    /// The orchestrator's own timers.
-    Internal,
-}
-
-impl Door {
-    /// The name in audit records.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Api => "api",
-            Self::Dashboard => "dashboard",
-            Self::NodeLink => "node_link",
-            Self::Console => "console",
-            Self::Internal => "internal",
-        }
+named! {
+    /// The way in that a request took.
+    Door = "a door" {
+        /// The REST API.
+        Api = "api",
+        /// The dashboard.
+        Dashboard = "dashboard",
+        /// The node link.
+        NodeLink = "node_link",
+        /// MCP over HTTP.
+        Mcp = "mcp",
+        /// The machine's own console: `wardroom` run with access to the data folder.
+        Console = "console",
+        /// The orchestrator's own timers.
+        Internal = "internal",
     }
 }
 

@@ -8,6 +8,7 @@ pub mod desk;
 pub mod disclosure;
 mod engine;
 mod error;
+mod gateway;
 pub mod hub;
 pub mod keys;
 pub mod link;

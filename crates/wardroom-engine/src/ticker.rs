@@ -204,6 +204,7 @@ impl Engine {
             | Hint::Node(_)
             | Hint::Request(_)
             | Hint::Services
+            | Hint::Tools
             | Hint::Blocks
             | Hint::Policy
             | Hint::Audit

@@ -25,6 +25,7 @@ use tokio::sync::{Semaphore, broadcast::error::RecvError};
 use tokio_util::sync::CancellationToken;
 use wardroom_core::{UserId, hint::Hint, store::StoreError};
 use wardroom_engine::Engine;
+use wardroom_gateway::{door::Gateway, upstream::BreakerRules};
 use wardroom_trust::{
     access_token::AccessTokens,
     node_token::{Challenges, NodeTokens, SpentChallenges},
@@ -60,6 +61,8 @@ pub struct Limits {
     pub connections_per_address_max: usize,
     /// A request's body, in bytes, before anything of it is parsed.
     pub body_bytes_max: usize,
+    /// A message to the gateway, in bytes, before anything of it is parsed.
+    pub message_bytes_max: usize,
     /// A request's whole time, streams excepted.
     pub request_timeout: Duration,
     /// Live event streams open at the same time.
@@ -76,6 +79,7 @@ impl Default for Limits {
             connections_max: 20_000,
             connections_per_address_max: 512,
             body_bytes_max: 256 * 1024,
+            message_bytes_max: 1024 * 1024,
             request_timeout: Duration::from_secs(30),
             streams_max: 512,
             password_hashes_max: 2,
@@ -118,6 +122,8 @@ pub struct AppParts {
     pub delivery: Delivery,
     /// Asks the outside.
     pub outbound: Outbound,
+    /// When tool servers are left alone.
+    pub breaker: BreakerRules,
     /// How people sign in through a provider outside, if they do.
     pub oidc: Option<OidcRules>,
     /// Where what goes wrong is counted.
@@ -164,6 +170,8 @@ pub struct App {
     /// Logout tokens of it that were heard.
     pub(crate) logouts: Tries<String>,
     pub(crate) local_checks: LocalChecks,
+    /// Tool servers, and those who reach them.
+    pub(crate) gateway: Arc<Gateway>,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) refusals: RefusalLog,
@@ -189,6 +197,7 @@ impl App {
         let limits = parts.limits;
         let issuer = |rules| Issuer::new(rules, &parts.public_url, parts.outbound.clone());
         let oidc = parts.oidc.map(issuer);
+        let gateway = parts.engine.gateway(parts.outbound.clone(), parts.breaker);
         Arc::new(Self {
             passwords: PasswordPool::new(parts.passwords, &limits),
             accounts: parts.accounts,
@@ -221,6 +230,7 @@ impl App {
             courier: Courier::new(parts.delivery, parts.outbound),
             faults: parts.faults,
             local_checks: parts.local_checks,
+            gateway,
             metrics: Metrics::new(),
             refusals: RefusalLog::default(),
             streams: Arc::new(Semaphore::new(limits.streams_max)),
@@ -238,7 +248,8 @@ impl App {
     /// Takes over what the store knows. Called once, before anybody is let in.
     pub async fn prepare(&self) -> Result<(), StoreError> {
         self.blocks.reload(self).await?;
-        self.reload_policy().await
+        self.reload_policy().await?;
+        self.reload_tools().await
     }
 
     /// Follows what other orchestrators change, until the server shuts down.
@@ -249,9 +260,9 @@ impl App {
                 () = self.stop.cancelled() => return,
                 hint = hints.recv() => hint,
             };
-            let (blocks, policy) = match hint {
-                Ok(Hint::Resync) | Err(RecvError::Lagged(_)) => (true, true),
-                Ok(hint) => (hint == Hint::Blocks, hint == Hint::Policy),
+            let (blocks, policy, tools) = match hint {
+                Ok(Hint::Resync) | Err(RecvError::Lagged(_)) => (true, true, true),
+                Ok(hint) => (hint == Hint::Blocks, hint == Hint::Policy, hint == Hint::Tools),
                 Err(RecvError::Closed) => return,
             };
             if blocks && let Err(error) = self.blocks.reload(&self).await {
@@ -259,6 +270,9 @@ impl App {
             }
             if policy && let Err(error) = self.reload_policy().await {
                 tracing::error!(%error, "the new policy could not be taken over; the one before holds");
+            }
+            if tools && let Err(error) = self.reload_tools().await {
+                tracing::error!(%error, "the tool servers could not be read anew; those before hold");
             }
         }
     }

@@ -17,7 +17,7 @@ use wardroom_core::{
     identity::{Session, User},
     run::Run,
 };
-use wardroom_trust::policy::Decision;
+use wardroom_trust::policy::{Circumstances, Decision};
 use wardroom_wire::error::ErrorCode;
 
 /// A request that was authenticated and whose route named its action.
@@ -106,6 +106,15 @@ impl Ctx {
         Decision { allowed, ..decision }
     }
 
+    /// Whether there are arguments with which the caller may call a tool.
+    pub(crate) fn may_call(&self, tool: &Resource) -> bool {
+        let client = self.session().and_then(|session| session.grant.as_ref());
+        let client = client.map(|grant| grant.client.to_string());
+        let policy = self.app.policy.load();
+        self.proof.covers(Action::ToolCall)
+            && policy.policy.may_call(&self.principal, tool, client.as_deref())
+    }
+
     /// Whether the caller proved lately enough who they are.
     fn is_fresh(&self) -> bool {
         let fresh_for = self.app.accounts.fresh_for;
@@ -143,7 +152,20 @@ impl Ctx {
         action: Action,
         resource: &Resource,
     ) -> Result<Authorised, ApiError> {
-        let decision = self.decide(action, resource);
+        self.authorise_in(action, resource, &Circumstances::default()).await
+    }
+
+    /// The same with what is known of the request beside its parts.
+    pub(crate) async fn authorise_in(
+        &self,
+        action: Action,
+        resource: &Resource,
+        circumstances: &Circumstances<'_>,
+    ) -> Result<Authorised, ApiError> {
+        let policy = self.app.policy.load_full();
+        let mut decision =
+            policy.policy.decide_in(&self.principal, action, resource, circumstances);
+        decision.allowed &= self.proof.covers(action);
         if action == self.action {
             self.authorised.store(true, Ordering::Release);
         }
@@ -181,6 +203,11 @@ impl Ctx {
             ResourceKind::Run => Action::RunRead,
             ResourceKind::JoinToken => Action::JoinTokenList,
             ResourceKind::Secret => Action::SecretList,
+            ResourceKind::Tool => {
+                return !self.may_call(resource) && !self.may(Action::ToolServerRead);
+            }
+            ResourceKind::ToolServer => Action::ToolServerRead,
+            ResourceKind::ToolCall => Action::ToolCallRead,
             ResourceKind::Customer => Action::CustomerRead,
             ResourceKind::Service => Action::ServiceRead,
             ResourceKind::Request => Action::RequestRead,

@@ -40,6 +40,7 @@ const PAGES: &[(&str, &str)] = pages!(
     "run_state",
     "precondition_failed",
     "precondition_required",
+    "tool_failed",
     "too_large",
     "unsupported_media_type",
     "no_node",

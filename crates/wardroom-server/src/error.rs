@@ -153,18 +153,3 @@ pub(crate) fn capital(text: &str) -> String {
     let first = letters.next().map(char::to_uppercase).into_iter().flatten();
     first.chain(letters).chain(Some('.').filter(|_| !text.ends_with('.'))).collect()
 }
-
-/// An error with all that caused it, in one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let next = cause.to_string();
-        if !text.ends_with(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        source = cause.source();
-    }
-    text
-}

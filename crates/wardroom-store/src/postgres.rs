@@ -38,6 +38,8 @@ repository::desk_writes!(Postgres);
 repository::desk!(PostgresStore, Postgres);
 repository::oauth!(PostgresStore, Postgres);
 repository::oauth_writes!(Postgres);
+repository::tools!(PostgresStore, Postgres);
+repository::tool_writes!(Postgres);
 repository::watch_writes!(Postgres);
 repository::watch!(PostgresStore, Postgres);
 repository::identities!(PostgresStore, Postgres);

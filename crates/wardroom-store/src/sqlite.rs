@@ -46,6 +46,8 @@ repository::desk_writes!(Sqlite);
 repository::desk!(SqliteStore, Sqlite);
 repository::oauth!(SqliteStore, Sqlite);
 repository::oauth_writes!(Sqlite);
+repository::tools!(SqliteStore, Sqlite);
+repository::tool_writes!(Sqlite);
 repository::watch_writes!(Sqlite);
 repository::watch!(SqliteStore, Sqlite);
 repository::identities!(SqliteStore, Sqlite);

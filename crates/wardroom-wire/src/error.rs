@@ -102,6 +102,8 @@ codes! {
     Busy = "busy", 503, "Too busy";
     /// The request took too long.
     TimedOut = "timed_out", 504, "Took too long";
+    /// The tool gave no answer that can be used.
+    ToolFailed = "tool_failed", 502, "The tool gave no answer";
     /// The store can't take or answer it now.
     StoreUnavailable = "store_unavailable", 503, "The store is unavailable";
     /// Something is wrong inside.

@@ -21,12 +21,13 @@ use world::{World, command, wardroom};
 const SECRET: [&str; 8] =
     ["answer", "code", "current", "new", "password", "refresh_token", "secret", "value"];
 /// Inputs that hold none. What is new stands in one of the two.
-const OPEN: [&str; 53] = [
+const OPEN: [&str; 59] = [
     "about",
     "action",
     "acts_as",
     "address",
     "all",
+    "arguments",
     "assignee",
     "attempts_max",
     "audience",
@@ -38,9 +39,11 @@ const OPEN: [&str; 53] = [
     "customer",
     "deadline_seconds",
     "description",
+    "digest",
     "display_name",
     "due_at",
     "email",
+    "enabled",
     "everywhere",
     "expires_in",
     "fields",
@@ -71,10 +74,13 @@ const OPEN: [&str; 53] = [
     "scopes",
     "seconds",
     "secrets",
+    "shown",
     "state",
     "text",
     "title",
+    "tool",
     "values",
+    "way",
 ];
 const PLANTED: &str = "pl4nted-s3cret-value";
 

@@ -18,7 +18,7 @@ use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use wardroom_core::Role;
-use world::{World, wait_for};
+use world::{World, tool_server::ToolServer, wait_for};
 
 const PASSWORD: &str = "Harbour lights at 6";
 /// A fault that the tests make.
@@ -85,6 +85,16 @@ async fn asks(world: &World) -> Vec<Ask> {
     .await;
     world.break_down(FAULT).await;
     world.post("/api/v1/secrets", json!({"name": "mast", "value": "v"})).await;
+    let server = ToolServer::start().await;
+    world.add_tools("mast", &server.url).await;
+    let (_, called) = world
+        .mcp(&world.token, "/mcp/mast", "tools/call", json!({"name": "echo", "arguments": {}}))
+        .await;
+    assert_eq!(called["result"]["content"][0]["text"], "{}", "{called}");
+    let call = id_of(&world.get("/api/v1/tool-calls").await["items"][0]);
+    let tool = world.get("/api/v1/tool-servers/mast/tools").await["items"][0].clone();
+    let accept = json!({"tool": tool["name"], "digest": tool["digest"]});
+    let way = json!({"kind": "http", "url": server.url});
     let program = json!({"name": "Chart", "confidential": true, "redirect_uris": ["https://chart.example/"], "scopes": ["run.list"]});
     let made = world.post("/api/v1/oauth/clients", program.clone()).await;
     let client = made["client"]["id"].as_str().unwrap().to_owned();
@@ -145,6 +155,16 @@ async fn asks(world: &World) -> Vec<Ask> {
         ask("POST", "/api/v1/secrets", "", json!({"name": "keel", "value": "v"})),
         ask("PUT", "/api/v1/secrets/{name}", "", json!({"value": "w"})),
         ask("DELETE", "/api/v1/secrets/{name}", "", Value::Null),
+        ask("GET", "/api/v1/tool-servers", "", Value::Null),
+        ask("POST", "/api/v1/tool-servers", "", json!({"name": "keel", "way": way})),
+        ask("GET", "/api/v1/tool-servers/{name}", "", Value::Null),
+        ask("PATCH", "/api/v1/tool-servers/{name}", "", json!({"about": "x"})),
+        ask("POST", "/api/v1/tool-servers/{name}/test", "", Value::Null),
+        ask("GET", "/api/v1/tool-servers/{name}/tools", "", Value::Null),
+        ask("POST", "/api/v1/tool-servers/{name}/tools/accept", "", accept),
+        ask("POST", "/api/v1/tool-servers/{name}/call", "", json!({"tool": "echo"})),
+        ask("GET", "/api/v1/tool-calls/{id}", &call, Value::Null),
+        ask("DELETE", "/api/v1/tool-servers/{name}", "", Value::Null),
         ask("GET", "/api/v1/oauth/clients", "", Value::Null),
         ask("POST", "/api/v1/oauth/clients", "", program),
         ask("POST", "/api/v1/oauth/clients/{id}/secret", &client, Value::Null),
@@ -192,7 +212,8 @@ async fn send(world: &World, token: &str, ask: &Ask) -> Response {
 }
 
 /// What everybody may do for themselves.
-const OWN: [(&str, &str); 27] = [
+const OWN: [(&str, &str); 28] = [
+    ("GET", "/api/v1/tool-calls"),
     ("GET", "/api/v1/account/export"),
     ("GET", "/api/v1/whoami"),
     ("GET", "/api/v1/runs"),
@@ -224,7 +245,7 @@ const OWN: [(&str, &str); 27] = [
 
 #[tokio::test]
 async fn a_customer_reaches_nothing_of_others_and_changes_nothing() {
-    let world = World::new().await;
+    let world = World::with(&["outbound_allow=127.0.0.0/8".to_owned()]).await;
     world.add_account("carla", Role::Customer, PASSWORD).await;
     world.until_node("online").await;
     let asks = asks(&world).await;
@@ -289,7 +310,7 @@ async fn a_customer_reaches_nothing_of_others_and_changes_nothing() {
 
 #[tokio::test]
 async fn every_change_leaves_exactly_one_record_of_who_asked() {
-    let world = World::new().await;
+    let world = World::with(&["outbound_allow=127.0.0.0/8".to_owned()]).await;
     let me = world.get("/api/v1/whoami").await["id"].as_str().unwrap().to_owned();
     let mut changed = 0;
     for ask in asks(&world).await {
@@ -389,7 +410,7 @@ async fn who_may_do_what_on_each_route_is_what_was_agreed() {
     let mut columns = vec![];
     let mut routes = vec![];
     for actor in ACTORS {
-        let world = World::new().await;
+        let world = World::with(&["outbound_allow=127.0.0.0/8".to_owned()]).await;
         world.until_node("online").await;
         let asks = asks(&world).await;
         let token = token_of(&world, actor, &asks).await;

@@ -2,9 +2,11 @@
 
 mod desk;
 mod oauth;
+mod tools;
 mod watch;
 pub use desk::{Desk, RequestFilter};
 pub use oauth::Oauth;
+pub use tools::{CallFilter, Tools};
 pub use watch::Watch;
 
 use crate::{
@@ -383,12 +385,23 @@ pub trait Health: Send + Sync {
 
 /// Everything that can be asked.
 pub trait Reads:
-    Identities + Oauth + PersonKeys + Nodes + Runs + Desk + Watch + AuditLog + Health + 'static
+    Identities + Oauth + PersonKeys + Nodes + Runs + Tools + Desk + Watch + AuditLog + Health + 'static
 {
 }
 
-impl<T: Identities + Oauth + PersonKeys + Nodes + Runs + Desk + Watch + AuditLog + Health + 'static>
-    Reads for T
+impl<
+    T: Identities
+        + Oauth
+        + PersonKeys
+        + Nodes
+        + Runs
+        + Tools
+        + Desk
+        + Watch
+        + AuditLog
+        + Health
+        + 'static,
+> Reads for T
 {
 }
 

@@ -4,7 +4,8 @@ use super::rest;
 use crate::{
     App, docs,
     doors::{Found, Left, client_address},
-    error::{ApiError, chain},
+    error::ApiError,
+    mcp,
     oauth::metadata::RESOURCE_PATH,
     places::network,
     ui,
@@ -25,6 +26,7 @@ use tracing::Instrument;
 use wardroom_core::{
     Door, Origin, Principal, RequestId,
     audit::{AuditDraft, AuditOutcome},
+    causes::chain,
 };
 use wardroom_wire::error::{ErrorCode, Problem};
 
@@ -109,6 +111,7 @@ async fn edge_of(app: Arc<App>, mut request: Request, next: Next) -> Response {
             Door::Api
         }
         path if path.starts_with("/node/") => Door::NodeLink,
+        path if path == mcp::PATH || path.starts_with("/mcp/") => Door::Mcp,
         _ => Door::Dashboard,
     };
     let id = RequestId::new(app.engine.now(), app.engine.rng());

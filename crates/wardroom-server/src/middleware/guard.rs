@@ -23,19 +23,29 @@ pub(crate) struct Guard {
     action: Action,
     /// The bound of the route's body.
     bytes_max: usize,
+    /// Whether what changes something goes on when its client is gone.
+    detached: bool,
 }
 
 /// A guard for the route of `action`, whose body is bounded.
 pub(crate) fn guard(app: Arc<App>, action: Action, bytes_max: usize) -> Guard {
-    Guard { app, action, bytes_max }
+    Guard { app, action, bytes_max, detached: true }
 }
 
 impl Guard {
+    /// The handler ends when its client is gone, which it takes for a wish: it must leave nothing half done.
+    pub(crate) fn attached(self) -> Self {
+        Self { detached: false, ..self }
+    }
+
     /// Runs the handler if the request may pass.
     pub(crate) async fn run(self, request: Request, next: Next) -> Response {
         match self.admit(request).await {
             Ok((ctx, left, request)) => {
-                let mut response = run(&ctx.app, request, next).await;
+                let mut response = match self.detached {
+                    true => run(&ctx.app, request, next).await,
+                    false => next.run(request).await,
+                };
                 if let Some(left) = left {
                     response.extensions_mut().insert(left);
                 }

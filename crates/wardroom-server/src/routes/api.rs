@@ -68,6 +68,7 @@ pub(super) fn api(r: &mut Routes) {
         Action::TokenRevoke,
         v1::tokens::revoke::handler,
     );
+    gateway(r);
     identity(r);
     security(r);
     desk(r);
@@ -165,6 +166,34 @@ pub(super) fn api(r: &mut Routes) {
         Action::PolicyRead,
         v1::policy::explain::handler,
     );
+}
+
+fn gateway(r: &mut Routes) {
+    use crate::mcp::http;
+    use v1::tool_servers::{call, calls, create, get, list, remove, test, tools, update};
+    r.secured(Method::GET, "/api/v1/tool-servers", Action::ToolServerList, list::handler);
+    r.secured(Method::POST, "/api/v1/tool-servers", Action::ToolServerCreate, create::handler);
+    r.secured(Method::GET, "/api/v1/tool-servers/{name}", Action::ToolServerRead, get::handler);
+    let change = Action::ToolServerUpdate;
+    r.secured(Method::PATCH, "/api/v1/tool-servers/{name}", change, update::handler);
+    let forget = Action::ToolServerRemove;
+    r.secured(Method::DELETE, "/api/v1/tool-servers/{name}", forget, remove::handler);
+    let look = Action::ToolServerTest;
+    r.secured(Method::POST, "/api/v1/tool-servers/{name}/test", look, test::handler);
+    let read = Action::ToolServerRead;
+    r.secured(Method::GET, "/api/v1/tool-servers/{name}/tools", read, tools::list);
+    let accept = Action::ToolAccept;
+    r.secured(Method::POST, "/api/v1/tool-servers/{name}/tools/accept", accept, tools::accept);
+    r.secured(Method::POST, "/api/v1/tool-servers/{name}/call", Action::ToolCall, call::handler);
+    r.secured(Method::GET, "/api/v1/tool-calls", Action::ToolCallList, calls::list);
+    r.secured(Method::GET, "/api/v1/tool-calls/{id}", Action::ToolCallRead, calls::get);
+    let connect = Action::McpConnect;
+    r.secured_attached(Method::POST, "/mcp", connect, http::post);
+    r.secured_attached(Method::GET, "/mcp", connect, http::get);
+    r.secured_attached(Method::DELETE, "/mcp", connect, http::delete);
+    r.secured_attached(Method::POST, "/mcp/{server}", connect, http::post);
+    r.secured_attached(Method::GET, "/mcp/{server}", connect, http::get);
+    r.secured_attached(Method::DELETE, "/mcp/{server}", connect, http::delete);
 }
 
 fn identity(r: &mut Routes) {

@@ -74,6 +74,26 @@ impl Routes {
         self.add(method, path, route, Access::Action(action));
     }
 
+    /// A route of a conversation: its handler ends when its client is gone.
+    fn secured_attached<H, T>(
+        &mut self,
+        method: Method,
+        path: &'static str,
+        action: Action,
+        handler: H,
+    ) where
+        H: Handler<T, Arc<App>>,
+        T: 'static,
+    {
+        let bytes_max = self.app.limits.message_bytes_max;
+        let guard = middleware::guard(Arc::clone(&self.app), action, bytes_max).attached();
+        let route = on(filter(&method), handler).route_layer(axum::middleware::from_fn(
+            move |request, next| guard.clone().run(request, next),
+        ));
+        let route = route.route_layer(RequestBodyLimitLayer::new(bytes_max));
+        self.add(method, path, route, Access::Action(action));
+    }
+
     /// A route that anybody reaches; `reason` says why that is safe.
     fn public<H, T>(&mut self, method: Method, path: &'static str, handler: H, reason: &'static str)
     where

@@ -138,6 +138,9 @@ macro_rules! writes {
                 if let Some(outcome) = super::oauth_writes::apply(c, write).await {
                     return outcome;
                 }
+                if let Some(outcome) = super::tool_writes::apply(c, write).await {
+                    return outcome;
+                }
                 super::desk_writes::apply(c, write).await
             }
 

@@ -30,6 +30,7 @@ mod identities;
 mod oauth;
 mod sample;
 mod sealed;
+mod tools;
 mod watch;
 
 use sample::{Sample, at};

@@ -1,8 +1,8 @@
 //! A request as Cedar sees it.
 
+use super::circumstances::{Circumstances, context};
 use cedar_policy::{
-    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
-    Schema,
+    Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -27,6 +27,7 @@ pub(super) fn ask(
     principal: &Principal,
     action: Action,
     resource: &Resource,
+    circumstances: &Circumstances<'_>,
 ) -> Option<Asked> {
     let Principal::User { id, name, role, groups, customer, .. } = principal else { return None };
     let user = uid("User", &id.to_string())?;
@@ -50,11 +51,20 @@ pub(super) fn ask(
     all.extend(parents.iter().cloned().map(Entity::with_uid));
     let attributes = attributes(resource, &user, &id.to_string(), &mut all)?;
     if resource.kind != ResourceKind::Customer {
-        all.push(Entity::new(target.clone(), attributes, HashSet::new()).ok()?);
+        let mut within = HashSet::new();
+        if let (ResourceKind::Tool, Some(server)) = (resource.kind, &resource.server) {
+            let server = uid("ToolServer", server)?;
+            all.push(Entity::with_uid(server.clone()));
+            within.insert(server);
+        }
+        all.push(Entity::new(target.clone(), attributes, within).ok()?);
     }
+    let context = context(action, circumstances, &mut all)?;
     let entities = Entities::from_entities(all, None).ok()?;
     let named = uid("Action", action.as_str())?;
-    let request = Request::new(user.clone(), named, target, Context::empty(), Some(schema)).ok()?;
+    // What is not known yet has no type to check.
+    let checked = circumstances.arguments.map(|_| schema);
+    let request = Request::new(user.clone(), named, target, context, checked).ok()?;
     parents.push(user);
     Some(Asked { request, entities, principals: parents })
 }
@@ -71,10 +81,11 @@ fn entity_type(kind: ResourceKind) -> &'static str {
 static TYPES: LazyLock<HashMap<&'static str, EntityTypeName>> = LazyLock::new(|| {
     let kinds = ResourceKind::ALL.into_iter().map(entity_type);
     let named = |kind: &'static str| Some((kind, format!("Wardroom::{kind}").parse().ok()?));
-    kinds.chain(["User", "Role", "Group", "Action"]).filter_map(named).collect()
+    let others = ["User", "Role", "Group", "Action", "Texts", "Numbers", "Flags", "Lists"];
+    kinds.chain(others).filter_map(named).collect()
 });
 
-fn uid(kind: &str, id: &str) -> Option<EntityUid> {
+pub(super) fn uid(kind: &str, id: &str) -> Option<EntityUid> {
     let name = TYPES.get(kind)?.clone();
     Some(EntityUid::from_type_name_and_id(name, EntityId::new(id)))
 }
@@ -99,7 +110,7 @@ fn attributes(
                 attributes.insert("node".to_owned(), RestrictedExpression::new_entity_uid(node));
             }
         }
-        ResourceKind::Run | ResourceKind::User | ResourceKind::Request => {
+        ResourceKind::Run | ResourceKind::User | ResourceKind::Request | ResourceKind::ToolCall => {
             let users = [("owner", resource.owner), ("assignee", resource.assignee)];
             for (name, id) in users {
                 let Some(id) = id.map(|id| id.to_string()) else { continue };
@@ -116,10 +127,28 @@ fn attributes(
                 attributes.insert("audience".to_owned(), RestrictedExpression::new_set(customers));
             }
         }
+        ResourceKind::Tool => {
+            let name = resource.id.split_once('/').map_or("", |(_, name)| name);
+            attributes.insert("name".to_owned(), RestrictedExpression::new_string(name.to_owned()));
+            let hints = resource.hints;
+            for (name, hint) in [
+                ("read_only", hints.read_only),
+                ("destructive", hints.destructive),
+                ("idempotent", hints.idempotent),
+                ("open_world", hints.open_world),
+            ] {
+                attributes.insert(name.to_owned(), RestrictedExpression::new_bool(hint));
+            }
+        }
         ResourceKind::Customer
         | ResourceKind::System
         | ResourceKind::JoinToken
+        | ResourceKind::ToolServer
         | ResourceKind::Secret => {}
+    }
+    if matches!(resource.kind, ResourceKind::Tool | ResourceKind::ToolCall) {
+        let server = uid("ToolServer", resource.server.as_deref().unwrap_or("any"))?;
+        attributes.insert("server".to_owned(), RestrictedExpression::new_entity_uid(server));
     }
     if resource.kind == ResourceKind::Request {
         attributes.insert("operators".to_owned(), users(&resource.operators));

@@ -1,9 +1,11 @@
 //! Policy: Cedar, deny by default. What a role may do is text here, never code elsewhere.
 
+mod circumstances;
 mod entities;
 mod slices;
 
 use cedar_policy::{Authorizer, PolicySet, Schema, ValidationMode, Validator};
+pub use circumstances::Circumstances;
 use slices::Slices;
 use wardroom_core::{Action, Principal, action::Resource, digest::sha256_hex};
 
@@ -102,15 +104,36 @@ impl Policy {
 
     /// Whether `principal` may do `action` to `resource`. Whatever goes wrong is a denial.
     pub fn decide(&self, principal: &Principal, action: Action, resource: &Resource) -> Decision {
+        self.decide_in(principal, action, resource, &Circumstances::default())
+    }
+
+    /// The same with what is known of the request beside its parts.
+    pub fn decide_in(
+        &self,
+        principal: &Principal,
+        action: Action,
+        resource: &Resource,
+        circumstances: &Circumstances<'_>,
+    ) -> Decision {
         let denied = Decision { allowed: false, policies: vec![], version: self.version.clone() };
         // SECURITY: nodes and the system have fixed doors of their own; Cedar never grants them anything.
-        let Some(asked) = entities::ask(&self.schema, principal, action, resource) else {
-            return denied;
-        };
+        let asked = entities::ask(&self.schema, principal, action, resource, circumstances);
+        let Some(asked) = asked else { return denied };
         let of = (&asked.request, &asked.entities);
         let verdict = self.slices.ask(&self.authorizer, action, &asked.principals, of);
         let allowed = verdict.allowed();
         Decision { allowed, policies: verdict.into_policies(), ..denied }
+    }
+
+    /// Whether there are arguments with which `principal` may call `tool`.
+    pub fn may_call(&self, principal: &Principal, tool: &Resource, client: Option<&str>) -> bool {
+        let circumstances = Circumstances { client, arguments: None };
+        let action = Action::ToolCall;
+        let asked = entities::ask(&self.schema, principal, action, tool, &circumstances);
+        asked.is_some_and(|asked| {
+            let of = (&asked.request, &asked.entities);
+            self.slices.may_allow(&self.authorizer, action, &asked.principals, of)
+        })
     }
 
     /// What [`Policy::decide`] says, and which policies come near when it denies.

@@ -72,6 +72,33 @@ impl Slices {
         }
         verdict
     }
+
+    /// Whether what is not known of the request yet can make the policies allow it.
+    pub(super) fn may_allow(
+        &self,
+        authorizer: &Authorizer,
+        action: Action,
+        principals: &[EntityUid],
+        (request, entities): (&Request, &Entities),
+    ) -> bool {
+        let Some(by_principal) = self.0.get(&action) else { return false };
+        let keys = std::iter::once(None).chain(principals.iter().cloned().map(Some));
+        let mut permitted = false;
+        for set in keys.filter_map(|key| by_principal.get(&key)) {
+            let answer = authorizer.is_authorized_partial(request, set, entities);
+            let forbidden = answer
+                .definitely_satisfied()
+                .any(|policy| policy.effect() == cedar_policy::Effect::Forbid);
+            // SECURITY: a policy that could not be evaluated might have been one that forbids.
+            if forbidden || answer.definitely_errored().next().is_some() {
+                return false;
+            }
+            permitted |= answer
+                .may_be_determining()
+                .any(|policy| policy.effect() == cedar_policy::Effect::Permit);
+        }
+        permitted
+    }
 }
 
 /// The one user, role or group of which a policy's scope speaks.

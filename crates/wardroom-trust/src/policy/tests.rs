@@ -144,7 +144,14 @@ fn slices_decide_as_the_whole_set_does() {
         for action in Action::ALL {
             let kind = action.resource_kind();
             for target in [resource(kind, None), Resource::own(kind, &who)] {
-                let asked = entities::ask(&policy.schema, &who, *action, &target).unwrap();
+                let asked = entities::ask(
+                    &policy.schema,
+                    &who,
+                    *action,
+                    &target,
+                    &Circumstances::default(),
+                )
+                .unwrap();
                 let whole = policy.authorizer.is_authorized(
                     &asked.request,
                     &policy.policies,
@@ -189,4 +196,77 @@ fn a_decision_among_a_thousand_policies_looks_at_few() {
     let p99 = took[took.len() * 99 / 100];
     // Ten times the bound of the release build: this one is not optimised and the machine is shared.
     assert!(p99 < std::time::Duration::from_millis(1), "{p99:?}");
+}
+
+fn tool(name: &str, hints: wardroom_core::tool::Hints) -> Resource {
+    Resource::tool("files", name, hints)
+}
+
+/// Policies over a call's arguments, its tool's server and hints, and the program that acts.
+const CALLS: &str = r#"
+@id("srv-only")
+permit (principal, action == Wardroom::Action::"tool.call", resource == Wardroom::Tool::"files/read")
+when { context.texts.hasTag("$.path") && context.texts.getTag("$.path") like "/srv/*" };
+@id("read-only")
+permit (principal, action == Wardroom::Action::"tool.call", resource in Wardroom::ToolServer::"files")
+when { resource.read_only };
+@id("small")
+permit (principal, action == Wardroom::Action::"tool.call", resource == Wardroom::Tool::"files/pay")
+when { context.numbers.hasTag("$.amount") && context.numbers.getTag("$.amount") < 100 };
+@id("robot")
+permit (principal, action == Wardroom::Action::"tool.call", resource == Wardroom::Tool::"files/robot")
+when { context has client && context.client == "robot" };
+@id("not-to-strangers")
+forbid (principal, action == Wardroom::Action::"tool.call", resource)
+when { context.lists.hasTag("$.to[*]") && context.lists.getTag("$.to[*]").contains("stranger") };
+@id("never")
+forbid (principal, action == Wardroom::Action::"tool.call", resource == Wardroom::Tool::"files/wipe");
+"#;
+
+#[test]
+fn calls_are_decided_over_tool_server_arguments_and_program() {
+    let policy = Policy::load(CALLS).unwrap();
+    let who = user(Role::Operator);
+    let harmless = wardroom_core::tool::Hints { read_only: true, ..Default::default() };
+    let call = |name: &str, hints, arguments: serde_json::Value, client: Option<&str>| {
+        let facts = wardroom_core::tool::facts::ArgumentFacts::of(&arguments).unwrap();
+        let circumstances = Circumstances { client, arguments: Some(&facts) };
+        policy.decide_in(&who, Action::ToolCall, &tool(name, hints), &circumstances).allowed
+    };
+    let worst = wardroom_core::tool::Hints::default();
+    let json = |text: &str| serde_json::from_str(text).unwrap();
+    assert!(call("read", worst, json(r#"{"path": "/srv/a"}"#), None));
+    assert!(!call("read", worst, json(r#"{"path": "/etc/a"}"#), None));
+    assert!(!call("read", worst, json(r#"{"path": 7}"#), None), "a number is no text");
+    assert!(!call("read", worst, json("{}"), None));
+    assert!(call("list", harmless, json("{}"), None));
+    assert!(!call("list", worst, json("{}"), None));
+    assert!(call("pay", worst, json(r#"{"amount": 99}"#), None));
+    assert!(!call("pay", worst, json(r#"{"amount": 100}"#), None));
+    assert!(!call("pay", worst, json(r#"{"amount": 9.5}"#), None), "what is no integer is a text");
+    assert!(call("robot", worst, json("{}"), Some("robot")));
+    assert!(!call("robot", worst, json("{}"), None));
+    assert!(!call("list", harmless, json(r#"{"to": ["ann", "stranger"]}"#), None));
+    assert!(call("list", harmless, json(r#"{"to": ["ann"]}"#), None));
+    assert!(!call("wipe", harmless, json("{}"), None));
+}
+
+#[test]
+fn a_tool_is_shown_to_whom_some_arguments_would_allow_it() {
+    let policy = Policy::load(CALLS).unwrap();
+    let who = user(Role::Operator);
+    let worst = wardroom_core::tool::Hints::default();
+    let harmless = wardroom_core::tool::Hints { read_only: true, ..Default::default() };
+    let shown = |name: &str, hints, client| policy.may_call(&who, &tool(name, hints), client);
+    assert!(shown("read", worst, None), "with the right path");
+    assert!(shown("pay", worst, None), "a small amount");
+    assert!(shown("list", harmless, None));
+    assert!(!shown("list", worst, None));
+    assert!(!shown("wipe", harmless, None), "forbidden whatever the arguments are");
+    assert!(shown("robot", worst, Some("robot")));
+    assert!(!shown("robot", worst, None));
+    assert!(!Policy::load("").unwrap().may_call(&who, &tool("read", worst), None));
+    let full = Policy::default_set().unwrap();
+    assert!(full.may_call(&who, &tool("read", worst), None));
+    assert!(!full.may_call(&user(Role::Customer), &tool("read", worst), None));
 }

@@ -128,6 +128,7 @@ impl std::error::Error for Failure {}
 fn exit_of(problem: &Problem) -> Exit {
     match (problem.code.as_str(), problem.status) {
         ("timed_out", _) | (_, 408 | 504) => Exit::Unreachable,
+        ("tool_failed", _) => Exit::Found,
         ("no_node" | "unknown_command", _) | (_, 404) => Exit::NotFound,
         (_, 401 | 403) => Exit::Denied,
         (_, 409 | 412) => Exit::Conflict,
@@ -204,6 +205,7 @@ mod tests {
                 "too_many_requests 7",
                 "busy 7",
                 "timed_out 5",
+                "tool_failed 1",
                 "store_unavailable 7",
                 "internal 7",
             ]

@@ -8,6 +8,7 @@ mod customer;
 mod failure;
 mod follow;
 mod http;
+mod mcp;
 mod node;
 mod oauth_client;
 mod parameters;
@@ -65,6 +66,9 @@ pub(crate) enum ClientCommand {
     /// Keep values under names, for commands that take secrets
     #[command(after_help = EXIT_CODES, subcommand)]
     Secret(secret::SecretCommand),
+    /// Tool servers, their tools, and calls of these
+    #[command(after_help = EXIT_CODES, subcommand)]
+    Mcp(mcp::McpCommand),
     /// Register programs of others that act in people's names
     #[command(after_help = EXIT_CODES, subcommand)]
     OauthClient(oauth_client::OauthClientCommand),
@@ -154,6 +158,7 @@ async fn dispatch<Cli: clap::CommandFactory>(
         ClientCommand::Request(command) => request::run(session, command).await,
         ClientCommand::Security(command) => security::run(session, command).await,
         ClientCommand::Secret(command) => secret::run(session, command).await,
+        ClientCommand::Mcp(command) => mcp::run(session, command).await,
         ClientCommand::OauthClient(command) => oauth_client::run(session, command).await,
         ClientCommand::Run(args) => run::run(session, args).await,
         ClientCommand::Runs(command) => runs::run(session, command).await,

@@ -145,6 +145,7 @@ pub(crate) async fn start(
         doors: config.doors()?,
         delivery,
         outbound: config.outbound()?,
+        breaker: Default::default(),
         oidc: config.oidc()?,
         faults,
         local_checks: {
@@ -159,6 +160,7 @@ pub(crate) async fn start(
     tasks.spawn(app.clone().work_desk());
     tasks.spawn(app.clone().deliver());
     tasks.spawn(app.clone().count_faults());
+    tasks.spawn(app.clone().work_gateway());
     let tls = Arc::new(server_config(certificate, config.flag("tls12")?)?);
     let mut nodes_url = url.clone();
     if let Some(nodes_address) = config.address("listen_nodes")? {

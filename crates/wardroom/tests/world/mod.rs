@@ -1,6 +1,8 @@
 //! The real programs on loopback: orchestrator and node as processes, a client over TLS.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod tool_server;
+
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -245,6 +247,45 @@ impl World {
         assert!(joined.success(), "the node is enrolled");
         self.start_node();
         self.until_node("online").await;
+    }
+
+    /// Registers a tool server as `name` and accepts its tools.
+    pub async fn add_tools(&self, name: &str, url: &str) {
+        let way = json!({"kind": "http", "url": url});
+        self.post("/api/v1/tool-servers", json!({"name": name, "way": way})).await;
+        self.accept_tools(name).await;
+    }
+
+    /// Accepts all tools of a server as they are described now.
+    pub async fn accept_tools(&self, name: &str) {
+        let looked = self.post(&format!("/api/v1/tool-servers/{name}/test"), Value::Null).await;
+        assert_eq!(looked["health"]["state"], "ready", "{looked}");
+        let tools = self.get(&format!("/api/v1/tool-servers/{name}/tools")).await;
+        for tool in tools["items"].as_array().expect("a list") {
+            let body = json!({"tool": tool["name"], "digest": tool["digest"]});
+            self.post(&format!("/api/v1/tool-servers/{name}/tools/accept"), body).await;
+        }
+    }
+
+    /// Sends a message of revision 2026-07-28 to the gateway: the status and what is answered.
+    pub async fn mcp(&self, token: &str, path: &str, method: &str, params: Value) -> (u16, Value) {
+        let mut params = params;
+        params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
+        params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
+        let mut request = self
+            .client
+            .post(self.at(path))
+            .bearer_auth(token)
+            .header("accept", "application/json, text/event-stream")
+            .header("mcp-protocol-version", "2026-07-28")
+            .header("mcp-method", method);
+        if let Some(name) = params["name"].as_str().or(params["uri"].as_str()) {
+            request = request.header("mcp-name", name);
+        }
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let answer = request.json(&body).send().await.expect("an answer");
+        let status = answer.status().as_u16();
+        (status, serde_json::from_str(&answer.text().await.expect("a text")).unwrap_or_default())
     }
 
     /// Where the `touch` command leaves its traces.

@@ -86,6 +86,7 @@ async fn visible(ctx: &Ctx, sees_nodes: bool, hint: Hint) -> bool {
             Err(_) => false,
         },
         Hint::Services => ctx.may(Action::ServiceList),
+        Hint::Tools => ctx.may(Action::ToolServerList),
         Hint::Policy => ctx.may(Action::PolicyRead),
         Hint::Person(_) | Hint::People => ctx.may(Action::UserList),
         Hint::Queue(_) | Hint::Cancel(_) | Hint::Sever(_) | Hint::Resync => false,

@@ -20,6 +20,7 @@ pub(crate) mod security;
 pub(crate) mod services;
 pub(crate) mod sessions;
 pub(crate) mod tokens;
+pub(crate) mod tool_servers;
 pub(crate) mod users;
 pub(crate) mod views;
 pub(crate) mod whoami;

@@ -5,17 +5,20 @@ mod reach;
 
 pub use reach::Reach;
 
-use crate::error::chain;
 use reqwest::{Client, Method, RequestBuilder, Url, dns, header::HeaderMap, redirect::Policy};
 use std::{
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
+use wardroom_core::causes::chain;
 
 /// The longest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 512 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a connection to a tool server is kept for the next request, and how many to one of them.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+const IDLE_MAX: usize = 64;
 
 /// Why a request to the outside came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +38,8 @@ pub enum OutboundError {
 #[derive(Clone)]
 pub struct Outbound {
     client: Client,
+    /// For conversations: answers that take their time, connections that are kept.
+    lasting: Client,
     reach: Reach,
 }
 
@@ -61,23 +66,34 @@ impl Outbound {
     /// `authorities` are trusted beside the machine's own, PEM.
     pub fn new(reach: Reach, authorities: Option<&[u8]>) -> Result<Self, OutboundError> {
         let failed = |error: reqwest::Error| OutboundError::Failed(chain(&error));
-        let mut builder = Client::builder()
-            .tls_backend_rustls()
-            // A redirect is an address that nobody checked.
-            .redirect(Policy::none())
-            // A proxy would resolve names itself, past the guard.
-            .no_proxy()
-            .dns_resolver(Guard(reach.clone()))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT)
-            // A connection that is kept was checked by an older answer.
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("wardroom/", env!("CARGO_PKG_VERSION")));
-        if let Some(pem) = authorities {
-            let bundle = reqwest::Certificate::from_pem_bundle(pem).map_err(failed)?;
-            builder = builder.tls_certs_merge(bundle);
-        }
-        Ok(Self { client: builder.build().map_err(failed)?, reach })
+        let bundle = authorities.map(reqwest::Certificate::from_pem_bundle).transpose();
+        let bundle = bundle.map_err(failed)?.unwrap_or_default();
+        let builder = || {
+            Client::builder()
+                .tls_backend_rustls()
+                .tls_certs_merge(bundle.clone())
+                // A redirect is an address that nobody checked.
+                .redirect(Policy::none())
+                // A proxy would resolve names itself, past the guard.
+                .no_proxy()
+                .dns_resolver(Guard(reach.clone()))
+                .connect_timeout(CONNECT_TIMEOUT)
+                .user_agent(concat!("wardroom/", env!("CARGO_PKG_VERSION")))
+        };
+        // A connection that is kept was checked by an older answer.
+        let once = builder().timeout(REQUEST_TIMEOUT).pool_max_idle_per_host(0);
+        let lasting = builder()
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(IDLE_MAX)
+            .tcp_nodelay(true);
+        let (client, lasting) = (once.build(), lasting.build());
+        Ok(Self { client: client.map_err(failed)?, lasting: lasting.map_err(failed)?, reach })
+    }
+
+    /// A request of a conversation with a tool server, when its address may be asked. Whoever sends it bounds its time
+    /// and the answer's length.
+    pub fn conversation(&self, method: Method, url: &str) -> Result<RequestBuilder, OutboundError> {
+        Ok(self.lasting.request(method, self.check(url)?))
     }
 
     /// A request, when its address may be asked. SECURITY: an address in place of a name never comes to the

@@ -1,5 +1,8 @@
 //! What can be asked for. Every route names one of these, and policy decides over it.
 
+mod resource;
+pub use resource::Resource;
+
 use std::{fmt, str::FromStr};
 
 macro_rules! actions {
@@ -53,11 +56,17 @@ pub enum ResourceKind {
     Request,
     /// A value that is kept under a name.
     Secret,
+    /// What offers tools.
+    ToolServer,
+    /// What can be called.
+    Tool,
+    /// A call of a tool.
+    ToolCall,
 }
 
 impl ResourceKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::System,
         Self::User,
         Self::Node,
@@ -68,6 +77,9 @@ impl ResourceKind {
         Self::Service,
         Self::Request,
         Self::Secret,
+        Self::ToolServer,
+        Self::Tool,
+        Self::ToolCall,
     ];
 
     /// The entity type in policies.
@@ -83,6 +95,9 @@ impl ResourceKind {
             Self::Service => "Service",
             Self::Request => "Request",
             Self::Secret => "Secret",
+            Self::ToolServer => "ToolServer",
+            Self::Tool => "Tool",
+            Self::ToolCall => "ToolCall",
         }
     }
 }
@@ -246,6 +261,32 @@ actions! {
     SecretUse = "secret.use" on Secret,
     /// Forget a secret.
     SecretRemove = "secret.remove" on Secret,
+    /// Speak with tool servers through the gateway.
+    McpConnect = "mcp.connect" on System,
+    /// List tool servers.
+    ToolServerList = "tool_server.list" on System,
+    /// Register a tool server.
+    ToolServerCreate = "tool_server.create" on System,
+    /// Read a tool server and what it offers.
+    ToolServerRead = "tool_server.read" on ToolServer,
+    /// Change, enable and disable a tool server.
+    ToolServerUpdate = "tool_server.update" on ToolServer,
+    /// Ask a tool server what it offers now.
+    ToolServerTest = "tool_server.test" on ToolServer,
+    /// Forget a tool server.
+    ToolServerRemove = "tool_server.remove" on ToolServer,
+    /// Read what a tool server gives to read.
+    ResourceRead = "resource.read" on ToolServer,
+    /// Take a prompt from a tool server.
+    PromptRead = "prompt.read" on ToolServer,
+    /// Accept a tool as it is described now.
+    ToolAccept = "tool.accept" on Tool,
+    /// Call a tool.
+    ToolCall = "tool.call" on Tool,
+    /// List calls of tools; others' calls are left out where reading them is not allowed.
+    ToolCallList = "tool_call.list" on System,
+    /// Read a call of a tool.
+    ToolCallRead = "tool_call.read" on ToolCall,
     /// See which programs of others are registered.
     OauthClientList = "oauth_client.list" on System,
     /// Register a program of others.
@@ -291,6 +332,10 @@ impl Action {
                 | Self::SecretCreate
                 | Self::SecretRenew
                 | Self::SecretRemove
+                | Self::ToolServerCreate
+                | Self::ToolServerUpdate
+                | Self::ToolServerRemove
+                | Self::ToolAccept
                 | Self::PolicyUpdate
         )
     }
@@ -315,142 +360,5 @@ impl FromStr for Action {
             .copied()
             .find(|action| action.as_str() == text)
             .ok_or_else(|| ActionError(text.to_owned()))
-    }
-}
-
-/// What policy sees of the thing that an action is done to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resource {
-    /// Its kind.
-    pub kind: ResourceKind,
-    /// Its id or name; `wardroom` for the installation.
-    pub id: String,
-    /// The user to whom it belongs.
-    pub owner: Option<crate::UserId>,
-    /// The node that it is on.
-    pub node: Option<crate::NodeId>,
-    /// The labels of the node that it is or is on.
-    pub labels: crate::node::Labels,
-    /// The customer that it is or belongs to.
-    pub customer: Option<crate::CustomerId>,
-    /// The accounts that look after that customer.
-    pub operators: Vec<crate::UserId>,
-    /// Who works on it.
-    pub assignee: Option<crate::UserId>,
-    /// Whether it can be ordered.
-    pub published: bool,
-    /// The customers that it is for; `None` for all.
-    pub audience: Option<Vec<crate::CustomerId>>,
-}
-
-impl Resource {
-    /// The installation as a whole.
-    pub fn system() -> Self {
-        Self::new(ResourceKind::System, "wardroom")
-    }
-
-    /// A resource without owner, node or labels.
-    pub fn new(kind: ResourceKind, id: impl Into<String>) -> Self {
-        Self {
-            kind,
-            id: id.into(),
-            owner: None,
-            node: None,
-            labels: Default::default(),
-            customer: None,
-            operators: vec![],
-            assignee: None,
-            published: false,
-            audience: None,
-        }
-    }
-
-    /// Something of `kind` that is `who`'s own in every way that policy knows: its owner, its customer, those who
-    /// look after it. For showing and hiding controls and for explanations.
-    pub fn own(kind: ResourceKind, who: &crate::Principal) -> Self {
-        if kind == ResourceKind::System {
-            return Self::system();
-        }
-        Self {
-            owner: who.user(),
-            customer: who.customer(),
-            operators: who.user().into_iter().collect(),
-            assignee: who.user(),
-            published: true,
-            ..Self::new(kind, "any")
-        }
-    }
-
-    /// Something of `kind` that is nobody's of those who are known.
-    pub fn anothers(kind: ResourceKind) -> Self {
-        let nobody = crate::UserId::from_uuid(uuid::Uuid::nil());
-        Self { owner: Some(nobody), ..Self::new(kind, "any") }
-    }
-
-    /// The account `id`, which belongs to itself.
-    pub fn user(id: crate::UserId) -> Self {
-        Self { owner: Some(id), ..Self::new(ResourceKind::User, id.to_string()) }
-    }
-
-    /// The node `node`.
-    pub fn node(node: &crate::node::Node) -> Self {
-        Self {
-            node: Some(node.id),
-            labels: node.labels.clone(),
-            ..Self::new(ResourceKind::Node, node.id.to_string())
-        }
-    }
-
-    /// The command `name` of `node`.
-    pub fn command(node: &crate::node::Node, name: &str) -> Self {
-        Self {
-            node: Some(node.id),
-            labels: node.labels.clone(),
-            ..Self::new(ResourceKind::Command, name)
-        }
-    }
-
-    /// The customer `id`, looked after by `operators`.
-    pub fn customer(id: crate::CustomerId, operators: &[crate::UserId]) -> Self {
-        Self {
-            customer: Some(id),
-            operators: operators.to_vec(),
-            ..Self::new(ResourceKind::Customer, id.to_string())
-        }
-    }
-
-    /// The secret of this name.
-    pub fn secret(name: &str) -> Self {
-        Self::new(ResourceKind::Secret, name)
-    }
-
-    /// The service `service`.
-    pub fn service(service: &crate::desk::service::Service) -> Self {
-        Self {
-            published: service.state == crate::desk::service::ServiceState::Published,
-            audience: service.audience.clone(),
-            ..Self::new(ResourceKind::Service, service.id.to_string())
-        }
-    }
-
-    /// The request `request`.
-    pub fn request(request: &crate::desk::request::ServiceRequest) -> Self {
-        Self {
-            owner: Some(request.requested_by),
-            customer: Some(request.customer),
-            operators: request.operators.clone(),
-            assignee: request.assignee,
-            ..Self::new(ResourceKind::Request, request.id.to_string())
-        }
-    }
-
-    /// The run `run`.
-    pub fn run(run: &crate::run::Run) -> Self {
-        Self {
-            owner: Some(run.submitted_by),
-            node: run.node,
-            customer: run.customer,
-            ..Self::new(ResourceKind::Run, run.id.to_string())
-        }
     }
 }

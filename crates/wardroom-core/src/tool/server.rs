@@ -1,0 +1,235 @@
+//! A tool server: an MCP server that offers tools, and how it is reached.
+
+use crate::{Timestamp, ToolServerId, UserId, field::FieldError, secret};
+use serde::{Deserialize, Serialize};
+
+/// The longest name, in characters.
+const NAME_CHARS_MAX: usize = 32;
+/// The longest description, in characters.
+const ABOUT_CHARS_MAX: usize = 200;
+/// The longest address, in bytes.
+const URL_BYTES_MAX: usize = 2048;
+/// The most tool servers that are registered.
+pub const SERVERS_MAX: usize = 200;
+
+/// How a tool server is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Way {
+    /// Streamable HTTP, by the orchestrator.
+    Http {
+        /// The MCP endpoint.
+        url: String,
+    },
+}
+
+/// What a tool server is shown so that it lets the gateway in. A secret is told by its name and added at the last
+/// moment; what a caller brought is never passed on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Shown {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// `Authorization: Bearer` with a named secret.
+    Bearer {
+        /// The secret's name.
+        secret: String,
+    },
+    /// A header of this name with a named secret.
+    Header {
+        /// The header.
+        name: String,
+        /// The secret's name.
+        secret: String,
+    },
+}
+
+impl Shown {
+    /// The named secret that it takes.
+    pub fn secret(&self) -> Option<&str> {
+        match self {
+            Self::Nothing => None,
+            Self::Bearer { secret } | Self::Header { secret, .. } => Some(secret),
+        }
+    }
+}
+
+/// Bounds of one tool server, so that a slow or broken one costs nobody else anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerLimits {
+    /// How long one call may take, in milliseconds.
+    pub call_ms_max: u32,
+    /// Requests that it works on at the same time.
+    pub concurrent_max: u32,
+    /// Requests that wait for their turn.
+    pub waiting_max: u32,
+    /// The longest arguments of a call, in bytes.
+    pub arguments_bytes_max: u32,
+    /// The longest answer, in bytes.
+    pub result_bytes_max: u32,
+    /// Calls of one tool that one caller makes within a minute.
+    pub calls_per_minute: u32,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            call_ms_max: 60_000,
+            concurrent_max: 64,
+            waiting_max: 256,
+            arguments_bytes_max: 256 * 1024,
+            result_bytes_max: 4 * 1024 * 1024,
+            calls_per_minute: 600,
+        }
+    }
+}
+
+impl ServerLimits {
+    /// The largest of each.
+    const MOST: Self = Self {
+        call_ms_max: 3_600_000,
+        concurrent_max: 4096,
+        waiting_max: 65_536,
+        arguments_bytes_max: 4 * 1024 * 1024,
+        result_bytes_max: 64 * 1024 * 1024,
+        calls_per_minute: 1_000_000,
+    };
+
+    fn check(&self) -> Result<(), FieldError> {
+        let most = Self::MOST;
+        for (field, least, value, most) in [
+            ("call_ms_max", 10, self.call_ms_max, most.call_ms_max),
+            ("concurrent_max", 1, self.concurrent_max, most.concurrent_max),
+            ("waiting_max", 0, self.waiting_max, most.waiting_max),
+            ("arguments_bytes_max", 2, self.arguments_bytes_max, most.arguments_bytes_max),
+            ("result_bytes_max", 64, self.result_bytes_max, most.result_bytes_max),
+            ("calls_per_minute", 1, self.calls_per_minute, most.calls_per_minute),
+        ] {
+            if !(least..=most).contains(&value) {
+                let field = format!("limits.{field}");
+                return Err(FieldError::new(field, format!("must be {least} to {most}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A registered tool server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolServer {
+    /// Its id.
+    pub id: ToolServerId,
+    /// Its name, by which callers and policies speak of it.
+    pub name: String,
+    /// What it is, for people.
+    pub about: String,
+    /// How it is reached.
+    pub way: Way,
+    /// What it is shown.
+    pub shown: Shown,
+    /// Its bounds.
+    pub limits: ServerLimits,
+    /// Whether it may be called.
+    pub enabled: bool,
+    /// Counts changes, from 1.
+    pub version: i64,
+    /// Who registered it.
+    pub created_by: UserId,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// Whether a tool server can have this name. Two underscores divide it from a tool's in lists of several servers.
+pub fn is_name(name: &str) -> bool {
+    let sound = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let starts = name.starts_with(|c: char| c.is_ascii_lowercase());
+    starts && name.len() <= NAME_CHARS_MAX && name.chars().all(sound) && !name.ends_with('-')
+}
+
+impl ToolServer {
+    /// Checks what people say of it.
+    pub fn check(&self) -> Result<(), FieldError> {
+        if !is_name(&self.name) {
+            let reason = "must be 1 to 32 of a-z 0-9 -, with a letter first";
+            return Err(FieldError::new("name", reason));
+        }
+        if self.about.chars().count() > ABOUT_CHARS_MAX || self.about.chars().any(char::is_control)
+        {
+            return Err(FieldError::new("about", "must be at most 200 characters in one line"));
+        }
+        match &self.way {
+            Way::Http { url } if url.len() > URL_BYTES_MAX => {
+                return Err(FieldError::new("url", "must be at most 2048 bytes"));
+            }
+            Way::Http { .. } => {}
+        }
+        if let Some(name) = self.shown.secret()
+            && !secret::is_name(name)
+        {
+            return Err(FieldError::new("secret", "must be the name of a secret"));
+        }
+        if let Shown::Header { name, .. } = &self.shown {
+            check_header(name)?;
+        }
+        self.limits.check()
+    }
+}
+
+/// SECURITY: headers that carry the protocol, frame the message or tell where it goes are not to be set.
+fn check_header(name: &str) -> Result<(), FieldError> {
+    let token = !name.is_empty()
+        && name.len() <= 64
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    let lower = name.to_ascii_lowercase();
+    let own = ["host", "content-", "transfer-encoding", "connection", "accept", "mcp-", "te"];
+    if token
+        && !own.iter().any(|own| lower == *own || (own.ends_with('-') && lower.starts_with(own)))
+    {
+        return Ok(());
+    }
+    Err(FieldError::new("header", "must be the name of a header that the protocol does not use"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use uuid::Uuid;
+
+    fn server() -> ToolServer {
+        ToolServer {
+            id: ToolServerId::from_uuid(Uuid::nil()),
+            name: "files".to_owned(),
+            about: String::new(),
+            way: Way::Http { url: "https://tools.example/mcp".to_owned() },
+            shown: Shown::Nothing,
+            limits: ServerLimits::default(),
+            enabled: true,
+            version: 1,
+            created_by: UserId::from_uuid(Uuid::nil()),
+            created_at: Timestamp::default(),
+        }
+    }
+
+    #[test]
+    fn what_people_say_of_a_server_is_checked() {
+        server().check().unwrap();
+        for name in ["", "Files", "9", "a_b", "a-", "a b", &"a".repeat(33)] {
+            let found = ToolServer { name: name.to_owned(), ..server() }.check();
+            assert_eq!(found.unwrap_err().field, "name", "{name:?}");
+        }
+        let header = |name: &str| Shown::Header { name: name.into(), secret: "key".into() };
+        for name in ["Host", "content-type", "Mcp-Session-Id", "a b", "", "Accept"] {
+            let found = ToolServer { shown: header(name), ..server() }.check();
+            assert_eq!(found.unwrap_err().field, "header", "{name:?}");
+        }
+        ToolServer { shown: header("X-Api-Key"), ..server() }.check().unwrap();
+        let unnamed = Shown::Bearer { secret: "No name".into() };
+        assert_eq!(ToolServer { shown: unnamed, ..server() }.check().unwrap_err().field, "secret");
+        let limits = ServerLimits { call_ms_max: 0, ..ServerLimits::default() };
+        let found = ToolServer { limits, ..server() }.check().unwrap_err();
+        assert_eq!(found.field, "limits.call_ms_max");
+    }
+}

@@ -1,0 +1,51 @@
+//! The gateway, put together with what the engine has.
+
+use crate::Engine;
+use async_trait::async_trait;
+use std::sync::Arc;
+use wardroom_core::{
+    change::Change,
+    store::{Commit, StoreResult},
+};
+use wardroom_gateway::{
+    door::{CallBook, Gateway, Parts},
+    outbound::Outbound,
+    registry::Registry,
+    upstream::{BreakerRules, UpstreamParts},
+};
+
+#[async_trait]
+impl Commit for Engine {
+    async fn commit(&self, change: Change) -> StoreResult<()> {
+        Self::commit(self, change).await
+    }
+}
+
+impl Engine {
+    /// A gateway that keeps what happens where the engine does.
+    pub fn gateway(self: &Arc<Self>, outbound: Outbound, breaker: BreakerRules) -> Arc<Gateway> {
+        let (clock, rng) = (Arc::clone(&self.clock), Arc::clone(&self.rng));
+        let ledger: Arc<dyn Commit> = Arc::clone(self) as Arc<dyn Commit>;
+        let upstream = Arc::new(UpstreamParts {
+            outbound,
+            store: Arc::clone(&self.store),
+            sealer: Arc::clone(&self.sealer),
+            clock: Arc::clone(&clock),
+            rng: Arc::clone(&rng),
+            breaker,
+        });
+        Gateway::new(Parts {
+            registry: Registry::new(upstream, Arc::clone(&ledger)),
+            calls: CallBook::new(
+                ledger,
+                Arc::clone(&self.vault),
+                Arc::clone(&clock),
+                Arc::clone(&rng),
+            ),
+            store: Arc::clone(&self.store),
+            sealer: Arc::clone(&self.sealer),
+            clock,
+            rng,
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! The book of calls: each is on disk before its tool server hears of it, and its end is written behind.
+
+use super::client::Client;
+use crate::registry::Known;
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::mpsc;
+use wardroom_core::{
+    Clock, Rng, ToolCallId,
+    audit::{AuditDraft, AuditOutcome},
+    change::{Change, Write},
+    digest::sha256,
+    store::{Commit, StoreError},
+    tool::call::{CallEnd, CallOutcome, ToolCall},
+};
+use wardroom_trust::vault::{Vault, VaultError};
+
+/// What arguments are sealed for.
+const PURPOSE: &str = "tool_call.arguments";
+/// Ends that wait to be written.
+const ENDS_WAITING_MAX: usize = 8192;
+/// Ends that are written together, and how long the first of them waits for others.
+const ENDS_TOGETHER_MAX: usize = 512;
+const TOGETHER: Duration = Duration::from_millis(50);
+/// How long a store that can't be written is waited for.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A call that began.
+pub(super) struct Begun {
+    pub(super) id: ToolCallId,
+    audit: AuditDraft,
+}
+
+/// Arguments, as they are kept.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// Random: what the digest is mixed with, so that it tells nothing once the arguments are gone.
+    salt: String,
+    arguments: Box<RawValue>,
+}
+
+/// Why a call can't be written down.
+#[derive(Debug, thiserror::Error)]
+pub enum BookError {
+    /// The store can't.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The arguments can't be sealed.
+    #[error("the arguments can't be sealed: {0}")]
+    Seal(String),
+}
+
+struct Ended {
+    id: ToolCallId,
+    end: CallEnd,
+    audit: AuditDraft,
+}
+
+/// Writes calls down.
+pub struct CallBook {
+    ledger: Arc<dyn Commit>,
+    vault: Arc<Vault>,
+    clock: Arc<dyn Clock>,
+    rng: Arc<dyn Rng>,
+    ends: mpsc::Sender<Ended>,
+    waiting: Mutex<Option<mpsc::Receiver<Ended>>>,
+}
+
+impl CallBook {
+    /// An open book.
+    pub fn new(
+        ledger: Arc<dyn Commit>,
+        vault: Arc<Vault>,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn Rng>,
+    ) -> Self {
+        let (ends, waiting) = mpsc::channel(ENDS_WAITING_MAX);
+        Self { ledger, vault, clock, rng, ends, waiting: Mutex::new(Some(waiting)) }
+    }
+
+    /// Writes down that a call begins. When this returns, it survives a crash.
+    pub(super) async fn begin(
+        &self,
+        client: &Client,
+        known: &Known,
+        tool: &str,
+        arguments: &RawValue,
+        audit: AuditDraft,
+    ) -> Result<Begun, BookError> {
+        let now = self.clock.now();
+        let caller = &client.caller;
+        let mut salt = [0; 16];
+        self.rng.fill(&mut salt);
+        let kept = Kept { salt: HEXLOWER.encode(&salt), arguments: arguments.to_owned() };
+        let unsealed = |error: String| BookError::Seal(error);
+        let plain = serde_json::to_vec(&kept).map_err(|error| unsealed(error.to_string()))?;
+        let cipher =
+            self.vault.cipher(caller.user().into()).await.map_err(|error| match error {
+                VaultError::Store(error) => BookError::Store(error),
+                error => unsealed(error.to_string()),
+            })?;
+        let sealed = cipher.seal(PURPOSE, &plain, &*self.rng);
+        let digest = sha256(&[&salt, arguments.get().as_bytes()]);
+        let id = ToolCallId::new(now, &*self.rng);
+        let server = &known.upstream.server;
+        let target = format!("{}/{tool}", server.name);
+        let policy = audit.record.policy.clone().unwrap_or_default();
+        let audit = audit.on(target).detail("call", id);
+        let call = ToolCall {
+            id,
+            server: server.id,
+            server_name: server.name.clone(),
+            tool: tool.to_owned(),
+            user: caller.user(),
+            client: caller.client(),
+            door: caller.door(),
+            arguments: sealed.map_err(|error| unsealed(error.to_string()))?,
+            arguments_digest: digest,
+            arguments_bytes: arguments.get().len() as u64,
+            policy,
+            begun_at: now,
+            end: None,
+        };
+        let recorded = audit
+            .clone()
+            .detail("arguments", HEXLOWER.encode(&digest))
+            .detail("bytes", call.arguments_bytes);
+        let change = Change::recorded(recorded).write(Write::AddToolCall(Box::new(call)));
+        self.ledger.commit(change).await?;
+        Ok(Begun { id, audit })
+    }
+
+    /// Writes down that a call goes on with what its client was asked for.
+    pub(super) async fn go_on(
+        &self,
+        id: ToolCallId,
+        known: &Known,
+        tool: &str,
+        audit: AuditDraft,
+    ) -> Result<Begun, BookError> {
+        let target = format!("{}/{tool}", known.name());
+        let audit = audit.on(target).detail("call", id);
+        self.ledger.commit(Change::recorded(audit.clone().detail("goes_on", "yes"))).await?;
+        Ok(Begun { id, audit })
+    }
+
+    /// Writes down how a call ended, a moment later and together with others.
+    pub(super) async fn end(
+        &self,
+        begun: Begun,
+        outcome: CallOutcome,
+        result: Option<&str>,
+        problem: Option<String>,
+    ) {
+        let at = self.clock.now();
+        let mut audit = begun.audit;
+        audit.record.action = "tool.result".to_owned();
+        audit.record.policy = None;
+        audit.record.at = at;
+        let digest = result.map(|text| sha256(&[text.as_bytes()]));
+        audit = audit.detail("outcome", outcome.as_str());
+        if let Some(result) = result {
+            audit = audit.detail("bytes", result.len());
+        }
+        if !matches!(outcome, CallOutcome::Succeeded) {
+            audit = audit.outcome(AuditOutcome::Failed, problem.clone().unwrap_or_default());
+        }
+        let end = CallEnd {
+            outcome,
+            at,
+            result_digest: digest,
+            result_bytes: result.map_or(0, |text| text.len() as u64),
+            problem,
+        };
+        // The book is full only while the store can't be written: then calls can't begin either.
+        let _ = self.ends.send(Ended { id: begun.id, end, audit }).await;
+    }
+
+    /// Writes ends until the book is closed.
+    pub(super) async fn work(&self) {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut waiting) = waiting else { return };
+        while let Some(first) = waiting.recv().await {
+            let mut ended = vec![first];
+            let until = tokio::time::Instant::now() + TOGETHER;
+            while ended.len() < ENDS_TOGETHER_MAX {
+                match tokio::time::timeout_at(until, waiting.recv()).await {
+                    Ok(Some(next)) => ended.push(next),
+                    Ok(None) | Err(_) => break,
+                }
+            }
+            self.write(ended).await;
+        }
+    }
+
+    async fn write(&self, ended: Vec<Ended>) {
+        let mut change = Change::default();
+        for Ended { id, end, audit } in ended {
+            change.writes.push(Write::EndToolCall { id, end });
+            change.audit.push(audit);
+        }
+        // What is not written stays open, and is found by the next sweep.
+        while let Err(error) = self.ledger.commit(change.clone()).await {
+            tracing::warn!(%error, "ends of calls could not be written; they are tried again");
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
+    }
+
+    /// The arguments of a call; nothing where whoever made it was erased.
+    pub async fn arguments(&self, call: &ToolCall) -> Result<Option<String>, BookError> {
+        let cipher = match self.vault.cipher(call.user.into()).await {
+            Ok(cipher) => cipher,
+            Err(VaultError::Erased) => return Ok(None),
+            Err(VaultError::Store(error)) => return Err(error.into()),
+            Err(error) => return Err(BookError::Seal(error.to_string())),
+        };
+        let plain = cipher.open(PURPOSE, &call.arguments);
+        let plain = plain.map_err(|error| BookError::Seal(error.to_string()))?;
+        let kept: Kept =
+            serde_json::from_slice(&plain).map_err(|error| BookError::Seal(error.to_string()))?;
+        Ok(Some(kept.arguments.get().to_owned()))
+    }
+}

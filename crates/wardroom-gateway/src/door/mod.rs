@@ -1,0 +1,172 @@
+//! The gateway's side towards people and agents: what they say, whichever way they came, and what they are answered.
+
+mod asking;
+mod calls;
+mod capabilities;
+mod client;
+mod headers;
+mod listen;
+mod lists;
+mod parked;
+mod request_state;
+mod resources;
+mod session;
+mod tools;
+
+pub use calls::{BookError, CallBook};
+pub use client::{Caller, Client, Modern, Opening, Outlet, Refused, Speaks};
+pub use headers::{check as check_headers, status_of};
+pub use session::{Session, SessionInfo};
+
+use crate::{
+    registry::Registry,
+    rpc::{Object, Request, RpcError},
+};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use parked::ParkedAsks;
+use session::Sessions;
+use std::{
+    collections::HashMap,
+    num::NonZeroU32,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use uuid::Uuid;
+use wardroom_core::{Clock, Rng, store::Store, tool::call::ToolCall};
+use wardroom_trust::seal::Sealer;
+
+/// How often what nobody wants any more is looked for.
+const TIDY_EVERY: Duration = Duration::from_secs(10);
+/// How often tool servers are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// What a gateway is made of.
+pub struct Parts {
+    /// The tool servers.
+    pub registry: Registry,
+    /// Keeps calls.
+    pub calls: CallBook,
+    /// Where everything is kept, to be asked.
+    pub store: Arc<dyn Store>,
+    /// Seals what clients carry for the gateway.
+    pub sealer: Arc<Sealer>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub rng: Arc<dyn Rng>,
+}
+
+/// By caller and tool.
+type Rates = DefaultKeyedRateLimiter<(Uuid, String)>;
+
+/// The gateway.
+pub struct Gateway {
+    /// The tool servers.
+    pub registry: Registry,
+    /// Clients of revisions until 2025-11-25.
+    pub sessions: Sessions,
+    calls: CallBook,
+    parked: ParkedAsks,
+    sealer: Arc<Sealer>,
+    clock: Arc<dyn Clock>,
+    rng: Arc<dyn Rng>,
+    /// Calls per minute, by the bound that the tool server sets.
+    rates: Mutex<HashMap<u32, Arc<Rates>>>,
+}
+
+impl Gateway {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self {
+            sessions: Sessions::default(),
+            registry: parts.registry,
+            calls: parts.calls,
+            parked: ParkedAsks::default(),
+            sealer: parts.sealer,
+            clock: parts.clock,
+            rng: parts.rng,
+            rates: Mutex::default(),
+        })
+    }
+
+    /// Looks after tool servers and forgets what nobody wants any more, until it is dropped.
+    pub async fn work(self: Arc<Self>) {
+        let tidying = async {
+            loop {
+                tokio::time::sleep(TIDY_EVERY).await;
+                let now = self.clock.now();
+                self.sessions.tidy(now);
+                self.parked.tidy(now);
+                for rates in self.rates.lock().unwrap_or_else(PoisonError::into_inner).values() {
+                    rates.retain_recent();
+                }
+            }
+        };
+        let looking = async {
+            loop {
+                self.look_at_all().await;
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        let watching = self.registry.watch();
+        tokio::join!(tidying, looking, watching, self.tell_sessions(), self.calls.work());
+    }
+
+    /// Looks at every tool server, at all of them at once: none waits for another.
+    pub async fn look_at_all(&self) {
+        let looks = self.registry.servers().into_iter().map(|known| async move {
+            if let Err(failure) = self.registry.look(&known).await {
+                tracing::warn!(server = known.name(), %failure, "a tool server could not be looked at");
+            }
+        });
+        futures_util::future::join_all(looks).await;
+    }
+
+    /// The arguments of a call; nothing where whoever made it was erased.
+    pub async fn arguments(&self, call: &ToolCall) -> Result<Option<String>, BookError> {
+        self.calls.arguments(call).await
+    }
+
+    /// Counts a call of a tool; whether there may be one more.
+    fn admit_call(&self, party: Uuid, tool: &str, per_minute: u32) -> bool {
+        let rates = {
+            let mut all = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+            let quota = Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN));
+            Arc::clone(all.entry(per_minute).or_insert_with(|| Arc::new(RateLimiter::keyed(quota))))
+        };
+        rates.check_key(&(party, tool.to_owned())).is_ok()
+    }
+
+    /// Answers a request. What is said before the answer goes to the client's outlet.
+    pub async fn answer(
+        self: &Arc<Self>,
+        client: &Client,
+        request: Request,
+    ) -> Result<Object, RpcError> {
+        let method = request.method.as_str();
+        let answer = match (method, &client.speaks) {
+            ("tools/list", _) => self.list_tools(client, &request.params),
+            ("tools/call", _) => self.call_tool(client, &request.params).await,
+            ("resources/list" | "resources/templates/list" | "prompts/list", _) => {
+                self.list(client, method, &request.params).await
+            }
+            ("resources/read", _) => self.read_resource(client, &request.params).await,
+            ("prompts/get", _) => self.get_prompt(client, &request.params).await,
+            ("completion/complete", _) => self.complete(client, &request.params).await,
+            ("server/discover", Speaks::Modern(_)) => Ok(self.discover(client).await),
+            ("subscriptions/listen", Speaks::Modern(_)) => {
+                self.listen(client, &request.id, &request.params).await
+            }
+            ("ping", Speaks::Legacy(_)) => Ok(Object::default()),
+            ("logging/setLevel", Speaks::Legacy(session)) => session.set_level(&request.params),
+            ("resources/subscribe", Speaks::Legacy(session)) => {
+                self.subscribe(client, session, &request.params).await
+            }
+            ("resources/unsubscribe", Speaks::Legacy(session)) => {
+                self.unsubscribe(client, session, &request.params)
+            }
+            _ => Err(RpcError::method_not_found(method)),
+        };
+        answer.map(|result| client.speaks.finish(method, result))
+    }
+}

@@ -1,0 +1,278 @@
+//! `tools/list` and `tools/call`
+
+use super::{
+    Gateway,
+    asking::Came,
+    calls::Begun,
+    client::{Client, Speaks},
+    headers::{check_mirrored, for_upstream, unsafe_name},
+    request_state,
+};
+use crate::{
+    registry::{Known, KnownTool},
+    rpc::{Object, RpcError, codes},
+    upstream::{Ask, Failure},
+};
+use serde_json::{Value, value::RawValue};
+use std::{sync::Arc, time::Duration};
+use wardroom_core::{
+    Action,
+    action::Resource,
+    tool::{call::CallOutcome, facts::ArgumentFacts},
+};
+
+/// What divides a server's name from its tool's in lists of several servers.
+pub(super) const DIVIDER: &str = "__";
+/// Tools on one page.
+const PAGE_TOOLS: usize = 500;
+
+/// A tool as policy sees it.
+pub(super) fn resource(known: &Known, tool: &KnownTool) -> Resource {
+    Resource::tool(known.name(), &tool.name, tool.hints)
+}
+
+impl Gateway {
+    /// The servers that the client is about.
+    pub(super) fn servers_of(&self, client: &Client) -> Vec<Arc<Known>> {
+        match &client.scope {
+            Some(name) => self.registry.server(name).into_iter().collect(),
+            None => self.registry.servers(),
+        }
+    }
+
+    /// The tools that the client may call, by the names that it knows them by.
+    pub(super) fn list_tools(&self, client: &Client, params: &Object) -> Result<Object, RpcError> {
+        let after = params.text("cursor");
+        if params.has("cursor") && after.is_none() {
+            return Err(RpcError::invalid_params("`cursor` must be a text that was given here"));
+        }
+        let mut listed = vec![];
+        for known in self.servers_of(client) {
+            for tool in known.tools().values() {
+                let unusable = tool.input.is_err();
+                if unusable || !client.caller.may_call(&resource(&known, tool)) {
+                    continue;
+                }
+                let name = match client.scope {
+                    Some(_) => tool.name.clone(),
+                    None => format!("{}{DIVIDER}{}", known.name(), tool.name),
+                };
+                listed.push((name, Arc::clone(tool)));
+            }
+        }
+        let mut left = listed
+            .into_iter()
+            .filter(|(name, _)| after.as_ref().is_none_or(|after| name > after))
+            .collect::<Vec<_>>();
+        left.sort_by(|a, b| a.0.cmp(&b.0));
+        let more = left.len() > PAGE_TOOLS;
+        left.truncate(PAGE_TOOLS);
+        let mut result = Object::default();
+        if more && let Some((last, _)) = left.last() {
+            result.set("nextCursor", last);
+        }
+        let tools: Vec<Object> = left
+            .into_iter()
+            .map(|(name, tool)| {
+                let mut definition = tool.definition.clone();
+                if client.scope.is_none() {
+                    definition.set("name", name);
+                }
+                definition
+            })
+            .collect();
+        result.set("tools", tools);
+        Ok(result)
+    }
+
+    /// The tool of this name, if it is there for the client.
+    fn find_tool(&self, client: &Client, name: &str) -> Option<(Arc<Known>, Arc<KnownTool>)> {
+        let (server, name) = match &client.scope {
+            Some(server) => (server.as_str(), name),
+            None => name.split_once(DIVIDER)?,
+        };
+        let known = self.registry.server(server)?;
+        let tool = known.tools().get(name).cloned()?;
+        client.caller.may_call(&resource(&known, &tool)).then_some((known, tool))
+    }
+
+    /// Calls a tool: when it is there, the arguments fit, and policy allows it with these.
+    pub(super) async fn call_tool(
+        self: &Arc<Self>,
+        client: &Client,
+        params: &Object,
+    ) -> Result<Object, RpcError> {
+        let name = params.text("name");
+        let name = name.ok_or_else(|| RpcError::invalid_params("`name` must name a tool"))?;
+        let Some((known, tool)) = self.find_tool(client, &name) else {
+            let resource = Resource::tool("unknown", "unknown", Default::default());
+            client.caller.refuse(Action::ToolCall, &resource, "there is no such tool").await?;
+            return Err(RpcError::invalid_params(format!("there is no tool {name:?} here")));
+        };
+        let resource = resource(&known, &tool);
+        let refuse = async |why: &str| client.caller.refuse(Action::ToolCall, &resource, why).await;
+        let empty = Object::default().raw();
+        let raw = params.raw_of("arguments").unwrap_or(&empty);
+        let arguments = match read_arguments(&known, &tool, raw) {
+            Ok(arguments) => arguments,
+            Err(Unfit::Refused(error)) => {
+                refuse(&error.message).await?;
+                return Err(error);
+            }
+            Err(Unfit::Mistakes(mistakes)) => {
+                refuse("the arguments do not fit the tool's schema").await?;
+                return Ok(tool_error(&format!("The arguments are not acceptable:\n{mistakes}")));
+            }
+        };
+        let mirrored = tool.mirrored.values(&arguments);
+        if let Speaks::Modern(modern) = &client.speaks
+            && let Some(carried) = &modern.mirrored
+        {
+            check_mirrored(carried, &mirrored)?;
+        }
+        let limits = &known.upstream.server.limits;
+        if !self.admit_call(client.caller.party(), &resource.id, limits.calls_per_minute) {
+            refuse("more calls than the tool server's limit allows").await?;
+            let why = format!(
+                "{name} may be called {} times a minute: wait a moment",
+                limits.calls_per_minute
+            );
+            return Err(RpcError::refused(why));
+        }
+        let facts =
+            ArgumentFacts::of(&arguments).map_err(|error| RpcError::refused(error.to_string()))?;
+        let digest = request_state::digest(client, "tools/call", params);
+        let state = self.open_state(client, params, digest)?;
+        let audit = client.caller.authorise(Action::ToolCall, &resource, Some(&facts)).await?;
+        let begun = match state.as_ref().and_then(|state| state.call()) {
+            Some(id) => self.calls.go_on(id, &known, &tool.name, audit).await,
+            None => self.calls.begin(client, &known, &tool.name, raw, audit).await,
+        };
+        let begun = begun.map_err(|error| {
+            tracing::error!(%error, "a call could not be written down, so it was not made");
+            RpcError::new(codes::UNAVAILABLE, "the call could not be recorded, so it was not made")
+        })?;
+        let mut ask = Ask {
+            method: "tools/call".to_owned(),
+            params: for_upstream(params),
+            capabilities: client.speaks.capabilities().clone(),
+            log_level: client.speaks.log_level(),
+            mirrored,
+            idempotent: tool.hints.idempotent,
+            time: Duration::from_millis(limits.call_ms_max.into()),
+        };
+        ask.params.set("name", &tool.name);
+        let call = Some(begun.id.uuid());
+        let came = self.ask(client, &known, ask, digest, state, call).await;
+        self.settle(&tool, begun, came).await
+    }
+
+    /// Writes down what came of a call, and gives the client its answer.
+    async fn settle(
+        &self,
+        tool: &KnownTool,
+        begun: Begun,
+        came: Result<Came, Failure>,
+    ) -> Result<Object, RpcError> {
+        let (outcome, answer, problem) = match came {
+            // It is not over.
+            Ok(Came::Again(result)) => return Ok(result),
+            Ok(Came::Answer(result)) => match misfit(tool, &result) {
+                Some(why) => {
+                    let error = RpcError::new(codes::UNAVAILABLE, why.clone());
+                    (CallOutcome::Failed, Err(error), Some(why))
+                }
+                None if result.get::<bool>("isError") == Some(true) => {
+                    (CallOutcome::ToolError, Ok(result), None)
+                }
+                None => (CallOutcome::Succeeded, Ok(result), None),
+            },
+            Err(failure) => {
+                let outcome = match failure {
+                    Failure::TimedOut(_) => CallOutcome::TimedOut,
+                    Failure::Cancelled => CallOutcome::Cancelled,
+                    _ => CallOutcome::Failed,
+                };
+                let problem = failure.to_string();
+                (outcome, Err(RpcError::from(failure)), Some(problem))
+            }
+        };
+        let text = answer.as_ref().ok().map(|result| result.raw());
+        self.calls.end(begun, outcome, text.as_deref().map(RawValue::get), problem).await;
+        answer
+    }
+}
+
+/// Why arguments are not passed on.
+enum Unfit {
+    Refused(RpcError),
+    /// They do not fit the schema: told as what the tool says, so that a model can mend it.
+    Mistakes(String),
+}
+
+fn read_arguments(known: &Known, tool: &KnownTool, raw: &RawValue) -> Result<Value, Unfit> {
+    let refused = |why: String| Unfit::Refused(RpcError::invalid_params(why));
+    let most = known.upstream.server.limits.arguments_bytes_max;
+    if raw.get().len() > most as usize {
+        return Err(refused(format!("`arguments` are longer than {most} bytes")));
+    }
+    let value: Value =
+        serde_json::from_str(raw.get()).map_err(|error| refused(error.to_string()))?;
+    if !value.is_object() {
+        return Err(refused("`arguments` must be an object".to_owned()));
+    }
+    if let Some(name) = unsafe_name(&value) {
+        return Err(refused(format!(
+            "`arguments` have a member {name:?}, which is not let through"
+        )));
+    }
+    match &tool.input {
+        Err(why) => Err(refused(format!("the tool can't be called: {why}"))),
+        Ok(shape) => match shape.mistakes(&value).as_slice() {
+            [] => Ok(value),
+            mistakes => Err(Unfit::Mistakes(mistakes.join("\n"))),
+        },
+    }
+}
+
+/// What is wrong with an answer, where its tool said what it would be.
+fn misfit(tool: &KnownTool, result: &Object) -> Option<String> {
+    if result.get::<bool>("isError") == Some(true) {
+        return None;
+    }
+    let shape = match tool.output.as_ref()? {
+        Ok(shape) => shape,
+        Err(why) => return Some(format!("the tool's outputSchema can't be used: {why}")),
+    };
+    let Some(structured) = result.get::<Value>("structuredContent") else {
+        return Some("the tool said that its answer has a structure, and gave none".to_owned());
+    };
+    match shape.mistakes(&structured).as_slice() {
+        [] => None,
+        mistakes => Some(format!(
+            "the tool's answer is not what it said it would be: {}",
+            mistakes.join("; ")
+        )),
+    }
+}
+
+/// What a tool would say that can't do it.
+fn tool_error(text: &str) -> Object {
+    let content = Object::default().with("type", "text").with("text", text);
+    Object::default().with("content", [content]).with("isError", true)
+}
+
+impl From<Failure> for RpcError {
+    fn from(failure: Failure) -> Self {
+        let code = match &failure {
+            Failure::Rpc(error) => return error.clone(),
+            Failure::TimedOut(_) => codes::TIMED_OUT,
+            Failure::Internal(why) => {
+                tracing::error!(%why, "a tool server could not be asked");
+                return Self::internal();
+            }
+            _ => codes::UNAVAILABLE,
+        };
+        Self::new(code, failure.to_string())
+    }
+}

@@ -1,0 +1,173 @@
+//! Keeping tool servers: registered, changed, forgotten, and their tools accepted by a person.
+
+use super::{Health, Known, Registry, look::Look};
+use crate::upstream::{Failure, Upstream};
+use std::sync::{Arc, Mutex};
+use wardroom_core::{
+    ToolServerId, UserId,
+    audit::AuditDraft,
+    change::{Change, Write},
+    field::FieldError,
+    hint::Hint,
+    store::StoreError,
+    tool::server::{SERVERS_MAX, ServerLimits, Shown, ToolServer, Way},
+};
+
+/// What people say of a tool server.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub about: String,
+    /// How it is reached.
+    pub way: Way,
+    /// What it is shown.
+    pub shown: Shown,
+    /// Its bounds.
+    pub limits: ServerLimits,
+}
+
+/// Why it was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// A field is not acceptable.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// There are as many as there may be.
+    #[error("there are {SERVERS_MAX} tool servers already: forget one first")]
+    Full,
+    /// It changed since it was read, or is not there any more.
+    #[error("it changed since it was read")]
+    Conflict,
+    /// The store can't.
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl From<StoreError> for KeepError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict(_) => Self::Conflict,
+            StoreError::Duplicate(_) => Self::Field(FieldError::new("name", "is taken")),
+            error => Self::Store(error),
+        }
+    }
+}
+
+impl Registry {
+    /// Registers a tool server. It is enabled; its tools wait until somebody accepts them.
+    pub async fn add(
+        &self,
+        wish: Wish,
+        by: UserId,
+        audit: AuditDraft,
+    ) -> Result<ToolServer, KeepError> {
+        let now = self.parts.clock.now();
+        let server = ToolServer {
+            id: ToolServerId::new(now, &*self.parts.rng),
+            name: wish.name.trim().to_owned(),
+            about: wish.about.trim().to_owned(),
+            way: wish.way,
+            shown: wish.shown,
+            limits: wish.limits,
+            enabled: true,
+            version: 1,
+            created_by: by,
+            created_at: now,
+        };
+        self.check(&server).await?;
+        if self.parts.store.list_tool_servers().await?.len() >= SERVERS_MAX {
+            return Err(KeepError::Full);
+        }
+        let change = Change::recorded(told(audit, &server))
+            .write(Write::AddToolServer(Box::new(server.clone())))
+            .hint(Hint::Tools);
+        self.commit(change).await?;
+        self.reload().await?;
+        Ok(server)
+    }
+
+    /// Changes a tool server, in place of the version before.
+    pub async fn update(&self, server: ToolServer, audit: AuditDraft) -> Result<(), KeepError> {
+        self.check(&server).await?;
+        let change = Change::recorded(told(audit, &server).detail("version", server.version))
+            .write(Write::UpdateToolServer(Box::new(server)))
+            .hint(Hint::Tools);
+        self.commit(change).await?;
+        Ok(self.reload().await?)
+    }
+
+    /// Forgets a tool server with its tools.
+    pub async fn remove(&self, server: &ToolServer, audit: AuditDraft) -> Result<(), KeepError> {
+        let change = Change::recorded(audit.on(&server.name))
+            .write(Write::RemoveToolServer(server.id))
+            .hint(Hint::Tools);
+        self.commit(change).await?;
+        Ok(self.reload().await?)
+    }
+
+    /// A person accepts a tool as they have seen it described.
+    pub async fn accept(
+        &self,
+        server: &ToolServer,
+        tool: &str,
+        digest: [u8; 32],
+        by: UserId,
+        audit: AuditDraft,
+    ) -> Result<(), KeepError> {
+        let accepted = Write::AcceptTool {
+            server: server.id,
+            name: tool.to_owned(),
+            digest,
+            by,
+            at: self.parts.clock.now(),
+        };
+        let audit = audit
+            .on(format!("{}/{tool}", server.name))
+            .detail("digest", data_encoding::HEXLOWER.encode(&digest));
+        let change = Change::recorded(audit).write(accepted).hint(Hint::Tools);
+        self.commit(change).await?;
+        Ok(self.reload().await?)
+    }
+
+    /// Looks at a server, also where it is disabled.
+    pub async fn try_out(&self, server: &ToolServer) -> (Health, Result<Look, Failure>) {
+        let known = self.server(&server.name).filter(|known| known.upstream.server == *server);
+        let known = known.unwrap_or_else(|| {
+            Arc::new(Known {
+                upstream: Arc::new(Upstream::new(server.clone(), Arc::clone(&self.parts))),
+                tools: Default::default(),
+                health: Mutex::default(),
+                looking: tokio::sync::Mutex::default(),
+            })
+        });
+        let found = self.look(&known).await;
+        (known.health(), found)
+    }
+
+    async fn check(&self, server: &ToolServer) -> Result<(), KeepError> {
+        server.check()?;
+        let Way::Http { url } = &server.way;
+        self.parts
+            .outbound
+            .check(url)
+            .map_err(|error| FieldError::new("url", error.to_string()))?;
+        if let Some(name) = server.shown.secret()
+            && self.parts.store.lookup_secret(name).await?.is_none()
+        {
+            let reason = format!("there is no secret {name:?}: keep it first");
+            return Err(FieldError::new("secret", reason).into());
+        }
+        Ok(())
+    }
+}
+
+fn told(audit: AuditDraft, server: &ToolServer) -> AuditDraft {
+    let Way::Http { url } = &server.way;
+    let audit = audit.on(&server.name).detail("url", url).detail("enabled", server.enabled);
+    match server.shown.secret() {
+        Some(secret) => audit.detail("secret", secret),
+        None => audit,
+    }
+}

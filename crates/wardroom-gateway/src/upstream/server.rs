@@ -1,0 +1,417 @@
+//! One tool server: its dialect, its sessions, its health, and the bounds within which it is asked.
+
+use super::{
+    Ask, Event, Failure, Listening,
+    breaker::{Breaker, BreakerRules, BreakerState},
+    http::Endpoint,
+    legacy::Session,
+    modern,
+};
+use crate::{
+    era::{Era, LEGACY, MODERN, meta},
+    outbound::Outbound,
+    rpc::{Id, Object, codes},
+};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use wardroom_core::{
+    Clock, Rng,
+    store::Store,
+    tool::server::{Shown, ToolServer, Way},
+};
+use wardroom_trust::seal::{Sealer, purpose_of_secret};
+
+/// Sessions with one server, each for clients of other capabilities.
+const SESSIONS_MAX: usize = 16;
+/// How often an idempotent request is tried, and the first pause between.
+const TRIES_MAX: u32 = 3;
+const RETRY_AFTER: Duration = Duration::from_millis(100);
+/// How long a server may take to say what it speaks.
+const GREETING_TIME: Duration = Duration::from_secs(15);
+
+/// What all tool servers share.
+pub struct UpstreamParts {
+    /// Asks them.
+    pub outbound: Outbound,
+    /// Where secrets are kept.
+    pub store: Arc<dyn Store>,
+    /// Opens them.
+    pub sealer: Arc<Sealer>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub rng: Arc<dyn Rng>,
+    /// When a server is left alone.
+    pub breaker: BreakerRules,
+}
+
+/// What a server says of itself.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Whether its requests stand alone.
+    pub era: Era,
+    /// The revision.
+    pub version: &'static str,
+    /// What it can do.
+    pub capabilities: Object,
+    /// Its name and version, in its own words.
+    pub info: Object,
+    /// How it is to be used, in its own words.
+    pub instructions: Option<String>,
+}
+
+/// A tool server that can be asked.
+pub struct Upstream {
+    /// As it is registered.
+    pub server: ToolServer,
+    parts: Arc<UpstreamParts>,
+    breaker: Breaker,
+    room: Semaphore,
+    waiting: AtomicU32,
+    ids: AtomicI64,
+    era: Mutex<Option<Era>>,
+    sessions: tokio::sync::Mutex<HashMap<String, Arc<Session>>>,
+}
+
+impl Upstream {
+    /// One that was not asked yet.
+    pub fn new(server: ToolServer, parts: Arc<UpstreamParts>) -> Self {
+        Self {
+            breaker: Breaker::new(parts.breaker),
+            room: Semaphore::new(server.limits.concurrent_max as usize),
+            waiting: AtomicU32::new(0),
+            ids: AtomicI64::new(1),
+            era: Mutex::default(),
+            sessions: tokio::sync::Mutex::default(),
+            server,
+            parts,
+        }
+    }
+
+    /// Where its breaker stands.
+    pub fn breaker(&self) -> BreakerState {
+        self.breaker.state(self.parts.clock.now())
+    }
+
+    /// Forgets what is known of it: its dialect, its sessions, its failures.
+    pub async fn restart(&self) {
+        *self.era.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let sessions = std::mem::take(&mut *self.sessions.lock().await);
+        self.breaker.reset();
+        let Ok(endpoint) = self.endpoint().await else { return };
+        for session in sessions.into_values() {
+            endpoint.end(session.headers()).await;
+        }
+    }
+
+    /// Asks it something. What it says before it answers goes to `listening`.
+    pub async fn ask(&self, ask: &Ask, listening: &Listening) -> Result<Object, Failure> {
+        let work = self.within_bounds(ask, listening);
+        match tokio::time::timeout(ask.time, work).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Failure::TimedOut(ask.time)),
+        }
+    }
+
+    async fn within_bounds(&self, ask: &Ask, listening: &Listening) -> Result<Object, Failure> {
+        let _place = self.place(listening).await?;
+        let mut tries = 1;
+        loop {
+            let now = self.parts.clock.now();
+            let admitted = self.breaker.admit(now).map_err(Failure::Open)?;
+            let asking = self.ask_once(ask, listening);
+            // Whoever is cut off by its time leaves the breaker to say so.
+            let outcome = Watched { admitted: Some(admitted), clock: &*self.parts.clock };
+            let answer = asking.await;
+            outcome.tell(&answer);
+            match answer {
+                Err(Failure::Unreachable(_)) if ask.idempotent && tries < TRIES_MAX => {
+                    let mut random = [0_u8];
+                    self.parts.rng.fill(&mut random);
+                    let part = u32::from(random[0]) + 128;
+                    tokio::time::sleep(RETRY_AFTER * tries * part / 256).await;
+                    tries += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// A place among the requests that it works on, when there is one.
+    async fn place(
+        &self,
+        listening: &Listening,
+    ) -> Result<tokio::sync::SemaphorePermit<'_>, Failure> {
+        if let Ok(place) = self.room.try_acquire() {
+            return Ok(place);
+        }
+        let most = self.server.limits.waiting_max;
+        let _waiting = Waiting::new(&self.waiting, most).ok_or(Failure::Busy(most))?;
+        tokio::select! {
+            () = listening.cancel.cancelled() => Err(Failure::Cancelled),
+            place = self.room.acquire() => {
+                place.map_err(|_| Failure::Internal("the tool server's places are gone".to_owned()))
+            }
+        }
+    }
+
+    async fn ask_once(&self, ask: &Ask, listening: &Listening) -> Result<Object, Failure> {
+        let endpoint = self.endpoint().await?;
+        let id = self.id();
+        match self.era(&endpoint, listening).await? {
+            Era::Modern => tokio::select! {
+                // The stream that is let go of tells the server.
+                () = listening.cancel.cancelled() => Err(Failure::Cancelled),
+                outcome = modern::ask(&endpoint, &id, ask, listening) => self.doubt(outcome),
+            },
+            Era::Legacy => self.ask_in_session(&endpoint, &id, ask, listening).await,
+        }
+    }
+
+    async fn ask_in_session(
+        &self,
+        endpoint: &Endpoint,
+        id: &Id,
+        ask: &Ask,
+        listening: &Listening,
+    ) -> Result<Object, Failure> {
+        let mut again = false;
+        loop {
+            let session = self.session(endpoint, &ask.capabilities, listening).await?;
+            let outcome = tokio::select! {
+                () = listening.cancel.cancelled() => {
+                    session.cancel(endpoint, id).await;
+                    return Err(Failure::Cancelled);
+                }
+                outcome = session.ask(endpoint, id, ask, listening) => outcome,
+            };
+            match outcome {
+                // It knows nothing of the session, so it did nothing.
+                Err(Failure::SessionLost) if !again => {
+                    again = true;
+                    self.drop_session(&session).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// The session for clients of these capabilities.
+    pub(super) async fn session(
+        &self,
+        endpoint: &Endpoint,
+        capabilities: &Object,
+        listening: &Listening,
+    ) -> Result<Arc<Session>, Failure> {
+        let key = serde_json::to_string(capabilities).unwrap_or_default();
+        let mut sessions = self.sessions.lock().await;
+        if let Some(session) = sessions.get(&key) {
+            return Ok(Arc::clone(session));
+        }
+        if sessions.len() >= SESSIONS_MAX
+            && let Some(oldest) = sessions.keys().next().cloned()
+        {
+            sessions.remove(&oldest);
+        }
+        let id = self.id();
+        let opening = Session::open(endpoint, &id, capabilities, listening);
+        let session = tokio::time::timeout(GREETING_TIME, opening).await;
+        let session = Arc::new(session.unwrap_or(Err(Failure::TimedOut(GREETING_TIME)))?);
+        sessions.insert(key, Arc::clone(&session));
+        Ok(session)
+    }
+
+    pub(super) async fn drop_session(&self, lost: &Arc<Session>) {
+        self.sessions.lock().await.retain(|_, session| !Arc::ptr_eq(session, lost));
+    }
+
+    /// What it speaks: asked once, and anew when it does not understand any more.
+    pub(super) async fn era(
+        &self,
+        endpoint: &Endpoint,
+        listening: &Listening,
+    ) -> Result<Era, Failure> {
+        if let Some(era) = *self.era.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(era);
+        }
+        let era = self.find_era(endpoint, listening).await?;
+        *self.era.lock().unwrap_or_else(PoisonError::into_inner) = Some(era);
+        Ok(era)
+    }
+
+    async fn find_era(&self, endpoint: &Endpoint, listening: &Listening) -> Result<Era, Failure> {
+        match self.discover(endpoint, listening).await {
+            Ok(_) => Ok(Era::Modern),
+            Err(Failure::Rpc(error)) if error.code == codes::UNSUPPORTED_VERSION => Ok(Era::Legacy),
+            Err(failure) => {
+                // A server of an earlier revision refuses in its own way; one that is not there does not answer
+                // to an opening either.
+                let session = self.session(endpoint, &Object::default(), listening).await;
+                match (session, failure) {
+                    (Ok(_), _) => Ok(Era::Legacy),
+                    (Err(_), failure @ (Failure::Denied(_) | Failure::TooLong(_))) => Err(failure),
+                    (Err(failure), _) => Err(failure),
+                }
+            }
+        }
+    }
+
+    async fn discover(
+        &self,
+        endpoint: &Endpoint,
+        listening: &Listening,
+    ) -> Result<Object, Failure> {
+        let ask = Ask { method: "server/discover".to_owned(), ..Ask::default() };
+        let id = self.id();
+        let asking = modern::ask(endpoint, &id, &ask, listening);
+        let said = tokio::time::timeout(GREETING_TIME, asking).await;
+        let said = said.unwrap_or(Err(Failure::TimedOut(GREETING_TIME)))?;
+        let versions: Vec<String> = said.get("supportedVersions").unwrap_or_default();
+        if versions.iter().any(|version| version == MODERN) {
+            return Ok(said);
+        }
+        let known = |version: &String| LEGACY.contains(&version.as_str());
+        if versions.iter().any(known) {
+            return Err(Failure::Rpc(crate::era::unsupported(MODERN)));
+        }
+        Err(Failure::Unreachable("it names no version of the protocol that is known".to_owned()))
+    }
+
+    /// A server that does not know the revision any more was exchanged for an older one.
+    fn doubt(&self, outcome: Result<Object, Failure>) -> Result<Object, Failure> {
+        if let Err(Failure::Rpc(error)) = &outcome
+            && error.code == codes::UNSUPPORTED_VERSION
+        {
+            *self.era.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        outcome
+    }
+
+    /// What it says of itself.
+    pub async fn facts(&self) -> Result<Facts, Failure> {
+        let (events, _) = mpsc::channel::<Event>(1);
+        let listening = Listening { events, cancel: CancellationToken::new() };
+        let _place = self.place(&listening).await?;
+        let endpoint = self.endpoint().await?;
+        let now = self.parts.clock.now();
+        let admitted = self.breaker.admit(now).map_err(Failure::Open)?;
+        let outcome = Watched { admitted: Some(admitted), clock: &*self.parts.clock };
+        let facts = self.ask_facts(&endpoint, &listening).await;
+        outcome.tell(&facts);
+        facts
+    }
+
+    async fn ask_facts(
+        &self,
+        endpoint: &Endpoint,
+        listening: &Listening,
+    ) -> Result<Facts, Failure> {
+        let era = self.era(endpoint, listening).await?;
+        let (version, said) = match era {
+            Era::Modern => (MODERN, self.doubt(self.discover(endpoint, listening).await)?),
+            Era::Legacy => {
+                let session = self.session(endpoint, &Object::default(), listening).await?;
+                (session.version, session.said.clone())
+            }
+        };
+        let info = match era {
+            Era::Modern => said.object("_meta").and_then(|own| own.object(meta::SERVER)),
+            Era::Legacy => said.object("serverInfo"),
+        };
+        Ok(Facts {
+            era,
+            version,
+            capabilities: said.object("capabilities").unwrap_or_default(),
+            info: info.unwrap_or_default(),
+            instructions: said.text("instructions"),
+        })
+    }
+
+    pub(super) fn id(&self) -> Id {
+        Id::Number(self.ids.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(super) async fn endpoint(&self) -> Result<Endpoint, Failure> {
+        let Way::Http { url } = &self.server.way;
+        Ok(Endpoint {
+            outbound: self.parts.outbound.clone(),
+            url: url.clone(),
+            shown: self.shown().await?,
+            bytes_max: self.server.limits.result_bytes_max,
+        })
+    }
+
+    /// What the server is shown, with the secret as it is now.
+    async fn shown(&self) -> Result<HeaderMap, Failure> {
+        let mut headers = HeaderMap::new();
+        let Some(name) = self.server.shown.secret() else { return Ok(headers) };
+        let version = self.parts.store.lookup_secret_version(name).await;
+        let version = version.map_err(|error| Failure::Internal(error.to_string()))?;
+        let version = version.ok_or_else(|| Failure::NoSecret(name.to_owned()))?;
+        let purpose = purpose_of_secret(&version.name, version.number);
+        let plain = self.parts.sealer.open(&purpose, &version.sealed);
+        let plain = plain.map_err(|error| Failure::Internal(error.to_string()))?;
+        let text = String::from_utf8_lossy(&plain);
+        let (header, text) = match &self.server.shown {
+            Shown::Header { name, .. } => (HeaderName::try_from(name.as_str()), text.into_owned()),
+            _ => (Ok(AUTHORIZATION), format!("Bearer {text}")),
+        };
+        let unfit = || Failure::Internal(format!("the secret {name:?} does not fit in a header"));
+        let mut value = HeaderValue::from_str(&text).map_err(|_| unfit())?;
+        value.set_sensitive(true);
+        headers.insert(header.map_err(|_| unfit())?, value);
+        Ok(headers)
+    }
+}
+
+/// A place in the queue.
+struct Waiting<'a>(&'a AtomicU32);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicU32, most: u32) -> Option<Self> {
+        let next = |waiting| (waiting < most).then_some(waiting + 1);
+        let taken = count.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+        taken.is_ok().then_some(Self(count))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Tells the breaker what came of a request, also when it was cut off.
+struct Watched<'a> {
+    admitted: Option<super::breaker::Admitted<'a>>,
+    clock: &'a dyn Clock,
+}
+
+impl Watched<'_> {
+    fn tell<T>(mut self, answer: &Result<T, Failure>) {
+        let Some(admitted) = self.admitted.take() else { return };
+        match answer {
+            Err(failure) if failure.is_the_servers() => admitted.failed(self.clock.now()),
+            // That nobody waited says nothing of the server.
+            Err(Failure::Cancelled | Failure::NoSecret(_) | Failure::Internal(_)) => drop(admitted),
+            _ => admitted.succeeded(),
+        }
+    }
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        if let Some(admitted) = self.admitted.take() {
+            admitted.failed(self.clock.now());
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! `POST /api/v1/tool-servers/{name}/call`
+
+use super::super::super::input::Json;
+use crate::{context::Ctx, error::ApiError, mcp::McpCaller};
+use axum::extract::Path;
+use serde_json::Value;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use wardroom_core::{Action, action::Resource};
+use wardroom_gateway::{
+    door::{Client, Modern, Outlet, Speaks},
+    rpc::{Id, Object, Request, RpcError, codes},
+};
+use wardroom_wire::{
+    error::{ErrorCode, Problem},
+    tools::{ToolCallRequest, ToolCallResult},
+};
+
+/// Call a tool, for people who try one out. Programs speak the protocol at `/mcp`.
+#[utoipa::path(
+    operation_id = "tools_call",
+    post, path = "/api/v1/tool-servers/{name}/call", tag = "tool servers", request_body = ToolCallRequest,
+    params(("name" = String, Path)),
+    responses((status = 200, body = ToolCallResult), (status = 404, body = Problem), (status = 502, body = Problem))
+)]
+pub(crate) async fn handler(
+    ctx: Ctx,
+    Path(name): Path<String>,
+    Json(body): Json<ToolCallRequest>,
+) -> Result<axum::Json<ToolCallResult>, ApiError> {
+    run(&ctx, &name, body).await.map(axum::Json)
+}
+
+/// Calls a tool and gives its answer.
+pub(crate) async fn run(
+    ctx: &Ctx,
+    server: &str,
+    body: ToolCallRequest,
+) -> Result<ToolCallResult, ApiError> {
+    let gateway = &ctx.app.gateway;
+    let tool = gateway.registry.server(server).and_then(|known| {
+        let tools = known.tools();
+        tools.get(&body.tool).cloned()
+    });
+    let hints = tool.as_ref().map(|tool| tool.hints).unwrap_or_default();
+    let resource = Resource::tool(server, &body.tool, hints);
+    if tool.is_none() || !ctx.may_call(&resource) {
+        ctx.authorise(Action::ToolCall, &resource).await?;
+        return Err(ApiError::not_found());
+    }
+    let arguments = body.arguments.unwrap_or_else(|| Value::Object(Default::default()));
+    let params = Object::default().with("name", &body.tool).with("arguments", arguments);
+    let (outlet, mut notes) = Outlet::new();
+    let client = Client {
+        caller: Arc::new(McpCaller::new(ctx.clone())?),
+        scope: Some(server.to_owned()),
+        speaks: Speaks::Modern(Modern::default()),
+        outlet,
+        cancel: CancellationToken::new(),
+    };
+    let request = Request { id: Id::Number(1), method: "tools/call".to_owned(), params };
+    let answering = async {
+        let outcome = gateway.answer(&client, request).await;
+        drop(client);
+        outcome
+    };
+    // Nobody is there to be told of progress.
+    let draining = async { while notes.recv().await.is_some() {} };
+    let (outcome, ()) = tokio::join!(answering, draining);
+    let result = outcome.map_err(problem)?;
+    if result.text("resultType").as_deref() == Some("input_required") {
+        let why = "The tool asks for something first: call it from a client that can be asked.";
+        return Err(ApiError::say(ErrorCode::ToolFailed, why));
+    }
+    let result: Value = serde_json::from_str(result.raw().get()).map_err(ApiError::internal)?;
+    let is_error = result.get("isError").and_then(Value::as_bool).unwrap_or_default();
+    Ok(ToolCallResult { is_error, result })
+}
+
+/// An error of the protocol as one of the API.
+fn problem(error: RpcError) -> ApiError {
+    match error.code {
+        codes::INVALID_PARAMS => ApiError::field("arguments", error.message),
+        codes::REFUSED => ApiError::say(ErrorCode::Forbidden, error.message),
+        codes::INTERNAL_ERROR => ApiError::new(ErrorCode::Internal),
+        _ => ApiError::say(ErrorCode::ToolFailed, error.message),
+    }
+}

@@ -1,0 +1,85 @@
+//! A caller of the gateway, as the server knows them.
+
+use crate::{context::Ctx, error::ApiError};
+use async_trait::async_trait;
+use uuid::Uuid;
+use wardroom_core::{
+    Action, Door, OauthClientId, UserId,
+    action::Resource,
+    audit::{AuditDraft, AuditOutcome},
+    tool::facts::ArgumentFacts,
+};
+use wardroom_gateway::door::{Caller, Refused};
+use wardroom_trust::policy::Circumstances;
+use wardroom_wire::error::ErrorCode;
+
+/// Somebody who was let in at one of the gateway's doors.
+pub(crate) struct McpCaller {
+    ctx: Ctx,
+    user: UserId,
+}
+
+impl McpCaller {
+    pub(crate) fn new(ctx: Ctx) -> Result<Self, ApiError> {
+        let user = ctx.user()?;
+        Ok(Self { ctx, user })
+    }
+}
+
+#[async_trait]
+impl Caller for McpCaller {
+    fn user(&self) -> UserId {
+        self.user
+    }
+
+    fn client(&self) -> Option<OauthClientId> {
+        self.ctx.session()?.grant.as_ref().map(|grant| grant.client)
+    }
+
+    fn party(&self) -> Uuid {
+        self.ctx.proof().party()
+    }
+
+    fn door(&self) -> Door {
+        self.ctx.info.door
+    }
+
+    fn may_call(&self, tool: &Resource) -> bool {
+        self.ctx.may_call(tool)
+    }
+
+    fn may(&self, action: Action, resource: &Resource) -> bool {
+        self.ctx.decide(action, resource).allowed
+    }
+
+    async fn authorise(
+        &self,
+        action: Action,
+        resource: &Resource,
+        arguments: Option<&ArgumentFacts>,
+    ) -> Result<AuditDraft, Refused> {
+        let client = self.client().map(|client| client.to_string());
+        let none = Circumstances::default();
+        let circumstances =
+            Circumstances { client: client.as_deref(), arguments: arguments.or(none.arguments) };
+        let allowed = self.ctx.authorise_in(action, resource, &circumstances).await;
+        allowed.map(|allowed| allowed.draft(&self.ctx)).map_err(refused)
+    }
+
+    async fn refuse(&self, action: Action, resource: &Resource, why: &str) -> Result<(), Refused> {
+        let audit = self.ctx.draft(action).on(&resource.id).outcome(AuditOutcome::Refused, why);
+        self.ctx.app.refusals.record(&self.ctx.app, audit).await.map_err(refused)
+    }
+}
+
+fn refused(error: ApiError) -> Refused {
+    match error.code {
+        ErrorCode::NotFound => Refused::NotThere,
+        _ if let Some(action) = error.lacks => Refused::Scope(action),
+        ErrorCode::Forbidden => Refused::Forbidden(error.detail.unwrap_or_default()),
+        _ => {
+            tracing::error!(code = error.code.as_str(), "a decision could not be made or recorded");
+            Refused::Failed
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! MCP over Streamable HTTP, `/mcp` for all tools of the caller and `/mcp/{server}` for those of one server. Both eras:
+//! requests that stand alone (2026-07-28), and those of sessions (until 2025-11-25).
+
+use super::{
+    caller::McpCaller,
+    exchange::{Answered, begin},
+    reply::{document, reply},
+    sessions::{SESSION, in_session, open_session},
+};
+use crate::{context::Ctx, error::ApiError};
+use axum::{
+    body::Bytes,
+    extract::Path,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use wardroom_core::{
+    Action,
+    action::Resource,
+    audit::{AuditDraft, AuditOutcome},
+};
+use wardroom_gateway::{
+    door::{Caller, Client, Modern, Outlet, Speaks, check_headers},
+    era::{LEGACY, meta},
+    rpc::{Id, Message, Object, Request, RpcError, parse},
+};
+use wardroom_wire::error::ErrorCode;
+
+/// The one tool server that a path names.
+pub(crate) type Scope = Option<Path<String>>;
+
+/// What every message needs.
+pub(super) struct Arrived {
+    pub(super) ctx: Ctx,
+    pub(super) caller: Arc<dyn Caller>,
+    pub(super) scope: Option<String>,
+    pub(super) headers: HeaderMap,
+}
+
+impl Arrived {
+    /// Whoever asks, if they may come in here.
+    pub(super) async fn new(ctx: Ctx, scope: Scope, headers: HeaderMap) -> Result<Self, ApiError> {
+        // SECURITY: a browser sends its cookie by itself; only who shows a token speaks here.
+        if ctx.proof().is_cookie() {
+            return Err(ApiError::say(
+                ErrorCode::Unauthenticated,
+                "Send a token as `Authorization: Bearer …`: a browser's session is not taken here.",
+            ));
+        }
+        ctx.authorise(Action::McpConnect, &Resource::system()).await?;
+        let scope = scope.map(|Path(name)| name);
+        if let Some(name) = &scope
+            && ctx.app.gateway.registry.server(name).is_none()
+        {
+            return Err(ApiError::not_found());
+        }
+        let caller: Arc<dyn Caller> = Arc::new(McpCaller::new(ctx.clone())?);
+        Ok(Self { ctx, caller, scope, headers })
+    }
+
+    /// A header that is a text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Records what is no message.
+    pub(super) async fn malformed(&self, error: &RpcError) -> Result<(), ApiError> {
+        let app = &self.ctx.app;
+        let draft = self.ctx.draft(Action::McpConnect);
+        let audit = AuditDraft {
+            record: wardroom_core::audit::AuditRecord {
+                action: "mcp.malformed".to_owned(),
+                ..draft.record
+            },
+            ..draft
+        };
+        app.refusals.record(app, audit.outcome(AuditOutcome::Refused, error.message.clone())).await
+    }
+}
+
+/// Takes a message.
+pub(crate) async fn post(
+    ctx: Ctx,
+    scope: Scope,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let json = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let is_json = json.is_some_and(|kind| {
+        kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+    });
+    if !is_json {
+        return Err(ApiError::new(ErrorCode::UnsupportedMediaType));
+    }
+    let arrived = Arrived::new(ctx, scope, headers).await?;
+    if let Some(batch) = super::sessions::batch(&arrived, &body) {
+        return batch.await;
+    }
+    let message = match parse(&body) {
+        Ok(message) => message,
+        Err(malformed) => {
+            arrived.malformed(&malformed.error).await?;
+            let answered = Answered::of(malformed.id.as_ref(), &Err(malformed.error));
+            return Ok(document(400, answered.text));
+        }
+    };
+    match message {
+        Message::Request(request) if is_modern(&arrived, &request) => {
+            Ok(modern(&arrived, request).await)
+        }
+        Message::Request(request) if request.method == "initialize" => {
+            open_session(&arrived, request).await
+        }
+        message => in_session(&arrived, message).await,
+    }
+}
+
+/// Whether a request is of revision 2026-07-28 or of one that is not known: those say so themselves.
+fn is_modern(arrived: &Arrived, request: &Request) -> bool {
+    let said = request.params.object("_meta").is_some_and(|own| own.has(meta::VERSION));
+    let version = arrived.header("mcp-protocol-version");
+    let later = version.is_some_and(|version| !LEGACY.contains(&version));
+    let opens = request.method == "initialize" && !said;
+    said || (later && !opens && !arrived.headers.contains_key(SESSION))
+}
+
+async fn modern(arrived: &Arrived, request: Request) -> Response {
+    match read_modern(arrived, &request) {
+        Ok(modern) => {
+            let (outlet, notes) = Outlet::new();
+            let cancel = CancellationToken::new();
+            let client = Client {
+                caller: Arc::clone(&arrived.caller),
+                scope: arrived.scope.clone(),
+                speaks: Speaks::Modern(modern),
+                outlet,
+                cancel: cancel.clone(),
+            };
+            let app = &arrived.ctx.app;
+            let exchange = begin(&app.gateway, client, request, notes, Some(cancel), ());
+            reply(exchange, true, app.stop.clone()).await
+        }
+        Err(error) => refuse(&request.id, error),
+    }
+}
+
+fn read_modern(arrived: &Arrived, request: &Request) -> Result<Modern, RpcError> {
+    let mut modern = Modern::read(&request.params)?;
+    let parameters = arrived.headers.iter().filter_map(|(name, value)| {
+        Some((name.as_str().strip_prefix("mcp-param-")?, value.to_str().ok()?))
+    });
+    let carried = check_headers(request, |name| arrived.header(name), parameters)?;
+    Modern::check_version(&request.params)?;
+    modern.mirrored = Some(carried);
+    Ok(modern)
+}
+
+/// An error that says something about the request as a whole.
+fn refuse(id: &Id, error: RpcError) -> Response {
+    let outcome: Result<Object, RpcError> = Err(error);
+    document(400, Answered::of(Some(id), &outcome).text)
+}
+
+/// Opens the stream of a session.
+pub(crate) async fn get(ctx: Ctx, scope: Scope, headers: HeaderMap) -> Result<Response, ApiError> {
+    let arrived = Arrived::new(ctx, scope, headers).await?;
+    super::sessions::listen(&arrived)
+}
+
+/// Ends a session.
+pub(crate) async fn delete(
+    ctx: Ctx,
+    scope: Scope,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let arrived = Arrived::new(ctx, scope, headers).await?;
+    super::sessions::end(&arrived)?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

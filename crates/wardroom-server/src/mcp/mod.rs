@@ -1,0 +1,32 @@
+//! The doors of the gateway: messages of the Model Context Protocol in, and what they are answered out.
+
+mod caller;
+mod exchange;
+pub(crate) mod http;
+mod reply;
+mod sessions;
+
+pub(crate) use caller::McpCaller;
+
+use crate::App;
+use std::sync::Arc;
+use wardroom_core::store::StoreError;
+
+/// What stands before a tool server's name in the path of its own endpoint.
+pub(crate) const PATH: &str = "/mcp";
+
+impl App {
+    /// Looks after tool servers until the server shuts down.
+    pub async fn work_gateway(self: Arc<Self>) {
+        let work = Arc::clone(&self.gateway).work();
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = work => {}
+        }
+    }
+
+    /// Takes over the tool servers that the store knows.
+    pub(crate) async fn reload_tools(&self) -> Result<(), StoreError> {
+        self.gateway.registry.reload().await
+    }
+}

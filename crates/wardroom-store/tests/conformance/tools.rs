@@ -1,0 +1,180 @@
+use super::{
+    commit,
+    sample::{Sample, at},
+};
+use wardroom_core::{
+    Door, OauthClientId, ToolCallId, ToolServerId, UserId,
+    change::Write,
+    page::PageRequest,
+    store::{CallFilter, StoreError},
+    tool::{
+        call::{CallEnd, CallOutcome, ToolCall},
+        server::{ServerLimits, Shown, ToolServer, Way},
+        toolbox::{Definition, SeenTool, ToolState},
+    },
+};
+use wardroom_store::testing::{TestStore, postgres, sqlite};
+
+on_both!(
+    tool_servers_and_their_guards,
+    tools_are_seen_accepted_and_changed,
+    calls_are_kept_until_they_are_forgotten,
+);
+
+fn server(s: &Sample, name: &str, by: UserId) -> ToolServer {
+    ToolServer {
+        id: ToolServerId::new(at(0), s),
+        name: name.to_owned(),
+        about: "what it is".to_owned(),
+        way: Way::Http { url: "https://tools.example/mcp".to_owned() },
+        shown: Shown::Header { name: "X-Key".into(), secret: "key".into() },
+        limits: ServerLimits { call_ms_max: 77, ..ServerLimits::default() },
+        enabled: true,
+        version: 1,
+        created_by: by,
+        created_at: at(1),
+    }
+}
+
+async fn tool_servers_and_their_guards(test: TestStore) {
+    let (store, s) = (test.store, Sample::default());
+    let ann = s.user("ann");
+    commit(&store, Write::AddUser(ann.clone())).await.unwrap();
+    let (files, mail) = (server(&s, "files", ann.id), server(&s, "mail", ann.id));
+    for one in [&mail, &files] {
+        commit(&store, Write::AddToolServer(one.clone().into())).await.unwrap();
+    }
+    let taken = Write::AddToolServer(server(&s, "mail", ann.id).into());
+    assert!(matches!(commit(&store, taken).await, Err(StoreError::Duplicate(_))));
+    assert_eq!(store.list_tool_servers().await.unwrap(), [files.clone(), mail.clone()]);
+    let off = ToolServer { enabled: false, shown: Shown::Nothing, version: 2, ..mail.clone() };
+    commit(&store, Write::UpdateToolServer(off.clone().into())).await.unwrap();
+    let stale = commit(&store, Write::UpdateToolServer(off.clone().into())).await;
+    assert!(matches!(stale, Err(StoreError::Conflict(_))));
+    assert_eq!(store.lookup_tool_server("mail").await.unwrap(), Some(off));
+    commit(&store, Write::RemoveToolServer(mail.id)).await.unwrap();
+    assert_eq!(store.lookup_tool_server("mail").await.unwrap(), None);
+    let gone = commit(&store, Write::RemoveToolServer(mail.id)).await;
+    assert!(matches!(gone, Err(StoreError::Conflict(_))));
+}
+
+fn seen(name: &str, version: u8, warnings: &[&str]) -> SeenTool {
+    SeenTool {
+        name: name.to_owned(),
+        definition: Definition { text: format!("{{\"v\":{version}}}"), digest: [version; 32] },
+        warnings: warnings.iter().map(ToString::to_string).collect(),
+    }
+}
+
+async fn tools_are_seen_accepted_and_changed(test: TestStore) {
+    let (store, s) = (test.store, Sample::default());
+    let ann = s.user("ann");
+    commit(&store, Write::AddUser(ann.clone())).await.unwrap();
+    let files = server(&s, "files", ann.id);
+    commit(&store, Write::AddToolServer(files.clone().into())).await.unwrap();
+    let see =
+        |tools: Vec<SeenTool>, second| Write::SeeTools { server: files.id, tools, at: at(second) };
+    let accept = |name: &str, digest: u8| Write::AcceptTool {
+        server: files.id,
+        name: name.to_owned(),
+        digest: [digest; 32],
+        by: ann.id,
+        at: at(9),
+    };
+    let states = async || -> Vec<(String, ToolState)> {
+        let tools = store.list_tools(files.id).await.unwrap();
+        tools.iter().map(|tool| (tool.name.clone(), tool.state())).collect()
+    };
+    let is = |name: &str, state| (name.to_owned(), state);
+    commit(&store, see(vec![seen("read", 1, &[]), seen("write", 1, &["odd"])], 1)).await.unwrap();
+    assert_eq!(states().await, [is("read", ToolState::New), is("write", ToolState::New)]);
+    let other = commit(&store, accept("read", 2)).await;
+    assert!(matches!(other, Err(StoreError::Conflict(_))), "it is described otherwise");
+    commit(&store, accept("read", 1)).await.unwrap();
+    let tools = store.list_tools(files.id).await.unwrap();
+    assert_eq!(tools[0].accepted.as_ref().unwrap().by, ann.id);
+    assert_eq!(tools[0].accepted.as_ref().unwrap().definition.text, "{\"v\":1}");
+    assert_eq!(
+        (tools[1].warnings.as_slice(), tools[1].first_seen_at),
+        (&["odd".to_owned()][..], at(1))
+    );
+    commit(&store, see(vec![seen("read", 2, &[])], 2)).await.unwrap();
+    assert_eq!(states().await, [is("read", ToolState::Changed)], "what was never accepted is gone");
+    // A look that began earlier and ends later says nothing of what was found since.
+    commit(&store, see(vec![seen("read", 1, &[])], 1)).await.unwrap();
+    assert_eq!(states().await, [is("read", ToolState::Changed)]);
+    commit(&store, see(vec![], 3)).await.unwrap();
+    assert_eq!(states().await, [is("read", ToolState::Gone)]);
+    commit(&store, see(vec![seen("read", 1, &[])], 4)).await.unwrap();
+    assert_eq!(states().await, [is("read", ToolState::Accepted)]);
+    let unknown =
+        Write::SeeTools { server: ToolServerId::new(at(0), &s), tools: vec![], at: at(5) };
+    assert!(matches!(commit(&store, unknown).await, Err(StoreError::Conflict(_))));
+    commit(&store, Write::RemoveToolServer(files.id)).await.unwrap();
+    assert!(store.list_tools(files.id).await.unwrap().is_empty());
+}
+
+async fn calls_are_kept_until_they_are_forgotten(test: TestStore) {
+    let (store, s) = (test.store, Sample::default());
+    let (ann, ben) = (s.user("ann"), s.user("ben"));
+    for user in [&ann, &ben] {
+        commit(&store, Write::AddUser(user.clone())).await.unwrap();
+    }
+    let server = ToolServerId::new(at(0), &s);
+    let call = |user: UserId, tool: &str, second| ToolCall {
+        id: ToolCallId::new(at(second), &s),
+        server,
+        server_name: "files".to_owned(),
+        tool: tool.to_owned(),
+        user,
+        client: Some(OauthClientId::new(at(0), &s)),
+        door: Door::Mcp,
+        arguments: vec![1, 0, 255],
+        arguments_digest: [7; 32],
+        arguments_bytes: 12,
+        policy: "p@1".to_owned(),
+        begun_at: at(second),
+        end: None,
+    };
+    let (first, second, third) =
+        (call(ann.id, "read", 1), call(ben.id, "read", 2), call(ben.id, "write", 3));
+    for one in [&first, &second, &third] {
+        commit(&store, Write::AddToolCall(one.clone().into())).await.unwrap();
+    }
+    let end = CallEnd {
+        outcome: CallOutcome::ToolError,
+        at: at(4),
+        result_digest: Some([9; 32]),
+        result_bytes: 5,
+        problem: Some("no".to_owned()),
+    };
+    commit(&store, Write::EndToolCall { id: first.id, end: end.clone() }).await.unwrap();
+    let later = CallEnd { outcome: CallOutcome::Interrupted, ..end.clone() };
+    commit(&store, Write::EndToolCall { id: first.id, end: later }).await.unwrap();
+    let ended = ToolCall { end: Some(end), ..first.clone() };
+    assert_eq!(
+        store.lookup_tool_call(first.id).await.unwrap(),
+        Some(ended.clone()),
+        "an end stays"
+    );
+    let list = async |filter: CallFilter| {
+        let page = PageRequest::new(None, 10);
+        store.list_tool_calls(&filter, page).await.unwrap().items
+    };
+    assert_eq!(list(CallFilter::default()).await, [third.clone(), second.clone(), ended.clone()]);
+    let read = CallFilter {
+        tool: Some("read".into()),
+        user: Some(ben.id),
+        server: Some(server),
+        outcome: None,
+    };
+    assert_eq!(list(read).await, [second.clone()]);
+    let failed = CallFilter { outcome: Some(CallOutcome::ToolError), ..CallFilter::default() };
+    assert_eq!(list(failed).await, [ended]);
+    let page = PageRequest::new(None, 2);
+    let found = store.list_tool_calls(&CallFilter::default(), page).await.unwrap();
+    assert_eq!(found.next, Some(second.id));
+    assert_eq!(store.list_open_tool_calls(at(3), 10).await.unwrap(), [second.clone()]);
+    commit(&store, Write::RemoveToolCalls(at(3))).await.unwrap();
+    assert_eq!(list(CallFilter::default()).await, [third]);
+}

@@ -1,0 +1,75 @@
+//! What policy sees of a request beside who asks, for what and on what.
+
+use super::entities::uid;
+use cedar_policy::{Context, Entity, RestrictedExpression};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use wardroom_core::{Action, tool::facts::ArgumentFacts};
+
+/// Arguments of whatever nobody gave any.
+static NONE: ArgumentFacts = ArgumentFacts {
+    texts: BTreeMap::new(),
+    numbers: BTreeMap::new(),
+    flags: BTreeMap::new(),
+    lists: BTreeMap::new(),
+};
+
+/// What is known of a request beside its parts.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// The program of others that acts in the principal's name.
+    pub client: Option<&'a str>,
+    /// The arguments of a call; `None` where it is asked whether there are any with which it is allowed.
+    pub arguments: Option<&'a ArgumentFacts>,
+}
+
+impl Default for Circumstances<'_> {
+    fn default() -> Self {
+        Self { client: None, arguments: Some(&NONE) }
+    }
+}
+
+/// The context of `action`; what it refers to is added to `entities`.
+pub(super) fn context(
+    action: Action,
+    circumstances: &Circumstances<'_>,
+    entities: &mut Vec<Entity>,
+) -> Option<Context> {
+    if action != Action::ToolCall {
+        return Some(Context::empty());
+    }
+    let mut pairs = Vec::with_capacity(5);
+    if let Some(client) = circumstances.client {
+        pairs.push(("client".to_owned(), RestrictedExpression::new_string(client.to_owned())));
+    }
+    let Some(arguments) = circumstances.arguments else {
+        let unknown = |name: &str| (name.to_owned(), RestrictedExpression::new_unknown(name));
+        pairs.extend(["texts", "numbers", "flags", "lists"].map(unknown));
+        return Context::from_pairs(pairs).ok();
+    };
+    let text = |text: &String| RestrictedExpression::new_string(text.clone());
+    let kinds = [
+        ("texts", "Texts", tags(&arguments.texts, text)),
+        ("numbers", "Numbers", tags(&arguments.numbers, |n| RestrictedExpression::new_long(*n))),
+        ("flags", "Flags", tags(&arguments.flags, |flag| RestrictedExpression::new_bool(*flag))),
+        (
+            "lists",
+            "Lists",
+            tags(&arguments.lists, |items| RestrictedExpression::new_set(items.iter().map(text))),
+        ),
+    ];
+    for (name, kind, tags) in kinds {
+        let holder = uid(kind, "arguments")?;
+        let no_attributes = HashMap::<String, RestrictedExpression>::new();
+        let entity = Entity::new_with_tags(holder.clone(), no_attributes, HashSet::new(), tags);
+        entities.push(entity.ok()?);
+        pairs.push((name.to_owned(), RestrictedExpression::new_entity_uid(holder)));
+    }
+    Context::from_pairs(pairs).ok()
+}
+
+fn tags<T>(
+    values: &BTreeMap<String, T>,
+    expression: impl Fn(&T) -> RestrictedExpression,
+) -> HashMap<String, RestrictedExpression> {
+    values.iter().map(|(place, value)| (place.clone(), expression(value))).collect()
+}

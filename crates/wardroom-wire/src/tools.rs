@@ -1,0 +1,267 @@
+//! Bodies of the REST API about tool servers, their tools, and calls of these.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// How a tool server is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum WayShape {
+    /// Streamable HTTP, by the orchestrator.
+    Http {
+        /// The MCP endpoint: `https://…`, or plain HTTP at an address that `outbound_allow` names.
+        url: String,
+    },
+}
+
+/// What a tool server is shown so that it lets the gateway in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ShownShape {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// `Authorization: Bearer` with a named secret.
+    Bearer {
+        /// The secret's name.
+        secret: String,
+    },
+    /// A header with a named secret.
+    Header {
+        /// The header.
+        name: String,
+        /// The secret's name.
+        secret: String,
+    },
+}
+
+/// Bounds of one tool server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerLimitsShape {
+    /// How long one call may take, in milliseconds: 10 to 3,600,000.
+    pub call_ms_max: u32,
+    /// Requests that it works on at the same time: 1 to 4,096.
+    pub concurrent_max: u32,
+    /// Requests that wait for their turn: 0 to 65,536.
+    pub waiting_max: u32,
+    /// The longest arguments of a call, in bytes: 2 to 4,194,304.
+    pub arguments_bytes_max: u32,
+    /// The longest answer, in bytes: 64 to 67,108,864.
+    pub result_bytes_max: u32,
+    /// Calls of one tool that one caller makes within a minute: 1 to 1,000,000.
+    pub calls_per_minute: u32,
+}
+
+impl Default for ServerLimitsShape {
+    fn default() -> Self {
+        Self {
+            call_ms_max: 60_000,
+            concurrent_max: 64,
+            waiting_max: 256,
+            arguments_bytes_max: 256 * 1024,
+            result_bytes_max: 4 * 1024 * 1024,
+            calls_per_minute: 600,
+        }
+    }
+}
+
+/// What the last look at a tool server found. Each orchestrator looks for itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ServerHealth {
+    /// `unknown` until somebody looked, `ready`, or `failing`.
+    pub state: String,
+    /// Where its circuit breaker stands: `closed`, `open` or `half_open`.
+    pub breaker: String,
+    /// When somebody looked.
+    pub looked_at: Option<String>,
+    /// What was wrong then.
+    pub problem: Option<String>,
+    /// `modern` where its requests stand alone (2026-07-28), `legacy` where they belong to sessions.
+    pub era: Option<String>,
+    /// The revision of the protocol that it speaks.
+    pub protocol_version: Option<String>,
+    /// Its name and version, in its own words.
+    pub software: Option<String>,
+}
+
+/// A tool server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ToolServerView {
+    /// Its name.
+    pub name: String,
+    /// What it is, for people.
+    pub about: String,
+    /// How it is reached.
+    pub way: WayShape,
+    /// What it is shown.
+    pub shown: ShownShape,
+    /// Its bounds.
+    pub limits: ServerLimitsShape,
+    /// Whether it may be called.
+    pub enabled: bool,
+    /// Counts changes; the `ETag`.
+    pub version: i64,
+    /// When it was registered.
+    pub created_at: String,
+    /// How it is.
+    pub health: ServerHealth,
+    /// Tools that may be called.
+    pub tools_accepted: usize,
+    /// Tools that wait for a person to look at them.
+    pub tools_waiting: usize,
+}
+
+/// `POST /api/v1/tool-servers`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ToolServerCreate {
+    /// Its name: 1 to 32 of a-z 0-9 -, with a letter first.
+    pub name: String,
+    /// What it is, for people.
+    #[serde(default)]
+    pub about: String,
+    /// How it is reached.
+    pub way: WayShape,
+    /// What it is shown.
+    #[serde(default)]
+    pub shown: ShownShape,
+    /// Its bounds.
+    #[serde(default)]
+    pub limits: ServerLimitsShape,
+}
+
+/// `PATCH /api/v1/tool-servers/{name}`, with `If-Match`. What is absent stays.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ToolServerPatch {
+    /// What it is, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    /// How it is reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<WayShape>,
+    /// What it is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<ShownShape>,
+    /// Its bounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<ServerLimitsShape>,
+    /// Whether it may be called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+}
+
+/// A tool of a server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ToolView {
+    /// Whose.
+    pub server: String,
+    /// Its name.
+    pub name: String,
+    /// `accepted`, `new`, `changed` or `gone`. Only an accepted one is listed and called.
+    pub state: String,
+    /// How its server describes it now.
+    pub definition: Option<Value>,
+    /// The digest of that, to accept it by.
+    pub digest: Option<String>,
+    /// How it was described when it was accepted, where that is something else.
+    pub accepted_definition: Option<Value>,
+    /// What is suspicious about the present description.
+    pub warnings: Vec<String>,
+    /// Who accepted it.
+    pub accepted_by: Option<String>,
+    /// When.
+    pub accepted_at: Option<String>,
+    /// When it was first met.
+    pub first_seen_at: String,
+}
+
+/// `POST /api/v1/tool-servers/{name}/tools/accept`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ToolAccept {
+    /// The tool.
+    pub tool: String,
+    /// The digest of the description that one has looked at.
+    pub digest: String,
+}
+
+/// What a look at a tool server found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LookView {
+    /// How it is.
+    pub health: ServerHealth,
+    /// Tools that may be called.
+    pub tools_accepted: usize,
+    /// Tools that wait for a person to look at them.
+    pub tools_waiting: usize,
+    /// Definitions that are none.
+    pub unusable: Vec<String>,
+}
+
+/// A call of a tool.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ToolCallView {
+    /// Its id.
+    pub id: String,
+    /// The server.
+    pub server: String,
+    /// The tool.
+    pub tool: String,
+    /// In whose name: the account's id.
+    pub user: String,
+    /// The program of others that acted in that name.
+    pub client: Option<String>,
+    /// By which way in.
+    pub door: String,
+    /// `running`, `succeeded`, `tool_error`, `failed`, `timed_out`, `cancelled` or `interrupted`.
+    pub state: String,
+    /// When it began.
+    pub begun_at: String,
+    /// How long it took, in milliseconds.
+    pub ms: Option<f64>,
+    /// The length of the arguments, in bytes.
+    pub arguments_bytes: u64,
+    /// The length of the answer, in bytes.
+    pub result_bytes: Option<u64>,
+    /// The policies that allowed it, and their version behind `@`.
+    pub policy: String,
+    /// What went wrong.
+    pub problem: Option<String>,
+}
+
+/// A call of a tool with its arguments.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ToolCallDetail {
+    /// The call.
+    #[serde(flatten)]
+    pub call: ToolCallView,
+    /// Its arguments, what looks like a secret left out; absent where whoever made it was erased.
+    pub arguments: Option<Value>,
+    /// SHA-256 over a random salt and the arguments, as the audit log has it.
+    pub arguments_digest: String,
+    /// SHA-256 of the answer.
+    pub result_digest: Option<String>,
+}
+
+/// `POST /api/v1/tool-servers/{name}/call`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ToolCallRequest {
+    /// The tool.
+    pub tool: String,
+    /// Its arguments: an object.
+    #[serde(default)]
+    pub arguments: Option<Value>,
+}
+
+/// What a tool answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ToolCallResult {
+    /// Whether the tool says that it could not do it.
+    pub is_error: bool,
+    /// The answer, as the tool gave it.
+    pub result: Value,
+}

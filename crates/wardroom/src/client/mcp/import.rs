@@ -1,0 +1,111 @@
+//! Registers the servers of an `mcp.json`
+
+use super::super::{Exit, Failure, Session};
+use super::servers::register;
+use serde::Deserialize;
+use std::{collections::BTreeMap, fs, path::Path};
+use wardroom_wire::tools::{ServerLimitsShape, ShownShape, ToolServerCreate, WayShape};
+
+/// The largest file, in bytes.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// What desktop clients keep: `mcpServers`, or `servers` as editors call it.
+#[derive(Deserialize)]
+struct McpJson {
+    #[serde(rename = "mcpServers", alias = "servers", default)]
+    servers: BTreeMap<String, Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(alias = "serverUrl")]
+    url: Option<String>,
+    command: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+}
+
+/// A name as tool servers have it.
+fn plain_name(name: &str) -> String {
+    let kept: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .collect();
+    let kept = kept.trim_matches(|c: char| c == '-' || c.is_ascii_digit());
+    kept.chars().take(32).collect::<String>().trim_end_matches('-').to_owned()
+}
+
+/// Registers what can be; says of the rest what is to be done.
+pub(super) async fn run(session: &Session, file: &Path) -> Result<Exit, Failure> {
+    let wrong = |error: std::io::Error| {
+        Failure::local(format!("{} can't be read: {error}", file.display()))
+    };
+    if fs::metadata(file).map_err(wrong)?.len() > FILE_BYTES_MAX {
+        return Err(Failure::usage("an mcp.json is at most 1 MiB"));
+    }
+    let text = fs::read_to_string(file).map_err(wrong)?;
+    // SECURITY: such files hold tokens, so an error says where and not what.
+    let read: McpJson = serde_json::from_str(&text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        Failure::usage(format!("{} is no mcp.json: line {line}, column {column}", file.display()))
+    })?;
+    let output = &session.output;
+    let mut left = 0;
+    for (name, entry) in &read.servers {
+        let own = plain_name(name);
+        match (&entry.url, &entry.command) {
+            (Some(url), _) => {
+                let body = ToolServerCreate {
+                    name: own.clone(),
+                    about: if own == *name {
+                        String::new()
+                    } else {
+                        format!("{name:?} of an mcp.json")
+                    },
+                    way: WayShape::Http { url: url.clone() },
+                    shown: ShownShape::Nothing,
+                    limits: ServerLimitsShape::default(),
+                };
+                if let Err(failure) = register(session, &body).await {
+                    output.failure(&failure);
+                    left += 1;
+                    continue;
+                }
+                for header in entry.headers.keys() {
+                    output.hint(&format!("{own} was shown the header {header}: keep its value with `wardroom secret create`, then `wardroom mcp update {own} --header {header}=SECRET`."));
+                }
+            }
+            (None, Some(_)) => {
+                left += 1;
+                output.hint(&format!("{name} is started as a program, which the orchestrator never does: it is left out."));
+            }
+            (None, None) => {
+                left += 1;
+                output.hint(&format!(
+                    "{name} names neither an address nor a program: it is left out."
+                ));
+            }
+        }
+    }
+    if read.servers.is_empty() {
+        output.hint("The file names no servers.");
+    }
+    Ok(if left > 0 { Exit::Found } else { Exit::Ok })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_name;
+
+    #[test]
+    fn names_of_others_become_names_of_ours() {
+        for (name, own) in [
+            ("GitHub", "github"),
+            ("my_server 2", "my-server"),
+            ("9lives", "lives"),
+            ("a/b", "a-b"),
+        ] {
+            assert_eq!(plain_name(name), own);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Tool servers: list, add, change, switch, forget, test
+
+use super::super::{Exit, Failure, Session, http::segment};
+use crate::output::Table;
+use serde_json::Value;
+use wardroom_wire::{
+    api::List,
+    tools::{
+        LookView, ServerHealth, ServerLimitsShape, ShownShape, ToolServerCreate, ToolServerPatch,
+        ToolServerView, WayShape,
+    },
+};
+
+/// What a server is shown, and its bounds.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Wishes {
+    /// What it is, for people
+    #[arg(long)]
+    about: Option<String>,
+    /// Show it `Authorization: Bearer` with the value of this named secret
+    #[arg(long, value_name = "SECRET", conflicts_with = "header")]
+    bearer: Option<String>,
+    /// Show it a header with the value of a named secret
+    #[arg(long, value_name = "HEADER=SECRET")]
+    header: Option<String>,
+    /// A bound, such as call_ms_max=5000; may be given several times
+    #[arg(long = "limit", value_name = "NAME=NUMBER")]
+    limits: Vec<String>,
+}
+
+impl Wishes {
+    fn shown(&self) -> Result<Option<ShownShape>, Failure> {
+        if let Some(secret) = &self.bearer {
+            return Ok(Some(ShownShape::Bearer { secret: secret.clone() }));
+        }
+        let Some(text) = &self.header else { return Ok(None) };
+        let wrong = || Failure::usage("--header takes HEADER=SECRET, such as X-Api-Key=files-key");
+        let (name, secret) = text.split_once('=').ok_or_else(wrong)?;
+        let (name, secret) = (name.trim().to_owned(), secret.trim().to_owned());
+        Ok(Some(ShownShape::Header { name, secret }))
+    }
+
+    fn limits(&self, before: ServerLimitsShape) -> Result<Option<ServerLimitsShape>, Failure> {
+        if self.limits.is_empty() {
+            return Ok(None);
+        }
+        let mut limits = before;
+        for text in &self.limits {
+            let wrong = || Failure::usage(format!("--limit takes NAME=NUMBER, not {text:?}"));
+            let (name, number) = text.split_once('=').ok_or_else(wrong)?;
+            let number: u32 = number.trim().parse().map_err(|_| wrong())?;
+            let place = match name.trim() {
+                "call_ms_max" => &mut limits.call_ms_max,
+                "concurrent_max" => &mut limits.concurrent_max,
+                "waiting_max" => &mut limits.waiting_max,
+                "arguments_bytes_max" => &mut limits.arguments_bytes_max,
+                "result_bytes_max" => &mut limits.result_bytes_max,
+                "calls_per_minute" => &mut limits.calls_per_minute,
+                _ => {
+                    return Err(Failure::usage(format!("there is no bound {:?}", name.trim()))
+                        .advice("Bounds are call_ms_max, concurrent_max, waiting_max, arguments_bytes_max, result_bytes_max and calls_per_minute."));
+                }
+            };
+            *place = number;
+        }
+        Ok(Some(limits))
+    }
+}
+
+/// A new tool server.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AddArgs {
+    /// Its name: 1 to 32 of a-z 0-9 -
+    server: String,
+    /// Its MCP endpoint, such as https://tools.example.org/mcp
+    url: String,
+    #[command(flatten)]
+    wishes: Wishes,
+}
+
+/// Changes of a tool server. What is not given stays.
+#[derive(Debug, clap::Args)]
+pub(crate) struct UpdateArgs {
+    /// Its name
+    server: String,
+    /// Another MCP endpoint
+    #[arg(long)]
+    url: Option<String>,
+    #[command(flatten)]
+    wishes: Wishes,
+    /// Show it nothing any more
+    #[arg(long, conflicts_with_all = ["bearer", "header"])]
+    show_nothing: bool,
+}
+
+fn path(server: &str) -> Result<String, Failure> {
+    Ok(format!("/api/v1/tool-servers/{}", segment(server)?))
+}
+
+async fn load(session: &Session) -> Result<List<ToolServerView>, Failure> {
+    session.api()?.get("/api/v1/tool-servers", &vec![]).await
+}
+
+fn address(server: &ToolServerView) -> String {
+    match &server.way {
+        WayShape::Http { url } => url.clone(),
+    }
+}
+
+fn state(server: &ToolServerView) -> String {
+    match (server.enabled, server.health.breaker.as_str()) {
+        (false, _) => "disabled".to_owned(),
+        (true, "open") => "left alone".to_owned(),
+        (true, _) => server.health.state.clone(),
+    }
+}
+
+/// Lists them.
+pub(super) async fn list(session: &Session) -> Result<Exit, Failure> {
+    let (list, output) = (load(session).await?, &session.output);
+    if output.json {
+        output.json(&list)?;
+        return Ok(Exit::Ok);
+    }
+    let mut table =
+        Table::new(&["NAME", "STATE", "ACCEPTED", "WAITING", "SPEAKS", "ADDRESS", "ABOUT"]);
+    for server in &list.items {
+        table.row([
+            server.name.clone(),
+            state(server),
+            server.tools_accepted.to_string(),
+            server.tools_waiting.to_string(),
+            server.health.protocol_version.clone().unwrap_or_default(),
+            address(server),
+            server.about.clone(),
+        ]);
+    }
+    output.table(&table)?;
+    if list.items.is_empty() {
+        output.hint("No tool server is registered: `wardroom mcp add NAME URL`.");
+    }
+    Ok(Exit::Ok)
+}
+
+/// How they are.
+pub(super) async fn health(session: &Session) -> Result<Exit, Failure> {
+    let (list, output) = (load(session).await?, &session.output);
+    let ill = |server: &&ToolServerView| {
+        server.enabled && (server.health.state == "failing" || server.health.breaker != "closed")
+    };
+    let any = list.items.iter().any(|server| ill(&server));
+    if output.json {
+        output.json(&list)?;
+    } else {
+        let mut table = Table::new(&["NAME", "STATE", "BREAKER", "LOOKED AT", "PROBLEM"]);
+        for server in &list.items {
+            let ServerHealth { breaker, looked_at, problem, .. } = server.health.clone();
+            let looked_at = looked_at.map(|at| output.time(&at)).unwrap_or_default();
+            let problem = problem.unwrap_or_default();
+            table.row([server.name.clone(), state(server), breaker, looked_at, problem]);
+        }
+        output.table(&table)?;
+    }
+    Ok(if any { Exit::Found } else { Exit::Ok })
+}
+
+/// Registers one.
+pub(super) async fn add(session: &Session, args: AddArgs) -> Result<Exit, Failure> {
+    let body = ToolServerCreate {
+        name: args.server,
+        about: args.wishes.about.clone().unwrap_or_default(),
+        way: WayShape::Http { url: args.url },
+        shown: args.wishes.shown()?.unwrap_or_default(),
+        limits: args.wishes.limits(ServerLimitsShape::default())?.unwrap_or_default(),
+    };
+    register(session, &body).await?;
+    let output = &session.output;
+    output.hint(&format!("Look at what it offers with `wardroom mcp test {}`.", body.name));
+    Ok(Exit::Ok)
+}
+
+/// Registers one and says so.
+pub(super) async fn register(session: &Session, body: &ToolServerCreate) -> Result<(), Failure> {
+    let made: ToolServerView = session.api()?.post("/api/v1/tool-servers", body).await?;
+    told(session, &made, "registered")
+}
+
+fn told(session: &Session, server: &ToolServerView, done: &str) -> Result<(), Failure> {
+    let output = &session.output;
+    if output.json {
+        output.json(server)?;
+    } else {
+        output.line(&format!("{} is {done}", server.name))?;
+    }
+    Ok(())
+}
+
+/// Changes one.
+pub(super) async fn update(session: &Session, args: UpdateArgs) -> Result<Exit, Failure> {
+    let (api, path) = (session.api()?, path(&args.server)?);
+    let (before, tag): (ToolServerView, String) = api.get_tagged(&path).await?;
+    let shown = args.wishes.shown()?.or(args.show_nothing.then_some(ShownShape::Nothing));
+    let body = ToolServerPatch {
+        about: args.wishes.about.clone(),
+        way: args.url.map(|url| WayShape::Http { url }),
+        shown,
+        limits: args.wishes.limits(before.limits)?,
+        enabled: None,
+    };
+    let changed: ToolServerView = api.patch(&path, &body, &tag).await?;
+    told(session, &changed, "changed")?;
+    Ok(Exit::Ok)
+}
+
+/// Lets one be called, or not.
+pub(super) async fn switch(session: &Session, server: &str, on: bool) -> Result<Exit, Failure> {
+    let body = ToolServerPatch { enabled: Some(on), ..ToolServerPatch::default() };
+    let changed: ToolServerView = session.api()?.patch(&path(server)?, &body, "*").await?;
+    told(session, &changed, if on { "enabled" } else { "disabled" })?;
+    Ok(Exit::Ok)
+}
+
+/// Forgets one.
+pub(super) async fn remove(session: &Session, server: &str) -> Result<Exit, Failure> {
+    session.api()?.delete(&path(server)?).await?;
+    session.output.hint(&format!("{server} is forgotten"));
+    Ok(Exit::Ok)
+}
+
+/// Looks at one.
+pub(super) async fn test(session: &Session, server: &str) -> Result<Exit, Failure> {
+    let (api, output) = (session.api()?, &session.output);
+    let found: LookView = api.post(&format!("{}/test", path(server)?), &Value::Null).await?;
+    let well = found.health.problem.is_none();
+    if output.json {
+        output.json(&found)?;
+        return Ok(if well { Exit::Ok } else { Exit::Found });
+    }
+    let health = &found.health;
+    match &health.problem {
+        Some(problem) => output.line(&format!("{server} is not well: {problem}"))?,
+        None => output.line(&format!(
+            "{server} is ready: {}, protocol {}, {} tools accepted, {} waiting",
+            health.software.as_deref().unwrap_or("a server without a name"),
+            health.protocol_version.as_deref().unwrap_or("unknown"),
+            found.tools_accepted,
+            found.tools_waiting
+        ))?,
+    }
+    for what in &found.unusable {
+        output.hint(&format!("left out: {what}"));
+    }
+    if found.tools_waiting > 0 {
+        output.hint(&format!("Look at them with `wardroom mcp tools {server} --waiting`, then accept them with `wardroom mcp accept {server} TOOL…`."));
+    }
+    Ok(if well { Exit::Ok } else { Exit::Found })
+}
