@@ -128,6 +128,10 @@ named! {
         NodeLink = "node_link",
         /// MCP over HTTP.
         Mcp = "mcp",
+        /// MCP over WebSocket.
+        McpWebsocket = "mcp_websocket",
+        /// MCP over TCP.
+        McpTcp = "mcp_tcp",
         /// The machine's own console: `wardroom` run with access to the data folder.
         Console = "console",
         /// The orchestrator's own timers.

@@ -2,7 +2,7 @@
 
 use crate::Engine;
 use async_trait::async_trait;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use wardroom_core::{
     change::Change,
     store::{Commit, StoreResult},
@@ -23,7 +23,12 @@ impl Commit for Engine {
 
 impl Engine {
     /// A gateway that keeps what happens where the engine does.
-    pub fn gateway(self: &Arc<Self>, outbound: Outbound, breaker: BreakerRules) -> Arc<Gateway> {
+    pub fn gateway(
+        self: &Arc<Self>,
+        outbound: Outbound,
+        breaker: BreakerRules,
+        calls_kept: Duration,
+    ) -> Arc<Gateway> {
         let (clock, rng) = (Arc::clone(&self.clock), Arc::clone(&self.rng));
         let ledger: Arc<dyn Commit> = Arc::clone(self) as Arc<dyn Commit>;
         let upstream = Arc::new(UpstreamParts {
@@ -46,6 +51,7 @@ impl Engine {
             sealer: Arc::clone(&self.sealer),
             clock,
             rng,
+            calls_kept,
         })
     }
 }

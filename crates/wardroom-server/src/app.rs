@@ -5,6 +5,7 @@ use crate::{
     disclosure::Exports,
     doors::{Blocks, DoorRules, Filter, Rates},
     identity::{AccountRules, Ceremonies, PasswordPool, Relying},
+    mcp::Channels,
     metrics::Metrics,
     middleware::RefusalLog,
     oidc::{Issuer, OidcRules},
@@ -61,6 +62,12 @@ pub struct Limits {
     pub connections_per_address_max: usize,
     /// A request's body, in bytes, before anything of it is parsed.
     pub body_bytes_max: usize,
+    /// Connections to the gateway by WebSocket, at the same time.
+    pub websockets_max: usize,
+    /// Those by TCP.
+    pub tcp_max: usize,
+    /// Both of one account or token.
+    pub channels_per_party_max: usize,
     /// A message to the gateway, in bytes, before anything of it is parsed.
     pub message_bytes_max: usize,
     /// A request's whole time, streams excepted.
@@ -79,6 +86,9 @@ impl Default for Limits {
             connections_max: 20_000,
             connections_per_address_max: 512,
             body_bytes_max: 256 * 1024,
+            websockets_max: 10_000,
+            tcp_max: 10_000,
+            channels_per_party_max: 256,
             message_bytes_max: 1024 * 1024,
             request_timeout: Duration::from_secs(30),
             streams_max: 512,
@@ -124,6 +134,8 @@ pub struct AppParts {
     pub outbound: Outbound,
     /// When tool servers are left alone.
     pub breaker: BreakerRules,
+    /// How long calls of tools are kept.
+    pub calls_kept: Duration,
     /// How people sign in through a provider outside, if they do.
     pub oidc: Option<OidcRules>,
     /// Where what goes wrong is counted.
@@ -172,6 +184,8 @@ pub struct App {
     pub(crate) local_checks: LocalChecks,
     /// Tool servers, and those who reach them.
     pub(crate) gateway: Arc<Gateway>,
+    /// Connections that speak with it.
+    pub(crate) channels: Channels,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) refusals: RefusalLog,
@@ -197,7 +211,7 @@ impl App {
         let limits = parts.limits;
         let issuer = |rules| Issuer::new(rules, &parts.public_url, parts.outbound.clone());
         let oidc = parts.oidc.map(issuer);
-        let gateway = parts.engine.gateway(parts.outbound.clone(), parts.breaker);
+        let gateway = parts.engine.gateway(parts.outbound.clone(), parts.breaker, parts.calls_kept);
         Arc::new(Self {
             passwords: PasswordPool::new(parts.passwords, &limits),
             accounts: parts.accounts,
@@ -231,6 +245,7 @@ impl App {
             faults: parts.faults,
             local_checks: parts.local_checks,
             gateway,
+            channels: Channels::new(&limits),
             metrics: Metrics::new(),
             refusals: RefusalLog::default(),
             streams: Arc::new(Semaphore::new(limits.streams_max)),

@@ -40,7 +40,6 @@ const PAGES: &[(&str, &str)] = pages!(
     "run_state",
     "precondition_failed",
     "precondition_required",
-    "tool_failed",
     "too_large",
     "unsupported_media_type",
     "no_node",
@@ -52,6 +51,7 @@ const PAGES: &[(&str, &str)] = pages!(
     "too_many_requests",
     "busy",
     "timed_out",
+    "tool_failed",
     "store_unavailable",
     "internal",
 );

@@ -45,4 +45,5 @@ pub use policies::PolicySource;
 pub use redirect::serve_redirects;
 pub use routes::{RouteInfo, route_table};
 pub use wardroom_gateway::outbound::{Outbound, OutboundError, Reach};
+pub use wardroom_gateway::upstream::BreakerRules;
 pub use watch::{Delivery, FaultLog, MailRules, Tracker, Webhook};

@@ -1,7 +1,7 @@
 //! TLS listeners with bounds: connections in all and per address, handshake and header time.
 
 use crate::{
-    App,
+    App, mcp,
     middleware::{self, Peer},
     places::{self, PerAddress},
     routes,
@@ -23,8 +23,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_util::{either::Either, sync::CancellationToken};
 use tower::ServiceExt;
 
 /// The time in which a client must finish its TLS handshake.
@@ -54,6 +54,10 @@ enum Serves {
     People,
     Nodes,
     All,
+    /// The gateway's WebSockets.
+    WebSockets,
+    /// The gateway's lines.
+    Tcp,
 }
 
 /// An open listener.
@@ -61,6 +65,8 @@ pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
     serves: Serves,
+    /// Without TLS: only on loopback, and only when asked for.
+    plain: bool,
 }
 
 impl Listener {
@@ -79,11 +85,27 @@ impl Listener {
         Self::open(address, Serves::Nodes).await
     }
 
+    /// Listens for the gateway's WebSockets only.
+    pub async fn websockets(address: SocketAddr, plain: bool) -> Result<Self, ListenError> {
+        Ok(Self {
+            plain: plain && address.ip().is_loopback(),
+            ..Self::open(address, Serves::WebSockets).await?
+        })
+    }
+
+    /// Listens for the gateway's lines only.
+    pub async fn tcp(address: SocketAddr, plain: bool) -> Result<Self, ListenError> {
+        Ok(Self {
+            plain: plain && address.ip().is_loopback(),
+            ..Self::open(address, Serves::Tcp).await?
+        })
+    }
+
     async fn open(address: SocketAddr, serves: Serves) -> Result<Self, ListenError> {
         let error = |source| ListenError { address, source };
         let socket = TcpListener::bind(address).await.map_err(error)?;
         let address = socket.local_addr().map_err(error)?;
-        Ok(Self { socket, address, serves })
+        Ok(Self { socket, address, serves, plain: false })
     }
 
     /// The address, with the port that the system chose where 0 was asked for.
@@ -97,13 +119,15 @@ impl Listener {
             Serves::People => routes::people(&app),
             Serves::Nodes => routes::nodes(&app),
             Serves::All => routes::people(&app).merge(routes::nodes(&app)),
+            Serves::WebSockets | Serves::Tcp => routes::sockets(&app),
         };
         let router = middleware::wrap(&app, table);
         let by_address = PerAddress::new(app.limits.connections_per_address_max);
         app.connections.lock().unwrap_or_else(PoisonError::into_inner).push(by_address.clone());
         let door = Arc::new(DoorState {
             router,
-            acceptor: TlsAcceptor::from(tls),
+            acceptor: (!self.plain).then(|| TlsAcceptor::from(tls)),
+            lines: self.serves == Serves::Tcp,
             all: Arc::new(Semaphore::new(app.limits.connections_max)),
             by_address,
             stop: app.stop.clone(),
@@ -130,7 +154,10 @@ impl Listener {
 
 struct DoorState {
     router: Router,
-    acceptor: TlsAcceptor,
+    /// Nothing where there is no TLS.
+    acceptor: Option<TlsAcceptor>,
+    /// Whether messages come in lines rather than by HTTP.
+    lines: bool,
     all: Arc<Semaphore>,
     by_address: PerAddress,
     stop: CancellationToken,
@@ -154,6 +181,13 @@ impl DoorState {
         Some(Admitted { _all: all, _of_address: of_address })
     }
 
+    /// The connection after its TLS handshake.
+    async fn secured(&self, stream: TcpStream) -> Option<Either<TlsStream<TcpStream>, TcpStream>> {
+        let Some(acceptor) = &self.acceptor else { return Some(Either::Right(stream)) };
+        let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await;
+        handshake.ok()?.ok().map(Either::Left)
+    }
+
     fn take(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, graceful: &GracefulShutdown) {
         let Some(place) = self.place(peer.ip()) else {
             self.app.metrics().connection_refused();
@@ -163,11 +197,15 @@ impl DoorState {
         let door = Arc::clone(self);
         tokio::spawn(async move {
             let _ = stream.set_nodelay(true);
-            let handshake = door.acceptor.accept(stream);
-            let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await else {
+            let Some(stream) = door.secured(stream).await else {
                 door.app.metrics().handshake_failed();
                 return;
             };
+            if door.lines {
+                mcp::tcp::serve(Arc::clone(&door.app), stream, peer).await;
+                drop(place);
+                return;
+            }
             let place = Arc::new(place);
             let router = door.router.clone();
             let asked = Arc::new(AtomicBool::new(false));

@@ -265,3 +265,30 @@ pub struct ToolCallResult {
     /// The answer, as the tool gave it.
     pub result: Value,
 }
+
+/// Somebody who speaks with the gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct McpConnectionView {
+    /// By which it is ended: a connection's number, or the first digits of a session's id.
+    pub id: String,
+    /// In whose name: the account's id.
+    pub user: String,
+    /// `mcp` for a session over HTTP, `mcp_websocket` or `mcp_tcp` for a connection.
+    pub door: String,
+    /// The one tool server that it is about.
+    pub server: Option<String>,
+    /// What the client says of itself.
+    pub client: Option<String>,
+    /// The revision of the protocol.
+    pub speaks: String,
+    /// Requests that are worked on.
+    pub running: usize,
+    /// Bytes that came.
+    pub bytes_in: Option<u64>,
+    /// Bytes that went.
+    pub bytes_out: Option<u64>,
+    /// Since when.
+    pub opened_at: String,
+    /// When a session was last used.
+    pub used_at: Option<String>,
+}

@@ -91,6 +91,7 @@ async fn asks(world: &World) -> Vec<Ask> {
         .mcp(&world.token, "/mcp/mast", "tools/call", json!({"name": "echo", "arguments": {}}))
         .await;
     assert_eq!(called["result"]["content"][0]["text"], "{}", "{called}");
+    let opened = world.open_session(&world.token, "/mcp/mast").await[..8].to_owned();
     let call = id_of(&world.get("/api/v1/tool-calls").await["items"][0]);
     let tool = world.get("/api/v1/tool-servers/mast/tools").await["items"][0].clone();
     let accept = json!({"tool": tool["name"], "digest": tool["digest"]});
@@ -163,6 +164,9 @@ async fn asks(world: &World) -> Vec<Ask> {
         ask("GET", "/api/v1/tool-servers/{name}/tools", "", Value::Null),
         ask("POST", "/api/v1/tool-servers/{name}/tools/accept", "", accept),
         ask("POST", "/api/v1/tool-servers/{name}/call", "", json!({"tool": "echo"})),
+        ask("POST", "/api/v1/tool-servers/{name}/restart", "", Value::Null),
+        ask("GET", "/api/v1/mcp/connections", "", Value::Null),
+        ask("DELETE", "/api/v1/mcp/connections/{id}", &opened, Value::Null),
         ask("GET", "/api/v1/tool-calls/{id}", &call, Value::Null),
         ask("DELETE", "/api/v1/tool-servers/{name}", "", Value::Null),
         ask("GET", "/api/v1/oauth/clients", "", Value::Null),

@@ -414,3 +414,119 @@ async fn a_call_that_nobody_wants_any_more_ends_at_its_server_too() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_keeps_tool_servers_and_calls_tools() {
+    let world = World::with(&["outbound_allow=127.0.0.0/8".to_owned()]).await;
+    let server = ToolServer::start().await;
+    let run = |args: &[&str]| {
+        let output = world::command(world::wardroom())
+            .args(args)
+            .args(["--server", &world.url, "--ca"])
+            .arg(world.data().join("authority.pem"))
+            .env("WARDROOM_TOKEN", &world.token)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap(), String::from_utf8(said).unwrap())
+    };
+    let good = |args: &[&str]| {
+        let (code, said) = run(args);
+        assert_eq!(code, 0, "{args:?}: {said}");
+        said
+    };
+    good(&[
+        "mcp",
+        "add",
+        "test",
+        &server.url,
+        "--about",
+        "For tests",
+        "--limit",
+        "call_ms_max=5000",
+    ]);
+    assert!(good(&["mcp", "test", "test"]).contains("0 tools accepted, 4 waiting"));
+    assert!(good(&["mcp", "tools", "test", "--waiting"]).contains("echo"));
+    good(&["mcp", "accept", "test", "--all"]);
+    assert_eq!(
+        good(&["mcp", "call", "test", "echo", "--arguments", "{\"n\":3}"]).trim(),
+        "{\"n\":3}"
+    );
+    let (code, said) = run(&["mcp", "call", "test", "echo", "--arguments", "{\"n\":\"x\"}"]);
+    assert!(code == 1 && said.contains("/n"), "{code} {said}");
+    let (code, _) = run(&["mcp", "call", "test", "none"]);
+    assert_eq!(code, 4);
+    assert!(good(&["mcp", "calls", "--of", "test"]).contains("echo"));
+    assert!(good(&["mcp", "servers"]).contains("2026-07-28"));
+    good(&["mcp", "health"]);
+    server.scene.tools.lock().unwrap()[0]["description"] = json!("Gives back, or not");
+    good(&["mcp", "test", "test"]);
+    let shown = good(&["mcp", "show", "test", "echo"]);
+    assert!(
+        shown.contains("as it was accepted") && shown.contains("Gives back, or not"),
+        "{shown}"
+    );
+    server.scene.broken.store(true, Ordering::Release);
+    let (code, said) = run(&["mcp", "test", "test"]);
+    assert!(code == 1 && said.contains("503"), "{code} {said}");
+    assert_eq!(run(&["mcp", "health"]).0, 1);
+    server.scene.broken.store(false, Ordering::Release);
+    good(&["mcp", "restart", "test"]);
+    good(&["mcp", "health"]);
+    good(&["mcp", "disable", "test"]);
+    assert!(good(&["mcp", "servers"]).contains("disabled"));
+    let (code, _) = run(&["mcp", "call", "test", "slow"]);
+    assert_eq!(code, 4);
+    good(&["mcp", "enable", "test"]);
+    good(&["mcp", "update", "test", "--about", "Other"]);
+    good(&["mcp", "remove", "test"]);
+    let file = world.folder.path().join("mcp.json");
+    let servers = json!({"mcpServers": {
+        "My Tools": {"url": server.url, "headers": {"X-Key": "s3cret-in-a-file"}},
+        "local": {"command": "npx", "args": ["-y", "x"]},
+    }});
+    std::fs::write(&file, servers.to_string()).unwrap();
+    let (code, said) = run(&["mcp", "import", file.to_str().unwrap()]);
+    assert!(code == 1 && said.contains("my-tools is registered"), "{code} {said}");
+    assert!(said.contains("local is started as a program") && !said.contains("s3cret"), "{said}");
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_speaks_with_no_tool() {
+    let (world, _server) = scene().await;
+    let ask = async |origin: &str| {
+        let message = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-11-25"}});
+        let request = world.client.post(world.at("/mcp/test")).bearer_auth(&world.token);
+        request.header("origin", origin).json(&message).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask("https://evil.example").await, 403);
+    assert_eq!(ask("null").await, 403);
+    assert_eq!(ask(&world.url).await, 200);
+    assert_eq!(records(&world, "mcp.cross_site").await.len(), 2);
+    // A browser's session is no token: whatever page asks, its cookie opens nothing here.
+    let cookie = world.client.post(world.at("/mcp/test")).header("cookie", "__Host-wardroom=x");
+    let answer = cookie.json(&json!({"jsonrpc": "2.0", "id": 1, "method": "ping"})).send().await;
+    assert_eq!(answer.unwrap().status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_call_that_a_killed_orchestrator_made_ends_as_interrupted() {
+    let (mut world, _server) = scene().await;
+    let body = json!({"tool": "slow"});
+    let calling = world.client.post(world.at("/api/v1/tool-servers/test/call"));
+    tokio::spawn(calling.bearer_auth(&world.token).json(&body).send());
+    wait_for("a running call", || async {
+        let call = world.get("/api/v1/tool-calls?tool=slow").await["items"][0].clone();
+        (call["state"] == "running").then_some(())
+    })
+    .await;
+    world.kill_orchestrator();
+    world.restart().await;
+    let ended = world.get("/api/v1/tool-calls?tool=slow").await["items"][0].clone();
+    assert_eq!(ended["state"], "interrupted", "{ended}");
+    let record = records(&world, "tool.result").await.remove(0);
+    assert_eq!((&record["actor"], &record["detail"]["call"]), (&json!("system"), &ended["id"]));
+    world.sound().await;
+}

@@ -263,6 +263,8 @@ actions! {
     SecretRemove = "secret.remove" on Secret,
     /// Speak with tool servers through the gateway.
     McpConnect = "mcp.connect" on System,
+    /// End somebody's connection to the gateway.
+    McpDisconnect = "mcp.disconnect" on System,
     /// List tool servers.
     ToolServerList = "tool_server.list" on System,
     /// Register a tool server.
@@ -273,6 +275,8 @@ actions! {
     ToolServerUpdate = "tool_server.update" on ToolServer,
     /// Ask a tool server what it offers now.
     ToolServerTest = "tool_server.test" on ToolServer,
+    /// Forget what is known of how a tool server is, and speak with it anew.
+    ToolServerRestart = "tool_server.restart" on ToolServer,
     /// Forget a tool server.
     ToolServerRemove = "tool_server.remove" on ToolServer,
     /// Read what a tool server gives to read.

@@ -11,11 +11,11 @@ use std::{
 };
 use tokio::sync::mpsc;
 use wardroom_core::{
-    Clock, Rng, ToolCallId,
+    Clock, Origin, Principal, Rng, Timestamp, ToolCallId,
     audit::{AuditDraft, AuditOutcome},
     change::{Change, Write},
     digest::sha256,
-    store::{Commit, StoreError},
+    store::{Commit, Store, StoreError},
     tool::call::{CallEnd, CallOutcome, ToolCall},
 };
 use wardroom_trust::vault::{Vault, VaultError};
@@ -29,6 +29,8 @@ const ENDS_TOGETHER_MAX: usize = 512;
 const TOGETHER: Duration = Duration::from_millis(50);
 /// How long a store that can't be written is waited for.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Calls without an end that are ended together.
+const OPEN_TOGETHER_MAX: u32 = 200;
 
 /// A call that began.
 pub(super) struct Begun {
@@ -209,6 +211,47 @@ impl CallBook {
             tracing::warn!(%error, "ends of calls could not be written; they are tried again");
             tokio::time::sleep(RETRY_AFTER).await;
         }
+    }
+
+    /// Ends calls that began before this time and have no end: whoever made them is gone, and what came of them
+    /// nobody knows.
+    pub(super) async fn end_open(
+        &self,
+        store: &dyn Store,
+        before: Timestamp,
+    ) -> Result<(), StoreError> {
+        loop {
+            let open = store.list_open_tool_calls(before, OPEN_TOGETHER_MAX).await?;
+            if open.is_empty() {
+                return Ok(());
+            }
+            let at = self.clock.now();
+            let mut change = Change::default();
+            for call in open {
+                let why = "the orchestrator ended while the call was under way";
+                let audit =
+                    AuditDraft::event("tool.result", &Principal::System, &Origin::INTERNAL, at)
+                        .on(format!("{}/{}", call.server_name, call.tool))
+                        .detail("call", call.id)
+                        .detail("outcome", CallOutcome::Interrupted.as_str())
+                        .outcome(AuditOutcome::Failed, why);
+                let end = CallEnd {
+                    outcome: CallOutcome::Interrupted,
+                    at,
+                    result_digest: None,
+                    result_bytes: 0,
+                    problem: Some(why.to_owned()),
+                };
+                change.writes.push(Write::EndToolCall { id: call.id, end });
+                change.audit.push(audit);
+            }
+            self.ledger.commit(change).await?;
+        }
+    }
+
+    /// Forgets calls that began before this time.
+    pub(super) async fn forget(&self, before: Timestamp) -> Result<(), StoreError> {
+        self.ledger.commit(Change::default().write(Write::RemoveToolCalls(before))).await
     }
 
     /// The arguments of a call; nothing where whoever made it was erased.

@@ -16,7 +16,7 @@ mod tools;
 pub use calls::{BookError, CallBook};
 pub use client::{Caller, Client, Modern, Opening, Outlet, Refused, Speaks};
 pub use headers::{check as check_headers, status_of};
-pub use session::{Session, SessionInfo};
+pub use session::{Running, Session, SessionInfo};
 
 use crate::{
     registry::Registry,
@@ -32,11 +32,19 @@ use std::{
     time::Duration,
 };
 use uuid::Uuid;
-use wardroom_core::{Clock, Rng, store::Store, tool::call::ToolCall};
+use wardroom_core::{
+    Clock, Rng,
+    store::{Store, StoreResult},
+    tool::call::ToolCall,
+};
 use wardroom_trust::seal::Sealer;
 
 /// How often what nobody wants any more is looked for.
 const TIDY_EVERY: Duration = Duration::from_secs(10);
+/// How often calls that nobody will end are ended, and old ones forgotten.
+const SWEEP_EVERY: Duration = Duration::from_secs(300);
+/// No call takes longer, with all that its client is waited for.
+const CALL_TIME_MAX: Duration = Duration::from_secs(2 * 3600);
 /// How often tool servers are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
@@ -54,6 +62,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub rng: Arc<dyn Rng>,
+    /// How long calls are kept.
+    pub calls_kept: Duration,
 }
 
 /// By caller and tool.
@@ -67,6 +77,8 @@ pub struct Gateway {
     pub sessions: Sessions,
     calls: CallBook,
     parked: ParkedAsks,
+    store: Arc<dyn Store>,
+    calls_kept: Duration,
     sealer: Arc<Sealer>,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
@@ -82,6 +94,8 @@ impl Gateway {
             registry: parts.registry,
             calls: parts.calls,
             parked: ParkedAsks::default(),
+            store: parts.store,
+            calls_kept: parts.calls_kept,
             sealer: parts.sealer,
             clock: parts.clock,
             rng: parts.rng,
@@ -108,8 +122,27 @@ impl Gateway {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
+        let sweeping = async {
+            loop {
+                if let Err(error) = self.sweep().await {
+                    tracing::warn!(%error, "old calls could not be looked after");
+                }
+                tokio::time::sleep(SWEEP_EVERY).await;
+            }
+        };
         let watching = self.registry.watch();
-        tokio::join!(tidying, looking, watching, self.tell_sessions(), self.calls.work());
+        tokio::join!(tidying, looking, watching, sweeping, self.tell_sessions(), self.calls.work());
+    }
+
+    /// Ends calls that have no end, where no other orchestrator can have any under way.
+    pub async fn end_open_calls(&self) -> StoreResult<()> {
+        self.calls.end_open(&*self.store, self.clock.now()).await
+    }
+
+    async fn sweep(&self) -> StoreResult<()> {
+        let now = self.clock.now();
+        self.calls.end_open(&*self.store, now.minus(CALL_TIME_MAX)).await?;
+        self.calls.forget(now.minus(self.calls_kept)).await
     }
 
     /// Looks at every tool server, at all of them at once: none waits for another.

@@ -303,6 +303,15 @@ impl Sessions {
         Some(Arc::clone(session))
     }
 
+    /// The session whose id begins so, if it is only one.
+    pub fn named(&self, digits: &str) -> Option<Arc<Session>> {
+        let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found =
+            sessions.values().filter(|own| digits.len() >= 8 && own.id.starts_with(digits));
+        let first = found.next()?;
+        found.next().is_none().then(|| Arc::clone(first))
+    }
+
     /// Ends a session.
     pub fn end(&self, session: &Session) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&session.id);

@@ -113,17 +113,20 @@ impl Gateway {
         let refuse = async |why: &str| client.caller.refuse(Action::ToolCall, &resource, why).await;
         let empty = Object::default().raw();
         let raw = params.raw_of("arguments").unwrap_or(&empty);
-        let arguments = match read_arguments(&known, &tool, raw) {
+        let arguments = match read_arguments(&known, raw) {
             Ok(arguments) => arguments,
-            Err(Unfit::Refused(error)) => {
+            Err(error) => {
                 refuse(&error.message).await?;
                 return Err(error);
             }
-            Err(Unfit::Mistakes(mistakes)) => {
-                refuse("the arguments do not fit the tool's schema").await?;
-                return Ok(tool_error(&format!("The arguments are not acceptable:\n{mistakes}")));
-            }
         };
+        let facts =
+            ArgumentFacts::of(&arguments).map_err(|error| RpcError::refused(error.to_string()))?;
+        let audit = client.caller.authorise(Action::ToolCall, &resource, Some(&facts)).await?;
+        if let Some(mistakes) = mistakes(&tool, &arguments)? {
+            refuse("the arguments do not fit the tool's schema").await?;
+            return Ok(tool_error(&format!("The arguments are not acceptable:\n{mistakes}")));
+        }
         let mirrored = tool.mirrored.values(&arguments);
         if let Speaks::Modern(modern) = &client.speaks
             && let Some(carried) = &modern.mirrored
@@ -139,11 +142,8 @@ impl Gateway {
             );
             return Err(RpcError::refused(why));
         }
-        let facts =
-            ArgumentFacts::of(&arguments).map_err(|error| RpcError::refused(error.to_string()))?;
         let digest = request_state::digest(client, "tools/call", params);
         let state = self.open_state(client, params, digest)?;
-        let audit = client.caller.authorise(Action::ToolCall, &resource, Some(&facts)).await?;
         let begun = match state.as_ref().and_then(|state| state.call()) {
             Some(id) => self.calls.go_on(id, &known, &tool.name, audit).await,
             None => self.calls.begin(client, &known, &tool.name, raw, audit).await,
@@ -203,15 +203,8 @@ impl Gateway {
     }
 }
 
-/// Why arguments are not passed on.
-enum Unfit {
-    Refused(RpcError),
-    /// They do not fit the schema: told as what the tool says, so that a model can mend it.
-    Mistakes(String),
-}
-
-fn read_arguments(known: &Known, tool: &KnownTool, raw: &RawValue) -> Result<Value, Unfit> {
-    let refused = |why: String| Unfit::Refused(RpcError::invalid_params(why));
+fn read_arguments(known: &Known, raw: &RawValue) -> Result<Value, RpcError> {
+    let refused = |why: String| RpcError::invalid_params(why);
     let most = known.upstream.server.limits.arguments_bytes_max;
     if raw.get().len() > most as usize {
         return Err(refused(format!("`arguments` are longer than {most} bytes")));
@@ -221,18 +214,21 @@ fn read_arguments(known: &Known, tool: &KnownTool, raw: &RawValue) -> Result<Val
     if !value.is_object() {
         return Err(refused("`arguments` must be an object".to_owned()));
     }
-    if let Some(name) = unsafe_name(&value) {
-        return Err(refused(format!(
-            "`arguments` have a member {name:?}, which is not let through"
-        )));
+    match unsafe_name(&value) {
+        Some(name) => {
+            let why = format!("`arguments` have a member {name:?}, which is not let through");
+            Err(refused(why))
+        }
+        None => Ok(value),
     }
-    match &tool.input {
-        Err(why) => Err(refused(format!("the tool can't be called: {why}"))),
-        Ok(shape) => match shape.mistakes(&value).as_slice() {
-            [] => Ok(value),
-            mistakes => Err(Unfit::Mistakes(mistakes.join("\n"))),
-        },
-    }
+}
+
+/// What is wrong with arguments by the tool's schema: told as what the tool says, so that a model can mend it.
+fn mistakes(tool: &KnownTool, arguments: &Value) -> Result<Option<String>, RpcError> {
+    let unusable =
+        |why: &String| RpcError::invalid_params(format!("the tool can't be called: {why}"));
+    let mistakes = tool.input.as_ref().map_err(unusable)?.mistakes(arguments);
+    Ok((!mistakes.is_empty()).then(|| mistakes.join("\n")))
 }
 
 /// What is wrong with an answer, where its tool said what it would be.

@@ -7,10 +7,11 @@ use super::{
     reply::{document, reply},
     sessions::{SESSION, in_session, open_session},
 };
-use crate::{context::Ctx, error::ApiError};
+use crate::{context::Ctx, error::ApiError, listen::KeptPlace, middleware::is_own_host};
 use axum::{
+    Extension,
     body::Bytes,
-    extract::Path,
+    extract::{Path, WebSocketUpgrade, ws::rejection::WebSocketUpgradeRejection},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -50,6 +51,7 @@ impl Arrived {
             ));
         }
         ctx.authorise(Action::McpConnect, &Resource::system()).await?;
+        own_page(&ctx, &headers).await?;
         let scope = scope.map(|Path(name)| name);
         if let Some(name) = &scope
             && ctx.app.gateway.registry.server(name).is_none()
@@ -78,6 +80,22 @@ impl Arrived {
         };
         app.refusals.record(app, audit.outcome(AuditOutcome::Refused, error.message.clone())).await
     }
+}
+
+/// SECURITY: a page of another site speaks here only where settings name it; a name that leads here is not enough (DNS
+/// rebinding).
+async fn own_page(ctx: &Ctx, headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    let app = &ctx.app;
+    let own = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    let own = own.is_some_and(|(_, authority)| is_own_host(app, authority));
+    if own || app.cors_origins.contains(origin) {
+        return Ok(());
+    }
+    let audit = AuditDraft::event("mcp.cross_site", &ctx.principal, &ctx.origin, ctx.now())
+        .outcome(AuditOutcome::Refused, "a page of another site asks");
+    app.refusals.record(app, audit).await?;
+    Err(ApiError::new(ErrorCode::CrossSite))
 }
 
 /// Takes a message.
@@ -163,10 +181,19 @@ fn refuse(id: &Id, error: RpcError) -> Response {
     document(400, Answered::of(Some(id), &outcome).text)
 }
 
-/// Opens the stream of a session.
-pub(crate) async fn get(ctx: Ctx, scope: Scope, headers: HeaderMap) -> Result<Response, ApiError> {
+/// Opens a WebSocket, or the stream of a session.
+pub(crate) async fn get(
+    ctx: Ctx,
+    scope: Scope,
+    headers: HeaderMap,
+    place: Option<Extension<KeptPlace>>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, ApiError> {
     let arrived = Arrived::new(ctx, scope, headers).await?;
-    super::sessions::listen(&arrived)
+    match upgrade {
+        Ok(upgrade) => super::websocket::open(arrived, place, upgrade).await,
+        Err(_) => super::sessions::listen(&arrived),
+    }
 }
 
 /// Ends a session.

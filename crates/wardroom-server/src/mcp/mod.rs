@@ -1,12 +1,16 @@
 //! The doors of the gateway: messages of the Model Context Protocol in, and what they are answered out.
 
 mod caller;
+mod channel;
 mod exchange;
 pub(crate) mod http;
 mod reply;
 mod sessions;
+pub(crate) mod tcp;
+mod websocket;
 
 pub(crate) use caller::McpCaller;
+pub(crate) use channel::Channels;
 
 use crate::App;
 use std::sync::Arc;
@@ -23,6 +27,11 @@ impl App {
             () = self.stop.cancelled() => {}
             () = work => {}
         }
+    }
+
+    /// Ends calls that have no end, where no other orchestrator can have any under way.
+    pub async fn end_open_calls(&self) -> Result<(), StoreError> {
+        self.gateway.end_open_calls().await
     }
 
     /// Takes over the tool servers that the store knows.

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, header};
 use wardroom_core::{
     Action, Door, Principal, Timestamp,
     audit::{AuditDraft, AuditOutcome},
-    identity::{ApiToken, Session, SessionKind, User, UserState},
+    identity::{ApiToken, SecretHash, Session, SessionKind, User, UserState},
     principal::Credential,
 };
 use wardroom_trust::{
@@ -114,26 +114,17 @@ pub(crate) async fn authenticate(
 ) -> Result<Proof, ApiError> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let text = value.to_str().unwrap_or_default().strip_prefix("Bearer ").unwrap_or_default();
-        let found = if text.starts_with("wrt_") {
-            by_api_token(app, text).await?
-        } else {
-            match app.access_tokens.verify(text, &app.api_resource(), app.engine.now()) {
-                Ok(claims) => by_access_token(app, info, &claims).await?,
-                // Every access token ends after minutes and is refreshed then.
-                Err(AccessTokenError::Ended) => return Err(unauthenticated()),
-                Err(AccessTokenError::Unknown) => by_outside(app, info, text).await?,
-            }
-        };
-        return match found {
-            Some(proof) => Ok(proof),
-            None => Err(refuse_token(app, info).await?),
-        };
+        return Ok(by_token(app, info, text).await?.1);
     }
     if let Some(name) = &app.doors.token_header
         && let Some(value) = headers.get(name)
     {
         let text = value.to_str().unwrap_or_default();
-        return match by_api_token(app, text).await? {
+        let found = match ApiSecret::parse(text) {
+            Ok(secret) => by_api_token(app, secret.hash()).await?,
+            Err(_) => None,
+        };
+        return match found {
             Some(proof) => Ok(proof),
             None => Err(refuse_token(app, info).await?),
         };
@@ -146,6 +137,53 @@ pub(crate) async fn authenticate(
     found.ok_or_else(unauthenticated)
 }
 
+/// What somebody showed, to be looked at again with each thing that they do.
+#[derive(Clone)]
+pub(crate) enum Shown {
+    /// An API token's secret.
+    ApiToken(SecretHash),
+    /// An access token: it holds for as long as its session does.
+    Access(AccessClaims),
+    /// A token of an issuer outside.
+    Outside(String),
+}
+
+/// Who shows a token.
+pub(crate) async fn by_token(
+    app: &App,
+    info: &RequestInfo,
+    text: &str,
+) -> Result<(Shown, Proof), ApiError> {
+    let shown = match ApiSecret::parse(text) {
+        Ok(secret) => Shown::ApiToken(secret.hash()),
+        Err(_) => {
+            match app.access_tokens.verify(text, &app.api_resource(), app.engine.now()) {
+                Ok(claims) => Shown::Access(claims),
+                // Every access token ends after minutes and is refreshed then.
+                Err(AccessTokenError::Ended) => return Err(unauthenticated()),
+                Err(AccessTokenError::Unknown) => Shown::Outside(text.to_owned()),
+            }
+        }
+    };
+    match by_shown(app, info, &shown).await? {
+        Some(proof) => Ok((shown, proof)),
+        None => Err(refuse_token(app, info).await?),
+    }
+}
+
+/// Who showed this; nobody where it does not hold any more.
+pub(crate) async fn by_shown(
+    app: &App,
+    info: &RequestInfo,
+    shown: &Shown,
+) -> Result<Option<Proof>, ApiError> {
+    match shown {
+        Shown::ApiToken(hash) => by_api_token(app, *hash).await,
+        Shown::Access(claims) => by_access_token(app, info, claims).await,
+        Shown::Outside(text) => by_outside(app, info, text).await,
+    }
+}
+
 async fn refuse_token(app: &App, info: &RequestInfo) -> Result<ApiError, ApiError> {
     let now = app.engine.now();
     let audit = AuditDraft::event("auth.token", &Principal::Anonymous, &info.origin(), now)
@@ -154,9 +192,8 @@ async fn refuse_token(app: &App, info: &RequestInfo) -> Result<ApiError, ApiErro
     Ok(unauthenticated())
 }
 
-async fn by_api_token(app: &App, text: &str) -> Result<Option<Proof>, ApiError> {
-    let Ok(secret) = ApiSecret::parse(text) else { return Ok(None) };
-    let found = app.engine.store().lookup_api_token(secret.hash()).await?;
+async fn by_api_token(app: &App, hash: SecretHash) -> Result<Option<Proof>, ApiError> {
+    let found = app.engine.store().lookup_api_token(hash).await?;
     let now = app.engine.now();
     let good =
         |token: &ApiToken, user: &User| now < token.expires_at && user.state == UserState::Active;

@@ -387,7 +387,7 @@ fn names_own_host(app: &App, request: &Request) -> bool {
 }
 
 /// Whether `authority`, with or without a port, is one of this server's names.
-pub(super) fn is_own_host(app: &App, authority: &str) -> bool {
+pub(crate) fn is_own_host(app: &App, authority: &str) -> bool {
     let host = match authority.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => authority.split(':').next().unwrap_or_default(),

@@ -7,8 +7,8 @@ mod guard;
 mod refusals;
 mod rest;
 
-pub(crate) use authenticate::{Held, Proof, SESSION_COOKIE};
+pub(crate) use authenticate::{Held, Proof, SESSION_COOKIE, Shown, by_shown, by_token};
 pub(crate) use csrf::own_origin;
-pub(crate) use edge::{Peer, RequestInfo, wrap};
+pub(crate) use edge::{Peer, RequestInfo, is_own_host, wrap};
 pub(crate) use guard::guard;
 pub(crate) use refusals::RefusalLog;

@@ -170,7 +170,7 @@ pub(super) fn api(r: &mut Routes) {
 
 fn gateway(r: &mut Routes) {
     use crate::mcp::http;
-    use v1::tool_servers::{call, calls, create, get, list, remove, test, tools, update};
+    use v1::tool_servers::{call, calls, create, get, list, remove, restart, test, tools, update};
     r.secured(Method::GET, "/api/v1/tool-servers", Action::ToolServerList, list::handler);
     r.secured(Method::POST, "/api/v1/tool-servers", Action::ToolServerCreate, create::handler);
     r.secured(Method::GET, "/api/v1/tool-servers/{name}", Action::ToolServerRead, get::handler);
@@ -180,6 +180,12 @@ fn gateway(r: &mut Routes) {
     r.secured(Method::DELETE, "/api/v1/tool-servers/{name}", forget, remove::handler);
     let look = Action::ToolServerTest;
     r.secured(Method::POST, "/api/v1/tool-servers/{name}/test", look, test::handler);
+    let again = Action::ToolServerRestart;
+    r.secured(Method::POST, "/api/v1/tool-servers/{name}/restart", again, restart::handler);
+    let connections = v1::mcp_connections::list;
+    r.secured(Method::GET, "/api/v1/mcp/connections", Action::SecurityRead, connections);
+    let end = v1::mcp_connections::end;
+    r.secured(Method::DELETE, "/api/v1/mcp/connections/{id}", Action::McpDisconnect, end);
     let read = Action::ToolServerRead;
     r.secured(Method::GET, "/api/v1/tool-servers/{name}/tools", read, tools::list);
     let accept = Action::ToolAccept;

@@ -143,6 +143,16 @@ pub(crate) fn nodes(app: &Arc<App>) -> Router<Arc<App>> {
     routes.router
 }
 
+/// The routes of a listener that is for WebSockets alone.
+pub(crate) fn sockets(app: &Arc<App>) -> Router<Arc<App>> {
+    use crate::mcp::http::get;
+    let mut routes = Routes { router: Router::new(), app: Arc::clone(app), table: vec![] };
+    for path in ["/", "/mcp", "/mcp/{server}"] {
+        routes.secured_attached(Method::GET, path, Action::McpConnect, get);
+    }
+    routes.router
+}
+
 /// Every route there is.
 pub fn route_table(app: &Arc<App>) -> Vec<RouteInfo> {
     let mut routes = Routes { router: Router::new(), app: Arc::clone(app), table: vec![] };

@@ -2,6 +2,7 @@
 
 use super::{Connection, Exit, Failure, credentials};
 use crate::{offline::PrivateFile, output::Output};
+use data_encoding::BASE64;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
@@ -12,6 +13,8 @@ use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
 };
+use wardroom_core::Rng as _;
+use wardroom_trust::ambient::SystemRng;
 use wardroom_wire::{
     api::List,
     error::{ErrorCode, Problem},
@@ -37,6 +40,13 @@ const CA_BYTES_MAX: u64 = 1024 * 1024;
 /// The most items of one page; the server's own bound.
 pub(crate) const PAGE_ITEMS_MAX: u32 = 200;
 
+/// A new key of a WebSocket's opening (RFC 6455 §4.1).
+fn websocket_key() -> String {
+    let mut random = [0; 16];
+    SystemRng.fill(&mut random);
+    BASE64.encode(&random)
+}
+
 /// The parameters of a list, as name and value.
 pub(crate) type Query = Vec<(&'static str, String)>;
 
@@ -53,6 +63,18 @@ pub(crate) struct Api {
 impl Api {
     /// Prepares a client; nothing is sent yet.
     pub(crate) fn new(connection: &Connection) -> Result<Self, Failure> {
+        Self::build(connection, |builder| builder)
+    }
+
+    /// The same over HTTP/1.1, of which alone another protocol can be made.
+    pub(crate) fn upgradable(connection: &Connection) -> Result<Self, Failure> {
+        Self::build(connection, reqwest::ClientBuilder::http1_only)
+    }
+
+    fn build(
+        connection: &Connection,
+        further: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<Self, Failure> {
         let own_ca = connection.ca.is_some();
         // `main` has chosen it; tests come here without.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -71,7 +93,7 @@ impl Api {
         if is_loopback(&connection.server) {
             builder = builder.no_proxy();
         }
-        let http = builder
+        let http = further(builder)
             .build()
             .map_err(|error| Failure::local(format!("TLS can't be set up: {}", chain(&error))))?;
         Ok(Self {
@@ -125,6 +147,23 @@ impl Api {
             .unwrap_or_default()
             .to_owned();
         Ok((decode(&self.read(response, BODY_BYTES_MAX).await?)?, tag))
+    }
+
+    /// Opens a WebSocket, whose frames are the caller's own affair.
+    pub(crate) async fn upgrade(
+        &self,
+        path: &str,
+        protocol: &'static str,
+    ) -> Result<reqwest::Upgraded, Failure> {
+        let request = self
+            .request(Method::GET, path)
+            .header(header::CONNECTION, "upgrade")
+            .header(header::UPGRADE, "websocket")
+            .header(header::SEC_WEBSOCKET_VERSION, "13")
+            .header(header::SEC_WEBSOCKET_KEY, websocket_key())
+            .header(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+        let response = self.send(request).await?;
+        response.upgrade().await.map_err(|error| self.unreachable(&error))
     }
 
     /// Reads a text.
@@ -329,7 +368,7 @@ impl Api {
     /// The answer, or what the orchestrator says against it.
     async fn accepted(&self, response: Response) -> Result<Result<Response, Refused>, Failure> {
         let status = response.status();
-        if status.is_success() {
+        if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(Ok(response));
         }
         let path = response.url().path().to_owned();

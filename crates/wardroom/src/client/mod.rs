@@ -131,6 +131,15 @@ impl Session {
 
     /// A client with a token.
     pub(crate) fn api(&self) -> Result<Api, Failure> {
+        Api::new(&self.signed_in()?)
+    }
+
+    /// A client with a token that can go over to another protocol.
+    pub(crate) fn upgradable_api(&self) -> Result<Api, Failure> {
+        Api::upgradable(&self.signed_in()?)
+    }
+
+    fn signed_in(&self) -> Result<Connection, Failure> {
         let connection = self.connection()?;
         if connection.token.is_none() {
             return Err(Failure::new(
@@ -139,7 +148,7 @@ impl Session {
             )
             .advice("Sign in with `wardroom login`, or give --token-file or WARDROOM_TOKEN."));
         }
-        Api::new(&connection)
+        Ok(connection)
     }
 }
 

@@ -74,17 +74,26 @@ pub(crate) const ALIASES: &[Alias] = &[
             "the log goes to standard error: whatever keeps it there decides for how long",
         ),
     ),
-    alias("WS_AUTH_TOKEN", Meaning::Nothing("there is no MCP door yet: make an API token instead")),
+    alias(
+        "WS_AUTH_TOKEN",
+        Meaning::Nothing("there is no static token yet: make an API token instead"),
+    ),
     alias(
         "TCP_AUTH_TOKEN",
-        Meaning::Nothing("there is no MCP door yet: make an API token instead"),
+        Meaning::Nothing("there is no static token yet: make an API token instead"),
     ),
-    alias("WS_MAX_CONNECTIONS", Meaning::Nothing("there is no MCP door yet")),
-    alias("TCP_MAX_CONNECTIONS", Meaning::Nothing("there is no MCP door yet")),
-    alias("MAX_MESSAGE_SIZE", Meaning::Nothing("there is no MCP door yet")),
+    alias("WS_MAX_CONNECTIONS", Meaning::Same("mcp_websocket_connections_max")),
+    alias("TCP_MAX_CONNECTIONS", Meaning::Same("mcp_tcp_connections_max")),
+    alias("MAX_MESSAGE_SIZE", Meaning::Same("mcp_message_bytes_max")),
+    alias("CIRCUITBREAKER_ENABLED", Meaning::OffIsZero("tool_breaker_failures")),
+    alias("CIRCUITBREAKER_FAILURE_THRESHOLD", Meaning::Same("tool_breaker_failures")),
+    alias("CIRCUITBREAKER_SUCCESS_THRESHOLD", Meaning::Same("tool_breaker_successes")),
+    alias("CIRCUITBREAKER_RESET_TIMEOUT", Meaning::Divided("tool_breaker_open_seconds", 1000)),
     alias(
         "CIRCUITBREAKER_*",
-        Meaning::Nothing("there are no outside dependencies to break from yet"),
+        Meaning::Nothing(
+            "use tool_breaker_failures, tool_breaker_open_seconds and tool_breaker_successes instead",
+        ),
     ),
 ];
 

@@ -2,6 +2,7 @@
 
 mod aliases;
 mod explain;
+mod gateway;
 mod outside;
 mod secrets;
 mod table;
@@ -287,6 +288,11 @@ impl Config {
             connections_max: self.within("connections_max", 1..=1_000_000)?,
             connections_per_address_max: self
                 .within("connections_per_address_max", 1..=1_000_000)?,
+            websockets_max: self.within("mcp_websocket_connections_max", 1..=1_000_000)?,
+            tcp_max: self.within("mcp_tcp_connections_max", 1..=1_000_000)?,
+            channels_per_party_max: self
+                .within("mcp_connections_per_principal_max", 1..=1_000_000)?,
+            message_bytes_max: self.within("mcp_message_bytes_max", 1024..=64 * 1024 * 1024)?,
             body_bytes_max: self.within("body_bytes_max", 4096..=64 * 1024 * 1024)?,
             request_timeout: Duration::from_secs(self.within("request_timeout_seconds", 1..=600)?),
             ..Limits::default()

@@ -283,6 +283,58 @@ pub(crate) const SETTINGS: &[Setting] = &[
         None,
         "Authorities (PEM) that are trusted in requests to the outside, beside the machine's own.",
     ),
+    setting(
+        "listen_mcp_websocket",
+        None,
+        "Address of a listener for MCP over WebSocket alone, port 3002 where it names none; none where absent. `listen` takes WebSockets at `/mcp` too.",
+    ),
+    setting(
+        "mcp_websocket_plain",
+        Some("false"),
+        "`listen_mcp_websocket` without TLS; only on loopback.",
+    ),
+    setting(
+        "listen_mcp_tcp",
+        None,
+        "Address of a listener for MCP over TCP with TLS, one message on each line, port 9500 where it names none; none where absent.",
+    ),
+    setting("mcp_tcp_plain", Some("false"), "`listen_mcp_tcp` without TLS; only on loopback."),
+    setting(
+        "mcp_websocket_connections_max",
+        Some("10000"),
+        "Open connections to the gateway by WebSocket.",
+    ),
+    setting("mcp_tcp_connections_max", Some("10000"), "Open connections to the gateway by TCP."),
+    setting(
+        "mcp_connections_per_principal_max",
+        Some("256"),
+        "Open connections to the gateway of one account or API token, by WebSocket and TCP.",
+    ),
+    setting(
+        "mcp_message_bytes_max",
+        Some("1048576"),
+        "The largest message to the gateway, in bytes.",
+    ),
+    setting(
+        "tool_call_days",
+        Some("90"),
+        "How long calls of tools are kept, in days. The audit log keeps that they were made.",
+    ),
+    setting(
+        "tool_breaker_failures",
+        Some("5"),
+        "Failures of a tool server in a row after which it is left alone; 0 for never.",
+    ),
+    setting(
+        "tool_breaker_open_seconds",
+        Some("30"),
+        "How long a tool server is left alone before one request tries it.",
+    ),
+    setting(
+        "tool_breaker_successes",
+        Some("1"),
+        "Successes in a row, one request at a time, after which a tool server is as before.",
+    ),
     setting("connections_max", Some("20000"), "Open connections, all together, per listener."),
     setting(
         "connections_per_address_max",

@@ -105,7 +105,8 @@ pub(crate) async fn start(
         outlets: delivery.outlets(),
     });
     engine.seal_old_names().await?;
-    if installation.store.health().await?.engine == "sqlite" {
+    let alone = installation.store.health().await?.engine == "sqlite";
+    if alone {
         // No other process can have links open on this database.
         installation.store.commit(Change::default().write(Write::DisconnectAllNodes)).await?;
     }
@@ -145,7 +146,8 @@ pub(crate) async fn start(
         doors: config.doors()?,
         delivery,
         outbound: config.outbound()?,
-        breaker: Default::default(),
+        breaker: config.breaker()?,
+        calls_kept: config.calls_kept()?,
         oidc: config.oidc()?,
         faults,
         local_checks: {
@@ -156,6 +158,9 @@ pub(crate) async fn start(
         stop: stop.clone(),
     });
     app.prepare().await?;
+    if alone {
+        app.end_open_calls().await?;
+    }
     tasks.spawn(app.clone().follow_hints());
     tasks.spawn(app.clone().work_desk());
     tasks.spawn(app.clone().deliver());
@@ -167,6 +172,10 @@ pub(crate) async fn start(
         let nodes = Listener::nodes(nodes_address).await?;
         nodes_url = url_of(nodes.address());
         tasks.spawn(nodes.serve(app.clone(), tls.clone()));
+    }
+    for (name, plain, open) in config.mcp_listeners()? {
+        let listener = open.listen(plain).await.with_context(|| name)?;
+        tasks.spawn(listener.serve(app.clone(), tls.clone()));
     }
     if let Some(metrics) = config.address("listen_metrics")? {
         let socket = TcpListener::bind(metrics)

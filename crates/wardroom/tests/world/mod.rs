@@ -267,6 +267,16 @@ impl World {
         }
     }
 
+    /// Opens a session of revision 2025-11-25 with the gateway; its id.
+    pub async fn open_session(&self, token: &str, path: &str) -> String {
+        let params = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
+        let open = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params});
+        let request = self.client.post(self.at(path)).bearer_auth(token).json(&open);
+        let answer = request.send().await.expect("an answer");
+        let id = answer.headers().get("mcp-session-id").expect("a session").to_str();
+        id.expect("a text").to_owned()
+    }
+
     /// Sends a message of revision 2026-07-28 to the gateway: the status and what is answered.
     pub async fn mcp(&self, token: &str, path: &str, method: &str, params: Value) -> (u16, Value) {
         let mut params = params;

@@ -13,7 +13,8 @@ const ARGUMENTS_BYTES_MAX: u64 = 4 * 1024 * 1024;
 #[derive(Debug, clap::Args)]
 pub(crate) struct CallArgs {
     /// The server
-    server: String,
+    #[arg(value_name = "SERVER")]
+    name: String,
     /// The tool
     tool: String,
     /// Its arguments, a JSON object; `{}` where absent
@@ -28,8 +29,8 @@ pub(crate) struct CallArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct CallsArgs {
     /// Of this server
-    #[arg(long)]
-    server: Option<String>,
+    #[arg(long, value_name = "SERVER")]
+    of: Option<String>,
     /// Of tools of this name
     #[arg(long)]
     tool: Option<String>,
@@ -62,7 +63,7 @@ pub(super) async fn call(session: &Session, args: CallArgs) -> Result<Exit, Fail
     let wrong = |error| Failure::usage(format!("the arguments are no JSON: {error}"));
     let arguments: Option<Value> =
         text.map(|text| serde_json::from_str(&text).map_err(wrong)).transpose()?;
-    let path = format!("/api/v1/tool-servers/{}/call", segment(&args.server)?);
+    let path = format!("/api/v1/tool-servers/{}/call", segment(&args.name)?);
     let body = ToolCallRequest { tool: args.tool, arguments };
     let answer: ToolCallResult = session.api()?.post(&path, &body).await?;
     let output = &session.output;
@@ -100,7 +101,7 @@ fn print(session: &Session, result: &Value) -> Result<(), Failure> {
 /// Lists them.
 pub(super) async fn list(session: &Session, args: CallsArgs) -> Result<Exit, Failure> {
     let mut query = vec![];
-    for (name, value) in [("server", args.server), ("tool", args.tool), ("outcome", args.outcome)] {
+    for (name, value) in [("server", args.of), ("tool", args.tool), ("outcome", args.outcome)] {
         query.extend(value.map(|value| (name, value)));
     }
     if args.mine {

@@ -77,11 +77,11 @@ pub(super) async fn run(session: &Session, file: &Path) -> Result<Exit, Failure>
             }
             (None, Some(_)) => {
                 left += 1;
-                output.hint(&format!("{name} is started as a program, which the orchestrator never does: it is left out."));
+                output.note(&format!("{name} is started as a program, which the orchestrator never does: it is left out."));
             }
             (None, None) => {
                 left += 1;
-                output.hint(&format!(
+                output.note(&format!(
                     "{name} names neither an address nor a program: it is left out."
                 ));
             }

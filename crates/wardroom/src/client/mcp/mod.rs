@@ -1,8 +1,10 @@
 //! `wardroom mcp …`: tool servers, their tools, and calls of these
 
 mod calls;
+mod connections;
 mod import;
 mod servers;
+mod stdio;
 mod tools;
 
 use super::{Exit, Failure, Session};
@@ -25,29 +27,34 @@ pub(crate) enum McpCommand {
     /// Let a tool server be called again
     Enable {
         /// Its name
-        server: String,
+        #[arg(value_name = "SERVER")]
+        name: String,
     },
     /// Let nobody call a tool server until it is enabled
     Disable {
         /// Its name
-        server: String,
+        #[arg(value_name = "SERVER")]
+        name: String,
     },
     /// Forget a tool server with its tools; calls of these stay known
     Remove {
         /// Its name
-        server: String,
+        #[arg(value_name = "SERVER")]
+        name: String,
     },
     /// Ask a tool server what it offers now
     Test {
         /// Its name
-        server: String,
+        #[arg(value_name = "SERVER")]
+        name: String,
     },
     /// List tools, and what waits for a person to look at it
     Tools(tools::ToolsArgs),
     /// Show a tool as it is described, and what changed since it was accepted
     Show {
         /// The server
-        server: String,
+        #[arg(value_name = "SERVER")]
+        name: String,
         /// The tool
         tool: String,
     },
@@ -57,6 +64,25 @@ pub(crate) enum McpCommand {
     Call(calls::CallArgs),
     /// List calls of tools
     Calls(calls::CallsArgs),
+    /// Begin anew with a tool server: its sessions end, its circuit breaker closes
+    Restart {
+        /// Its name
+        #[arg(value_name = "SERVER")]
+        name: String,
+    },
+    /// List who speaks with the gateway
+    Connections,
+    /// End a connection or a session
+    Disconnect {
+        /// As `connections` tells it
+        id: String,
+    },
+    /// Speak the protocol on standard input and output, for programs that start tool servers
+    Stdio {
+        /// One tool server; all that you may use where absent
+        #[arg(value_name = "SERVER")]
+        name: Option<String>,
+    },
     /// Show how tool servers are; exit code 1 where one is not well
     Health,
 }
@@ -68,15 +94,19 @@ pub(crate) async fn run(session: &Session, command: McpCommand) -> Result<Exit, 
         McpCommand::Add(args) => servers::add(session, args).await,
         McpCommand::Import { file } => import::run(session, &file).await,
         McpCommand::Update(args) => servers::update(session, args).await,
-        McpCommand::Enable { server } => servers::switch(session, &server, true).await,
-        McpCommand::Disable { server } => servers::switch(session, &server, false).await,
-        McpCommand::Remove { server } => servers::remove(session, &server).await,
-        McpCommand::Test { server } => servers::test(session, &server).await,
+        McpCommand::Enable { name } => servers::switch(session, &name, true).await,
+        McpCommand::Disable { name } => servers::switch(session, &name, false).await,
+        McpCommand::Remove { name } => servers::remove(session, &name).await,
+        McpCommand::Test { name } => servers::test(session, &name).await,
         McpCommand::Tools(args) => tools::list(session, args).await,
-        McpCommand::Show { server, tool } => tools::show(session, &server, &tool).await,
+        McpCommand::Show { name, tool } => tools::show(session, &name, &tool).await,
         McpCommand::Accept(args) => tools::accept(session, args).await,
         McpCommand::Call(args) => calls::call(session, args).await,
         McpCommand::Calls(args) => calls::list(session, args).await,
+        McpCommand::Restart { name } => connections::restart(session, &name).await,
+        McpCommand::Connections => connections::list(session).await,
+        McpCommand::Disconnect { id } => connections::end(session, &id).await,
+        McpCommand::Stdio { name } => stdio::run(session, name.as_deref()).await,
         McpCommand::Health => servers::health(session).await,
     }
 }

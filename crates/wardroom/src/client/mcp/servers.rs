@@ -71,8 +71,9 @@ impl Wishes {
 #[derive(Debug, clap::Args)]
 pub(crate) struct AddArgs {
     /// Its name: 1 to 32 of a-z 0-9 -
-    server: String,
-    /// Its MCP endpoint, such as https://tools.example.org/mcp
+    #[arg(value_name = "SERVER")]
+    name: String,
+    /// Its MCP endpoint, such as `https://tools.example.org/mcp`
     url: String,
     #[command(flatten)]
     wishes: Wishes,
@@ -82,7 +83,8 @@ pub(crate) struct AddArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct UpdateArgs {
     /// Its name
-    server: String,
+    #[arg(value_name = "SERVER")]
+    name: String,
     /// Another MCP endpoint
     #[arg(long)]
     url: Option<String>,
@@ -167,7 +169,7 @@ pub(super) async fn health(session: &Session) -> Result<Exit, Failure> {
 /// Registers one.
 pub(super) async fn add(session: &Session, args: AddArgs) -> Result<Exit, Failure> {
     let body = ToolServerCreate {
-        name: args.server,
+        name: args.name,
         about: args.wishes.about.clone().unwrap_or_default(),
         way: WayShape::Http { url: args.url },
         shown: args.wishes.shown()?.unwrap_or_default(),
@@ -197,7 +199,7 @@ fn told(session: &Session, server: &ToolServerView, done: &str) -> Result<(), Fa
 
 /// Changes one.
 pub(super) async fn update(session: &Session, args: UpdateArgs) -> Result<Exit, Failure> {
-    let (api, path) = (session.api()?, path(&args.server)?);
+    let (api, path) = (session.api()?, path(&args.name)?);
     let (before, tag): (ToolServerView, String) = api.get_tagged(&path).await?;
     let shown = args.wishes.shown()?.or(args.show_nothing.then_some(ShownShape::Nothing));
     let body = ToolServerPatch {

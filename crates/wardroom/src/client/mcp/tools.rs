@@ -12,7 +12,8 @@ use wardroom_wire::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct ToolsArgs {
     /// Of this server; of all where absent
-    server: Option<String>,
+    #[arg(value_name = "SERVER")]
+    name: Option<String>,
     /// Only those that wait for a person to look at them
     #[arg(long)]
     waiting: bool,
@@ -22,7 +23,8 @@ pub(crate) struct ToolsArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct AcceptArgs {
     /// The server
-    server: String,
+    #[arg(value_name = "SERVER")]
+    name: String,
     /// The tools
     #[arg(required_unless_present = "all")]
     tools: Vec<String>,
@@ -48,7 +50,7 @@ fn description(definition: Option<&Value>) -> String {
 
 /// Lists them.
 pub(super) async fn list(session: &Session, args: ToolsArgs) -> Result<Exit, Failure> {
-    let servers = match args.server {
+    let servers = match args.name {
         Some(server) => vec![server],
         None => {
             let list: List<ToolServerView> =
@@ -113,20 +115,20 @@ pub(super) async fn show(session: &Session, server: &str, tool: &str) -> Result<
 /// Accepts them as they are described now.
 pub(super) async fn accept(session: &Session, args: AcceptArgs) -> Result<Exit, Failure> {
     let (api, output) = (session.api()?, &session.output);
-    let tools = of(session, &args.server).await?;
+    let tools = of(session, &args.name).await?;
     let mut chosen = vec![];
     for name in &args.tools {
         let missing =
-            || Failure::new(Exit::NotFound, format!("{} has no tool {name:?}", args.server));
+            || Failure::new(Exit::NotFound, format!("{} has no tool {name:?}", args.name));
         chosen.push(tools.iter().find(|tool| tool.name == *name).ok_or_else(missing)?);
     }
     if args.all {
         chosen.extend(tools.iter().filter(|tool| waits(tool) && tool.warnings.is_empty()));
     }
-    let path = format!("/api/v1/tool-servers/{}/tools/accept", segment(&args.server)?);
+    let path = format!("/api/v1/tool-servers/{}/tools/accept", segment(&args.name)?);
     for tool in &chosen {
         let Some(digest) = tool.digest.clone() else {
-            let why = format!("{} does not offer {:?} any more", args.server, tool.name);
+            let why = format!("{} does not offer {:?} any more", args.name, tool.name);
             return Err(Failure::new(Exit::Conflict, why));
         };
         api.post_quietly(&path, &ToolAccept { tool: tool.name.clone(), digest }).await?;
@@ -135,7 +137,7 @@ pub(super) async fn accept(session: &Session, args: AcceptArgs) -> Result<Exit, 
     let left = tools.iter().filter(|tool| args.all && waits(tool) && !tool.warnings.is_empty());
     for tool in left {
         let why = tool.warnings.join("; ");
-        output.hint(&format!("{} is left: {why}. Look at it, then name it.", tool.name));
+        output.note(&format!("{} is left: {why}. Look at it, then name it.", tool.name));
     }
     Ok(Exit::Ok)
 }

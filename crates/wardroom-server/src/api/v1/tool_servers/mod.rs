@@ -6,6 +6,7 @@ pub(crate) mod create;
 pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod remove;
+pub(crate) mod restart;
 pub(crate) mod test;
 pub(crate) mod tools;
 pub(crate) mod update;
