@@ -40,7 +40,7 @@ impl Engine {
             breaker,
         });
         Gateway::new(Parts {
-            registry: Registry::new(upstream, Arc::clone(&ledger)),
+            registry: Arc::new(Registry::new(upstream, Arc::clone(&ledger))),
             calls: CallBook::new(
                 ledger,
                 Arc::clone(&self.vault),

@@ -14,7 +14,8 @@ use wardroom_core::{
     Action, Origin, Principal, Timestamp, UserId,
     action::{Resource, ResourceKind},
     audit::{AuditDraft, AuditOutcome},
-    identity::{Session, User},
+    identity::{Session, User, UserState},
+    principal::Credential,
     run::Run,
 };
 use wardroom_trust::policy::{Circumstances, Decision};
@@ -104,6 +105,33 @@ impl Ctx {
         let decision = self.app.policy.load().policy.decide(&self.principal, action, resource);
         let allowed = decision.allowed && self.proof.covers(action);
         Decision { allowed, ..decision }
+    }
+
+    /// Whether what proved who asks still does.
+    pub(crate) async fn still_holds(&self) -> bool {
+        let (now, store) = (self.now(), self.app.engine.store());
+        let active = |user: &User| user.state == UserState::Active;
+        match self.proof.credential() {
+            (Credential::Session(id), _) => {
+                store.lookup_session_by_id(id).await.is_ok_and(|found| {
+                    found.is_some_and(|(session, user)| {
+                        now < session.expires_at && now < session.idle_until && active(&user)
+                    })
+                })
+            }
+            (Credential::ApiToken(id), _) => {
+                store.lookup_api_token_by_id(id).await.is_ok_and(|found| {
+                    found.is_some_and(|(token, user)| now < token.expires_at && active(&user))
+                })
+            }
+            (Credential::Outside(id), until) => {
+                now < until
+                    && store
+                        .lookup_user(id)
+                        .await
+                        .is_ok_and(|user| user.is_some_and(|user| active(&user)))
+            }
+        }
     }
 
     /// Whether there are arguments with which the caller may call a tool.

@@ -140,21 +140,13 @@ impl Gateway {
     /// Passes on what a server says about a request: progress and log messages go to whoever asked, what changed to
     /// all that want to know.
     async fn pass_note(&self, client: &Client, known: &Known, method: &str, params: &Object) {
-        let what = match method {
-            "notifications/progress" | "notifications/message" => {
-                client.tell(method, params).await;
-                return;
-            }
-            "notifications/tools/list_changed" => What::Tools,
-            "notifications/prompts/list_changed" => What::Prompts,
-            "notifications/resources/list_changed" => What::Resources,
-            "notifications/resources/updated" => match params.text("uri") {
-                Some(uri) => What::Resource(uri),
-                None => return,
-            },
-            _ => return,
-        };
-        self.registry.heed(known.name(), what);
+        if matches!(method, "notifications/progress" | "notifications/message") {
+            client.tell(method, params).await;
+            return;
+        }
+        if let Some(what) = What::of(method, params) {
+            self.registry.heed(known.name(), what);
+        }
     }
 
     /// An answer of a server without sessions that asks for something: passed on, with what the server wants back
@@ -269,7 +261,7 @@ fn start(known: &Arc<Known>, ask: Ask, client: &Client) -> UnderWay {
         Speaks::Modern(_) => tokio_util::sync::CancellationToken::new(),
         Speaks::Legacy(_) => client.cancel.child_token(),
     };
-    let listening = Listening { events, cancel: cancel.clone() };
+    let listening = Listening { events, cancel: cancel.clone(), pace: Arc::default() };
     let upstream = Arc::clone(&known.upstream);
     tokio::spawn(async move {
         let _ = done.send(upstream.ask(&ask, &listening).await);

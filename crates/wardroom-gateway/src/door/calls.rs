@@ -228,7 +228,7 @@ impl CallBook {
             let at = self.clock.now();
             let mut change = Change::default();
             for call in open {
-                let why = "the orchestrator ended while the call was under way";
+                let why = "nothing was heard of it any more: the orchestrator ended, or nobody came back for it";
                 let audit =
                     AuditDraft::event("tool.result", &Principal::System, &Origin::INTERNAL, at)
                         .on(format!("{}/{}", call.server_name, call.tool))

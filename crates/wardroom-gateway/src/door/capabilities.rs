@@ -31,7 +31,8 @@ impl Gateway {
 
     /// What a client of revision 2026-07-28 is told of the gateway.
     pub(super) async fn discover(&self, client: &Client) -> Object {
-        let opening = Opening { caller: &*client.caller, scope: client.scope.as_deref() };
+        let opening =
+            Opening { caller: &*client.caller, scope: client.scope.as_deref(), of_channel: false };
         let versions: Vec<&str> = [MODERN].into_iter().chain(LEGACY).collect();
         Object::default()
             .with("supportedVersions", versions)
@@ -80,7 +81,7 @@ impl Gateway {
     }
 
     /// Whether the caller may see anything of a server.
-    pub(super) fn sees(&self, caller: &dyn Caller, known: &Known) -> bool {
+    pub fn sees(&self, caller: &dyn Caller, known: &Known) -> bool {
         let server = Resource::tool_server(known.name());
         [Action::ResourceRead, Action::PromptRead].iter().any(|action| caller.may(*action, &server))
             || known.tools().values().any(|tool| caller.may_call(&resource(known, tool)))

@@ -54,6 +54,8 @@ pub trait Caller: Send + Sync {
         resource: &Resource,
         arguments: Option<&ArgumentFacts>,
     ) -> Result<AuditDraft, Refused>;
+    /// Whether what the caller showed still holds.
+    async fn is_there(&self) -> bool;
     /// Records that something was refused for another reason than policy.
     async fn refuse(&self, action: Action, resource: &Resource, why: &str) -> Result<(), Refused>;
 }
@@ -150,6 +152,25 @@ impl Speaks {
         }
     }
 
+    /// The same as far as a server can ask for it: what servers are told decides which session they are asked in.
+    pub(super) fn known_capabilities(&self) -> Object {
+        let own = self.capabilities();
+        let mut known = Object::default();
+        for (name, parts) in [
+            ("roots", &[][..]),
+            ("sampling", &["tools", "context"]),
+            ("elicitation", &["form", "url"]),
+        ] {
+            let Some(said) = own.object(name) else { continue };
+            let mut kept = Object::default();
+            for part in parts.iter().filter(|part| said.has(part)) {
+                kept.set(part, Object::default());
+            }
+            known.set(name, kept);
+        }
+        known
+    }
+
     /// From which level on it wants log messages.
     pub(super) fn log_level(&self) -> Option<String> {
         match self {
@@ -235,4 +256,6 @@ pub struct Opening<'a> {
     pub caller: &'a dyn Caller,
     /// The one tool server that it is about.
     pub scope: Option<&'a str>,
+    /// Whether it is that of a connection.
+    pub of_channel: bool,
 }

@@ -6,10 +6,14 @@ use crate::{
     registry::{Changed, What},
     rpc::{self, Id, Object, RpcError},
 };
+use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 
-/// Addresses in one filter.
+/// How often it is looked whether who listens is still let in.
+const CHECK_EVERY: Duration = Duration::from_secs(30);
+/// Addresses in one filter, and where every server has to be asked whose they are.
 const ADDRESSES_MAX: usize = 256;
+const ADDRESSES_OF_ALL_MAX: usize = 16;
 
 /// What a client wants to be told of.
 #[derive(Debug, Default)]
@@ -64,8 +68,9 @@ impl Gateway {
             updates: vec![],
         };
         let addresses: Vec<String> = wanted.get("resourceSubscriptions").unwrap_or_default();
-        if addresses.len() > ADDRESSES_MAX {
-            let why = format!("`resourceSubscriptions` may have {ADDRESSES_MAX} addresses");
+        let most = if client.scope.is_some() { ADDRESSES_MAX } else { ADDRESSES_OF_ALL_MAX };
+        if addresses.len() > most {
+            let why = format!("`resourceSubscriptions` may have {most} addresses here");
             return Err(RpcError::invalid_params(why));
         }
         for uri in &addresses {
@@ -91,10 +96,19 @@ impl Gateway {
         }
         let acknowledged = Object::default().with("_meta", &own).with("notifications", agreed);
         client.tell("notifications/subscriptions/acknowledged", &acknowledged).await;
+        let mut check = tokio::time::Instant::now() + CHECK_EVERY;
         loop {
             let changed = tokio::select! {
                 () = client.cancel.cancelled() => break,
                 () = client.outlet.closed() => break,
+                // SECURITY: who listens for long must still be let in.
+                () = tokio::time::sleep_until(check) => {
+                    if !client.caller.is_there().await {
+                        break;
+                    }
+                    check = tokio::time::Instant::now() + CHECK_EVERY;
+                    continue;
+                }
                 changed = changes.recv() => match changed {
                     Ok(changed) => changed,
                     Err(RecvError::Lagged(_)) => continue,

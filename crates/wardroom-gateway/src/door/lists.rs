@@ -75,6 +75,7 @@ impl Gateway {
         let ask = Ask {
             method: method.to_owned(),
             params: for_upstream(params),
+            party: Some(client.caller.party()),
             idempotent: true,
             time: Duration::from_millis(known.upstream.server.limits.call_ms_max.into()),
             ..Ask::default()
@@ -90,7 +91,7 @@ impl Gateway {
         ask: &Ask,
     ) -> Result<Object, Failure> {
         let (events, mut ignored) = mpsc::channel(8);
-        let listening = Listening { events, cancel: client.cancel.clone() };
+        let listening = Listening { events, cancel: client.cancel.clone(), pace: Arc::default() };
         let asking = known.upstream.ask(ask, &listening);
         tokio::pin!(asking);
         loop {

@@ -51,7 +51,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// What a gateway is made of.
 pub struct Parts {
     /// The tool servers.
-    pub registry: Registry,
+    pub registry: Arc<Registry>,
     /// Keeps calls.
     pub calls: CallBook,
     /// Where everything is kept, to be asked.
@@ -72,7 +72,7 @@ type Rates = DefaultKeyedRateLimiter<(Uuid, String)>;
 /// The gateway.
 pub struct Gateway {
     /// The tool servers.
-    pub registry: Registry,
+    pub registry: Arc<Registry>,
     /// Clients of revisions until 2025-11-25.
     pub sessions: Sessions,
     calls: CallBook,

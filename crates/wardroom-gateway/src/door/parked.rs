@@ -16,7 +16,7 @@ use wardroom_core::{Timestamp, UserId};
 
 /// Requests that wait, all together and of one account.
 const PARKED_MAX: usize = 4096;
-const PARKED_PER_USER_MAX: usize = 64;
+const PARKED_PER_USER_MAX: usize = 16;
 
 /// A request that is under way at a tool server.
 pub(super) struct UnderWay {

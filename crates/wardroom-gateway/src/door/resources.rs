@@ -5,16 +5,15 @@ use super::{
     session::Session, tools::DIVIDER,
 };
 use crate::{
-    registry::{Known, list_all},
+    registry::{Known, URI_BYTES_MAX, list_all},
     rpc::{Object, RpcError, codes},
     upstream::Ask,
 };
-use regex::Regex;
 use std::{sync::Arc, time::Duration};
 use wardroom_core::{Action, action::Resource, change::Change};
 
-/// The longest address of something to read, in bytes.
-const URI_BYTES_MAX: usize = 8 * 1024;
+/// Look-ups of one caller within a minute for which every server is asked.
+const LOOKUPS_PER_MINUTE: u32 = 120;
 /// Things to read that are looked through for an address.
 const ITEMS_MAX: usize = 2000;
 
@@ -72,8 +71,9 @@ impl Gateway {
         let ask = Ask {
             method: method.to_owned(),
             params: for_upstream(&params),
-            capabilities: client.speaks.capabilities().clone(),
+            capabilities: client.speaks.known_capabilities(),
             log_level: client.speaks.log_level(),
+            party: Some(client.caller.party()),
             idempotent: true,
             time: Duration::from_millis(known.upstream.server.limits.call_ms_max.into()),
             ..Ask::default()
@@ -120,6 +120,7 @@ impl Gateway {
         let ask = Ask {
             method: "completion/complete".to_owned(),
             params: for_upstream(&params),
+            party: Some(client.caller.party()),
             idempotent: true,
             time: Duration::from_millis(known.upstream.server.limits.call_ms_max.into()),
             ..Ask::default()
@@ -175,6 +176,10 @@ impl Gateway {
         if let [only] = servers.as_slice() {
             return Some(Arc::clone(only));
         }
+        // Each of these asks every server for all that it lists.
+        if !self.admit_call(client.caller.party(), "look-up", LOOKUPS_PER_MINUTE) {
+            return None;
+        }
         let looks = servers.iter().map(|known| async move {
             let listed = list_all(known, "resources/list", "resources", ITEMS_MAX).await;
             let own = |item: &Object| item.text("uri").as_deref() == Some(uri);
@@ -212,16 +217,26 @@ fn uri(params: &Object) -> Result<String, RpcError> {
 
 /// Whether an address can be one of a template's (RFC 6570): what stands between its expressions comes in order.
 fn could_be(template: &str, uri: &str) -> bool {
-    let mut pattern = String::from("(?s)^");
-    let mut left = template;
-    while let Some((literal, after)) = left.split_once('{') {
-        pattern.push_str(&regex::escape(literal));
-        pattern.push_str(".*");
-        left = after.split_once('}').map_or("", |(_, after)| after);
+    let (first, mut left) =
+        template.split_once('{').map_or((template, None), |(a, b)| (a, Some(b)));
+    let Some(mut rest) = uri.strip_prefix(first) else { return false };
+    if left.is_none() {
+        return rest.is_empty();
     }
-    pattern.push_str(&regex::escape(left));
-    pattern.push('$');
-    Regex::new(&pattern).is_ok_and(|pattern| pattern.is_match(uri))
+    while let Some(inner) = left {
+        let after = inner.split_once('}').map_or("", |(_, after)| after);
+        let (literal, next) = after.split_once('{').map_or((after, None), |(a, b)| (a, Some(b)));
+        if next.is_none() {
+            return rest.ends_with(literal);
+        }
+        match rest.split_once(literal) {
+            Some((_, behind)) if !literal.is_empty() => rest = behind,
+            Some(_) => {}
+            None => return false,
+        }
+        left = next;
+    }
+    true
 }
 
 #[cfg(test)]

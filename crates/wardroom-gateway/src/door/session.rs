@@ -1,6 +1,9 @@
 //! Sessions with clients of revisions until 2025-11-25.
 
-use super::client::{Caller, Client, Opening, Outlet};
+use super::{
+    client::{Caller, Client, Opening, Outlet},
+    request_state::GOOD_FOR,
+};
 use crate::{
     era,
     registry::Wanted,
@@ -28,6 +31,10 @@ const IDLE_MAX: Duration = Duration::from_secs(30 * 60);
 /// Requests of one session that are worked on at the same time, and questions to its client.
 const RUNNING_MAX: usize = 256;
 const QUESTIONS_MAX: usize = 64;
+/// Digits of a session's id that are told: enough to tell it from others, and no way into it.
+const DIGITS_TOLD: usize = 8;
+/// What a client may say of itself, in bytes.
+const WORDS_BYTES_MAX: usize = 16 * 1024;
 /// Things to read of which one session is told when they change.
 const SUBSCRIPTIONS_MAX: usize = 256;
 
@@ -46,6 +53,8 @@ pub struct Session {
     pub user: UserId,
     party: Uuid,
     scope: Option<String>,
+    /// Whether it is that of a connection, which is told by itself.
+    of_channel: bool,
     opened_at: Timestamp,
     used_at: AtomicI64,
     level: Mutex<Option<String>>,
@@ -129,7 +138,8 @@ impl Session {
     }
 
     /// Begins a request: its id must not be that of another one.
-    pub fn begin(self: &Arc<Self>, id: &Id) -> Result<Running, RpcError> {
+    pub fn begin(self: &Arc<Self>, id: &Id, now: Timestamp) -> Result<Running, RpcError> {
+        self.used_at.store(now.as_micros(), Ordering::Relaxed);
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if running.len() >= RUNNING_MAX {
             let why = format!("{RUNNING_MAX} requests of the session are worked on already");
@@ -185,6 +195,7 @@ impl Session {
         }
         tokio::select! {
             () = self.ended.cancelled() => Err(gone()),
+            () = tokio::time::sleep(GOOD_FOR) => Err(gone()),
             outcome = receiver => outcome.unwrap_or_else(|_| Err(gone())),
         }
     }
@@ -248,6 +259,11 @@ impl Sessions {
         let asked = params.text("protocolVersion");
         let asked =
             asked.ok_or_else(|| RpcError::invalid_params("`protocolVersion` is missing"))?;
+        let words = |name: &str| params.raw_of(name).map_or(0, |raw| raw.get().len());
+        if words("capabilities") + words("clientInfo") > WORDS_BYTES_MAX {
+            let why = format!("`capabilities` and `clientInfo` may have {WORDS_BYTES_MAX} bytes");
+            return Err(RpcError::invalid_params(why));
+        }
         let mut random = [0; 24];
         rng.fill(&mut random);
         let session = Arc::new(Session {
@@ -258,6 +274,7 @@ impl Sessions {
             user: client.caller.user(),
             party: client.caller.party(),
             scope: client.scope.map(ToOwned::to_owned),
+            of_channel: client.of_channel,
             opened_at: now,
             used_at: AtomicI64::new(now.as_micros()),
             level: Mutex::default(),
@@ -306,8 +323,9 @@ impl Sessions {
     /// The session whose id begins so, if it is only one.
     pub fn named(&self, digits: &str) -> Option<Arc<Session>> {
         let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut found =
-            sessions.values().filter(|own| digits.len() >= 8 && own.id.starts_with(digits));
+        let mut found = sessions.values().filter(|own| {
+            !own.of_channel && digits.len() >= DIGITS_TOLD && own.id.starts_with(digits)
+        });
         let first = found.next()?;
         found.next().is_none().then(|| Arc::clone(first))
     }
@@ -326,7 +344,7 @@ impl Sessions {
     /// What is told of those that are open.
     pub fn infos(&self) -> Vec<SessionInfo> {
         let told = |session: Arc<Session>| SessionInfo {
-            id: session.id.chars().take(8).collect(),
+            id: session.id.chars().take(DIGITS_TOLD).collect(),
             user: session.user,
             client: session.info.text("name").unwrap_or_default(),
             version: session.version,
@@ -335,7 +353,7 @@ impl Sessions {
             opened_at: session.opened_at,
             used_at: Timestamp::from_micros(session.used_at.load(Ordering::Relaxed)),
         };
-        self.all().into_iter().map(told).collect()
+        self.all().into_iter().filter(|session| !session.of_channel).map(told).collect()
     }
 
     /// Ends those that nobody uses.
@@ -345,7 +363,9 @@ impl Sessions {
             let used_at = Timestamp::from_micros(session.used_at.load(Ordering::Relaxed));
             let stream = session.stream.lock().unwrap_or_else(PoisonError::into_inner);
             let listening = stream.as_ref().is_some_and(|stream| !stream.outlet.is_closed());
-            let keep = listening || now.since(used_at) < IDLE_MAX;
+            let working =
+                !session.running.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+            let keep = listening || working || now.since(used_at) < IDLE_MAX;
             if !keep {
                 session.ended.cancel();
             }

@@ -23,6 +23,8 @@ use wardroom_core::{
 
 /// What divides a server's name from its tool's in lists of several servers.
 pub(super) const DIVIDER: &str = "__";
+/// What is kept of what went wrong, in characters.
+const PROBLEM_CHARS_MAX: usize = 300;
 /// Tools on one page.
 const PAGE_TOOLS: usize = 500;
 
@@ -113,15 +115,13 @@ impl Gateway {
         let refuse = async |why: &str| client.caller.refuse(Action::ToolCall, &resource, why).await;
         let empty = Object::default().raw();
         let raw = params.raw_of("arguments").unwrap_or(&empty);
-        let arguments = match read_arguments(&known, raw) {
-            Ok(arguments) => arguments,
+        let (arguments, facts) = match read_arguments(&known, raw) {
+            Ok(read) => read,
             Err(error) => {
                 refuse(&error.message).await?;
                 return Err(error);
             }
         };
-        let facts =
-            ArgumentFacts::of(&arguments).map_err(|error| RpcError::refused(error.to_string()))?;
         let audit = client.caller.authorise(Action::ToolCall, &resource, Some(&facts)).await?;
         if let Some(mistakes) = mistakes(&tool, &arguments)? {
             refuse("the arguments do not fit the tool's schema").await?;
@@ -130,32 +130,39 @@ impl Gateway {
         let mirrored = tool.mirrored.values(&arguments);
         if let Speaks::Modern(modern) = &client.speaks
             && let Some(carried) = &modern.mirrored
+            && let Err(error) = check_mirrored(carried, &mirrored)
         {
-            check_mirrored(carried, &mirrored)?;
+            refuse(&error.message).await?;
+            return Err(error);
         }
         let limits = &known.upstream.server.limits;
-        if !self.admit_call(client.caller.party(), &resource.id, limits.calls_per_minute) {
+        let most = limits.calls_per_minute;
+        if !self.admit_call(client.caller.party(), &resource.id, most) {
             refuse("more calls than the tool server's limit allows").await?;
-            let why = format!(
-                "{name} may be called {} times a minute: wait a moment",
-                limits.calls_per_minute
-            );
+            let why = format!("{name} may be called {most} times a minute: wait a moment");
             return Err(RpcError::refused(why));
         }
         let digest = request_state::digest(client, "tools/call", params);
-        let state = self.open_state(client, params, digest)?;
+        let state = match self.open_state(client, params, digest) {
+            Ok(state) => state,
+            Err(error) => {
+                refuse(&error.message).await?;
+                return Err(error);
+            }
+        };
         let begun = match state.as_ref().and_then(|state| state.call()) {
-            Some(id) => self.calls.go_on(id, &known, &tool.name, audit).await,
+            Some(id) => {
+                self.must_be_open(id).await?;
+                self.calls.go_on(id, &known, &tool.name, audit).await
+            }
             None => self.calls.begin(client, &known, &tool.name, raw, audit).await,
         };
-        let begun = begun.map_err(|error| {
-            tracing::error!(%error, "a call could not be written down, so it was not made");
-            RpcError::new(codes::UNAVAILABLE, "the call could not be recorded, so it was not made")
-        })?;
+        let begun = begun.map_err(|error| unrecorded(&error))?;
         let mut ask = Ask {
             method: "tools/call".to_owned(),
-            params: for_upstream(params),
-            capabilities: client.speaks.capabilities().clone(),
+            params: known_members(params),
+            capabilities: client.speaks.known_capabilities(),
+            party: Some(client.caller.party()),
             log_level: client.speaks.log_level(),
             mirrored,
             idempotent: tool.hints.idempotent,
@@ -165,6 +172,18 @@ impl Gateway {
         let call = Some(begun.id.uuid());
         let came = self.ask(client, &known, ask, digest, state, call).await;
         self.settle(&tool, begun, came).await
+    }
+
+    /// A call goes on only where it has no end: what a client carries is good more than once.
+    async fn must_be_open(&self, id: wardroom_core::ToolCallId) -> Result<(), RpcError> {
+        let call = self.store.lookup_tool_call(id).await.map_err(|error| {
+            tracing::error!(%error, "a call could not be looked up");
+            RpcError::internal()
+        })?;
+        match call {
+            Some(call) if call.end.is_none() => Ok(()),
+            _ => Err(RpcError::invalid_params("the call is over: begin anew")),
+        }
     }
 
     /// Writes down what came of a call, and gives the client its answer.
@@ -193,7 +212,13 @@ impl Gateway {
                     Failure::Cancelled => CallOutcome::Cancelled,
                     _ => CallOutcome::Failed,
                 };
-                let problem = failure.to_string();
+                // The server's own words stay with the answer: they may hold what the call was about.
+                let problem = match &failure {
+                    Failure::Rpc(error) => {
+                        format!("the tool server answered with error {}", error.code)
+                    }
+                    other => other.to_string().chars().take(PROBLEM_CHARS_MAX).collect(),
+                };
                 (outcome, Err(RpcError::from(failure)), Some(problem))
             }
         };
@@ -203,7 +228,8 @@ impl Gateway {
     }
 }
 
-fn read_arguments(known: &Known, raw: &RawValue) -> Result<Value, RpcError> {
+/// The arguments, and what policy may ask of them.
+fn read_arguments(known: &Known, raw: &RawValue) -> Result<(Value, ArgumentFacts), RpcError> {
     let refused = |why: String| RpcError::invalid_params(why);
     let most = known.upstream.server.limits.arguments_bytes_max;
     if raw.get().len() > most as usize {
@@ -214,13 +240,17 @@ fn read_arguments(known: &Known, raw: &RawValue) -> Result<Value, RpcError> {
     if !value.is_object() {
         return Err(refused("`arguments` must be an object".to_owned()));
     }
-    match unsafe_name(&value) {
-        Some(name) => {
-            let why = format!("`arguments` have a member {name:?}, which is not let through");
-            Err(refused(why))
-        }
-        None => Ok(value),
+    if let Some(name) = unsafe_name(&value) {
+        let why = format!("`arguments` have a member {name:?}, which is not let through");
+        return Err(refused(why));
     }
+    let facts = ArgumentFacts::of(&value).map_err(|error| RpcError::refused(error.to_string()))?;
+    Ok((value, facts))
+}
+
+fn unrecorded(error: &dyn std::fmt::Display) -> RpcError {
+    tracing::error!(%error, "a call could not be written down, so it was not made");
+    RpcError::new(codes::UNAVAILABLE, "the call could not be recorded, so it was not made")
 }
 
 /// What is wrong with arguments by the tool's schema: told as what the tool says, so that a model can mend it.
@@ -229,6 +259,17 @@ fn mistakes(tool: &KnownTool, arguments: &Value) -> Result<Option<String>, RpcEr
         |why: &String| RpcError::invalid_params(format!("the tool can't be called: {why}"));
     let mistakes = tool.input.as_ref().map_err(unusable)?.mistakes(arguments);
     Ok((!mistakes.is_empty()).then(|| mistakes.join("\n")))
+}
+
+/// What is passed on of a call: the members that the protocol knows, and no others.
+fn known_members(params: &Object) -> Object {
+    const KNOWN: [&str; 5] = ["name", "arguments", "_meta", "requestState", "inputResponses"];
+    let mut passed = for_upstream(params);
+    let names: Vec<String> = passed.iter().map(|(name, _)| name.to_owned()).collect();
+    for name in names.iter().filter(|name| !KNOWN.contains(&name.as_str())) {
+        passed.remove(name);
+    }
+    passed
 }
 
 /// What is wrong with an answer, where its tool said what it would be.
@@ -261,6 +302,10 @@ fn tool_error(text: &str) -> Object {
 impl From<Failure> for RpcError {
     fn from(failure: Failure) -> Self {
         let code = match &failure {
+            // The gateway's own codes mean that the gateway says so.
+            Failure::Rpc(error) if (-31_999..=-31_000).contains(&error.code) => {
+                return Self { code: codes::INTERNAL_ERROR, ..error.clone() };
+            }
             Failure::Rpc(error) => return error.clone(),
             Failure::TimedOut(_) => codes::TIMED_OUT,
             Failure::Internal(why) => {

@@ -27,6 +27,8 @@ use wardroom_core::{
 
 /// How long a look may take.
 const LOOK_TIME: Duration = Duration::from_secs(30);
+/// What one list may hold, in bytes.
+const LIST_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Pages of one list.
 const PAGES_MAX: usize = 100;
 
@@ -150,10 +152,11 @@ pub(crate) async fn list(
     let (events, mut ignored) = mpsc::channel::<Event>(8);
     // Nobody is there to be told or asked.
     let draining = tokio::spawn(async move { while ignored.recv().await.is_some() {} });
-    let listening = Listening { events, cancel: CancellationToken::new() };
+    let listening = Listening { events, cancel: CancellationToken::new(), pace: Arc::default() };
     let mut found = vec![];
     let mut cursor: Option<String> = None;
     let mut met = BTreeSet::new();
+    let mut bytes = 0;
     for _ in 0..PAGES_MAX {
         let mut params = Object::default();
         if let Some(cursor) = &cursor {
@@ -167,6 +170,12 @@ pub(crate) async fn list(
             ..Ask::default()
         };
         let page = known.upstream.ask(&ask, &listening).await?;
+        bytes += page.raw().get().len();
+        if bytes > LIST_BYTES_MAX {
+            return Err(Failure::Unreachable(format!(
+                "its {member} are longer than {LIST_BYTES_MAX} bytes"
+            )));
+        }
         let odd = || Failure::Unreachable(format!("its answer to {method} has no {member}"));
         found.extend(page.objects(member).ok_or_else(odd)?);
         if found.len() > most {

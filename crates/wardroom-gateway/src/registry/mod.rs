@@ -18,11 +18,15 @@ pub use mirrored::Mirrored;
 pub use schema::Shape;
 use wanted::AllWanted;
 pub use wanted::Wanted;
+pub(crate) use watch::URI_BYTES_MAX;
 
-use crate::upstream::{Facts, Upstream, UpstreamParts};
+use crate::{
+    rpc::Object,
+    upstream::{Facts, Upstream, UpstreamParts},
+};
 use arc_swap::ArcSwap;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::broadcast;
@@ -55,6 +59,19 @@ pub enum What {
     Resources,
     /// One thing that it gives to read.
     Resource(String),
+}
+
+impl What {
+    /// What a notification of a server says; nothing where it is of another kind.
+    pub(crate) fn of(method: &str, params: &Object) -> Option<Self> {
+        match method {
+            "notifications/tools/list_changed" => Some(Self::Tools),
+            "notifications/prompts/list_changed" => Some(Self::Prompts),
+            "notifications/resources/list_changed" => Some(Self::Resources),
+            "notifications/resources/updated" => params.text("uri").map(Self::Resource),
+            _ => None,
+        }
+    }
 }
 
 /// What the last look at a server found.
@@ -104,6 +121,8 @@ pub struct Registry {
     reading: tokio::sync::Mutex<()>,
     changes: broadcast::Sender<Changed>,
     wanted: Arc<AllWanted>,
+    /// Servers that said that their tools changed.
+    doubtful: Mutex<BTreeSet<String>>,
 }
 
 impl Registry {
@@ -116,6 +135,7 @@ impl Registry {
             reading: tokio::sync::Mutex::default(),
             changes: broadcast::channel(CHANGES_WAITING_MAX).0,
             wanted: Arc::default(),
+            doubtful: Mutex::default(),
         }
     }
 

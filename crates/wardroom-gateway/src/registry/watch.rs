@@ -1,14 +1,19 @@
 //! Streams on which tool servers say of their own accord that something changed.
 
-use super::{Changed, Known, Registry, What};
-use crate::upstream::Event;
+use super::{Known, Registry, What};
+use crate::upstream::{EVENTS_WAITING_MAX, Event};
 use std::{
     collections::HashMap,
-    sync::{Arc, Weak},
+    sync::{Arc, PoisonError, Weak},
     time::Duration,
 };
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::mpsc,
+    task::{AbortHandle, JoinSet},
+};
 
+/// The longest address of something to read, in bytes.
+pub(crate) const URI_BYTES_MAX: usize = 8 * 1024;
 /// How often it is looked whether all streams that should be open are.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
 /// How long a stream that ended is left alone, at first and at most.
@@ -16,50 +21,61 @@ const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 impl Registry {
-    /// Takes note of a change that a server told of, and tells whoever wants to know.
+    /// Takes note of a change that a server told of: whoever wants to know is told, and tools are looked at again soon.
     pub(crate) fn heed(&self, server: &str, what: What) {
+        if let What::Resource(uri) = &what
+            && uri.len() > URI_BYTES_MAX
+        {
+            return;
+        }
+        if what == What::Tools {
+            let mut doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
+            doubtful.insert(server.to_owned());
+        }
         self.tell(server, what);
     }
 
-    /// Keeps streams open to servers that tell of changes, and looks again at those whose tools changed.
-    pub(crate) async fn watch(&self) {
-        let mut changes = self.changes();
-        let mut streams: HashMap<String, (Weak<Known>, tokio::task::AbortHandle)> = HashMap::new();
+    /// Keeps streams open to servers that tell of changes, and looks again at those whose tools changed: each by
+    /// itself, and no more often than once in [`CHECK_EVERY`].
+    pub(crate) async fn watch(self: &Arc<Self>) {
+        let mut streams: HashMap<String, (Weak<Known>, AbortHandle)> = HashMap::new();
+        let mut looking: HashMap<String, AbortHandle> = HashMap::new();
         let mut open = JoinSet::new();
-        let (told, mut hears) = mpsc::channel::<Changed>(256);
         let mut check = tokio::time::interval(CHECK_EVERY);
         loop {
-            tokio::select! {
-                _ = check.tick() => {
-                    streams.retain(|name, (known, stream)| {
-                        let current = self.server(name);
-                        let same = current.is_some_and(|now| known.ptr_eq(&Arc::downgrade(&now)));
-                        if !same {
-                            stream.abort();
-                        }
-                        same && !stream.is_finished()
-                    });
-                    for known in self.servers() {
-                        if streams.contains_key(known.name()) || !tells(&known) {
-                            continue;
-                        }
-                        let stream = follow(Arc::clone(&known), Arc::clone(&self.wanted), told.clone());
-                        let handle = open.spawn(stream);
-                        streams.insert(known.name().to_owned(), (Arc::downgrade(&known), handle));
-                    }
-                    while open.try_join_next().is_some() {}
+            check.tick().await;
+            while open.try_join_next().is_some() {}
+            streams.retain(|name, (known, stream)| {
+                let current = self.server(name);
+                let same = current.is_some_and(|now| known.ptr_eq(&Arc::downgrade(&now)));
+                if !same {
+                    stream.abort();
                 }
-                Some(changed) = hears.recv() => self.tell(&changed.server, changed.what),
-                Ok(changed) = changes.recv() => {
-                    if changed.what == What::Tools
-                        && let Some(known) = self.server(&changed.server)
-                        && let Err(failure) = self.look(&known).await
-                    {
-                        tracing::debug!(server = known.name(), %failure, "a look came to nothing");
-                    }
+                same && !stream.is_finished()
+            });
+            looking.retain(|_, look| !look.is_finished());
+            for known in self.servers() {
+                let name = known.name().to_owned();
+                if !streams.contains_key(&name) && tells(&known) {
+                    let handle = open.spawn(follow(Arc::clone(self), Arc::clone(&known)));
+                    streams.insert(name.clone(), (Arc::downgrade(&known), handle));
+                }
+                if !looking.contains_key(&name) && self.is_doubtful(&name) {
+                    let registry = Arc::clone(self);
+                    let handle = open.spawn(async move {
+                        if let Err(failure) = registry.look(&known).await {
+                            tracing::debug!(server = known.name(), %failure, "a look came to nothing");
+                        }
+                    });
+                    looking.insert(name, handle);
                 }
             }
         }
+    }
+
+    /// Whether a server's tools are to be looked at; asked once.
+    fn is_doubtful(&self, server: &str) -> bool {
+        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).remove(server)
     }
 }
 
@@ -73,31 +89,23 @@ fn tells(known: &Known) -> bool {
 }
 
 /// Follows a server's stream, and opens it again when it ends.
-async fn follow(known: Arc<Known>, wanted: Arc<super::AllWanted>, told: mpsc::Sender<Changed>) {
+async fn follow(registry: Arc<Registry>, known: Arc<Known>) {
     let mut pause = PAUSE;
     loop {
-        let (events, mut heard) = mpsc::channel::<Event>(256);
+        let (events, mut heard) = mpsc::channel::<Event>(EVENTS_WAITING_MAX);
         let passing = async {
             while let Some(event) = heard.recv().await {
-                let Event::Note { method, params } = event else { continue };
-                let what = match method.as_str() {
-                    "notifications/tools/list_changed" => What::Tools,
-                    "notifications/prompts/list_changed" => What::Prompts,
-                    "notifications/resources/list_changed" => What::Resources,
-                    "notifications/resources/updated" => match params.text("uri") {
-                        Some(uri) => What::Resource(uri),
-                        None => continue,
-                    },
-                    _ => continue,
-                };
-                let changed = Changed { server: known.name().to_owned(), what };
-                let _ = told.send(changed).await;
+                if let Event::Note { method, params } = event
+                    && let Some(what) = What::of(&method, &params)
+                {
+                    registry.heed(known.name(), what);
+                }
             }
         };
         let begun = tokio::time::Instant::now();
         let name = known.name().to_owned();
-        let of = || wanted.of(&name);
-        let listening = known.upstream.listen(of, wanted.changes(), events);
+        let of = || registry.wanted.of(&name);
+        let listening = known.upstream.listen(of, registry.wanted.changes(), events);
         let (ended, ()) = tokio::join!(listening, passing);
         if let Err(failure) = ended {
             tracing::debug!(server = known.name(), %failure, "a stream of changes ended");

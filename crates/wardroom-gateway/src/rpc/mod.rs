@@ -203,7 +203,13 @@ struct Outgoing<'a> {
 
 fn write(message: &Outgoing<'_>) -> String {
     // Texts, numbers and JSON that was read: writing them can't fail.
-    serde_json::to_string(message).unwrap_or_default()
+    let text = serde_json::to_string(message).unwrap_or_default();
+    // SECURITY: where a line is a message, a line break between two members would begin another one. Within texts JSON
+    // has none, so only blanks are meant.
+    match text.contains(['\n', '\r']) {
+        true => text.replace(['\n', '\r'], " "),
+        false => text,
+    }
 }
 
 const EMPTY: Outgoing<'_> =

@@ -12,6 +12,10 @@ const FEW: usize = 16;
 
 const TOO_DEEP: &str = "it is more than 64 levels deep";
 const TWICE: &str = "two members have one name";
+const RESERVED: &str = "a member has a name that is not let through";
+/// SECURITY: members of such names are read as what they hold, so that who decides would see another document than who
+/// is sent it.
+const RESERVED_PREFIX: &str = "$serde_json::private::";
 
 /// Looks over `text`.
 pub(super) fn scan(text: &str) -> Result<(), RpcError> {
@@ -19,7 +23,7 @@ pub(super) fn scan(text: &str) -> Result<(), RpcError> {
     let found = Level(0).deserialize(&mut reader).and_then(|()| reader.end());
     found.map_err(|error| {
         let said = error.to_string();
-        match [TOO_DEEP, TWICE].into_iter().find(|known| said.starts_with(known)) {
+        match [TOO_DEEP, TWICE, RESERVED].into_iter().find(|known| said.starts_with(known)) {
             Some(why) => RpcError::invalid_request(format!("the message is refused: {why}")),
             None => RpcError::parse(format!("the message is no JSON: {said}")),
         }
@@ -83,6 +87,9 @@ impl<'de> Visitor<'de> for Level {
         let mut few: Vec<String> = Vec::new();
         let mut many: HashSet<String> = HashSet::new();
         while let Some(name) = members.next_key::<String>()? {
+            if name.starts_with(RESERVED_PREFIX) {
+                return Err(A::Error::custom(RESERVED));
+            }
             let again = if few.len() < FEW {
                 let again = few.contains(&name);
                 few.push(name);

@@ -79,6 +79,22 @@ fn what_a_message_carries_is_kept_as_it_was_written() {
 }
 
 #[test]
+fn what_is_written_is_one_line_and_what_is_read_is_what_is_sent() {
+    let text = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[\n{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}\r\n]}}";
+    let Message::Response(read) = parse(text.as_bytes()).unwrap() else { panic!("an answer") };
+    let written = response(Some(&read.id), &read.outcome);
+    assert_eq!(written.lines().count(), 1, "{written}");
+    for name in ["$serde_json::private::RawValue", "$serde_json::private::Number"] {
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"a","params":{{"arguments":{{"path":{{"{name}":"\"safe\""}}}}}}}}"#
+        );
+        assert_eq!(refused(&text), (Some(Id::Number(1)), codes::INVALID_REQUEST));
+        let escaped = text.replace("$serde", "\\u0024serde");
+        assert_eq!(refused(&escaped), (Some(Id::Number(1)), codes::INVALID_REQUEST));
+    }
+}
+
+#[test]
 fn many_names_are_told_apart_as_well_as_few() {
     let members = |last: &str| {
         let many: Vec<String> = (0..100).map(|n| format!("\"k{n}\":0")).collect();

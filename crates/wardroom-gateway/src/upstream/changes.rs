@@ -11,7 +11,7 @@ use crate::{
     rpc::{self, Object},
 };
 use reqwest::header::HeaderMap;
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +27,8 @@ impl Upstream {
         again: watch::Receiver<()>,
         events: mpsc::Sender<Event>,
     ) -> Result<(), Failure> {
-        let listening = Listening { events, cancel: CancellationToken::new() };
+        let listening =
+            Listening { events, cancel: CancellationToken::new(), pace: Arc::default() };
         let endpoint = self.endpoint().await?;
         match self.era(&endpoint, &listening).await? {
             Era::Modern => self.listen_modern(&endpoint, wanted, again, &listening).await,

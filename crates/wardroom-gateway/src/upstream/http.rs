@@ -3,14 +3,14 @@
 use super::{Event, Failure, Listening, sse::SseReader};
 use crate::{
     outbound::Outbound,
-    rpc::{self, Id, Message, Object, RpcError, codes},
+    rpc::{self, Id, Message, Object, Request, RpcError, codes},
 };
 use reqwest::{
     Method, RequestBuilder, Response, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
-use std::time::Duration;
-use tokio::sync::oneshot;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{Semaphore, oneshot};
 use wardroom_core::causes::chain;
 
 pub(super) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -20,6 +20,11 @@ const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 const RESUMPTIONS_MAX: u32 = 8;
 const RESUME_AFTER: Duration = Duration::from_secs(1);
 const RESUME_AFTER_MAX: Duration = Duration::from_secs(30);
+/// How long a server may take to take an answer, and how many it is given at the same time.
+const ANSWER_TIME: Duration = Duration::from_secs(15);
+pub(super) const ANSWERS_MAX: usize = 64;
+/// How long a server may take to end a session.
+const END_TIME: Duration = Duration::from_secs(5);
 
 /// A tool server's endpoint, and what every message to it carries.
 #[derive(Clone)]
@@ -29,6 +34,8 @@ pub(super) struct Endpoint {
     /// What it is shown. SECURITY: no log and no error repeats it.
     pub(super) shown: HeaderMap,
     pub(super) bytes_max: u32,
+    /// Answers to its questions that are under way.
+    pub(super) answers: Arc<Semaphore>,
 }
 
 /// What came back.
@@ -108,7 +115,7 @@ impl Endpoint {
     /// Ends a session; whether the server listens is its own affair.
     pub(super) async fn end(&self, headers: HeaderMap) {
         if let Ok(request) = self.request(Method::DELETE, headers) {
-            let _ = request.timeout(Duration::from_secs(5)).send().await;
+            let _ = request.timeout(END_TIME).send().await;
         }
     }
 
@@ -157,32 +164,40 @@ impl Endpoint {
     pub(super) async fn pass(&self, message: Message, back: &HeaderMap, listening: &Listening) {
         match message {
             Message::Notification(note) => {
-                let note = Event::Note { method: note.method, params: note.params };
-                let _ = listening.events.send(note).await;
+                listening.tell(Event::Note { method: note.method, params: note.params }).await;
             }
-            Message::Request(request) => {
-                let (answer, answered) = oneshot::channel();
-                let (method, params) = (request.method, request.params);
-                if method == "ping" {
-                    let _ = answer.send(Ok(Object::default()));
-                } else {
-                    let question = Event::Question { method, params, answer };
-                    let _ = listening.events.send(question).await;
-                }
-                let (endpoint, back, id) = (self.clone(), back.clone(), request.id);
-                let cancel = listening.cancel.clone();
-                tokio::spawn(async move {
-                    let nobody = RpcError::new(codes::METHOD_NOT_FOUND, "nobody answers that here");
-                    let outcome = tokio::select! {
-                        () = cancel.cancelled() => return,
-                        outcome = answered => outcome.unwrap_or(Err(nobody)),
-                    };
-                    let _ = endpoint.post(rpc::response(Some(&id), &outcome), back).await;
-                });
-            }
+            Message::Request(request) => self.question(request, back, listening).await,
             // To a request that is not open any more.
             Message::Response(_) => {}
         }
+    }
+}
+
+impl Endpoint {
+    /// A question of the server's. One that asks more than it takes answers is not answered.
+    async fn question(&self, request: Request, back: &HeaderMap, listening: &Listening) {
+        let Ok(place) = Arc::clone(&self.answers).try_acquire_owned() else { return };
+        let (answer, answered) = oneshot::channel();
+        let (method, params) = (request.method, request.params);
+        let open = listening.pace.ask();
+        if method == "ping" {
+            let _ = answer.send(Ok(Object::default()));
+        } else {
+            listening.tell(Event::Question { method, params, answer }).await;
+        }
+        let (endpoint, back, id) = (self.clone(), back.clone(), request.id);
+        let cancel = listening.cancel.clone();
+        tokio::spawn(async move {
+            let _place = place;
+            let nobody = RpcError::new(codes::METHOD_NOT_FOUND, "nobody answers that here");
+            let outcome = tokio::select! {
+                () = cancel.cancelled() => return,
+                outcome = answered => outcome.unwrap_or(Err(nobody)),
+            };
+            drop(open);
+            let posting = endpoint.post(rpc::response(Some(&id), &outcome), back);
+            let _ = tokio::time::timeout(ANSWER_TIME, posting).await;
+        });
     }
 }
 

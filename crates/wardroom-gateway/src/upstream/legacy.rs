@@ -10,6 +10,7 @@ use crate::{
 };
 use reqwest::header::{HeaderMap, HeaderValue};
 use serde_json::value::RawValue;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// A session with a tool server.
@@ -74,13 +75,17 @@ impl Session {
         let message = rpc::request(id, &ask.method, &params);
         let headers = self.headers();
         let (events, mut said) = mpsc::channel(super::EVENTS_WAITING_MAX);
-        let inner = Listening { events, cancel: listening.cancel.clone() };
+        let inner = Listening {
+            events,
+            cancel: listening.cancel.clone(),
+            pace: Arc::clone(&listening.pace),
+        };
         let passing = async {
             while let Some(event) = said.recv().await {
                 if let Some(event) = with_token(event, token.as_deref())
                     && wanted(&event, ask.log_level.as_deref())
                 {
-                    let _ = listening.events.send(event).await;
+                    listening.tell(event).await;
                 }
             }
         };

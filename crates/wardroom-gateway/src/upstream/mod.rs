@@ -12,9 +12,17 @@ pub use breaker::{BreakerRules, BreakerState};
 pub use server::{Facts, Upstream, UpstreamParts};
 
 use crate::rpc::{Object, RpcError};
-use std::{collections::BTreeMap, time::Duration};
-use tokio::sync::{mpsc, oneshot};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// Notifications and questions of one request that wait to be taken.
 pub const EVENTS_WAITING_MAX: usize = 256;
@@ -32,6 +40,8 @@ pub struct Ask {
     pub log_level: Option<String>,
     /// Parameters that are told in headers too, by the header's name.
     pub mirrored: BTreeMap<String, String>,
+    /// Whose requests are counted together; nobody's where the gateway asks by itself.
+    pub party: Option<Uuid>,
     /// Whether asking twice does no more than asking once.
     pub idempotent: bool,
     /// How long it may take.
@@ -59,9 +69,54 @@ pub enum Event {
     },
 }
 
+/// Whether a request waits for its client rather than for its server.
+#[derive(Debug, Default)]
+pub struct Pace {
+    /// Questions that are open.
+    open: AtomicU32,
+    /// Whether the client was ever waited for: then a late answer says nothing of the server.
+    waited: AtomicBool,
+    changed: Notify,
+}
+
+impl Pace {
+    /// A question is open until what comes back is dropped.
+    fn ask(self: &Arc<Self>) -> OpenQuestion {
+        self.waited.store(true, Ordering::Release);
+        self.open.fetch_add(1, Ordering::AcqRel);
+        self.changed.notify_one();
+        OpenQuestion(Arc::clone(self))
+    }
+
+    /// What the server says is not read.
+    fn held_up(&self) {
+        self.waited.store(true, Ordering::Release);
+    }
+
+    fn is_paused(&self) -> bool {
+        self.open.load(Ordering::Acquire) > 0
+    }
+
+    fn has_waited(&self) -> bool {
+        self.waited.load(Ordering::Acquire)
+    }
+}
+
+/// A question that is open.
+struct OpenQuestion(Arc<Pace>);
+
+impl Drop for OpenQuestion {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::AcqRel);
+        self.0.changed.notify_one();
+    }
+}
+
 /// What goes with a request to a tool server.
 #[derive(Debug, Clone)]
 pub struct Listening {
+    /// Whether the server is waited for.
+    pub pace: Arc<Pace>,
     /// Takes what the server says meanwhile.
     pub events: mpsc::Sender<Event>,
     /// Goes off when nobody wants the answer any more.
@@ -106,6 +161,16 @@ pub enum Failure {
     /// The gateway itself failed.
     #[error("{0}")]
     Internal(String),
+}
+
+impl Listening {
+    /// Passes on what a server says; a client that does not read is waited for.
+    async fn tell(&self, event: Event) {
+        if let Err(mpsc::error::TrySendError::Full(event)) = self.events.try_send(event) {
+            self.pace.held_up();
+            let _ = self.events.send(event).await;
+        }
+    }
 }
 
 impl Failure {

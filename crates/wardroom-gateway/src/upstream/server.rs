@@ -1,7 +1,7 @@
 //! One tool server: its dialect, its sessions, its health, and the bounds within which it is asked.
 
 use super::{
-    Ask, Event, Failure, Listening,
+    Ask, Event, Failure, Listening, Pace,
     breaker::{Breaker, BreakerRules, BreakerState},
     http::Endpoint,
     legacy::Session,
@@ -23,6 +23,7 @@ use std::{
 };
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 use wardroom_core::{
     Clock, Rng,
     store::Store,
@@ -35,6 +36,8 @@ const SESSIONS_MAX: usize = 16;
 /// How often an idempotent request is tried, and the first pause between.
 const TRIES_MAX: u32 = 3;
 const RETRY_AFTER: Duration = Duration::from_millis(100);
+/// How long whoever asked is waited for, all together.
+const QUESTIONS_TIME_MAX: Duration = Duration::from_secs(600);
 /// How long a server may take to say what it speaks.
 const GREETING_TIME: Duration = Duration::from_secs(15);
 
@@ -77,6 +80,9 @@ pub struct Upstream {
     breaker: Breaker,
     room: Semaphore,
     waiting: AtomicU32,
+    /// Requests of each party that are worked on or wait.
+    shares: Mutex<HashMap<Uuid, u32>>,
+    answers: Arc<Semaphore>,
     ids: AtomicI64,
     era: Mutex<Option<Era>>,
     sessions: tokio::sync::Mutex<HashMap<String, Arc<Session>>>,
@@ -89,6 +95,8 @@ impl Upstream {
             breaker: Breaker::new(parts.breaker),
             room: Semaphore::new(server.limits.concurrent_max as usize),
             waiting: AtomicU32::new(0),
+            shares: Mutex::default(),
+            answers: Arc::new(Semaphore::new(super::http::ANSWERS_MAX)),
             ids: AtomicI64::new(1),
             era: Mutex::default(),
             sessions: tokio::sync::Mutex::default(),
@@ -113,16 +121,26 @@ impl Upstream {
         }
     }
 
-    /// Asks it something. What it says before it answers goes to `listening`.
+    /// Asks it something. What it says before it answers goes to `listening`. The time that is spent waiting for
+    /// whoever asked is not the server's.
     pub async fn ask(&self, ask: &Ask, listening: &Listening) -> Result<Object, Failure> {
         let work = self.within_bounds(ask, listening);
-        match tokio::time::timeout(ask.time, work).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Failure::TimedOut(ask.time)),
+        tokio::pin!(work);
+        let pace = &listening.pace;
+        let (mut left, mut patience) = (ask.time, QUESTIONS_TIME_MAX);
+        loop {
+            let (paused, begun) = (pace.is_paused(), tokio::time::Instant::now());
+            let clock = if paused { &mut patience } else { &mut left };
+            tokio::select! {
+                outcome = &mut work => return outcome,
+                () = tokio::time::sleep(*clock) => return Err(Failure::TimedOut(ask.time)),
+                () = pace.changed.notified() => *clock = clock.saturating_sub(begun.elapsed()),
+            }
         }
     }
 
     async fn within_bounds(&self, ask: &Ask, listening: &Listening) -> Result<Object, Failure> {
+        let _share = self.share(ask.party)?;
         let _place = self.place(listening).await?;
         let mut tries = 1;
         loop {
@@ -130,7 +148,11 @@ impl Upstream {
             let admitted = self.breaker.admit(now).map_err(Failure::Open)?;
             let asking = self.ask_once(ask, listening);
             // Whoever is cut off by its time leaves the breaker to say so.
-            let outcome = Watched { admitted: Some(admitted), clock: &*self.parts.clock };
+            let outcome = Watched {
+                admitted: Some(admitted),
+                clock: &*self.parts.clock,
+                pace: Arc::clone(&listening.pace),
+            };
             let answer = asking.await;
             outcome.tell(&answer);
             match answer {
@@ -144,6 +166,19 @@ impl Upstream {
                 other => return other,
             }
         }
+    }
+
+    /// A party's place among all that it asks of the server: no one takes more than three quarters of the places.
+    fn share(&self, party: Option<Uuid>) -> Result<Option<Share<'_>>, Failure> {
+        let Some(party) = party else { return Ok(None) };
+        let most = (self.server.limits.concurrent_max / 4 * 3).max(1);
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = shares.entry(party).or_insert(0);
+        if *own >= most {
+            return Err(Failure::Busy(*own));
+        }
+        *own += 1;
+        Ok(Some(Share { shares: &self.shares, party }))
     }
 
     /// A place among the requests that it works on, when there is one.
@@ -299,12 +334,17 @@ impl Upstream {
     /// What it says of itself.
     pub async fn facts(&self) -> Result<Facts, Failure> {
         let (events, _) = mpsc::channel::<Event>(1);
-        let listening = Listening { events, cancel: CancellationToken::new() };
+        let listening =
+            Listening { events, cancel: CancellationToken::new(), pace: Arc::default() };
         let _place = self.place(&listening).await?;
         let endpoint = self.endpoint().await?;
         let now = self.parts.clock.now();
         let admitted = self.breaker.admit(now).map_err(Failure::Open)?;
-        let outcome = Watched { admitted: Some(admitted), clock: &*self.parts.clock };
+        let outcome = Watched {
+            admitted: Some(admitted),
+            clock: &*self.parts.clock,
+            pace: Arc::clone(&listening.pace),
+        };
         let facts = self.ask_facts(&endpoint, &listening).await;
         outcome.tell(&facts);
         facts
@@ -347,6 +387,7 @@ impl Upstream {
             url: url.clone(),
             shown: self.shown().await?,
             bytes_max: self.server.limits.result_bytes_max,
+            answers: Arc::clone(&self.answers),
         })
     }
 
@@ -373,6 +414,24 @@ impl Upstream {
     }
 }
 
+/// A party's place; given back when it is dropped.
+struct Share<'a> {
+    shares: &'a Mutex<HashMap<Uuid, u32>>,
+    party: Uuid,
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = shares.get_mut(&self.party) {
+            *own = own.saturating_sub(1);
+            if *own == 0 {
+                shares.remove(&self.party);
+            }
+        }
+    }
+}
+
 /// A place in the queue.
 struct Waiting<'a>(&'a AtomicU32);
 
@@ -394,6 +453,7 @@ impl Drop for Waiting<'_> {
 struct Watched<'a> {
     admitted: Option<super::breaker::Admitted<'a>>,
     clock: &'a dyn Clock,
+    pace: Arc<Pace>,
 }
 
 impl Watched<'_> {
@@ -410,7 +470,10 @@ impl Watched<'_> {
 
 impl Drop for Watched<'_> {
     fn drop(&mut self) {
-        if let Some(admitted) = self.admitted.take() {
+        // That whoever asked took their time says nothing of the server.
+        if let Some(admitted) = self.admitted.take()
+            && !self.pace.has_waited()
+        {
             admitted.failed(self.clock.now());
         }
     }

@@ -66,6 +66,10 @@ impl Caller for McpCaller {
         allowed.map(|allowed| allowed.draft(&self.ctx)).map_err(refused)
     }
 
+    async fn is_there(&self) -> bool {
+        self.ctx.still_holds().await
+    }
+
     async fn refuse(&self, action: Action, resource: &Resource, why: &str) -> Result<(), Refused> {
         let audit = self.ctx.draft(action).on(&resource.id).outcome(AuditOutcome::Refused, why);
         self.ctx.app.refusals.record(&self.ctx.app, audit).await.map_err(refused)

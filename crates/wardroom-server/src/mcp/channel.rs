@@ -192,6 +192,9 @@ impl Channel {
     /// Takes what came.
     pub(crate) async fn take(&mut self, bytes: &[u8]) -> Result<(), Closing> {
         self.told().bytes_in.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        if self.session.as_ref().is_some_and(|session| session.ended.is_cancelled()) {
+            return Err(Closing::NotLetIn);
+        }
         let ctx = match self.admit().await {
             Ok(ctx) => ctx,
             Err(error) if error.code == ErrorCode::TooManyRequests => {
@@ -203,12 +206,22 @@ impl Channel {
             Arc::new(McpCaller::new(ctx.clone()).map_err(|_| Closing::NotLetIn)?);
         let batched = self.session.as_ref().is_some_and(|own| own.version == WITH_BATCHES);
         if let Some(parts) = batched.then(|| split_batch(bytes)).flatten() {
-            for part in parts {
+            for (at, part) in parts.into_iter().enumerate() {
+                // The first was counted with the message.
+                if at > 0 && self.app.rates.principal(caller.party()).is_err() {
+                    self.refuse(part.as_bytes(), "too many messages: wait a moment")?;
+                    continue;
+                }
                 self.take_one(&ctx, &caller, part.as_bytes()).await?;
             }
             return Ok(());
         }
         self.take_one(&ctx, &caller, bytes).await
+    }
+
+    /// Whether who speaks still may.
+    pub(crate) async fn is_let_in(&self) -> bool {
+        matches!(by_shown(&self.app, &self.info, &self.shown).await, Ok(Some(_)))
     }
 
     /// Who speaks, if they still may.
@@ -310,7 +323,7 @@ impl Channel {
             return self.say_error(Some(&request.id), RpcError::invalid_request(why));
         }
         let scope = self.told().scope.clone();
-        let opening = Opening { caller: &**caller, scope: scope.as_deref() };
+        let opening = Opening { caller: &**caller, scope: scope.as_deref(), of_channel: true };
         match self.app.gateway.initialize(opening, &request.params).await {
             Ok((session, result)) => {
                 session.open_stream(self.outlet.clone(), Arc::clone(caller));
@@ -353,7 +366,7 @@ impl Channel {
         } else {
             let missing = || RpcError::invalid_request("open a session by `initialize` first");
             let session = self.session.as_ref().ok_or_else(missing)?;
-            let running = session.begin(&request.id)?;
+            let running = session.begin(&request.id, self.app.engine.now())?;
             (Speaks::Legacy(Arc::clone(session)), running.cancel.clone(), Some(running))
         };
         self.told().running.fetch_add(1, Ordering::Relaxed);
@@ -379,11 +392,11 @@ impl Channel {
             let (id, cancel) = (request.id.clone(), client.cancel.clone());
             let outcome = gateway.answer(&client, request).await;
             // Who cancelled a request is not answered (MCP, «Cancellation»).
-            let wanted = !cancel.is_cancelled();
-            drop(kept);
-            if wanted {
+            // It keeps its place until the answer is taken.
+            if !cancel.is_cancelled() {
                 outlet.send(Answered::of(Some(&id), &outcome).text).await;
             }
+            drop(kept);
         };
         tokio::spawn(work.in_current_span());
     }

@@ -4,6 +4,7 @@
 use super::{
     caller::McpCaller,
     exchange::{Answered, begin},
+    is_visible,
     reply::{document, reply},
     sessions::{SESSION, in_session, open_session},
 };
@@ -53,12 +54,10 @@ impl Arrived {
         ctx.authorise(Action::McpConnect, &Resource::system()).await?;
         own_page(&ctx, &headers).await?;
         let scope = scope.map(|Path(name)| name);
-        if let Some(name) = &scope
-            && ctx.app.gateway.registry.server(name).is_none()
-        {
+        let caller: Arc<dyn Caller> = Arc::new(McpCaller::new(ctx.clone())?);
+        if scope.as_ref().is_some_and(|name| !is_visible(&ctx.app, &*caller, name)) {
             return Err(ApiError::not_found());
         }
-        let caller: Arc<dyn Caller> = Arc::new(McpCaller::new(ctx.clone())?);
         Ok(Self { ctx, caller, scope, headers })
     }
 

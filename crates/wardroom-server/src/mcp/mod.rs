@@ -15,9 +15,16 @@ pub(crate) use channel::Channels;
 use crate::App;
 use std::sync::Arc;
 use wardroom_core::store::StoreError;
+use wardroom_gateway::door::Caller;
 
 /// What stands before a tool server's name in the path of its own endpoint.
 pub(crate) const PATH: &str = "/mcp";
+
+/// Whether there is such a tool server for the caller: what they may use nothing of is not there.
+fn is_visible(app: &App, caller: &dyn Caller, name: &str) -> bool {
+    let known = app.gateway.registry.server(name);
+    known.is_some_and(|known| app.gateway.sees(caller, &known))
+}
 
 impl App {
     /// Looks after tool servers until the server shuts down.

@@ -33,7 +33,8 @@ pub(super) async fn open_session(
     arrived: &Arrived,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let opening = Opening { caller: &*arrived.caller, scope: arrived.scope.as_deref() };
+    let opening =
+        Opening { caller: &*arrived.caller, scope: arrived.scope.as_deref(), of_channel: false };
     let opened = arrived.ctx.app.gateway.initialize(opening, &request.params).await;
     let (session, outcome) = match opened {
         Ok((session, result)) => (Some(session), Ok(result)),
@@ -101,7 +102,7 @@ fn work_on(
     request: Request,
 ) -> Result<Exchange, RpcError> {
     // A client that lost its connection has not said that it does not want the answer.
-    let running = session.begin(&request.id)?;
+    let running = session.begin(&request.id, arrived.ctx.app.engine.now())?;
     let (outlet, notes) = Outlet::new();
     let client = Client {
         caller: Arc::clone(&arrived.caller),
@@ -123,7 +124,11 @@ pub(super) fn batch<'a>(
     Some(Box::pin(async move {
         let mut waiting = Vec::new();
         let mut answers = Vec::new();
-        for part in parts {
+        for (at, part) in parts.into_iter().enumerate() {
+            // The first was counted with the request.
+            if at > 0 {
+                arrived.ctx.app.rates.principal(arrived.caller.party())?;
+            }
             match parse(part.as_bytes()) {
                 Ok(Message::Request(request)) => {
                     let id = request.id.clone();

@@ -1,8 +1,10 @@
 //! MCP over TCP: one message on each line. The first says who speaks: `authenticate` with a token.
 
 use super::{
+    caller::McpCaller,
     channel::{Channel, Closing},
     exchange::Answered,
+    is_visible,
 };
 use crate::{
     App,
@@ -19,7 +21,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf, split},
     sync::mpsc,
-    time::timeout,
+    time::{Instant, interval, timeout},
 };
 use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 use wardroom_core::{
@@ -37,6 +39,8 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const HANDSHAKE_BYTES_MAX: usize = 16 * 1024;
 /// A connection on which nothing came for so long ends; `ping` keeps it.
 const SILENCE_MAX: Duration = Duration::from_secs(30 * 60);
+/// How often it is looked whether who speaks is still let in.
+const CHECK_EVERY: Duration = Duration::from_secs(30);
 /// The time in which a message must be on its way.
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -118,18 +122,21 @@ async fn authenticate(
     }
     let token = request.params.text("token");
     let token = token.ok_or_else(|| RpcError::invalid_params("`token` must be a text"))?;
-    let scope = request.params.text("server");
-    let unknown = |name: &String| app.gateway.registry.server(name).is_none();
-    if request.params.has("server") && scope.as_ref().is_none_or(unknown) {
-        return Err(RpcError::invalid_params("`server` must name a tool server"));
-    }
     let (shown, proof) = by_token(app, &info, &token).await.map_err(refused)?;
     let user = proof.principal.user().ok_or_else(RpcError::internal)?;
+    let scope = request.params.text("server");
+    if request.params.has("server") && scope.is_none() {
+        return Err(RpcError::invalid_params("`server` must be a text"));
+    }
     let now = app.engine.now();
-    let place = app.channels.take(&proof, user, info.door, scope, now).map_err(refused)?;
+    let place = app.channels.take(&proof, user, info.door, scope.clone(), now).map_err(refused)?;
     let (outlet, messages) = Outlet::new();
     let channel = Channel::new(Arc::clone(app), info, shown, outlet, place);
-    channel.admit().await.map_err(refused)?;
+    let ctx = channel.admit().await.map_err(refused)?;
+    let caller = McpCaller::new(ctx).map_err(refused)?;
+    if scope.is_some_and(|name| !is_visible(app, &caller, &name)) {
+        return Err(RpcError::invalid_params("`server` must name a tool server"));
+    }
     Ok((channel, messages))
 }
 
@@ -156,21 +163,33 @@ async fn converse<S: AsyncRead + AsyncWrite>(
     mut writer: WriteHalf<S>,
 ) {
     let end = channel.told().end.clone();
+    let mut check = interval(CHECK_EVERY);
+    let mut heard = Instant::now();
     let error = loop {
         tokio::select! {
+            _ = check.tick() => {
+                if heard.elapsed() > SILENCE_MAX {
+                    return;
+                }
+                // SECURITY: who only listens must still be let in.
+                if !channel.is_let_in().await {
+                    break RpcError::refused("you are not let in any more");
+                }
+            }
             () = app.stop.cancelled() => break RpcError::refused("the server stops"),
             () = end.cancelled() => break RpcError::refused("an operator ended the connection"),
-            line = timeout(SILENCE_MAX, lines.next()) => {
+            line = lines.next() => {
+                heard = Instant::now();
                 let taken = match line {
-                    Ok(Some(Ok(line))) if line.is_empty() => Ok(()),
-                    Ok(Some(Ok(line))) => channel.take(line.as_bytes()).await,
-                    Ok(Some(Err(LinesCodecError::MaxLineLengthExceeded))) => {
+                    Some(Ok(line)) if line.is_empty() => Ok(()),
+                    Some(Ok(line)) => channel.take(line.as_bytes()).await,
+                    Some(Err(LinesCodecError::MaxLineLengthExceeded)) => {
                         let most = app.limits.message_bytes_max;
                         let why = format!("a message is longer than {most} bytes");
                         break RpcError::invalid_request(why);
                     }
-                    Ok(Some(Err(_))) => break RpcError::parse("the message is not UTF-8"),
-                    Ok(None) | Err(_) => return,
+                    Some(Err(_)) => break RpcError::parse("the message is not UTF-8"),
+                    None => return,
                 };
                 match taken {
                     Ok(()) => {}

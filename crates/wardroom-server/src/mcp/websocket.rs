@@ -114,6 +114,10 @@ async fn serve(
                 if heard.elapsed() > SILENCE_MAX {
                     return;
                 }
+                // SECURITY: who only listens must still be let in.
+                if !channel.is_let_in().await {
+                    break (1008, "you are not let in any more");
+                }
                 let sending = socket.send(Message::Ping(Default::default()));
                 if !matches!(timeout(SEND_TIMEOUT, sending).await, Ok(Ok(()))) {
                     return;
