@@ -5,6 +5,7 @@ use crate::{
     AlertId, ApiTokenId, AttachmentId, CustomerId, FactorId, JoinTokenId, LinkId, MessageId,
     NodeId, OauthClientId, PassId, RunId, SavedViewId, ServiceRequestId, SessionId, Timestamp,
     ToolCallId, ToolServerId, UserId,
+    approval::ApprovalWrite,
     audit::{AuditCheckpoint, AuditDraft},
     block::Block,
     desk::{
@@ -519,6 +520,8 @@ pub enum Write {
     },
     /// Calls that began before this time are forgotten.
     RemoveToolCalls(Timestamp),
+    /// Something about an approval.
+    Approval(ApprovalWrite),
     /// A new key of the installation. Its name must be free.
     AddSealedKey(SealedKey),
     /// A key of the installation goes. It must be there.

@@ -1,6 +1,6 @@
 //! Hints: «something changed there, look again». Losing one costs latency, never work.
 
-use crate::{CustomerId, NodeId, PersonId, RunId, ServiceRequestId};
+use crate::{ApprovalId, CustomerId, NodeId, PersonId, RunId, ServiceRequestId};
 use serde::{Deserialize, Serialize};
 
 /// What changed.
@@ -31,6 +31,8 @@ pub enum Hint {
     Blocks,
     /// The tool servers, or what one of them offers.
     Tools,
+    /// An approval that was asked for, decided or used.
+    Approval(ApprovalId),
     /// The policy in force.
     Policy,
     /// New audit records.

@@ -146,6 +146,9 @@ id!(
     /// One call of a tool.
     ToolCallId, "call");
 id!(
+    /// A person's consent that was asked for.
+    ApprovalId, "approval");
+id!(
     /// Something that somebody should look at.
     AlertId, "alert");
 id!(

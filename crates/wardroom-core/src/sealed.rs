@@ -1,8 +1,8 @@
 //! What is sealed at rest, told by what it is: for sealing it anew under another key.
 
 use crate::{
-    AttachmentId, CustomerId, FactorId, MessageId, NoteId, RunId, ServiceRequestId, SessionId,
-    UserId,
+    ApprovalId, AttachmentId, CustomerId, FactorId, MessageId, NoteId, RunId, ServiceRequestId,
+    SessionId, ToolCallId, UserId,
 };
 
 /// Something that is sealed under the key ring.
@@ -41,4 +41,10 @@ pub enum Personal {
     FileName(AttachmentId),
     /// A file's content.
     File(AttachmentId),
+    /// What a tool was called with.
+    ToolCall(ToolCallId),
+    /// What an approval is about.
+    Approval(ApprovalId),
+    /// Why an approval was given or not.
+    Reason(ApprovalId),
 }

@@ -48,6 +48,8 @@ pub struct Parts {
     pub token_keys: Arc<TokenKeys>,
     /// Which ways to the outside there are.
     pub outlets: Outlets,
+    /// How long consent can be given, and used.
+    pub approvals_open_for: Duration,
 }
 
 /// Takes runs in and brings them to their end.
@@ -61,6 +63,7 @@ pub struct Engine {
     pub(crate) signer: Arc<CheckpointSigner>,
     pub(crate) token_keys: Arc<TokenKeys>,
     pub(crate) outlets: Outlets,
+    pub(crate) approvals_open_for: Duration,
     pub(crate) links: Links,
     pub(crate) customers: CustomerIndex,
     /// How many alerts of each rule were told of lately, and since when.
@@ -88,6 +91,7 @@ impl Engine {
             signer: parts.signer,
             token_keys: parts.token_keys,
             outlets: parts.outlets,
+            approvals_open_for: parts.approvals_open_for,
             links: Links::default(),
             customers: CustomerIndex::default(),
             told: Mutex::default(),

@@ -74,6 +74,9 @@ pub enum EngineError {
     /// The service can't be ordered so.
     #[error("{0}")]
     NotOrdered(&'static str),
+    /// The approval's state does not allow it.
+    #[error("{0}")]
+    ApprovalState(String),
     /// There is as much of it as there may be; the text says of what.
     #[error("{0}")]
     LimitReached(String),

@@ -28,6 +28,7 @@ impl Engine {
         outbound: Outbound,
         breaker: BreakerRules,
         calls_kept: Duration,
+        public_url: String,
     ) -> Arc<Gateway> {
         let (clock, rng) = (Arc::clone(&self.clock), Arc::clone(&self.rng));
         let ledger: Arc<dyn Commit> = Arc::clone(self) as Arc<dyn Commit>;
@@ -47,11 +48,13 @@ impl Engine {
                 Arc::clone(&clock),
                 Arc::clone(&rng),
             ),
+            consents: Arc::clone(self) as Arc<dyn wardroom_core::approval::Consents>,
             store: Arc::clone(&self.store),
             sealer: Arc::clone(&self.sealer),
             clock,
             rng,
             calls_kept,
+            public_url,
         })
     }
 }

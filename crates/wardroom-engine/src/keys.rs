@@ -2,7 +2,7 @@
 //! anew, a part with each sweep, while everything goes on. Where it is cut short, what is left is found by the key's id
 //! in each value.
 
-use crate::{Engine, EngineError, desk, people, runs::SEAL_PARAMETERS, watch::LETTER};
+use crate::{Engine, EngineError, approvals, desk, people, runs::SEAL_PARAMETERS, watch::LETTER};
 use std::{sync::PoisonError, time::Duration};
 use wardroom_core::{
     Timestamp,
@@ -134,5 +134,8 @@ fn purpose_of(what: Personal) -> String {
         Personal::Run(_) => SEAL_PARAMETERS.to_owned(),
         Personal::FileName(_) => desk::ATTACHMENT_NAME.to_owned(),
         Personal::File(id) => desk::purpose_of_file(id),
+        Personal::ToolCall(_) => wardroom_gateway::door::SEAL_ARGUMENTS.to_owned(),
+        Personal::Approval(_) => approvals::SEAL_ARGUMENTS.to_owned(),
+        Personal::Reason(_) => approvals::SEAL_REASON.to_owned(),
     }
 }

@@ -81,6 +81,7 @@ impl Engine {
             note("ended sessions", self.forget_expired().await);
             note("runs of removed nodes", self.end_orphaned().await);
             note("runs of cancelled requests", self.stop_unwanted().await);
+            note("approvals", self.tidy_approvals().await);
             note("stops", self.repeat_stops().await);
             note("customers", self.reindex_stale().await);
             note("erasures", self.finish_begun_erasures().await);
@@ -141,7 +142,7 @@ impl Engine {
     }
 
     /// Wakes links for runs that wait although no hint came: it was lost, or its process died.
-    async fn wake_awaited(&self) -> Result<(), EngineError> {
+    pub(crate) async fn wake_awaited(&self) -> Result<(), EngineError> {
         for node in self.store.list_awaited_nodes(self.now()).await? {
             if let Some(link) = self.links.get(node) {
                 link.wake();
@@ -205,6 +206,7 @@ impl Engine {
             | Hint::Request(_)
             | Hint::Services
             | Hint::Tools
+            | Hint::Approval(_)
             | Hint::Blocks
             | Hint::Policy
             | Hint::Audit

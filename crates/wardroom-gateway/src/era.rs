@@ -25,6 +25,8 @@ pub mod meta {
     pub const SERVER: &str = "io.modelcontextprotocol/serverInfo";
     /// To which subscription a notification belongs.
     pub const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
+    /// The approval that a request waits for: Wardroom's own.
+    pub const APPROVAL: &str = "wardroom/approval";
     /// By which progress is told of a request.
     pub const PROGRESS: &str = "progressToken";
 }

@@ -211,7 +211,12 @@ impl App {
         let limits = parts.limits;
         let issuer = |rules| Issuer::new(rules, &parts.public_url, parts.outbound.clone());
         let oidc = parts.oidc.map(issuer);
-        let gateway = parts.engine.gateway(parts.outbound.clone(), parts.breaker, parts.calls_kept);
+        let gateway = parts.engine.gateway(
+            parts.outbound.clone(),
+            parts.breaker,
+            parts.calls_kept,
+            parts.public_url.clone(),
+        );
         Arc::new(Self {
             passwords: PasswordPool::new(parts.passwords, &limits),
             accounts: parts.accounts,

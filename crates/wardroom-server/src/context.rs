@@ -11,8 +11,9 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 use wardroom_core::{
-    Action, Origin, Principal, Timestamp, UserId,
+    Action, OauthClientId, Origin, Principal, Timestamp, UserId,
     action::{Resource, ResourceKind},
+    approval::Wanted,
     audit::{AuditDraft, AuditOutcome},
     identity::{Session, User, UserState},
     principal::Credential,
@@ -74,6 +75,16 @@ impl Ctx {
         }
     }
 
+    /// Whether it is the account's holder who asks, signed in, and nothing that acts in their name.
+    pub(crate) fn in_person(&self) -> bool {
+        self.session().is_some_and(|session| session.grant.is_none())
+    }
+
+    /// The program of others that acts in the caller's name.
+    pub(crate) fn client(&self) -> Option<OauthClientId> {
+        self.session()?.grant.as_ref().map(|grant| grant.client)
+    }
+
     /// The account that asks, as it was when the request came.
     pub(crate) fn account(&self) -> &User {
         &self.proof.user
@@ -102,9 +113,7 @@ impl Ctx {
 
     /// What policy says, within what the caller's proof is good for.
     pub(crate) fn decide(&self, action: Action, resource: &Resource) -> Decision {
-        let decision = self.app.policy.load().policy.decide(&self.principal, action, resource);
-        let allowed = decision.allowed && self.proof.covers(action);
-        Decision { allowed, ..decision }
+        self.judge(action, resource, &Circumstances::default())
     }
 
     /// Whether what proved who asks still does.
@@ -136,8 +145,7 @@ impl Ctx {
 
     /// Whether there are arguments with which the caller may call a tool.
     pub(crate) fn may_call(&self, tool: &Resource) -> bool {
-        let client = self.session().and_then(|session| session.grant.as_ref());
-        let client = client.map(|grant| grant.client.to_string());
+        let client = self.client().map(|client| client.to_string());
         let policy = self.app.policy.load();
         self.proof.covers(Action::ToolCall)
             && policy.policy.may_call(&self.principal, tool, client.as_deref())
@@ -180,27 +188,54 @@ impl Ctx {
         action: Action,
         resource: &Resource,
     ) -> Result<Authorised, ApiError> {
-        self.authorise_in(action, resource, &Circumstances::default()).await
+        let mut decision = self.judge(action, resource, &Circumstances::default());
+        // SECURITY: nobody here waits for a person's consent, so what takes it is denied.
+        decision.asks = None;
+        self.admit(action, resource, decision).await
     }
 
-    /// The same with what is known of the request beside its parts.
-    pub(crate) async fn authorise_in(
+    /// The same with what is known of the request beside its parts. SECURITY: what is allowed only with a person's
+    /// consent is let through as well; whoever does it must look at [`Authorised::wanted`].
+    pub(crate) async fn authorise_or_ask(
         &self,
         action: Action,
         resource: &Resource,
         circumstances: &Circumstances<'_>,
     ) -> Result<Authorised, ApiError> {
-        let policy = self.app.policy.load_full();
+        let decision = self.judge(action, resource, circumstances);
+        self.admit(action, resource, decision).await
+    }
+
+    /// What policy says, within what the caller's proof is good for.
+    fn judge(
+        &self,
+        action: Action,
+        resource: &Resource,
+        circumstances: &Circumstances<'_>,
+    ) -> Decision {
+        let policy = self.app.policy.load();
         let mut decision =
             policy.policy.decide_in(&self.principal, action, resource, circumstances);
-        decision.allowed &= self.proof.covers(action);
+        if !self.proof.covers(action) {
+            decision.allowed = false;
+            decision.asks = None;
+        }
+        decision
+    }
+
+    async fn admit(
+        &self,
+        action: Action,
+        resource: &Resource,
+        decision: Decision,
+    ) -> Result<Authorised, ApiError> {
         if action == self.action {
             self.authorised.store(true, Ordering::Release);
         }
         if decision.allowed && action.needs_fresh_proof() && !self.is_fresh() {
             return Err(ApiError::new(ErrorCode::FreshProofRequired));
         }
-        if decision.allowed {
+        if decision.reachable() {
             return Ok(Authorised { action, decision });
         }
         let why = if self.proof.covers(action) { "policy does not allow it" } else { NOT_COVERED };
@@ -239,6 +274,7 @@ impl Ctx {
             ResourceKind::Customer => Action::CustomerRead,
             ResourceKind::Service => Action::ServiceRead,
             ResourceKind::Request => Action::RequestRead,
+            ResourceKind::Approval => Action::ApprovalRead,
         };
         let mut seen = resource.clone();
         seen.kind = read.resource_kind();
@@ -254,8 +290,8 @@ impl Ctx {
     pub(crate) fn draft(&self, action: Action) -> AuditDraft {
         let draft = AuditDraft::action(action, &self.principal, &self.origin, self.now());
         // What a program of others does in somebody's name is not what they did themselves.
-        match self.session().and_then(|session| session.grant.as_ref()) {
-            Some(grant) => draft.detail("client", grant.client),
+        match self.client() {
+            Some(client) => draft.detail("client", client),
             None => draft,
         }
     }
@@ -279,6 +315,16 @@ impl Authorised {
     /// The record of the allowed action, naming the policies that allowed it.
     pub(crate) fn draft(&self, ctx: &Ctx) -> AuditDraft {
         ctx.draft(self.action).policy(&self.decision.policies, &self.decision.version)
+    }
+
+    /// What a person has to consent to first.
+    pub(crate) fn wanted(&self, ctx: &Ctx) -> Option<Wanted> {
+        Some(Wanted {
+            policies: self.decision.asks.clone()?,
+            version: self.decision.version.clone(),
+            client: ctx.client(),
+            door: ctx.info.door,
+        })
     }
 }
 

@@ -38,6 +38,8 @@ const PAGES: &[(&str, &str)] = pages!(
     "not_ordered",
     "limit_reached",
     "run_state",
+    "approval_state",
+    "approval_required",
     "precondition_failed",
     "precondition_required",
     "too_large",

@@ -19,13 +19,23 @@ pub(crate) struct ApiError {
     pub(crate) retry_after: Option<Duration>,
     /// What the caller's token lacks, where it is that.
     pub(crate) lacks: Option<Action>,
+    /// The approval that it waits for.
+    pub(crate) approval: Option<String>,
     /// For the log only.
     pub(crate) source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl ApiError {
     pub(crate) fn new(code: ErrorCode) -> Self {
-        Self { code, detail: None, fields: vec![], retry_after: None, lacks: None, source: None }
+        Self {
+            code,
+            detail: None,
+            fields: vec![],
+            retry_after: None,
+            lacks: None,
+            approval: None,
+            source: None,
+        }
     }
 
     pub(crate) fn say(code: ErrorCode, detail: impl Into<String>) -> Self {
@@ -130,6 +140,7 @@ impl From<EngineError> for ApiError {
             EngineError::RequestState(_) => Self::say(ErrorCode::RequestState, capital(&text)),
             EngineError::Erased => Self::say(ErrorCode::RequestState, capital(&text)),
             EngineError::NotOrdered(_) => Self::say(ErrorCode::NotOrdered, capital(&text)),
+            EngineError::ApprovalState(_) => Self::say(ErrorCode::ApprovalState, capital(&text)),
             EngineError::LimitReached(_) => Self::say(ErrorCode::LimitReached, capital(&text)),
             EngineError::LastAdministrator => {
                 Self::say(ErrorCode::LastAdministrator, capital(&text))

@@ -52,7 +52,7 @@ pub(crate) fn catalogue(
 ) -> Result<wardroom_wire::link::CatalogueShape, ApiError> {
     let mut shown = Catalogue { digest: node.catalogue.digest.clone(), commands: vec![] };
     for command in &node.catalogue.commands {
-        if ctx.decide(Action::RunSubmit, &Resource::command(node, &command.name)).allowed {
+        if ctx.decide(Action::RunSubmit, &Resource::command(node, &command.name)).reachable() {
             shown.commands.push(command.clone());
         }
     }
@@ -214,6 +214,14 @@ pub(crate) async fn run(ctx: &Ctx, run: &Run) -> Result<RunView, ApiError> {
         replay_of: run.replay_of.map(|id| id.to_string()),
         submitted_by: run.submitted_by.to_string(),
         request: run.request.map(|id| id.to_string()),
+        approval: match run.state {
+            RunState::AwaitingApproval => {
+                let of = run.parent.unwrap_or(run.id);
+                let found = ctx.app.engine.store().lookup_approval_of(of).await?;
+                found.map(|approval| approval.id.to_string())
+            }
+            _ => None,
+        },
         attempt: run.attempt,
         attempts_max: run.retry.attempts_max,
         priority: run.priority,

@@ -47,6 +47,8 @@ repository::desk!(SqliteStore, Sqlite);
 repository::oauth!(SqliteStore, Sqlite);
 repository::oauth_writes!(Sqlite);
 repository::tools!(SqliteStore, Sqlite);
+repository::approvals!(SqliteStore, Sqlite);
+repository::approval_writes!(Sqlite);
 repository::tool_writes!(Sqlite);
 repository::watch_writes!(Sqlite);
 repository::watch!(SqliteStore, Sqlite);

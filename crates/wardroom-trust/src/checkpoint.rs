@@ -125,16 +125,26 @@ impl CheckpointSigner {
     /// A signed note about a log of `size` records with `root`.
     pub fn sign(&self, size: u64, root: &[u8; 32]) -> String {
         let name = &self.verifier.name;
-        let body = format!("{name}\n{size}\n{}\n", BASE64.encode(root));
+        self.sign_note(&format!("{name}\n{size}\n{}\n", BASE64.encode(root)))
+    }
+
+    /// A signed note of this text, whose last line is ended. SECURITY: the key signs checkpoints as well, so a text's
+    /// second line must be no number.
+    pub fn sign_note(&self, body: &str) -> String {
+        let name = &self.verifier.name;
         let mut signature = self.verifier.id().to_vec();
         signature.extend_from_slice(self.key.sign(body.as_bytes()).as_ref());
         format!("{body}\n{SIGNATURE_MARK}{name} {}\n", BASE64.encode(&signature))
     }
 }
 
-/// Checks that `key` signed the note and reads it. Further signatures, such as witnesses', may stand
-/// in it and are passed over.
+/// Checks that `key` signed the checkpoint and reads it.
 pub fn verify(note: &str, key: &VerifierKey) -> Result<Checkpoint, CheckpointError> {
+    read_body(open_note(note, key)?)
+}
+
+/// The text of a note that `key` signed. Further signatures, such as witnesses', may stand in it and are passed over.
+pub fn open_note<'a>(note: &'a str, key: &VerifierKey) -> Result<&'a str, CheckpointError> {
     if note.len() > NOTE_BYTES_MAX {
         return Err(CheckpointError::Form("it is too long"));
     }
@@ -164,10 +174,7 @@ pub fn verify(note: &str, key: &VerifierKey) -> Result<Checkpoint, CheckpointErr
             signed = true;
         }
     }
-    if !signed {
-        return Err(CheckpointError::NoSignature);
-    }
-    read_body(body)
+    if signed { Ok(body) } else { Err(CheckpointError::NoSignature) }
 }
 
 fn read_body(body: &str) -> Result<Checkpoint, CheckpointError> {

@@ -167,6 +167,9 @@ pub struct RunView {
     /// The service request that it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
+    /// The approval that it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<String>,
     /// Attempts begun.
     pub attempt: u32,
     /// Attempts allowed.

@@ -76,6 +76,10 @@ codes! {
     LimitReached = "limit_reached", 409, "A limit is reached";
     /// The run's state does not allow it.
     RunState = "run_state", 409, "The run's state does not allow this";
+    /// The approval was decided, or its time is over.
+    ApprovalState = "approval_state", 409, "The approval's state does not allow this";
+    /// Policy wants a person's consent before it is done.
+    ApprovalRequired = "approval_required", 409, "A person has to approve this first";
     /// `If-Match` names another version.
     PreconditionFailed = "precondition_failed", 412, "Changed meanwhile";
     /// `If-Match` is missing.
@@ -130,6 +134,9 @@ pub struct Problem {
     /// What is wrong with single fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldProblem>,
+    /// The approval that it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<String>,
 }
 
 /// What is wrong with one field.

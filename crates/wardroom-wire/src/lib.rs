@@ -4,6 +4,7 @@
 //! that compiles against it sees no orchestrator's internals, and the domain may change without it.
 
 pub mod api;
+pub mod approvals;
 pub mod desk;
 pub mod error;
 pub mod identity;

@@ -95,11 +95,13 @@ async fn asks(world: &World) -> Vec<Ask> {
     let call = id_of(&world.get("/api/v1/tool-calls").await["items"][0]);
     let tool = world.get("/api/v1/tool-servers/mast/tools").await["items"][0].clone();
     let accept = json!({"tool": tool["name"], "digest": tool["digest"]});
+    let approvals = two_approvals(world).await;
     let way = json!({"kind": "http", "url": server.url});
     let program = json!({"name": "Chart", "confidential": true, "redirect_uris": ["https://chart.example/"], "scopes": ["run.list"]});
     let made = world.post("/api/v1/oauth/clients", program.clone()).await;
     let client = made["client"]["id"].as_str().unwrap().to_owned();
-    let policy = world.get("/api/v1/policy").await["text"].as_str().unwrap().to_owned();
+    let current = world.get("/api/v1/policy").await;
+    let policy = current["text"].as_str().unwrap().to_owned();
     let submission = json!({"command": "ping", "node": "local"});
     let question = json!({"action": "run.submit", "role": "admin"});
     vec![
@@ -140,7 +142,12 @@ async fn asks(world: &World) -> Vec<Ask> {
         ask("POST", "/api/v1/nodes/{id}/enable", &node, Value::Null),
         ask("GET", "/api/v1/overview", "", Value::Null),
         ask("GET", "/api/v1/policy", "", Value::Null),
-        ask("PUT", "/api/v1/policy", "", json!({"text": policy.clone(), "base": 0})),
+        ask(
+            "PUT",
+            "/api/v1/policy",
+            "",
+            json!({"text": policy.clone(), "base": current["number"]}),
+        ),
         ask("POST", "/api/v1/policy/try", "", json!({"text": policy})),
         ask("GET", "/api/v1/policy/versions", "", Value::Null),
         ask("GET", "/api/v1/policy/versions/{number}", "", Value::Null),
@@ -168,6 +175,9 @@ async fn asks(world: &World) -> Vec<Ask> {
         ask("GET", "/api/v1/mcp/connections", "", Value::Null),
         ask("DELETE", "/api/v1/mcp/connections/{id}", &opened, Value::Null),
         ask("GET", "/api/v1/tool-calls/{id}", &call, Value::Null),
+        ask("GET", "/api/v1/approvals/{id}", &approvals[0], Value::Null),
+        ask("POST", "/api/v1/approvals/{id}/approve", &approvals[0], json!({})),
+        ask("POST", "/api/v1/approvals/{id}/deny", &approvals[1], json!({})),
         ask("DELETE", "/api/v1/tool-servers/{name}", "", Value::Null),
         ask("GET", "/api/v1/oauth/clients", "", Value::Null),
         ask("POST", "/api/v1/oauth/clients", "", program),
@@ -198,6 +208,24 @@ async fn asks(world: &World) -> Vec<Ask> {
     ]
 }
 
+/// Two calls that wait for a person.
+async fn two_approvals(world: &World) -> Vec<String> {
+    let policy = world.get("/api/v1/policy").await;
+    let added = r#"@id("two-keys") forbid (principal, action == Wardroom::Action::"tool.call", resource)
+        when { resource.name == "wipe" } unless { context.approved };"#;
+    let text = format!("{}\n{added}", policy["text"].as_str().unwrap());
+    let put = world.client.put(world.at("/api/v1/policy")).bearer_auth(&world.token);
+    let body = json!({"text": text, "base": policy["number"]});
+    assert_eq!(put.json(&body).send().await.unwrap().status(), StatusCode::OK);
+    let mut ids = vec![];
+    for n in 0..2 {
+        let call = json!({"tool": "wipe", "arguments": {"n": n}});
+        let asked = world.post("/api/v1/tool-servers/mast/call", call).await;
+        ids.push(asked["approval"].as_str().unwrap_or_else(|| panic!("{asked}")).to_owned());
+    }
+    ids
+}
+
 async fn send(world: &World, token: &str, ask: &Ask) -> Response {
     let method = Method::from_bytes(ask.method.as_bytes()).unwrap();
     let name = if ask.route.ends_with("/attachments") { "?name=b.txt" } else { "" };
@@ -216,7 +244,8 @@ async fn send(world: &World, token: &str, ask: &Ask) -> Response {
 }
 
 /// What everybody may do for themselves.
-const OWN: [(&str, &str); 28] = [
+const OWN: [(&str, &str); 29] = [
+    ("GET", "/api/v1/approvals"),
     ("GET", "/api/v1/tool-calls"),
     ("GET", "/api/v1/account/export"),
     ("GET", "/api/v1/whoami"),

@@ -62,11 +62,13 @@ pub enum ResourceKind {
     Tool,
     /// A call of a tool.
     ToolCall,
+    /// A consent that was asked for.
+    Approval,
 }
 
 impl ResourceKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::System,
         Self::User,
         Self::Node,
@@ -80,6 +82,7 @@ impl ResourceKind {
         Self::ToolServer,
         Self::Tool,
         Self::ToolCall,
+        Self::Approval,
     ];
 
     /// The entity type in policies.
@@ -98,6 +101,7 @@ impl ResourceKind {
             Self::ToolServer => "ToolServer",
             Self::Tool => "Tool",
             Self::ToolCall => "ToolCall",
+            Self::Approval => "Approval",
         }
     }
 }
@@ -291,6 +295,12 @@ actions! {
     ToolCallList = "tool_call.list" on System,
     /// Read a call of a tool.
     ToolCallRead = "tool_call.read" on ToolCall,
+    /// List approvals; those that one may not read are left out.
+    ApprovalList = "approval.list" on System,
+    /// Read what somebody's consent is asked for.
+    ApprovalRead = "approval.read" on Approval,
+    /// Approve or deny what policy wants a person's consent for.
+    ApprovalDecide = "approval.decide" on Approval,
     /// See which programs of others are registered.
     OauthClientList = "oauth_client.list" on System,
     /// Register a program of others.
@@ -340,6 +350,7 @@ impl Action {
                 | Self::ToolServerUpdate
                 | Self::ToolServerRemove
                 | Self::ToolAccept
+                | Self::ApprovalDecide
                 | Self::PolicyUpdate
         )
     }

@@ -29,6 +29,8 @@ pub struct Resource {
     pub server: Option<String>,
     /// What its server says that a tool does.
     pub hints: crate::tool::Hints,
+    /// What an approval is about: an action, and what it is done to.
+    pub about: Option<(super::Action, String)>,
 }
 
 impl Resource {
@@ -52,6 +54,7 @@ impl Resource {
             audience: None,
             server: None,
             hints: Default::default(),
+            about: None,
         }
     }
 
@@ -131,6 +134,15 @@ impl Resource {
             owner: Some(call.user),
             server: Some(call.server_name.clone()),
             ..Self::new(ResourceKind::ToolCall, call.id.to_string())
+        }
+    }
+
+    /// The approval `approval`, by what it is about.
+    pub fn approval(approval: &crate::approval::Approval) -> Self {
+        Self {
+            owner: Some(approval.user),
+            about: Some((approval.action, approval.target.clone())),
+            ..Self::new(ResourceKind::Approval, approval.id.to_string())
         }
     }
 

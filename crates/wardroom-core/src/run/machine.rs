@@ -43,6 +43,13 @@ pub enum Event {
     },
     /// Its node is gone for good: it was removed.
     NodeGone,
+    /// A person consents to it.
+    Approved,
+    /// A person does not consent to it, or nobody did in time.
+    Denied {
+        /// In a sentence.
+        why: String,
+    },
     /// A person asks for it to stop.
     Cancel,
     /// The deadline has come. Not for a parent: its children have the same one.
@@ -63,6 +70,14 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether it happens to a run with children: everything else happens to these.
+    const fn is_of_parents(&self) -> bool {
+        matches!(
+            self,
+            Self::Approved | Self::Denied { .. } | Self::Cancel | Self::ChildrenDone { .. }
+        )
+    }
+
     /// The name in audit records.
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -72,6 +87,8 @@ impl Event {
             Self::Ended { .. } => "run.ended",
             Self::LeaseLapsed { .. } => "run.lease_lapsed",
             Self::NodeGone => "run.node_gone",
+            Self::Approved => "run.approved",
+            Self::Denied { .. } => "run.denied",
             Self::Cancel => "run.cancel",
             Self::DeadlinePassed => "run.deadline_passed",
             Self::RetryDue => "run.retry_due",
@@ -140,7 +157,7 @@ pub fn apply(run: &Run, event: &Event, now: Timestamp) -> Result<Transition, Ref
         };
     }
     let parent = matches!(run.target, super::Target::AllOf { .. });
-    if parent && !matches!(event, Event::Cancel | Event::ChildrenDone { .. }) {
+    if parent && !event.is_of_parents() {
         return Err(Refusal::State);
     }
     let effects = match event {
@@ -172,24 +189,19 @@ pub fn apply(run: &Run, event: &Event, now: Timestamp) -> Result<Transition, Ref
             ended(&mut next, lost("the node was not heard of until the run's lease lapsed"), now)
         }
         Event::NodeGone => node_gone(&mut next, now),
-        Event::Cancel => cancel(&mut next, now)?,
+        Event::Approved => approved(&mut next, parent)?,
+        Event::Denied { .. } if run.state != RunState::AwaitingApproval => {
+            return Err(Refusal::State);
+        }
+        Event::Denied { why } => stopped(&mut next, why, now)?,
+        Event::Cancel => stopped(&mut next, "cancelled before it began", now)?,
         Event::DeadlinePassed => {
             if run.deadline.is_none_or(|deadline| now < deadline) {
                 return Err(Refusal::TooEarly);
             }
             deadline_passed(&mut next, now)
         }
-        Event::RetryDue => {
-            if run.state != RunState::Retrying {
-                return Err(Refusal::State);
-            }
-            if run.not_before.is_some_and(|at| now < at) {
-                return Err(Refusal::TooEarly);
-            }
-            next.state = RunState::Queued;
-            next.not_before = None;
-            vec![Effect::Queue]
-        }
+        Event::RetryDue => due(&mut next, now)?,
         Event::ChildrenDone { succeeded, failed, cancelled } => {
             children_done(&mut next, *succeeded, *failed, *cancelled, now)?
         }
@@ -329,7 +341,28 @@ fn node_gone(next: &mut Run, now: Timestamp) -> Vec<Effect> {
     }
 }
 
-fn cancel(next: &mut Run, now: Timestamp) -> Result<Vec<Effect>, Refusal> {
+fn due(next: &mut Run, now: Timestamp) -> Result<Vec<Effect>, Refusal> {
+    if next.state != RunState::Retrying {
+        return Err(Refusal::State);
+    }
+    if next.not_before.is_some_and(|at| now < at) {
+        return Err(Refusal::TooEarly);
+    }
+    next.state = RunState::Queued;
+    next.not_before = None;
+    Ok(vec![Effect::Queue])
+}
+
+fn approved(next: &mut Run, parent: bool) -> Result<Vec<Effect>, Refusal> {
+    if next.state != RunState::AwaitingApproval || next.cancel_requested_at.is_some() {
+        return Err(Refusal::State);
+    }
+    next.state = if parent { RunState::Running } else { RunState::Queued };
+    Ok(if parent { vec![] } else { vec![Effect::Queue] })
+}
+
+/// Asked to stop; `why` is what is said of it where it has not begun.
+fn stopped(next: &mut Run, why: &str, now: Timestamp) -> Result<Vec<Effect>, Refusal> {
     if next.cancel_requested_at.is_some() {
         return Err(Refusal::AlreadyAsked);
     }
@@ -340,7 +373,7 @@ fn cancel(next: &mut Run, now: Timestamp) -> Result<Vec<Effect>, Refusal> {
     Ok(match (next.state, next.node) {
         (RunState::Leased | RunState::Running, Some(node)) => vec![Effect::Stop(node)],
         _ => {
-            let outcome = Outcome::without_process(End::Cancelled, "cancelled before it began");
+            let outcome = Outcome::without_process(End::Cancelled, why);
             finish(next, RunState::Cancelled, outcome, false, now)
         }
     })
@@ -351,10 +384,12 @@ fn deadline_passed(next: &mut Run, now: Timestamp) -> Vec<Effect> {
         RunState::Leased | RunState::Running => next.node,
         _ => None,
     };
-    let message = if held_by.is_some() {
-        "the deadline passed while the node held the run; the node was told to stop it"
-    } else {
-        "the deadline passed before a node could take the run"
+    let message = match (held_by, next.state) {
+        (Some(_), _) => {
+            "the deadline passed while the node held the run; the node was told to stop it"
+        }
+        (None, RunState::AwaitingApproval) => "the deadline passed before anybody approved the run",
+        (None, _) => "the deadline passed before a node could take the run",
     };
     // The node may be away and must not keep the run open: its later report meets a closed run.
     let outcome = Outcome::without_process(End::DeadlinePassed, message);

@@ -197,6 +197,28 @@ fn backoff_doubles_to_a_bound() {
     assert_eq!(retry.backoff(30), super::super::BACKOFF_MAX);
 }
 
+#[test]
+fn what_waits_for_consent_begins_only_with_it() {
+    let waits = Run { state: RunState::AwaitingApproval, ..queued(true, 3) };
+    let no = |run: &Run, event: Event| apply(run, &event, at(1)).unwrap_err();
+    assert_eq!(no(&waits, Event::Lease { node: node(3), until: at(9) }), Refusal::State);
+    let begun = apply(&waits, &Event::Approved, at(1)).unwrap();
+    assert_eq!((begun.run.state, begun.effects), (RunState::Queued, vec![Effect::Queue]));
+    assert_eq!(no(&begun.run, Event::Approved), Refusal::State);
+    assert_eq!(no(&begun.run, Event::Denied { why: String::new() }), Refusal::State);
+    let denied = step(&waits, Event::Denied { why: "no".into() }, 1);
+    assert_eq!(denied.state, RunState::Cancelled);
+    assert_eq!(denied.outcome.unwrap().message.as_deref(), Some("no"));
+    assert_eq!(no(&step(&waits, Event::Cancel, 1), Event::Approved), Refusal::Over);
+    let timed = Run { deadline: Some(at(1)), ..waits.clone() };
+    assert_eq!(step(&timed, Event::DeadlinePassed, 1).state, RunState::TimedOut);
+    let parent = Run { target: Target::AllOf { labels: "a=b".parse().unwrap() }, ..waits };
+    assert_eq!(step(&parent, Event::Approved, 1).state, RunState::Running);
+    let stopped = apply(&parent, &Event::Denied { why: String::new() }, at(1)).unwrap();
+    assert_eq!(stopped.effects, [Effect::StopChildren]);
+    assert_eq!(no(&stopped.run, Event::Approved), Refusal::State, "it was asked to stop");
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     let fence = 0..4_i64;
     let any_end = prop_oneof![
@@ -216,6 +238,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         (fence.clone(), any_end).prop_map(|(fence, ended)| end(fence, ended)),
         fence.prop_map(|fence| Event::LeaseLapsed { fence }),
         Just(Event::NodeGone),
+        Just(Event::Approved),
+        Just(Event::Denied { why: String::new() }),
         Just(Event::Cancel),
         Just(Event::DeadlinePassed),
         Just(Event::RetryDue),
@@ -236,11 +260,15 @@ proptest! {
         attempts_max in 1..4_u32,
         deadline in prop::option::of(0..300_i64),
         parent: bool,
+        waits: bool,
     ) {
         let mut run = Run { deadline: deadline.map(at), ..queued(idempotent, attempts_max) };
         if parent {
             run.state = RunState::Running;
             run.target = Target::AllOf { labels: "a=b".parse().unwrap() };
+        }
+        if waits {
+            run.state = RunState::AwaitingApproval;
         }
         for (event, now) in events {
             let before = run.clone();

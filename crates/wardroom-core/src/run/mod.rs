@@ -162,6 +162,8 @@ macro_rules! states {
 }
 
 states! {
+    /// Waits for a person's consent.
+    AwaitingApproval = "awaiting_approval",
     /// Waits for a node.
     Queued = "queued",
     /// Given to a node, which has not said yet that the program started.

@@ -1,9 +1,11 @@
 //! The storage ports. A store keeps what a [`Change`] says and answers questions; it decides nothing.
 
+mod approvals;
 mod desk;
 mod oauth;
 mod tools;
 mod watch;
+pub use approvals::{ApprovalFilter, Approvals};
 pub use desk::{Desk, RequestFilter};
 pub use oauth::Oauth;
 pub use tools::{CallFilter, Tools};
@@ -385,7 +387,18 @@ pub trait Health: Send + Sync {
 
 /// Everything that can be asked.
 pub trait Reads:
-    Identities + Oauth + PersonKeys + Nodes + Runs + Tools + Desk + Watch + AuditLog + Health + 'static
+    Identities
+    + Oauth
+    + PersonKeys
+    + Nodes
+    + Runs
+    + Tools
+    + Approvals
+    + Desk
+    + Watch
+    + AuditLog
+    + Health
+    + 'static
 {
 }
 
@@ -396,6 +409,7 @@ impl<
         + Nodes
         + Runs
         + Tools
+        + Approvals
         + Desk
         + Watch
         + AuditLog

@@ -4,6 +4,7 @@ use super::{Asked, Submission, name_secrets};
 use crate::{Engine, EngineError, engine::CONFLICT_TRIES_MAX};
 use wardroom_core::{
     RunId, UserId,
+    approval::Wanted,
     audit::AuditDraft,
     change::Write,
     hint::Hint,
@@ -18,7 +19,7 @@ impl Engine {
     pub async fn replay(
         &self,
         id: RunId,
-        asked: Asked,
+        (asked, wanted): (Asked, Option<Wanted>),
         user: UserId,
         audit: AuditDraft,
     ) -> Result<Run, EngineError> {
@@ -66,6 +67,7 @@ impl Engine {
                 secret: values.secret.into_keys().collect(),
                 named: values.named,
                 request: old.request.zip(old.customer),
+                wanted: wanted.clone(),
             };
             let planned = self.plan(&submission).await?;
             let audit = name_secrets(audit.clone(), &submission.named);

@@ -33,7 +33,7 @@ impl Engine {
     }
 
     /// Whom to wake so that somebody takes a queued run.
-    pub(super) async fn takers(&self, run: &Run) -> Result<Vec<Hint>, EngineError> {
+    pub(crate) async fn takers(&self, run: &Run) -> Result<Vec<Hint>, EngineError> {
         let nodes = match &run.target {
             Target::Node { node } => vec![*node],
             Target::OneOf { .. } => self.store.list_candidates(run.id).await?,

@@ -9,6 +9,7 @@ use std::{
 };
 use wardroom_core::{
     CustomerId, Origin, Principal, RunId, ServiceRequestId, Timestamp, UserId,
+    approval::{Approval, ApprovalWrite, Wanted},
     audit::AuditDraft,
     change::{Change, Write},
     command::{Parameters, check_parameters},
@@ -72,6 +73,8 @@ pub struct Submission {
     pub named: BTreeMap<String, String>,
     /// The service request that it is for, and whose that is.
     pub request: Option<(ServiceRequestId, CustomerId)>,
+    /// What policy wants of a person before it begins.
+    pub wanted: Option<Wanted>,
 }
 
 impl Engine {
@@ -164,9 +167,14 @@ impl Engine {
             leased: vec![],
             hints: vec![],
             values,
+            approval: None,
         };
+        let waits = submission.wanted.is_some();
+        if let Some(wanted) = &submission.wanted {
+            planned.approval = Some(self.approval_of(&head, submission, wanted));
+        }
         if let Target::AllOf { .. } = target {
-            head.state = RunState::Running;
+            head.state = if waits { head.state } else { RunState::Running };
             head.command_digest = String::new();
             head.idempotent =
                 nodes.iter().filter_map(|node| candidate(&head, node)).all(|c| c.idempotent);
@@ -177,7 +185,7 @@ impl Engine {
                 child.parent = Some(head.id);
                 child.idempotency_key = None;
                 child.replay_of = None;
-                child.state = RunState::Queued;
+                child.state = if waits { head.state } else { RunState::Queued };
                 child.target = Target::Node { node: node.id };
                 self.place(&mut planned, child, std::slice::from_ref(node), now);
             }
@@ -195,7 +203,8 @@ impl Engine {
     /// Puts a run into the plan: leased to the first of `nodes` that is linked here and has room,
     /// else queued.
     fn place(&self, planned: &mut Planned, run: Run, nodes: &[Node], now: Timestamp) -> Run {
-        for node in nodes {
+        let waits = run.state == RunState::AwaitingApproval;
+        for node in nodes.iter().filter(|_| !waits) {
             let Some(link) = self.links.get(node.id) else { continue };
             if !link.take_slot() {
                 continue;
@@ -218,7 +227,9 @@ impl Engine {
         if let (Target::Node { .. }, Some(node)) = (&queued.target, nodes.first()) {
             declare(&mut queued, node);
         }
-        planned.hints.extend(nodes.iter().map(|node| Hint::Queue(node.id)));
+        if !waits {
+            planned.hints.extend(nodes.iter().map(|node| Hint::Queue(node.id)));
+        }
         planned.rows.push(queued.clone());
         queued
     }
@@ -245,7 +256,10 @@ impl Engine {
             replay_of: submission.replay_of,
             request: submission.request.map(|(request, _)| request),
             customer,
-            state: RunState::Queued,
+            state: match submission.wanted {
+                Some(_) => RunState::AwaitingApproval,
+                None => RunState::Queued,
+            },
             fence: 0,
             attempt: 0,
             retry: submission.retry,
@@ -275,6 +289,8 @@ pub(crate) struct Planned {
     leased: Vec<(Arc<Link>, Run)>,
     hints: Vec<Hint>,
     values: Values,
+    /// What the head waits for before anything of it begins.
+    approval: Option<Approval>,
 }
 
 impl Planned {
@@ -290,10 +306,11 @@ impl Planned {
         let audit = audit
             .detail("command", &run.command)
             .detail("parameters_digest", &run.parameters_digest);
-        let mut change = Change::recorded(match run.node {
+        let audit = match run.node {
             Some(node) => audit.detail("node", node),
             None => audit,
-        });
+        };
+        let mut change = Change::recorded(audit.clone());
         change.writes = self.rows.iter().map(|run| Write::AddRun(Box::new(run.clone()))).collect();
         if !self.candidates.is_empty() {
             let candidates = self.candidates.clone();
@@ -302,6 +319,12 @@ impl Planned {
         change.audit.extend(self.leased.iter().map(|(_, run)| lease_record(run, at)));
         change.hints.clone_from(&self.hints);
         change.hints.push(Hint::Run(run.id));
+        if let Some(approval) = &self.approval {
+            change.audit.push(crate::approvals::record(audit, approval).detail("run", run.id));
+            change.hints.push(Hint::Approval(approval.id));
+            let ask = ApprovalWrite::Ask(Box::new(approval.clone()));
+            change.writes.push(Write::Approval(ask));
+        }
         change
     }
 }

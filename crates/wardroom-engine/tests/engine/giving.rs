@@ -108,15 +108,15 @@ async fn a_replay_happens_once_whoever_asks() {
     let asked = Asked::Node(Box::new(node.clone()));
     let run = world.submit("echo", asked.clone()).await;
     let held = played.offer().await;
-    let early = world.engine.replay(run.id, asked.clone(), world.user, world.audit()).await;
+    let early = world.engine.replay(run.id, (asked.clone(), None), world.user, world.audit()).await;
     assert!(early.is_err(), "it is not over");
     let message = "no".to_owned();
     played.say(held, What::Refused { code: "bad_parameter".into(), message }).await;
     world.until(run.id, |run| run.dead_letter).await;
     let other = world.add_user("bob").await;
     let (first, second) = tokio::join!(
-        world.engine.replay(run.id, asked.clone(), world.user, world.audit()),
-        world.engine.replay(run.id, asked.clone(), other, world.audit()),
+        world.engine.replay(run.id, (asked.clone(), None), world.user, world.audit()),
+        world.engine.replay(run.id, (asked.clone(), None), other, world.audit()),
     );
     let (first, second) = (first.unwrap(), second.unwrap());
     assert_eq!((first.id, first.replay_of), (second.id, Some(run.id)));
@@ -129,9 +129,10 @@ async fn a_replay_happens_once_whoever_asks() {
     assert_eq!(held.run, first.id);
     played.finish(held, 0, End::Exited { code: 0 }).await;
     world.until(first.id, |run| run.state == RunState::Succeeded).await;
-    let again = world.engine.replay(first.id, asked.clone(), world.user, world.audit()).await;
+    let again =
+        world.engine.replay(first.id, (asked.clone(), None), world.user, world.audit()).await;
     assert!(again.is_err(), "what succeeded is not repeated");
-    let again = world.engine.replay(run.id, asked, world.user, world.audit()).await;
+    let again = world.engine.replay(run.id, (asked, None), world.user, world.audit()).await;
     assert!(
         again.unwrap_err().to_string().contains(&first.id.to_string()),
         "its repetition is over"

@@ -201,7 +201,8 @@ async fn defaults_of_one_node_do_not_come_to_another_and_secrets_stay_secret() {
     world.engine.cancel(run.id, world.audit()).await.unwrap();
     node.catalogue.commands[0].parameters = vec![parameter("test", false)];
     let asked = Asked::Node(Box::new(node));
-    let again = world.engine.replay(run.id, asked, world.user, world.audit()).await.unwrap();
+    let again =
+        world.engine.replay(run.id, (asked, None), world.user, world.audit()).await.unwrap();
     let values = world.engine.open_parameters(&again).await.unwrap();
     assert!(values.shown.is_empty() && values.secret.contains_key("target"));
     // The same values do not have the same digest.

@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod approving;
 mod giving;
 mod holding;
 mod keys;

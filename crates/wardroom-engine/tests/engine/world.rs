@@ -180,6 +180,7 @@ impl World {
     pub fn submission(&self, command: &str, asked: Asked) -> Submission {
         Submission {
             request: None,
+            wanted: None,
             user: self.user,
             command: command.into(),
             asked,
@@ -261,8 +262,12 @@ fn engine(
             mail: true,
             tracker: true,
         },
+        approvals_open_for: APPROVALS_OPEN_FOR,
     })
 }
+
+/// How long consent can be given.
+pub const APPROVALS_OPEN_FOR: std::time::Duration = std::time::Duration::from_secs(600);
 
 pub fn spec(name: &str, idempotent: bool, digest: &str) -> CommandSpec {
     CommandSpec {

@@ -3,7 +3,6 @@
 use super::client::Client;
 use crate::registry::Known;
 use data_encoding::HEXLOWER;
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -11,17 +10,22 @@ use std::{
 };
 use tokio::sync::mpsc;
 use wardroom_core::{
-    Clock, Origin, Principal, Rng, Timestamp, ToolCallId,
+    ApprovalId, Clock, Origin, Principal, Rng, Timestamp, ToolCallId,
+    approval::{ApprovalWrite, Use},
     audit::{AuditDraft, AuditOutcome},
     change::{Change, Write},
     digest::sha256,
+    hint::Hint,
     store::{Commit, Store, StoreError},
-    tool::call::{CallEnd, CallOutcome, ToolCall},
+    tool::{
+        arguments::SaltedArguments,
+        call::{CallEnd, CallOutcome, ToolCall},
+    },
 };
 use wardroom_trust::vault::{Vault, VaultError};
 
 /// What arguments are sealed for.
-const PURPOSE: &str = "tool_call.arguments";
+pub const SEAL_ARGUMENTS: &str = "tool_call.arguments";
 /// Ends that wait to be written.
 const ENDS_WAITING_MAX: usize = 8192;
 /// Ends that are written together, and how long the first of them waits for others.
@@ -36,14 +40,6 @@ const OPEN_TOGETHER_MAX: u32 = 200;
 pub(super) struct Begun {
     pub(super) id: ToolCallId,
     audit: AuditDraft,
-}
-
-/// Arguments, as they are kept.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    /// Random: what the digest is mixed with, so that it tells nothing once the arguments are gone.
-    salt: String,
-    arguments: Box<RawValue>,
 }
 
 /// Why a call can't be written down.
@@ -92,13 +88,11 @@ impl CallBook {
         known: &Known,
         tool: &str,
         arguments: &RawValue,
-        audit: AuditDraft,
+        (audit, approval): (AuditDraft, Option<ApprovalId>),
     ) -> Result<Begun, BookError> {
         let now = self.clock.now();
         let caller = &client.caller;
-        let mut salt = [0; 16];
-        self.rng.fill(&mut salt);
-        let kept = Kept { salt: HEXLOWER.encode(&salt), arguments: arguments.to_owned() };
+        let kept = SaltedArguments::new(arguments, &*self.rng);
         let unsealed = |error: String| BookError::Seal(error);
         let plain = serde_json::to_vec(&kept).map_err(|error| unsealed(error.to_string()))?;
         let cipher =
@@ -106,8 +100,8 @@ impl CallBook {
                 VaultError::Store(error) => BookError::Store(error),
                 error => unsealed(error.to_string()),
             })?;
-        let sealed = cipher.seal(PURPOSE, &plain, &*self.rng);
-        let digest = sha256(&[&salt, arguments.get().as_bytes()]);
+        let sealed = cipher.seal(SEAL_ARGUMENTS, &plain, &*self.rng);
+        let digest = kept.digest();
         let id = ToolCallId::new(now, &*self.rng);
         let server = &known.upstream.server;
         let target = format!("{}/{tool}", server.name);
@@ -132,7 +126,12 @@ impl CallBook {
             .clone()
             .detail("arguments", HEXLOWER.encode(&digest))
             .detail("bytes", call.arguments_bytes);
-        let change = Change::recorded(recorded).write(Write::AddToolCall(Box::new(call)));
+        let mut change = Change::recorded(recorded).write(Write::AddToolCall(Box::new(call)));
+        if let Some(approval) = approval {
+            let used = Use { by: id.uuid(), at: now };
+            change.writes.push(Write::Approval(ApprovalWrite::Use { id: approval, used }));
+            change.hints.push(Hint::Approval(approval));
+        }
         self.ledger.commit(change).await?;
         Ok(Begun { id, audit })
     }
@@ -262,10 +261,10 @@ impl CallBook {
             Err(VaultError::Store(error)) => return Err(error.into()),
             Err(error) => return Err(BookError::Seal(error.to_string())),
         };
-        let plain = cipher.open(PURPOSE, &call.arguments);
+        let plain = cipher.open(SEAL_ARGUMENTS, &call.arguments);
         let plain = plain.map_err(|error| BookError::Seal(error.to_string()))?;
-        let kept: Kept =
+        let kept: SaltedArguments =
             serde_json::from_slice(&plain).map_err(|error| BookError::Seal(error.to_string()))?;
-        Ok(Some(kept.arguments.get().to_owned()))
+        Ok(Some(kept.text().to_owned()))
     }
 }

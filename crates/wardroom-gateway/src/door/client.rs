@@ -1,17 +1,17 @@
 //! Who asks, in which dialect, and where what they are told goes.
 
-use super::session::Session;
+use super::{consent::HOLD, session::Session};
 use crate::{
     era::{self, MODERN, meta},
     rpc::{Object, RpcError},
 };
 use async_trait::async_trait;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use wardroom_core::{
-    Action, Door, OauthClientId, UserId, action::Resource, audit::AuditDraft,
+    Action, Door, OauthClientId, UserId, action::Resource, approval::Wanted, audit::AuditDraft,
     tool::facts::ArgumentFacts,
 };
 
@@ -31,6 +31,15 @@ pub enum Refused {
     Failed,
 }
 
+/// What policy says to a call.
+#[derive(Debug, Clone)]
+pub struct Allowed {
+    /// The record of it.
+    pub audit: AuditDraft,
+    /// Where it is allowed only with a person's consent.
+    pub wanted: Option<Wanted>,
+}
+
 /// Somebody who was let in. Policy is asked anew for each thing they do.
 #[async_trait]
 pub trait Caller: Send + Sync {
@@ -48,12 +57,13 @@ pub trait Caller: Send + Sync {
     fn may(&self, action: Action, resource: &Resource) -> bool;
     /// Asks policy. What is refused is recorded; what is allowed is recorded by whoever does it, by the draft that
     /// comes back.
-    async fn authorise(
+    async fn authorise(&self, action: Action, resource: &Resource) -> Result<AuditDraft, Refused>;
+    /// The same for a call with these arguments.
+    async fn authorise_call(
         &self,
-        action: Action,
-        resource: &Resource,
-        arguments: Option<&ArgumentFacts>,
-    ) -> Result<AuditDraft, Refused>;
+        tool: &Resource,
+        arguments: &ArgumentFacts,
+    ) -> Result<Allowed, Refused>;
     /// Whether what the caller showed still holds.
     async fn is_there(&self) -> bool;
     /// Records that something was refused for another reason than policy.
@@ -103,6 +113,8 @@ pub struct Modern {
     pub log_level: Option<String>,
     /// What its headers say of arguments, by the lower-case name behind `mcp-param-`; nothing on ways without headers.
     pub mirrored: Option<BTreeMap<String, String>>,
+    /// How long it is held where a person has to look at it first.
+    pub patience: Duration,
 }
 
 impl Modern {
@@ -121,7 +133,13 @@ impl Modern {
         if log_level.as_deref().is_some_and(|level| !era::is_level(level)) {
             return Err(RpcError::invalid_params(format!("{:?} names no level", meta::LOG_LEVEL)));
         }
-        Ok(Self { capabilities, info: own.object(meta::CLIENT), log_level, mirrored: None })
+        Ok(Self {
+            capabilities,
+            info: own.object(meta::CLIENT),
+            log_level,
+            mirrored: None,
+            patience: HOLD,
+        })
     }
 }
 

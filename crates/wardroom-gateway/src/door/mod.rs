@@ -4,6 +4,7 @@ mod asking;
 mod calls;
 mod capabilities;
 mod client;
+mod consent;
 mod headers;
 mod listen;
 mod lists;
@@ -13,8 +14,8 @@ mod resources;
 mod session;
 mod tools;
 
-pub use calls::{BookError, CallBook};
-pub use client::{Caller, Client, Modern, Opening, Outlet, Refused, Speaks};
+pub use calls::{BookError, CallBook, SEAL_ARGUMENTS};
+pub use client::{Allowed, Caller, Client, Modern, Opening, Outlet, Refused, Speaks};
 pub use headers::{check as check_headers, status_of};
 pub use session::{Running, Session, SessionInfo};
 
@@ -34,6 +35,7 @@ use std::{
 use uuid::Uuid;
 use wardroom_core::{
     Clock, Rng,
+    approval::Consents,
     store::{Store, StoreResult},
     tool::call::ToolCall,
 };
@@ -54,6 +56,10 @@ pub struct Parts {
     pub registry: Arc<Registry>,
     /// Keeps calls.
     pub calls: CallBook,
+    /// Asks people for consent.
+    pub consents: Arc<dyn Consents>,
+    /// Where people reach the dashboard.
+    pub public_url: String,
     /// Where everything is kept, to be asked.
     pub store: Arc<dyn Store>,
     /// Seals what clients carry for the gateway.
@@ -76,6 +82,8 @@ pub struct Gateway {
     /// Clients of revisions until 2025-11-25.
     pub sessions: Sessions,
     calls: CallBook,
+    consents: Arc<dyn Consents>,
+    public_url: String,
     parked: ParkedAsks,
     store: Arc<dyn Store>,
     calls_kept: Duration,
@@ -93,6 +101,8 @@ impl Gateway {
             sessions: Sessions::default(),
             registry: parts.registry,
             calls: parts.calls,
+            consents: parts.consents,
+            public_url: parts.public_url,
             parked: ParkedAsks::default(),
             store: parts.store,
             calls_kept: parts.calls_kept,

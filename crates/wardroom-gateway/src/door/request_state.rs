@@ -25,6 +25,9 @@ pub(super) struct Carried {
     pub(super) inner: Option<String>,
     /// The request to a server that waits for answers.
     pub(super) parked: Option<String>,
+    /// Whether the call waits for a person's consent, and has not begun.
+    #[serde(default)]
+    pub(super) consent: bool,
 }
 
 /// What is sealed.

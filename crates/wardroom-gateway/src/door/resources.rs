@@ -61,7 +61,7 @@ impl Gateway {
         let digest = request_state::digest(client, method, &params);
         let state = self.open_state(client, &params, digest)?;
         let server = Resource::tool_server(known.name());
-        let audit = client.caller.authorise(action, &server, None).await?;
+        let audit = client.caller.authorise(action, &server).await?;
         // What somebody reads may tell who they are.
         let audit = audit.on(known.name()).personal(client.caller.user(), "what", what);
         self.registry.record(Change::recorded(audit)).await.map_err(|error| {

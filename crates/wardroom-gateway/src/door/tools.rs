@@ -3,21 +3,24 @@
 use super::{
     Gateway,
     asking::Came,
-    calls::Begun,
+    calls::{Begun, BookError},
     client::{Client, Speaks},
+    consent::{Called, Consent},
     headers::{check_mirrored, for_upstream, unsafe_name},
     request_state,
 };
 use crate::{
+    era::meta,
     registry::{Known, KnownTool},
     rpc::{Object, RpcError, codes},
     upstream::{Ask, Failure},
 };
 use serde_json::{Value, value::RawValue};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use wardroom_core::{
     Action,
     action::Resource,
+    store::StoreError,
     tool::{call::CallOutcome, facts::ArgumentFacts},
 };
 
@@ -122,7 +125,7 @@ impl Gateway {
                 return Err(error);
             }
         };
-        let audit = client.caller.authorise(Action::ToolCall, &resource, Some(&facts)).await?;
+        let allowed = client.caller.authorise_call(&resource, &facts).await?;
         if let Some(mistakes) = mistakes(&tool, &arguments)? {
             refuse("the arguments do not fit the tool's schema").await?;
             return Ok(tool_error(&format!("The arguments are not acceptable:\n{mistakes}")));
@@ -150,25 +153,26 @@ impl Gateway {
                 return Err(error);
             }
         };
+        let called = Called { tool: &resource, facts: &facts, arguments: raw, params, digest };
+        let (audit, approval) = match self.consent(client, &called, allowed, state.as_ref()).await?
+        {
+            Consent::Given(audit, approval) => (*audit, approval),
+            Consent::Later(result) => return Ok(result),
+        };
         let begun = match state.as_ref().and_then(|state| state.call()) {
             Some(id) => {
                 self.must_be_open(id).await?;
                 self.calls.go_on(id, &known, &tool.name, audit).await
             }
-            None => self.calls.begin(client, &known, &tool.name, raw, audit).await,
+            None => self.calls.begin(client, &known, &tool.name, raw, (audit, approval)).await,
         };
-        let begun = begun.map_err(|error| unrecorded(&error))?;
-        let mut ask = Ask {
-            method: "tools/call".to_owned(),
-            params: known_members(params),
-            capabilities: client.speaks.known_capabilities(),
-            party: Some(client.caller.party()),
-            log_level: client.speaks.log_level(),
-            mirrored,
-            idempotent: tool.hints.idempotent,
-            time: Duration::from_millis(limits.call_ms_max.into()),
-        };
-        ask.params.set("name", &tool.name);
+        let begun = begun.map_err(not_begun)?;
+        let mut ask = asking(client, &known, &tool, params);
+        ask.mirrored = mirrored;
+        if state.as_ref().is_some_and(|state| state.consent) {
+            // What was answered was asked here, not by the server.
+            ask.params.remove("inputResponses");
+        }
         let call = Some(begun.id.uuid());
         let came = self.ask(client, &known, ask, digest, state, call).await;
         self.settle(&tool, begun, came).await
@@ -193,6 +197,10 @@ impl Gateway {
         begun: Begun,
         came: Result<Came, Failure>,
     ) -> Result<Object, RpcError> {
+        let came = came.map(|came| match came {
+            Came::Answer(result) => Came::Answer(without_own(result)),
+            Came::Again(result) => Came::Again(without_own(result)),
+        });
         let (outcome, answer, problem) = match came {
             // It is not over.
             Ok(Came::Again(result)) => return Ok(result),
@@ -248,17 +256,39 @@ fn read_arguments(known: &Known, raw: &RawValue) -> Result<(Value, ArgumentFacts
     Ok((value, facts))
 }
 
-fn unrecorded(error: &dyn std::fmt::Display) -> RpcError {
-    tracing::error!(%error, "a call could not be written down, so it was not made");
-    RpcError::new(codes::UNAVAILABLE, "the call could not be recorded, so it was not made")
-}
-
 /// What is wrong with arguments by the tool's schema: told as what the tool says, so that a model can mend it.
 fn mistakes(tool: &KnownTool, arguments: &Value) -> Result<Option<String>, RpcError> {
     let unusable =
         |why: &String| RpcError::invalid_params(format!("the tool can't be called: {why}"));
     let mistakes = tool.input.as_ref().map_err(unusable)?.mistakes(arguments);
     Ok((!mistakes.is_empty()).then(|| mistakes.join("\n")))
+}
+
+/// Why a call was not begun: where its consent was used up meanwhile, or it could not be written down.
+fn not_begun(error: BookError) -> RpcError {
+    match error {
+        BookError::Store(StoreError::Conflict(_)) => {
+            RpcError::refused("another call just like it used the consent up: ask for it anew")
+        }
+        error => {
+            tracing::error!(%error, "a call could not be written down, so it was not made");
+            RpcError::new(codes::UNAVAILABLE, "the call could not be recorded, so it was not made")
+        }
+    }
+}
+
+/// What a tool's server is asked.
+fn asking(client: &Client, known: &Known, tool: &KnownTool, params: &Object) -> Ask {
+    Ask {
+        method: "tools/call".to_owned(),
+        params: known_members(params).with("name", &tool.name),
+        capabilities: client.speaks.known_capabilities(),
+        party: Some(client.caller.party()),
+        log_level: client.speaks.log_level(),
+        mirrored: BTreeMap::new(),
+        idempotent: tool.hints.idempotent,
+        time: Duration::from_millis(known.upstream.server.limits.call_ms_max.into()),
+    }
 }
 
 /// What is passed on of a call: the members that the protocol knows, and no others.
@@ -291,6 +321,17 @@ fn misfit(tool: &KnownTool, result: &Object) -> Option<String> {
             mistakes.join("; ")
         )),
     }
+}
+
+/// A server's result without what only the gateway says. SECURITY: no server may send people to approvals.
+fn without_own(mut result: Object) -> Object {
+    if let Some(mut own) = result.object("_meta")
+        && own.has(meta::APPROVAL)
+    {
+        own.remove(meta::APPROVAL);
+        result.set("_meta", own);
+    }
+    result
 }
 
 /// What a tool would say that can't do it.

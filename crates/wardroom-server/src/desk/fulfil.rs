@@ -4,8 +4,9 @@ use crate::{App, error::ApiError, named_secrets, policies::principal_of};
 use serde_json::Value;
 use std::{collections::BTreeMap, time::Duration};
 use wardroom_core::{
-    Action, Principal, UserId,
+    Action, Door, Principal, UserId,
     action::Resource,
+    approval::Wanted,
     desk::service::{Fulfilment, Service, ServiceState},
     identity::UserState,
     node::{Node, Selector},
@@ -23,18 +24,25 @@ pub(crate) async fn runnable(
     app: &App,
     service: &Service,
     who: &Principal,
-) -> Result<Option<Asked>, ApiError> {
+) -> Result<Option<(Asked, Option<Wanted>)>, ApiError> {
     let Fulfilment::Command { command, node, labels, .. } = &service.fulfilment else {
         return Ok(None);
     };
     let policy = app.policy.load_full();
-    let fits = |node: &Node| {
-        !node.disabled
-            && node.catalogue.command(command).is_some()
-            && policy
-                .policy
-                .decide(who, Action::RunSubmit, &Resource::command(node, command))
-                .allowed
+    // One of several nodes that takes consent makes all of them wait for it.
+    let mut wanted = None;
+    let mut fits = |node: &Node| {
+        if node.disabled || node.catalogue.command(command).is_none() {
+            return false;
+        }
+        let resource = Resource::command(node, command);
+        let decision = policy.policy.decide(who, Action::RunSubmit, &resource);
+        let reachable = decision.reachable();
+        if let (None, Some(policies)) = (&wanted, decision.asks) {
+            let (version, door) = (decision.version, Door::Internal);
+            wanted = Some(Wanted { policies, version, client: None, door });
+        }
+        reachable
     };
     let nowhere = "its author may not run its command anywhere, or no node offers it: somebody who may must save the service anew";
     let store = app.engine.store();
@@ -43,8 +51,8 @@ pub(crate) async fn runnable(
             Ok(id) => store.lookup_node(id).await?,
             Err(_) => store.lookup_node_by_name(text).await?,
         };
-        let node = found.filter(fits).ok_or(EngineError::NotOrdered(nowhere))?;
-        return Ok(Some(Asked::Node(Box::new(node))));
+        let node = found.filter(&mut fits).ok_or(EngineError::NotOrdered(nowhere))?;
+        return Ok(Some((Asked::Node(Box::new(node)), wanted)));
     }
     let labels: Selector = labels
         .as_deref()
@@ -70,7 +78,7 @@ pub(crate) async fn runnable(
     }
     let now = app.engine.now();
     nodes.sort_by_key(|node| node.state(now));
-    Ok(Some(Asked::OneOf(labels, nodes)))
+    Ok(Some((Asked::OneOf(labels, nodes), wanted)))
 }
 
 /// What is submitted for an order with these values; `None` where people do it.
@@ -99,13 +107,13 @@ pub(crate) async fn submission(
             "its author's account is closed: somebody else must save the service anew",
         ))?;
     let author = principal_of(&author);
-    let Some(asked) = runnable(app, service, &author).await? else {
+    let Some((asked, wanted)) = runnable(app, service, &author).await? else {
         return Ok(None);
     };
     let policy = app.policy.load_full();
     let may = |secret: &Resource| policy.policy.decide(&author, Action::SecretUse, secret).allowed;
-    let wanted = ("fulfilment.secrets", secrets);
-    let checked = named_secrets::check(app, (&asked, command), wanted, may).await;
+    let given = ("fulfilment.secrets", secrets);
+    let checked = named_secrets::check(app, (&asked, command), given, may).await;
     if checked.as_ref().is_err_and(|error| error.code == ErrorCode::InvalidField) {
         let why = "its author may not give its command the secrets that it needs, or they are not there any more: somebody who may must save the service anew";
         return Err(EngineError::NotOrdered(why).into());
@@ -127,5 +135,6 @@ pub(crate) async fn submission(
         secret: secrets.keys().cloned().collect(),
         named: secrets.clone(),
         request: None,
+        wanted,
     }))
 }

@@ -9,7 +9,7 @@ use wardroom_core::{
     audit::{AuditDraft, AuditOutcome},
     tool::facts::ArgumentFacts,
 };
-use wardroom_gateway::door::{Caller, Refused};
+use wardroom_gateway::door::{Allowed, Caller, Refused};
 use wardroom_trust::policy::Circumstances;
 use wardroom_wire::error::ErrorCode;
 
@@ -33,7 +33,7 @@ impl Caller for McpCaller {
     }
 
     fn client(&self) -> Option<OauthClientId> {
-        self.ctx.session()?.grant.as_ref().map(|grant| grant.client)
+        self.ctx.client()
     }
 
     fn party(&self) -> Uuid {
@@ -52,18 +52,25 @@ impl Caller for McpCaller {
         self.ctx.decide(action, resource).allowed
     }
 
-    async fn authorise(
-        &self,
-        action: Action,
-        resource: &Resource,
-        arguments: Option<&ArgumentFacts>,
-    ) -> Result<AuditDraft, Refused> {
-        let client = self.client().map(|client| client.to_string());
-        let none = Circumstances::default();
-        let circumstances =
-            Circumstances { client: client.as_deref(), arguments: arguments.or(none.arguments) };
-        let allowed = self.ctx.authorise_in(action, resource, &circumstances).await;
+    async fn authorise(&self, action: Action, resource: &Resource) -> Result<AuditDraft, Refused> {
+        let allowed = self.ctx.authorise(action, resource).await;
         allowed.map(|allowed| allowed.draft(&self.ctx)).map_err(refused)
+    }
+
+    async fn authorise_call(
+        &self,
+        tool: &Resource,
+        arguments: &ArgumentFacts,
+    ) -> Result<Allowed, Refused> {
+        let client = self.client().map(|client| client.to_string());
+        let circumstances = Circumstances {
+            client: client.as_deref(),
+            approved: false,
+            arguments: Some(arguments),
+        };
+        let allowed = self.ctx.authorise_or_ask(Action::ToolCall, tool, &circumstances).await;
+        let allowed = allowed.map_err(refused)?;
+        Ok(Allowed { audit: allowed.draft(&self.ctx), wanted: allowed.wanted(&self.ctx) })
     }
 
     async fn is_there(&self) -> bool {

@@ -286,6 +286,7 @@ fn finish(
             detail: error.detail.clone(),
             request_id: info.id.to_string(),
             fields: error.fields.clone(),
+            approval: error.approval.clone(),
         };
         let mut answer = axum::Json(problem).into_response();
         let kind = HeaderValue::from_static("application/problem+json");

@@ -193,6 +193,12 @@ fn gateway(r: &mut Routes) {
     r.secured(Method::POST, "/api/v1/tool-servers/{name}/call", Action::ToolCall, call::handler);
     r.secured(Method::GET, "/api/v1/tool-calls", Action::ToolCallList, calls::list);
     r.secured(Method::GET, "/api/v1/tool-calls/{id}", Action::ToolCallRead, calls::get);
+    use v1::approvals;
+    r.secured(Method::GET, "/api/v1/approvals", Action::ApprovalList, approvals::list);
+    r.secured(Method::GET, "/api/v1/approvals/{id}", Action::ApprovalRead, approvals::get);
+    let decide = Action::ApprovalDecide;
+    r.secured(Method::POST, "/api/v1/approvals/{id}/approve", decide, approvals::approve);
+    r.secured(Method::POST, "/api/v1/approvals/{id}/deny", decide, approvals::deny);
     let connect = Action::McpConnect;
     r.secured_attached(Method::POST, "/mcp", connect, http::post);
     r.secured_attached(Method::GET, "/mcp", connect, http::get);

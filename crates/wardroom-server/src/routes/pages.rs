@@ -53,6 +53,7 @@ pub(super) fn pages(r: &mut Routes) {
     r.secured(Method::GET, "/runs/{id}", Action::RunRead, ui::runs::show);
     r.secured(Method::POST, "/runs/{id}/cancel", Action::RunCancel, ui::runs::cancel);
     r.secured(Method::POST, "/runs/{id}/replay", Action::RunReplay, ui::runs::replay);
+    gateway_pages(r);
     r.secured(Method::GET, "/audit", Action::AuditRead, ui::audit::list);
     r.secured(Method::GET, "/audit/{index}", Action::AuditRead, ui::audit::show);
     r.secured(Method::POST, "/audit/verify", Action::AuditVerify, ui::audit::verify);
@@ -73,6 +74,14 @@ pub(super) fn pages(r: &mut Routes) {
         ui::account::revoke_token,
     );
     r.secured(Method::POST, "/account/sign-out", Action::SessionEnd, ui::account::sign_out);
+}
+
+fn gateway_pages(r: &mut Routes) {
+    r.secured(Method::GET, "/approvals", Action::ApprovalList, ui::approvals::list);
+    r.secured(Method::GET, "/approvals/{id}", Action::ApprovalRead, ui::approvals::show);
+    let decide = Action::ApprovalDecide;
+    r.secured(Method::POST, "/approvals/{id}/approve", decide, ui::approvals::approve);
+    r.secured(Method::POST, "/approvals/{id}/deny", decide, ui::approvals::deny);
 }
 
 fn client_pages(r: &mut Routes) {

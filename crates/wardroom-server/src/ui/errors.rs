@@ -80,9 +80,11 @@ pub(crate) fn page_of(route: &str, path: &str) -> String {
 }
 
 /// The last part of a route that is a form on the page before it.
-const FORMS: [&str; 19] = [
+const FORMS: [&str; 21] = [
     "cancel",
     "replay",
+    "approve",
+    "deny",
     "disable",
     "enable",
     "remove",

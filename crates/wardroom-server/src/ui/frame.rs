@@ -131,6 +131,7 @@ pub(super) fn said(error: &ApiError) -> Option<String> {
         | ErrorCode::RequestState
         | ErrorCode::NotOrdered
         | ErrorCode::LimitReached
+        | ErrorCode::ApprovalState
         | ErrorCode::RunState => {
             Some(error.detail.clone().unwrap_or_else(|| error.code.title().to_owned()))
         }

@@ -33,7 +33,7 @@ macro_rules! place {
 }
 
 /// Every kind.
-pub(crate) static PLACES: [Place; 10] = [
+pub(crate) static PLACES: [Place; 13] = [
     place!("users", "id", "profile", u32::MAX, User, UserId),
     place!("sessions", "id", "about", u32::MAX, Session, SessionId),
     place!("factors", "id", "sealed", u32::MAX, Factor, FactorId),
@@ -44,6 +44,9 @@ pub(crate) static PLACES: [Place; 10] = [
     place!("notes", "id", "sealed", u32::MAX, Note, NoteId),
     place!("attachments", "id", "sealed_name", u32::MAX, FileName, AttachmentId),
     place!("attachment_contents", "attachment_id", "sealed", FILES_MAX, File, AttachmentId),
+    place!("tool_calls", "id", "arguments", u32::MAX, ToolCall, ToolCallId),
+    place!("approvals", "id", "arguments", u32::MAX, Approval, ApprovalId),
+    place!("approvals", "id", "reason", u32::MAX, Reason, ApprovalId),
 ];
 
 /// Which values are under an older key: `$1` is the format's version and `$2` the generation, both as they stand in a
@@ -55,7 +58,9 @@ pub(crate) fn older(place: &Place) -> String {
 
 /// The kind of `what`, and its row.
 pub(crate) fn place_of(what: Personal) -> (&'static Place, Uuid) {
-    let [user, session, factor, message, customer, request, run, note, name, file] = &PLACES;
+    let [user, session, factor, message, customer, request, run, note, name, file, rest @ ..] =
+        &PLACES;
+    let [call, approval, reason] = rest;
     match what {
         Personal::User(id) => (user, id.uuid()),
         Personal::Session(id) => (session, id.uuid()),
@@ -67,6 +72,9 @@ pub(crate) fn place_of(what: Personal) -> (&'static Place, Uuid) {
         Personal::Note(id) => (note, id.uuid()),
         Personal::FileName(id) => (name, id.uuid()),
         Personal::File(id) => (file, id.uuid()),
+        Personal::ToolCall(id) => (call, id.uuid()),
+        Personal::Approval(id) => (approval, id.uuid()),
+        Personal::Reason(id) => (reason, id.uuid()),
     }
 }
 

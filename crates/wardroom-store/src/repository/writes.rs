@@ -129,6 +129,9 @@ macro_rules! writes {
 
             /// Writes that have files of their own.
             async fn apply_elsewhere(c: &mut Connection, write: &Write) -> StoreResult<()> {
+                if let Write::Approval(write) = write {
+                    return super::approval_writes::apply(c, write).await;
+                }
                 if let Some(outcome) = super::identity_writes::apply(c, write).await {
                     return outcome;
                 }

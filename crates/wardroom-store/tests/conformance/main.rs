@@ -25,6 +25,7 @@ macro_rules! on_both {
     };
 }
 
+mod approvals;
 mod desk;
 mod identities;
 mod oauth;

@@ -18,13 +18,15 @@ static NONE: ArgumentFacts = ArgumentFacts {
 pub struct Circumstances<'a> {
     /// The program of others that acts in the principal's name.
     pub client: Option<&'a str>,
+    /// Whether a person consented to it.
+    pub approved: bool,
     /// The arguments of a call; `None` where it is asked whether there are any with which it is allowed.
     pub arguments: Option<&'a ArgumentFacts>,
 }
 
 impl Default for Circumstances<'_> {
     fn default() -> Self {
-        Self { client: None, arguments: Some(&NONE) }
+        Self { client: None, approved: false, arguments: Some(&NONE) }
     }
 }
 
@@ -34,10 +36,14 @@ pub(super) fn context(
     circumstances: &Circumstances<'_>,
     entities: &mut Vec<Entity>,
 ) -> Option<Context> {
-    if action != Action::ToolCall {
-        return Some(Context::empty());
+    let approved = RestrictedExpression::new_bool(circumstances.approved);
+    let mut pairs = match action {
+        Action::ToolCall | Action::RunSubmit => vec![("approved".to_owned(), approved)],
+        _ => return Some(Context::empty()),
+    };
+    if action == Action::RunSubmit {
+        return Context::from_pairs(pairs).ok();
     }
-    let mut pairs = Vec::with_capacity(5);
     if let Some(client) = circumstances.client {
         pairs.push(("client".to_owned(), RestrictedExpression::new_string(client.to_owned())));
     }

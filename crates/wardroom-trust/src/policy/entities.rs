@@ -110,7 +110,11 @@ fn attributes(
                 attributes.insert("node".to_owned(), RestrictedExpression::new_entity_uid(node));
             }
         }
-        ResourceKind::Run | ResourceKind::User | ResourceKind::Request | ResourceKind::ToolCall => {
+        ResourceKind::Run
+        | ResourceKind::User
+        | ResourceKind::Request
+        | ResourceKind::ToolCall
+        | ResourceKind::Approval => {
             let users = [("owner", resource.owner), ("assignee", resource.assignee)];
             for (name, id) in users {
                 let Some(id) = id.map(|id| id.to_string()) else { continue };
@@ -127,29 +131,14 @@ fn attributes(
                 attributes.insert("audience".to_owned(), RestrictedExpression::new_set(customers));
             }
         }
-        ResourceKind::Tool => {
-            let name = resource.id.split_once('/').map_or("", |(_, name)| name);
-            attributes.insert("name".to_owned(), RestrictedExpression::new_string(name.to_owned()));
-            let hints = resource.hints;
-            for (name, hint) in [
-                ("read_only", hints.read_only),
-                ("destructive", hints.destructive),
-                ("idempotent", hints.idempotent),
-                ("open_world", hints.open_world),
-            ] {
-                attributes.insert(name.to_owned(), RestrictedExpression::new_bool(hint));
-            }
-        }
         ResourceKind::Customer
         | ResourceKind::System
+        | ResourceKind::Tool
         | ResourceKind::JoinToken
         | ResourceKind::ToolServer
         | ResourceKind::Secret => {}
     }
-    if matches!(resource.kind, ResourceKind::Tool | ResourceKind::ToolCall) {
-        let server = uid("ToolServer", resource.server.as_deref().unwrap_or("any"))?;
-        attributes.insert("server".to_owned(), RestrictedExpression::new_entity_uid(server));
-    }
+    attributes.extend(of_gateway(resource)?);
     if resource.kind == ResourceKind::Request {
         attributes.insert("operators".to_owned(), users(&resource.operators));
     }
@@ -182,4 +171,33 @@ fn labels(labels: &Labels) -> RestrictedExpression {
             .iter()
             .map(|(key, value)| RestrictedExpression::new_string(format!("{key}={value}"))),
     )
+}
+
+/// What policy sees of tools, calls and approvals beside whose they are.
+fn of_gateway(resource: &Resource) -> Option<HashMap<String, RestrictedExpression>> {
+    let mut attributes = HashMap::new();
+    let mut add = |name: &str, value| attributes.insert(name.to_owned(), value);
+    let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
+    if resource.kind == ResourceKind::Tool {
+        add("name", text(resource.id.split_once('/').map_or("", |(_, name)| name)));
+        let hints = resource.hints;
+        for (name, hint) in [
+            ("read_only", hints.read_only),
+            ("destructive", hints.destructive),
+            ("idempotent", hints.idempotent),
+            ("open_world", hints.open_world),
+        ] {
+            add(name, RestrictedExpression::new_bool(hint));
+        }
+    }
+    if matches!(resource.kind, ResourceKind::Tool | ResourceKind::ToolCall) {
+        let server = uid("ToolServer", resource.server.as_deref().unwrap_or("any"))?;
+        add("server", RestrictedExpression::new_entity_uid(server));
+    }
+    if resource.kind == ResourceKind::Approval {
+        let about = resource.about.as_ref();
+        add("action", text(about.map_or("any", |(action, _)| action.as_str())));
+        add("target", text(about.map_or("any", |(_, target)| target)));
+    }
+    Some(attributes)
 }

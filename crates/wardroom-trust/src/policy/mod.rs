@@ -32,10 +32,19 @@ pub enum PolicyError {
 pub struct Decision {
     /// Whether it is allowed.
     pub allowed: bool,
-    /// The policies that decided, by id; none when nothing matched.
+    /// The policies that decided, by id; none when nothing matched. Where it is asked for, those that allow it then.
     pub policies: Vec<String>,
+    /// Where it is not allowed as it stands but is with a person's consent: the policies that want that.
+    pub asks: Option<Vec<String>>,
     /// The version of the policy that was asked.
     pub version: String,
+}
+
+impl Decision {
+    /// Whether it is allowed, if need be with a person's consent.
+    pub fn reachable(&self) -> bool {
+        self.allowed || self.asks.is_some()
+    }
 }
 
 /// Why policy says so.
@@ -115,7 +124,33 @@ impl Policy {
         resource: &Resource,
         circumstances: &Circumstances<'_>,
     ) -> Decision {
-        let denied = Decision { allowed: false, policies: vec![], version: self.version.clone() };
+        let said = self.decide_once(principal, action, resource, circumstances);
+        let can_be_asked = matches!(action, Action::ToolCall | Action::RunSubmit);
+        if said.allowed
+            || circumstances.approved
+            || !can_be_asked
+            || !self.text.contains("approved")
+        {
+            return said;
+        }
+        let consented = Circumstances { approved: true, ..*circumstances };
+        let then = self.decide_once(principal, action, resource, &consented);
+        if !then.allowed {
+            return said;
+        }
+        let wanted_by = if said.policies.is_empty() { &then.policies } else { &said.policies };
+        Decision { allowed: false, asks: Some(wanted_by.clone()), ..then }
+    }
+
+    fn decide_once(
+        &self,
+        principal: &Principal,
+        action: Action,
+        resource: &Resource,
+        circumstances: &Circumstances<'_>,
+    ) -> Decision {
+        let version = self.version.clone();
+        let denied = Decision { allowed: false, policies: vec![], asks: None, version };
         // SECURITY: nodes and the system have fixed doors of their own; Cedar never grants them anything.
         let asked = entities::ask(&self.schema, principal, action, resource, circumstances);
         let Some(asked) = asked else { return denied };
@@ -127,7 +162,8 @@ impl Policy {
 
     /// Whether there are arguments with which `principal` may call `tool`.
     pub fn may_call(&self, principal: &Principal, tool: &Resource, client: Option<&str>) -> bool {
-        let circumstances = Circumstances { client, arguments: None };
+        // What is to be had with consent can be had.
+        let circumstances = Circumstances { client, approved: true, arguments: None };
         let action = Action::ToolCall;
         let asked = entities::ask(&self.schema, principal, action, tool, &circumstances);
         asked.is_some_and(|asked| {

@@ -230,7 +230,7 @@ fn calls_are_decided_over_tool_server_arguments_and_program() {
     let harmless = wardroom_core::tool::Hints { read_only: true, ..Default::default() };
     let call = |name: &str, hints, arguments: serde_json::Value, client: Option<&str>| {
         let facts = wardroom_core::tool::facts::ArgumentFacts::of(&arguments).unwrap();
-        let circumstances = Circumstances { client, arguments: Some(&facts) };
+        let circumstances = Circumstances { client, approved: false, arguments: Some(&facts) };
         policy.decide_in(&who, Action::ToolCall, &tool(name, hints), &circumstances).allowed
     };
     let worst = wardroom_core::tool::Hints::default();
@@ -269,4 +269,32 @@ fn a_tool_is_shown_to_whom_some_arguments_would_allow_it() {
     let full = Policy::default_set().unwrap();
     assert!(full.may_call(&who, &tool("read", worst), None));
     assert!(!full.may_call(&user(Role::Customer), &tool("read", worst), None));
+}
+
+/// What only consent allows is asked for; what consent does not allow is not.
+#[test]
+fn a_policy_can_want_a_persons_consent() {
+    let text = r#"@id("work") permit (principal in Wardroom::Role::"operator", action == Wardroom::Action::"run.submit", resource);
+        @id("two-keys") forbid (principal, action == Wardroom::Action::"run.submit", resource)
+        when { resource.labels.contains("site=north") } unless { context.approved };
+        @id("guests") permit (principal in Wardroom::Role::"customer", action == Wardroom::Action::"tool.call", resource)
+        when { context.approved };"#;
+    let policy = Policy::load(text).unwrap();
+    let (operator, customer) = (user(Role::Operator), user(Role::Customer));
+    let mut command = Resource::new(ResourceKind::Command, "echo");
+    let free = policy.decide(&operator, Action::RunSubmit, &command);
+    assert!(free.allowed && free.asks.is_none());
+    command.labels.insert("site".into(), "north".into());
+    let asks = policy.decide(&operator, Action::RunSubmit, &command);
+    assert!(!asks.allowed && asks.reachable());
+    assert_eq!(asks.asks, Some(vec!["two-keys".to_owned()]));
+    assert_eq!(asks.policies, ["work"], "what allows it once somebody has consented");
+    let never = policy.decide(&customer, Action::RunSubmit, &command);
+    assert!(!never.reachable(), "consent gives nobody what they have no right to");
+    let tool = Resource::tool("files", "write", Default::default());
+    let asks = policy.decide(&customer, Action::ToolCall, &tool);
+    assert_eq!((asks.allowed, asks.asks), (false, Some(vec!["guests".to_owned()])));
+    assert!(policy.may_call(&customer, &tool, None), "it is listed: it can be asked for");
+    let consented = Circumstances { approved: true, ..Circumstances::default() };
+    assert!(policy.decide_in(&customer, Action::ToolCall, &tool, &consented).allowed);
 }

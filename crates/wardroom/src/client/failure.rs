@@ -56,12 +56,14 @@ pub(crate) struct Failure {
     pub(crate) further: Vec<String>,
     /// Nobody is there to read it.
     pub(crate) silent: bool,
+    /// The approval that it waits for.
+    pub(crate) approval: Option<String>,
 }
 
 impl Failure {
     /// A failure without further advice.
     pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Self {
-        Self { exit, what: what.into(), further: vec![], silent: false }
+        Self { exit, what: what.into(), further: vec![], silent: false, approval: None }
     }
 
     /// Something given is not acceptable.
@@ -86,6 +88,7 @@ impl Failure {
         let exit = exit_of(problem);
         let mut failure =
             Self::new(exit, problem.detail.as_ref().unwrap_or(&problem.title).clone());
+        failure.approval.clone_from(&problem.approval);
         for field in &problem.fields {
             failure = failure.advice(format!("{}: {}", field.field, field.reason));
         }
@@ -151,6 +154,7 @@ mod tests {
             detail: None,
             request_id: "req_1".to_owned(),
             fields: vec![FieldProblem { field: "count".into(), reason: "must be 1 to 9".into() }],
+            approval: None,
         }
     }
 
@@ -192,6 +196,8 @@ mod tests {
                 "not_ordered 6",
                 "limit_reached 6",
                 "run_state 6",
+                "approval_state 6",
+                "approval_required 6",
                 "precondition_failed 6",
                 "precondition_required 2",
                 "too_large 2",

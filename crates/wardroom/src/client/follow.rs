@@ -189,6 +189,12 @@ impl<'a> Follower<'a> {
                     "no node has taken the run yet; `wardroom node list` shows which are online",
                 );
             }
+            if run.state == "awaiting_approval" && !told {
+                told = true;
+                self.output.note(
+                    "a person has to approve the run first; `wardroom approval list` shows it",
+                );
+            }
             self.watch.wait().await;
         }
     }
@@ -309,6 +315,7 @@ fn said(run: &RunView) -> String {
     };
     let what = match run.state.as_str() {
         _ if run.cancel_requested_at.is_some() => "is being cancelled",
+        "awaiting_approval" => "waits for a person's approval",
         "queued" => "waits for a node",
         "leased" => "was given to its node",
         "retrying" => "waits for its next attempt",

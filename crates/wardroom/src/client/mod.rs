@@ -1,6 +1,7 @@
 //! The commands that talk to an orchestrator, and those that look at what it gave.
 
 mod account;
+mod approval;
 mod audit;
 mod connection;
 mod credentials;
@@ -66,6 +67,9 @@ pub(crate) enum ClientCommand {
     /// Keep values under names, for commands that take secrets
     #[command(after_help = EXIT_CODES, subcommand)]
     Secret(secret::SecretCommand),
+    /// Decide what policy wants a person to approve
+    #[command(after_help = EXIT_CODES, subcommand)]
+    Approval(approval::ApprovalCommand),
     /// Tool servers, their tools, and calls of these
     #[command(after_help = EXIT_CODES, subcommand)]
     Mcp(mcp::McpCommand),
@@ -167,6 +171,7 @@ async fn dispatch<Cli: clap::CommandFactory>(
         ClientCommand::Request(command) => request::run(session, command).await,
         ClientCommand::Security(command) => security::run(session, command).await,
         ClientCommand::Secret(command) => secret::run(session, command).await,
+        ClientCommand::Approval(command) => approval::run(session, command).await,
         ClientCommand::Mcp(command) => mcp::run(session, command).await,
         ClientCommand::OauthClient(command) => oauth_client::run(session, command).await,
         ClientCommand::Run(args) => run::run(session, args).await,

@@ -64,6 +64,12 @@ impl Config {
         Ok(Duration::from_secs(days * 86_400))
     }
 
+    /// How long consent can be given, and used.
+    pub(crate) fn approvals_open_for(&self) -> anyhow::Result<Duration> {
+        let minutes: u64 = self.within("approval_minutes", 1..=43_200)?;
+        Ok(Duration::from_secs(minutes * 60))
+    }
+
     /// When tool servers are left alone.
     pub(crate) fn breaker(&self) -> anyhow::Result<BreakerRules> {
         Ok(BreakerRules {

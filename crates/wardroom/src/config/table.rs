@@ -321,6 +321,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How long calls of tools are kept, in days. The audit log keeps that they were made.",
     ),
     setting(
+        "approval_minutes",
+        Some("60"),
+        "How long a person has to approve what policy wants approved, and whoever asked to use it, in minutes.",
+    ),
+    setting(
         "tool_breaker_failures",
         Some("5"),
         "Failures of a tool server in a row after which it is left alone; 0 for never.",

@@ -103,6 +103,7 @@ pub(crate) async fn start(
         signer: installation.signer.clone(),
         token_keys: installation.token_keys.clone(),
         outlets: delivery.outlets(),
+        approvals_open_for: config.approvals_open_for()?,
     });
     engine.seal_old_names().await?;
     let alone = installation.store.health().await?.engine == "sqlite";

@@ -107,6 +107,7 @@ async fn submit(engine: &Engine, node: Node) -> anyhow::Result<Run> {
         secret: Default::default(),
         named: Default::default(),
         request: None,
+        wanted: None,
     };
     let audit = AuditDraft::event("run.submit", &Principal::System, &Origin::CONSOLE, engine.now());
     Ok(engine.submit(submission, audit).await?)

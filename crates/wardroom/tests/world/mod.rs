@@ -279,9 +279,20 @@ impl World {
 
     /// Sends a message of revision 2026-07-28 to the gateway: the status and what is answered.
     pub async fn mcp(&self, token: &str, path: &str, method: &str, params: Value) -> (u16, Value) {
-        let mut params = params;
+        self.mcp_as(token, path, method, params, &json!({})).await
+    }
+
+    /// The same as a client that can do something.
+    pub async fn mcp_as(
+        &self,
+        token: &str,
+        path: &str,
+        method: &str,
+        mut params: Value,
+        capabilities: &Value,
+    ) -> (u16, Value) {
         params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
-        params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
+        params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = capabilities.clone();
         let mut request = self
             .client
             .post(self.at(path))

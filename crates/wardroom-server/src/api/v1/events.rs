@@ -85,6 +85,12 @@ async fn visible(ctx: &Ctx, sees_nodes: bool, hint: Hint) -> bool {
             }
             Err(_) => false,
         },
+        Hint::Approval(id) => match ctx.app.engine.store().lookup_approval(id).await {
+            Ok(Some(approval)) => {
+                ctx.decide(Action::ApprovalRead, &Resource::approval(&approval)).allowed
+            }
+            _ => false,
+        },
         Hint::Services => ctx.may(Action::ServiceList),
         Hint::Tools => ctx.may(Action::ToolServerList),
         Hint::Policy => ctx.may(Action::PolicyRead),

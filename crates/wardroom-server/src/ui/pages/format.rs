@@ -154,9 +154,11 @@ pub(crate) fn sentence(text: &str) -> String {
 pub(crate) fn tone(state: &str) -> &'static str {
     match state {
         "online" | "succeeded" | "done" | "open" | "sound" | "active" | "allowed" | "in force"
-        | "completed" | "published" => "ok",
+        | "completed" | "published" | "approved" => "ok",
         "running" | "leased" | "invited" | "in_progress" | "scheduled" => "live",
-        "stale" | "retrying" | "interrupted" | "refused" => "warn",
+        "stale" | "retrying" | "interrupted" | "refused" | "waiting" | "awaiting_approval" => {
+            "warn"
+        }
         "failed" | "timed_out" | "unsound" | "blocked" | "denied" => "bad",
         _ => "idle",
     }
@@ -171,6 +173,7 @@ pub(crate) fn page_of(id: &str) -> Option<String> {
         ("customer", _) => Some(format!("/customers/{id}")),
         ("request", _) => Some(format!("/requests/{id}")),
         ("service", _) => Some(format!("/services/{id}")),
+        ("approval", _) => Some(format!("/approvals/{id}")),
         _ => None,
     }
 }

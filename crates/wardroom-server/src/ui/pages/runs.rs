@@ -57,7 +57,8 @@ pub(crate) struct RunsPage {
     pub(crate) problem: Option<String>,
 }
 
-const STATES: [&str; 9] = [
+const STATES: [&str; 10] = [
+    "awaiting_approval",
     "queued",
     "leased",
     "running",
@@ -70,7 +71,7 @@ const STATES: [&str; 9] = [
 ];
 
 impl RunsPage {
-    fn states(&self) -> [&'static str; 9] {
+    fn states(&self) -> [&'static str; 10] {
         STATES
     }
 

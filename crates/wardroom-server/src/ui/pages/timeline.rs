@@ -62,12 +62,17 @@ pub(crate) fn stages(run: &RunView, now: Timestamp) -> Vec<Stage> {
         _ => Progress::Ahead,
     };
     // A run on every node begins with its parts, at once.
-    let begun = if run.all { Some(&run.queued_at) } else { run.started_at.as_ref() };
+    let waits = run.state == "awaiting_approval";
+    let begun = if run.all && !waits { Some(&run.queued_at) } else { run.started_at.as_ref() };
     let started = begun.is_some();
-    let waiting = run.state == "queued" || run.state == "retrying";
+    let waiting = matches!(run.state.as_str(), "queued" | "retrying" | "awaiting_approval");
     let queued = Stage {
-        label: if run.state == "retrying" { "Waits for its next attempt" } else { "Queued" }
-            .to_owned(),
+        label: match run.state.as_str() {
+            "retrying" => "Waits for its next attempt",
+            "awaiting_approval" => "Waits for approval",
+            _ => "Queued",
+        }
+        .to_owned(),
         at: Some(run.queued_at.clone()),
         progress: reached(true, waiting),
         note: waited,

@@ -1,6 +1,6 @@
 //! Calls of tools: call one, list them
 
-use super::super::{Exit, Failure, Session, http::segment};
+use super::super::{Exit, Failure, Session, approval, http::segment};
 use crate::output::Table;
 use serde_json::Value;
 use std::{fs, path::PathBuf};
@@ -23,6 +23,9 @@ pub(crate) struct CallArgs {
     /// A file with the arguments; /dev/stdin for standard input
     #[arg(long, value_name = "FILE")]
     arguments_file: Option<PathBuf>,
+    /// Do not wait where a person has to approve it first
+    #[arg(long)]
+    no_wait: bool,
 }
 
 /// Which calls are wanted.
@@ -65,8 +68,17 @@ pub(super) async fn call(session: &Session, args: CallArgs) -> Result<Exit, Fail
         text.map(|text| serde_json::from_str(&text).map_err(wrong)).transpose()?;
     let path = format!("/api/v1/tool-servers/{}/call", segment(&args.name)?);
     let body = ToolCallRequest { tool: args.tool, arguments };
-    let answer: ToolCallResult = session.api()?.post(&path, &body).await?;
-    let output = &session.output;
+    let (api, output) = (session.api()?, &session.output);
+    let mut answer: Result<ToolCallResult, Failure> = api.post(&path, &body).await;
+    if let Err(Failure { approval: Some(id), .. }) = &answer
+        && !args.no_wait
+    {
+        output.note(&format!("\u{2026} a person has to approve it first: {id}"));
+        approval::wait(&api, id).await?;
+        // Where it was denied, or nobody decided, the same call says so.
+        answer = api.post(&path, &body).await;
+    }
+    let answer = answer?;
     if output.json {
         output.json(&answer.result)?;
     } else {

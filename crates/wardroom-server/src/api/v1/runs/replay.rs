@@ -31,7 +31,7 @@ pub(crate) async fn act(ctx: &Ctx, text: &str) -> Result<RunView, ApiError> {
     let run = super::find(ctx, text).await?;
     let allowed = ctx.authorise(Action::RunReplay, &ctx.run_resource(&run).await?).await?;
     // SECURITY: replaying asks for the right to submit as well, as it is today.
-    let (asked, _) = match &run.target {
+    let (asked, _, wanted) = match &run.target {
         Target::Node { node } => one_node(ctx, &node.to_string(), &run.command).await?,
         Target::OneOf { labels } => by_labels(ctx, labels.clone(), &run.command, false).await?,
         Target::AllOf { labels } => by_labels(ctx, labels.clone(), &run.command, true).await?,
@@ -46,7 +46,8 @@ pub(crate) async fn act(ctx: &Ctx, text: &str) -> Result<RunView, ApiError> {
     let may = |secret: &Resource| ctx.decide(Action::SecretUse, secret).allowed;
     let named = ("secrets", &values.named);
     named_secrets::check(&ctx.app, (&asked, &run.command), named, may).await?;
-    let replayed = ctx.app.engine.replay(run.id, asked, ctx.user()?, allowed.draft(ctx)).await?;
+    let (engine, user) = (&ctx.app.engine, ctx.user()?);
+    let replayed = engine.replay(run.id, (asked, wanted), user, allowed.draft(ctx)).await?;
     // SECURITY: where somebody else was quicker, the run is theirs, and not for everybody to see.
     if !ctx.decide(Action::RunRead, &ctx.run_resource(&replayed).await?).allowed {
         return Err(EngineError::RunState(Refusal::Over).into());

@@ -4,12 +4,17 @@ use super::super::{
     super::input::{Json, idempotency_key},
     requests,
 };
-use crate::{context::Ctx, error::ApiError, named_secrets, view};
+use crate::{
+    context::{Authorised, Ctx},
+    error::ApiError,
+    named_secrets, view,
+};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use std::{collections::BTreeMap, time::Duration};
 use wardroom_core::{
     Action,
     action::Resource,
+    approval::Wanted,
     audit::AuditDraft,
     command::Parameters,
     node::{Node, Selector},
@@ -20,6 +25,7 @@ use wardroom_engine::{
     EngineError,
     runs::{Asked, FANOUT_MAX, Submission},
 };
+use wardroom_trust::policy::Circumstances;
 use wardroom_wire::{
     api::{RunSubmit, RunView},
     error::Problem,
@@ -53,7 +59,7 @@ pub(crate) async fn act(
     key: Option<String>,
 ) -> Result<RunView, ApiError> {
     let user = ctx.user()?;
-    let (asked, audit) = place(ctx, &body).await?;
+    let (asked, audit, wanted) = place(ctx, &body).await?;
     let request = match &body.request {
         Some(text) => {
             let (request, _) = requests::find(ctx, text, Action::RequestWork).await?;
@@ -63,8 +69,8 @@ pub(crate) async fn act(
     };
     let mut parameters = values(body.parameters)?;
     let may = |secret: &Resource| ctx.decide(Action::SecretUse, secret).allowed;
-    let wanted = ("secrets", &body.secrets);
-    named_secrets::check(&ctx.app, (&asked, &body.command), wanted, may).await?;
+    let given = ("secrets", &body.secrets);
+    named_secrets::check(&ctx.app, (&asked, &body.command), given, may).await?;
     for (name, value) in ctx.app.engine.secret_values(&body.secrets).await? {
         if parameters.insert(name.clone(), value).is_some() {
             let field = format!("secrets.{name}");
@@ -88,13 +94,17 @@ pub(crate) async fn act(
         secret: body.secrets.keys().cloned().collect(),
         named: body.secrets,
         request,
+        wanted,
     };
     let run = ctx.app.engine.submit(submission, audit).await?;
     view::run(ctx, &run).await
 }
 
+/// Where a run may go, the record of it, and what a person has to consent to first.
+pub(super) type Placed = (Asked, AuditDraft, Option<Wanted>);
+
 /// Where the run may go: policy is asked for every node that it names.
-async fn place(ctx: &Ctx, body: &RunSubmit) -> Result<(Asked, AuditDraft), ApiError> {
+async fn place(ctx: &Ctx, body: &RunSubmit) -> Result<Placed, ApiError> {
     match (&body.node, &body.labels) {
         (Some(node), None) if !body.all => one_node(ctx, node, &body.command).await,
         (None, Some(labels)) => {
@@ -110,14 +120,14 @@ async fn place(ctx: &Ctx, body: &RunSubmit) -> Result<(Asked, AuditDraft), ApiEr
 }
 
 /// One node, by id or name.
-pub(super) async fn one_node(
-    ctx: &Ctx,
-    node: &str,
-    command: &str,
-) -> Result<(Asked, AuditDraft), ApiError> {
+pub(super) async fn one_node(ctx: &Ctx, node: &str, command: &str) -> Result<Placed, ApiError> {
     let node = super::super::nodes::find(ctx, node).await?;
-    let allowed = ctx.authorise(Action::RunSubmit, &Resource::command(&node, command)).await?;
-    Ok((Asked::Node(Box::new(node)), allowed.draft(ctx)))
+    let allowed = allowed_on(ctx, &Resource::command(&node, command)).await?;
+    Ok((Asked::Node(Box::new(node)), allowed.draft(ctx), allowed.wanted(ctx)))
+}
+
+async fn allowed_on(ctx: &Ctx, command: &Resource) -> Result<Authorised, ApiError> {
+    ctx.authorise_or_ask(Action::RunSubmit, command, &Circumstances::default()).await
 }
 
 /// The nodes that match now, offer the command and on which the caller may run it.
@@ -126,8 +136,10 @@ pub(super) async fn by_labels(
     labels: Selector,
     command: &str,
     all: bool,
-) -> Result<(Asked, AuditDraft), ApiError> {
+) -> Result<Placed, ApiError> {
     let mut nodes: Vec<Node> = Vec::new();
+    // One of them that takes consent makes all of them wait for it.
+    let mut takes_consent: Option<Node> = None;
     let mut page = PageRequest::new(None, PAGE_ITEMS_MAX);
     loop {
         let found = ctx.app.engine.store().list_nodes(page).await?;
@@ -136,7 +148,11 @@ pub(super) async fn by_labels(
             if node.disabled || !offers || !labels.matches(&node.labels) {
                 continue;
             }
-            if ctx.decide(Action::RunSubmit, &Resource::command(&node, command)).allowed {
+            let decision = ctx.decide(Action::RunSubmit, &Resource::command(&node, command));
+            if decision.reachable() {
+                if decision.asks.is_some() {
+                    takes_consent.get_or_insert_with(|| node.clone());
+                }
                 nodes.push(node);
             }
         }
@@ -150,15 +166,17 @@ pub(super) async fn by_labels(
     let Some(first) = nodes.first() else {
         // Without any node to ask about, policy is asked about a command on no node.
         let nowhere = Resource::new(wardroom_core::action::ResourceKind::Command, command);
-        ctx.authorise(Action::RunSubmit, &nowhere).await?;
+        allowed_on(ctx, &nowhere).await?;
         return Err(EngineError::NoNode(command.to_owned()).into());
     };
-    let allowed = ctx.authorise(Action::RunSubmit, &Resource::command(first, command)).await?;
+    let asked_of = Resource::command(takes_consent.as_ref().unwrap_or(first), command);
+    let allowed = allowed_on(ctx, &asked_of).await?;
     // Nodes that are there now go first, so that «one of» does not wait for one that is not.
     let now = ctx.now();
     nodes.sort_by_key(|node| node.state(now));
     let audit = allowed.draft(ctx).detail("labels", &labels).detail("nodes", nodes.len());
-    Ok((if all { Asked::AllOf(labels, nodes) } else { Asked::OneOf(labels, nodes) }, audit))
+    let asked = if all { Asked::AllOf(labels, nodes) } else { Asked::OneOf(labels, nodes) };
+    Ok((asked, audit, allowed.wanted(ctx)))
 }
 
 /// JSON values as a command takes them: texts, whole numbers, booleans.

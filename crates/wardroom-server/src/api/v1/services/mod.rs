@@ -102,7 +102,7 @@ pub(super) async fn check_author(ctx: &Ctx, service: &Service) -> Result<(), Api
         return Ok(());
     }
     match runnable(&ctx.app, service, &ctx.principal).await {
-        Ok(Some(asked)) => {
+        Ok(Some((asked, _))) => {
             // SECURITY: a token that runs no commands publishes none to be run.
             ctx.require(Action::RunSubmit).await?;
             check_secrets(ctx, service, &asked).await?;

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use wardroom_core::{Action, action::Resource};
 use wardroom_gateway::{
     door::{Client, Modern, Outlet, Speaks},
+    era::meta,
     rpc::{Id, Object, Request, RpcError, codes},
 };
 use wardroom_wire::{
@@ -21,7 +22,8 @@ use wardroom_wire::{
     operation_id = "tools_call",
     post, path = "/api/v1/tool-servers/{name}/call", tag = "tool servers", request_body = ToolCallRequest,
     params(("name" = String, Path)),
-    responses((status = 200, body = ToolCallResult), (status = 404, body = Problem), (status = 502, body = Problem))
+    responses((status = 200, body = ToolCallResult), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 502, body = Problem))
 )]
 pub(crate) async fn handler(
     ctx: Ctx,
@@ -68,6 +70,14 @@ pub(crate) async fn run(
     let draining = async { while notes.recv().await.is_some() {} };
     let (outcome, ()) = tokio::join!(answering, draining);
     let result = outcome.map_err(problem)?;
+    let own = result.object("_meta").unwrap_or_default();
+    if let Some(approval) = own.text(meta::APPROVAL) {
+        let why = format!(
+            "A person has to approve this call first ({approval}): then make the very same call again."
+        );
+        let error = ApiError::say(ErrorCode::ApprovalRequired, why);
+        return Err(ApiError { approval: Some(approval), ..error });
+    }
     if result.text("resultType").as_deref() == Some("input_required") {
         let why = "The tool asks for something first: call it from a client that can be asked.";
         return Err(ApiError::say(ErrorCode::ToolFailed, why));

@@ -133,7 +133,7 @@ const SECRETIVE: [&str; 8] =
     ["password", "passwd", "secret", "token", "api_key", "apikey", "authorization", "credential"];
 
 /// Arguments without what has the name or the form of a secret.
-fn shown(text: &str) -> Option<Value> {
+pub(crate) fn shown(text: &str) -> Option<Value> {
     let text = String::from_utf8_lossy(&redact(text.as_bytes())).into_owned();
     let mut value = serde_json::from_str(&text).ok()?;
     hide(&mut value);
