@@ -1,5 +1,6 @@
 // Live regions: `<section id data-live="run node" data-live-id>` is fetched anew with its page when a
-// hint of one of its kinds comes, and swapped for the region of the same id.
+// hint of one of its kinds comes, and swapped for the region of the same id. What changes without hints, as counts of
+// calls do, says with `data-every` after how many seconds it is fetched anew.
 
 import { notice, onHint } from './events.js';
 
@@ -25,6 +26,18 @@ function wants(region, hint) {
   if (!region.dataset.live.split(' ').includes(hint.kind)) return false;
   // A kind without ids, such as audit, concerns all of its regions.
   return !region.dataset.liveId || hint.id === undefined || region.dataset.liveId === hint.id;
+}
+
+const fetched = new Map();
+
+/** Whether a region that is fetched now and then is due. */
+function isDue(region) {
+  const seconds = Number(region.dataset.every);
+  if (!(seconds > 0)) return false;
+  const at = fetched.get(region.id) ?? last;
+  if (Date.now() - at < seconds * 1000) return false;
+  fetched.set(region.id, Date.now());
+  return true;
 }
 
 /** Whether a person is at work inside: then nothing is taken from under their hands. */
@@ -109,6 +122,11 @@ export function startLive() {
     for (const region of regions()) if (wants(region, hint)) waiting.add(region.id);
     if (waiting.size > 0) plan();
   });
+  setInterval(() => {
+    if (document.hidden) return;
+    for (const region of regions()) if (isDue(region)) waiting.add(region.id);
+    if (waiting.size > 0) plan();
+  }, INTERVAL_MS_MIN);
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) return;
     for (const region of regions()) waiting.add(region.id);

@@ -44,7 +44,7 @@ use utoipa::OpenApi;
         v1::tool_servers::update::handler, v1::tool_servers::remove::handler, v1::tool_servers::test::handler,
         v1::tool_servers::tools::list, v1::tool_servers::tools::accept,
         v1::tool_servers::restart::handler, v1::mcp_connections::list, v1::mcp_connections::end,
-        v1::tool_servers::call::handler, v1::tool_servers::calls::list, v1::tool_servers::calls::get,
+        v1::tool_servers::call::handler, v1::tool_servers::calls::list, v1::tool_servers::calls::get, v1::tool_servers::usage::handler,
         v1::approvals::list, v1::approvals::get, v1::approvals::approve, v1::approvals::deny,
         v1::oauth_clients::list, v1::oauth_clients::create, v1::oauth_clients::renew, v1::oauth_clients::remove,
         v1::secrets::list, v1::secrets::create, v1::secrets::renew, v1::secrets::remove,

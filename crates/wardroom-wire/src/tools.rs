@@ -266,6 +266,40 @@ pub struct ToolCallResult {
     pub result: Value,
 }
 
+/// How much tools were used: calls that have something in common. What differs among them is absent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ToolUsageView {
+    /// The server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// The tool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+    /// The account's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The program of others that acted in that name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// By which way in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub door: Option<String>,
+    /// How many calls.
+    pub calls: u64,
+    /// That are under way.
+    pub running: u64,
+    /// That did not succeed.
+    pub errors: u64,
+    /// Of arguments and answers.
+    pub bytes: u64,
+    /// How long they took together, in milliseconds.
+    pub ms: f64,
+    /// How long half of them took at most, in milliseconds.
+    pub p50_ms: Option<f64>,
+    /// How long 99 of 100 took at most, in milliseconds.
+    pub p99_ms: Option<f64>,
+}
+
 /// Somebody who speaks with the gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct McpConnectionView {

@@ -244,9 +244,10 @@ async fn send(world: &World, token: &str, ask: &Ask) -> Response {
 }
 
 /// What everybody may do for themselves.
-const OWN: [(&str, &str); 29] = [
+const OWN: [(&str, &str); 30] = [
     ("GET", "/api/v1/approvals"),
     ("GET", "/api/v1/tool-calls"),
+    ("GET", "/api/v1/tool-usage"),
     ("GET", "/api/v1/account/export"),
     ("GET", "/api/v1/whoami"),
     ("GET", "/api/v1/runs"),

@@ -459,6 +459,9 @@ async fn the_command_line_keeps_tool_servers_and_calls_tools() {
     let (code, _) = run(&["mcp", "call", "test", "none"]);
     assert_eq!(code, 4);
     assert!(good(&["mcp", "calls", "--of", "test"]).contains("echo"));
+    assert!(good(&["mcp", "stats"]).contains("test echo"));
+    assert!(good(&["mcp", "stats", "--by", "flow", "--mine"]).contains("api test"));
+    assert_eq!(run(&["mcp", "stats", "--by", "weather"]).0, 2);
     assert!(good(&["mcp", "servers"]).contains("2026-07-28"));
     good(&["mcp", "health"]);
     server.scene.tools.lock().unwrap()[0]["description"] = json!("Gives back, or not");

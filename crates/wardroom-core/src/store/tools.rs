@@ -8,6 +8,7 @@ use crate::{
         call::{CallOutcome, ToolCall},
         server::ToolServer,
         toolbox::Tool,
+        usage::{Usage, UsageFilter},
     },
 };
 use async_trait::async_trait;
@@ -42,6 +43,8 @@ pub trait Tools: Send + Sync {
         filter: &CallFilter,
         page: PageRequest<ToolCallId>,
     ) -> StoreResult<Page<ToolCall, ToolCallId>>;
+    /// How much tools were used: groups of calls, those with the most first.
+    async fn tool_usage(&self, filter: UsageFilter) -> StoreResult<Vec<Usage>>;
     /// Calls that began before `before` and have no end; at most `limit`.
     async fn list_open_tool_calls(
         &self,

@@ -5,6 +5,7 @@ pub mod call;
 pub mod facts;
 pub mod server;
 pub mod toolbox;
+pub mod usage;
 
 /// What a tool's accepted annotations say that it does. A server says so of itself: only a person's acceptance makes
 /// it worth anything.

@@ -170,7 +170,9 @@ pub(super) fn api(r: &mut Routes) {
 
 fn gateway(r: &mut Routes) {
     use crate::mcp::http;
-    use v1::tool_servers::{call, calls, create, get, list, remove, restart, test, tools, update};
+    use v1::tool_servers::{
+        call, calls, create, get, list, remove, restart, test, tools, update, usage,
+    };
     r.secured(Method::GET, "/api/v1/tool-servers", Action::ToolServerList, list::handler);
     r.secured(Method::POST, "/api/v1/tool-servers", Action::ToolServerCreate, create::handler);
     r.secured(Method::GET, "/api/v1/tool-servers/{name}", Action::ToolServerRead, get::handler);
@@ -193,6 +195,7 @@ fn gateway(r: &mut Routes) {
     r.secured(Method::POST, "/api/v1/tool-servers/{name}/call", Action::ToolCall, call::handler);
     r.secured(Method::GET, "/api/v1/tool-calls", Action::ToolCallList, calls::list);
     r.secured(Method::GET, "/api/v1/tool-calls/{id}", Action::ToolCallRead, calls::get);
+    r.secured(Method::GET, "/api/v1/tool-usage", Action::ToolCallList, usage::handler);
     use v1::approvals;
     r.secured(Method::GET, "/api/v1/approvals", Action::ApprovalList, approvals::list);
     r.secured(Method::GET, "/api/v1/approvals/{id}", Action::ApprovalRead, approvals::get);

@@ -77,6 +77,28 @@ pub(super) fn pages(r: &mut Routes) {
 }
 
 fn gateway_pages(r: &mut Routes) {
+    use ui::gateway::{calls, overview, servers, tools};
+    r.secured(Method::GET, "/gateway", Action::ToolServerList, overview::page);
+    r.secured(Method::POST, "/gateway", Action::ToolServerCreate, overview::create);
+    let end = Action::McpDisconnect;
+    r.secured(Method::POST, "/gateway/connections/{id}/end", end, overview::disconnect);
+    r.secured(Method::GET, "/gateway/calls", Action::ToolCallList, calls::list);
+    r.secured(Method::GET, "/gateway/calls/{id}", Action::ToolCallRead, calls::show);
+    r.secured(Method::GET, "/gateway/usage", Action::ToolCallList, calls::used);
+    let (read, change) = (Action::ToolServerRead, Action::ToolServerUpdate);
+    r.secured(Method::GET, "/gateway/servers/{name}", read, servers::show);
+    let look = Action::ToolServerTest;
+    r.secured(Method::POST, "/gateway/servers/{name}/test", look, servers::test);
+    let again = Action::ToolServerRestart;
+    r.secured(Method::POST, "/gateway/servers/{name}/restart", again, servers::restart);
+    r.secured(Method::POST, "/gateway/servers/{name}/enable", change, servers::enable);
+    r.secured(Method::POST, "/gateway/servers/{name}/disable", change, servers::disable);
+    let forget = Action::ToolServerRemove;
+    r.secured(Method::POST, "/gateway/servers/{name}/remove", forget, servers::remove);
+    r.secured(Method::GET, "/gateway/servers/{name}/tool", read, tools::show);
+    let accept = Action::ToolAccept;
+    r.secured(Method::POST, "/gateway/servers/{name}/accept", accept, tools::accept);
+    r.secured(Method::POST, "/gateway/servers/{name}/call", Action::ToolCall, tools::call);
     r.secured(Method::GET, "/approvals", Action::ApprovalList, ui::approvals::list);
     r.secured(Method::GET, "/approvals/{id}", Action::ApprovalRead, ui::approvals::show);
     let decide = Action::ApprovalDecide;

@@ -22,7 +22,10 @@ use wardroom_wire::{api::List, approvals::ApprovalView, error::ErrorCode};
 
 /// A person's decision, as the form sends it.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct DecisionForm {
+    #[serde(rename = "csrf", default)]
+    _csrf: String,
     #[serde(default)]
     reason: String,
 }

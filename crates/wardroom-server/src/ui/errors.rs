@@ -58,6 +58,7 @@ pub(crate) fn page_of(route: &str, path: &str) -> String {
         "/views" | "/views/{id}/remove" => return "/requests".to_owned(),
         "/requests/{id}/attachments/{attachment}/remove" => "/requests/{id}",
         "/join-tokens/{id}/revoke" => "/join-tokens",
+        "/gateway/connections/{id}/end" => "/gateway",
         "/faults/{fingerprint}/resolve" => "/faults",
         "/secrets/{name}/renew" | "/secrets/{name}/remove" => "/secrets",
         "/oauth/clients/{id}/secret" | "/oauth/clients/{id}/remove" => "/oauth/clients",
@@ -80,11 +81,15 @@ pub(crate) fn page_of(route: &str, path: &str) -> String {
 }
 
 /// The last part of a route that is a form on the page before it.
-const FORMS: [&str; 21] = [
+const FORMS: [&str; 25] = [
     "cancel",
     "replay",
+    "accept",
     "approve",
+    "call",
     "deny",
+    "test",
+    "restart",
     "disable",
     "enable",
     "remove",

@@ -17,6 +17,7 @@ pub(crate) mod customers;
 mod errors;
 pub(crate) mod faults;
 mod frame;
+pub(crate) mod gateway;
 pub(crate) mod grants;
 pub(crate) mod join_tokens;
 pub(crate) mod named_secrets;

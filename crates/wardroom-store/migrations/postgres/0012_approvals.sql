@@ -25,3 +25,6 @@ CREATE TABLE approvals (
 CREATE INDEX approvals_user ON approvals (user_id, id);
 CREATE INDEX approvals_open ON approvals (binding, expires_at) WHERE used_at IS NULL;
 CREATE INDEX approvals_waiting ON approvals (expires_at) WHERE approved IS NULL;
+
+-- What was used since a time is asked for often.
+CREATE INDEX tool_calls_begun ON tool_calls (begun_at);

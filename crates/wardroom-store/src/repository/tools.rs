@@ -17,6 +17,7 @@ macro_rules! tools {
                     call::{CallEnd, ToolCall},
                     server::ToolServer,
                     toolbox::{Acceptance, Definition, Tool},
+                    usage::{GROUPS_MAX, Usage, UsageBy, UsageFilter},
                 },
             };
 
@@ -101,6 +102,47 @@ macro_rules! tools {
                 })
             }
 
+            /// The columns by which calls are put together.
+            const fn key_of(by: UsageBy) -> &'static [&'static str] {
+                match by {
+                    UsageBy::Tool => &["server_name", "tool"],
+                    UsageBy::User => &["user_id"],
+                    UsageBy::Client => &["user_id", "client_id"],
+                    UsageBy::Flow => &["user_id", "client_id", "door", "server_name"],
+                }
+            }
+
+            fn usage(row: &DbRow, by: UsageBy) -> StoreResult<Usage> {
+                let number = |column: &str| unsigned("count", row.try_get::<i64, _>(column).map_err(of)?);
+                let maybe = |column: &str| {
+                    let found: Option<i64> = row.try_get(column).map_err(of)?;
+                    found.map(|value| unsigned("time", value)).transpose()
+                };
+                let mut usage = Usage {
+                    calls: number("calls")?,
+                    running: number("running")?,
+                    errors: number("errors")?,
+                    bytes: number("bytes")?,
+                    micros: number("micros")?,
+                    p50: maybe("p50")?,
+                    p99: maybe("p99")?,
+                    ..Usage::default()
+                };
+                for column in key_of(by) {
+                    match *column {
+                        "server_name" => usage.server = Some(row.try_get(*column).map_err(of)?),
+                        "tool" => usage.tool = Some(row.try_get(*column).map_err(of)?),
+                        "user_id" => usage.user = Some(UserId::from_uuid(row.try_get(*column).map_err(of)?)),
+                        "client_id" => {
+                            let client: Option<Uuid> = row.try_get(*column).map_err(of)?;
+                            usage.client = client.map(OauthClientId::from_uuid);
+                        }
+                        _ => usage.door = Some(named("door", row.try_get(*column).map_err(of)?)?),
+                    }
+                }
+                Ok(usage)
+            }
+
             #[async_trait::async_trait]
             impl Tools for $store {
                 async fn list_tool_servers(&self) -> StoreResult<Vec<ToolServer>> {
@@ -142,6 +184,33 @@ macro_rules! tools {
                     let rows = query.build().fetch_all(self.reader()).await.map_err(of)?;
                     let items = rows.iter().map(call).collect::<StoreResult<_>>()?;
                     Ok(Page::cut(items, page.limit, |call| call.id))
+                }
+
+                async fn tool_usage(&self, filter: UsageFilter) -> StoreResult<Vec<Usage>> {
+                    let key = key_of(filter.by).join(", ");
+                    // Those without an end come last in their group, and are in no percentile.
+                    let sql = format!(
+                        "SELECT {key}, COUNT(*) AS calls, \
+                           CAST(SUM(CASE WHEN ended_at IS NULL THEN 1 ELSE 0 END) AS BIGINT) AS running, \
+                           CAST(SUM(CASE WHEN outcome <> 'succeeded' THEN 1 ELSE 0 END) AS BIGINT) AS errors, \
+                           CAST(SUM(arguments_bytes + COALESCE(result_bytes, 0)) AS BIGINT) AS bytes, \
+                           CAST(SUM(COALESCE(took, 0)) AS BIGINT) AS micros, \
+                           MAX(CASE WHEN place = (ended + 1) / 2 THEN took END) AS p50, \
+                           MAX(CASE WHEN place = (ended * 99 + 99) / 100 THEN took END) AS p99 \
+                         FROM (SELECT tool_calls.*, ended_at - begun_at AS took, \
+                           ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY (ended_at IS NULL), ended_at - begun_at) AS place, \
+                           COUNT(ended_at) OVER (PARTITION BY {key}) AS ended \
+                           FROM tool_calls WHERE begun_at >= $1 AND ($2 IS NULL OR user_id = $2)) AS timed \
+                         GROUP BY {key} ORDER BY calls DESC, {key} LIMIT $3",
+                    );
+                    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+                        .bind(filter.since.as_micros())
+                        .bind(filter.user.map(|user| user.uuid()))
+                        .bind(i64::from(GROUPS_MAX))
+                        .fetch_all(self.reader())
+                        .await
+                        .map_err(of)?;
+                    rows.iter().map(|row| usage(row, filter.by)).collect()
                 }
 
                 async fn list_open_tool_calls(&self, before: Timestamp, limit: u32) -> StoreResult<Vec<ToolCall>> {

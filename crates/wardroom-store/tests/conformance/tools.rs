@@ -11,6 +11,7 @@ use wardroom_core::{
         call::{CallEnd, CallOutcome, ToolCall},
         server::{ServerLimits, Shown, ToolServer, Way},
         toolbox::{Definition, SeenTool, ToolState},
+        usage::{UsageBy, UsageFilter},
     },
 };
 use wardroom_store::testing::{TestStore, postgres, sqlite};
@@ -19,6 +20,7 @@ on_both!(
     tool_servers_and_their_guards,
     tools_are_seen_accepted_and_changed,
     calls_are_kept_until_they_are_forgotten,
+    use_is_counted_by_what_calls_have_in_common,
 );
 
 fn server(s: &Sample, name: &str, by: UserId) -> ToolServer {
@@ -177,4 +179,77 @@ async fn calls_are_kept_until_they_are_forgotten(test: TestStore) {
     assert_eq!(store.list_open_tool_calls(at(3), 10).await.unwrap(), [second.clone()]);
     commit(&store, Write::RemoveToolCalls(at(3))).await.unwrap();
     assert_eq!(list(CallFilter::default()).await, [third]);
+}
+
+async fn use_is_counted_by_what_calls_have_in_common(test: TestStore) {
+    let (store, s) = (test.store, Sample::default());
+    let (ann, ben) = (s.user("ann"), s.user("ben"));
+    for user in [&ann, &ben] {
+        commit(&store, Write::AddUser(user.clone())).await.unwrap();
+    }
+    let program = OauthClientId::new(at(0), &s);
+    let server = ToolServerId::new(at(0), &s);
+    // One hundred that took 1 to 100 ms, one that failed, one that has no end, one from before.
+    let mut calls = vec![];
+    for n in 0..103_i64 {
+        let begun_at = if n == 102 { at(1) } else { at(100) };
+        let took = std::time::Duration::from_millis(if n < 100 { n as u64 + 1 } else { 5 });
+        let end = CallEnd {
+            outcome: if n == 100 { CallOutcome::Failed } else { CallOutcome::Succeeded },
+            at: begun_at.plus(took),
+            result_digest: None,
+            result_bytes: 3,
+            problem: None,
+        };
+        calls.push(ToolCall {
+            id: ToolCallId::new(begun_at, &s),
+            server,
+            server_name: "files".to_owned(),
+            tool: if n < 100 { "read" } else { "write" }.to_owned(),
+            user: if n < 100 { ann.id } else { ben.id },
+            client: (n < 50).then_some(program),
+            door: if n == 101 { Door::McpTcp } else { Door::Mcp },
+            arguments: vec![],
+            arguments_digest: [7; 32],
+            arguments_bytes: 2,
+            policy: "p@1".to_owned(),
+            begun_at,
+            end: (n != 101).then_some(end),
+        });
+    }
+    let mut change = wardroom_core::change::Change::default();
+    for mut call in calls {
+        let (id, end) = (call.id, call.end.take());
+        change.writes.push(Write::AddToolCall(call.into()));
+        change.writes.extend(end.map(|end| Write::EndToolCall { id, end }));
+    }
+    store.commit(change).await.unwrap();
+    let used =
+        async |by, user| store.tool_usage(UsageFilter { by, since: at(50), user }).await.unwrap();
+    let by_tool = used(UsageBy::Tool, None).await;
+    let read = &by_tool[0];
+    assert_eq!(
+        (read.server.as_deref(), read.tool.as_deref(), read.user),
+        (Some("files"), Some("read"), None)
+    );
+    assert_eq!((read.calls, read.running, read.errors, read.bytes), (100, 0, 0, 500));
+    assert_eq!((read.p50, read.p99, read.micros), (Some(50_000), Some(99_000), 5_050_000));
+    let write = &by_tool[1];
+    assert_eq!((write.calls, write.running, write.errors), (2, 1, 1));
+    assert_eq!((write.p50, write.p99), (Some(5_000), Some(5_000)));
+    assert_eq!(by_tool.len(), 2);
+    let by_user = used(UsageBy::User, None).await;
+    assert_eq!(
+        by_user.iter().map(|used| used.user).collect::<Vec<_>>(),
+        [Some(ann.id), Some(ben.id)]
+    );
+    let own = used(UsageBy::Tool, Some(ben.id)).await;
+    assert_eq!(own.iter().map(|used| used.calls).collect::<Vec<_>>(), [2]);
+    let by_client = used(UsageBy::Client, Some(ann.id)).await;
+    let mut clients: Vec<_> = by_client.iter().map(|used| (used.client, used.calls)).collect();
+    clients.sort();
+    assert_eq!(clients, [(None, 50), (Some(program), 50)]);
+    let flows = used(UsageBy::Flow, Some(ben.id)).await;
+    let doors: Vec<_> = flows.iter().map(|used| used.door.unwrap()).collect();
+    assert_eq!(doors, [Door::Mcp, Door::McpTcp]);
 }

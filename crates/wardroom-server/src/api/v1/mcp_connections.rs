@@ -67,21 +67,27 @@ fn of_session(info: SessionInfo) -> McpConnectionView {
     responses((status = 204), (status = 404, body = Problem))
 )]
 pub(crate) async fn end(ctx: Ctx, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
+    disconnect(&ctx, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends one.
+pub(crate) async fn disconnect(ctx: &Ctx, id: &str) -> Result<(), ApiError> {
     let allowed = ctx.authorise(Action::McpDisconnect, &Resource::system()).await?;
     let app = &ctx.app;
     let channel = id.parse().ok().and_then(|number: u64| {
         app.channels.infos().into_iter().find(|(own, _)| *own == number).map(|(_, info)| info)
     });
-    let session = app.gateway.sessions.named(&id);
+    let session = app.gateway.sessions.named(id);
     if channel.is_none() && session.is_none() {
         return Err(ApiError::not_found());
     }
-    app.engine.record(allowed.draft(&ctx).on(&id)).await?;
+    app.engine.record(allowed.draft(ctx).on(id)).await?;
     if let Some(info) = channel {
         info.end.cancel();
     }
     if let Some(session) = session {
         app.gateway.sessions.end(&session);
     }
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
 }

@@ -69,6 +69,21 @@ pub(crate) fn millis(ms: impl Borrow<u64>) -> String {
     span(Duration::from_millis(*ms.borrow()))
 }
 
+/// Fractions of milliseconds as a span with three digits; a dash where there are none.
+pub(crate) fn ms(ms: impl Borrow<Option<f64>>) -> String {
+    match *ms.borrow() {
+        None => "–".to_owned(),
+        Some(ms) if ms < 10.0 => format!("{ms:.2} ms"),
+        Some(ms) if ms < 100.0 => format!("{ms:.1} ms"),
+        Some(ms) => millis(ms.round() as u64),
+    }
+}
+
+/// The same number, as wide as what is shown takes it.
+pub(crate) fn wide(number: &u32) -> u64 {
+    (*number).into()
+}
+
 /// Bytes with a binary unit: `512 B`, `1.5 MiB`.
 pub(crate) fn bytes(count: impl Borrow<u64>) -> String {
     let count = *count.borrow();
@@ -154,12 +169,11 @@ pub(crate) fn sentence(text: &str) -> String {
 pub(crate) fn tone(state: &str) -> &'static str {
     match state {
         "online" | "succeeded" | "done" | "open" | "sound" | "active" | "allowed" | "in force"
-        | "completed" | "published" | "approved" => "ok",
+        | "completed" | "published" | "approved" | "accepted" | "ready" => "ok",
         "running" | "leased" | "invited" | "in_progress" | "scheduled" => "live",
-        "stale" | "retrying" | "interrupted" | "refused" | "waiting" | "awaiting_approval" => {
-            "warn"
-        }
-        "failed" | "timed_out" | "unsound" | "blocked" | "denied" => "bad",
+        "stale" | "retrying" | "interrupted" | "refused" | "waiting" | "awaiting_approval"
+        | "left alone" | "changed" | "tool_error" => "warn",
+        "failed" | "timed_out" | "unsound" | "blocked" | "denied" | "failing" => "bad",
         _ => "idle",
     }
 }
@@ -173,6 +187,7 @@ pub(crate) fn page_of(id: &str) -> Option<String> {
         ("customer", _) => Some(format!("/customers/{id}")),
         ("request", _) => Some(format!("/requests/{id}")),
         ("service", _) => Some(format!("/services/{id}")),
+        ("call", _) => Some(format!("/gateway/calls/{id}")),
         ("approval", _) => Some(format!("/approvals/{id}")),
         _ => None,
     }

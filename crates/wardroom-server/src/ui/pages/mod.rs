@@ -11,6 +11,7 @@ pub(crate) mod customers;
 pub(crate) mod errors;
 pub(crate) mod faults;
 pub(crate) mod format;
+pub(crate) mod gateway;
 pub(crate) mod grants;
 pub(crate) mod join_tokens;
 pub(crate) mod named_secrets;

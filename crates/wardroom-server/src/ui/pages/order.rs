@@ -20,6 +20,8 @@ pub(crate) enum Entry {
     Number(&'static str, String, String),
     /// Yes or no.
     Flag,
+    /// Whatever JSON says.
+    Json,
 }
 
 /// One field.
@@ -120,7 +122,7 @@ impl OrderForm {
                 continue;
             }
             let value = match &field.entry {
-                Entry::Number(..) => {
+                Entry::Number(..) | Entry::Json => {
                     serde_json::from_str(text.trim()).unwrap_or(serde_json::Value::String(text))
                 }
                 _ => text.into(),

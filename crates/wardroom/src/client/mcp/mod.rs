@@ -4,6 +4,7 @@ mod calls;
 mod connections;
 mod import;
 mod servers;
+mod stats;
 mod stdio;
 mod tools;
 
@@ -64,6 +65,8 @@ pub(crate) enum McpCommand {
     Call(calls::CallArgs),
     /// List calls of tools
     Calls(calls::CallsArgs),
+    /// Show how much tools were used, by whom, and how long they took
+    Stats(stats::StatsArgs),
     /// Begin anew with a tool server: its sessions end, its circuit breaker closes
     Restart {
         /// Its name
@@ -103,6 +106,7 @@ pub(crate) async fn run(session: &Session, command: McpCommand) -> Result<Exit, 
         McpCommand::Accept(args) => tools::accept(session, args).await,
         McpCommand::Call(args) => calls::call(session, args).await,
         McpCommand::Calls(args) => calls::list(session, args).await,
+        McpCommand::Stats(args) => stats::run(session, args).await,
         McpCommand::Restart { name } => connections::restart(session, &name).await,
         McpCommand::Connections => connections::list(session).await,
         McpCommand::Disconnect { id } => connections::end(session, &id).await,

@@ -10,6 +10,7 @@ pub(crate) mod restart;
 pub(crate) mod test;
 pub(crate) mod tools;
 pub(crate) mod update;
+pub(crate) mod usage;
 
 use crate::{context::Ctx, error::ApiError};
 use wardroom_core::{
