@@ -15,6 +15,8 @@ use wardroom_core::{
     tool::facts::ArgumentFacts,
 };
 
+/// What an error says where the caller needs another token: by it a client knows what to ask for.
+pub const REQUIRED_SCOPE: &str = "requiredScope";
 /// Messages to one client that wait to be taken.
 const MESSAGES_WAITING_MAX: usize = 256;
 
@@ -55,6 +57,8 @@ pub trait Caller: Send + Sync {
     fn may_call(&self, tool: &Resource) -> bool;
     /// Whether the caller may do this, for lists.
     fn may(&self, action: Action, resource: &Resource) -> bool;
+    /// Refuses what the scopes of what the caller showed do not have, before anything is looked up.
+    async fn require(&self, action: Action) -> Result<(), Refused>;
     /// Asks policy. What is refused is recorded; what is allowed is recorded by whoever does it, by the draft that
     /// comes back.
     async fn authorise(&self, action: Action, resource: &Resource) -> Result<AuditDraft, Refused>;
@@ -262,7 +266,7 @@ impl From<Refused> for RpcError {
             Refused::Scope(action) => Self::refused(format!(
                 "The token's scopes do not have {action}: use one that has it."
             ))
-            .with(&Object::default().with("requiredScope", action.as_str())),
+            .with(&Object::default().with(REQUIRED_SCOPE, action.as_str())),
             Refused::Failed => Self::internal(),
         }
     }

@@ -15,7 +15,9 @@ mod session;
 mod tools;
 
 pub use calls::{BookError, CallBook, SEAL_ARGUMENTS};
-pub use client::{Allowed, Caller, Client, Modern, Opening, Outlet, Refused, Speaks};
+pub use client::{
+    Allowed, Caller, Client, Modern, Opening, Outlet, REQUIRED_SCOPE, Refused, Speaks,
+};
 pub use headers::{check as check_headers, status_of};
 pub use session::{Running, Session, SessionInfo};
 

@@ -107,6 +107,7 @@ impl Gateway {
         client: &Client,
         params: &Object,
     ) -> Result<Object, RpcError> {
+        client.caller.require(Action::ToolCall).await?;
         let name = params.text("name");
         let name = name.ok_or_else(|| RpcError::invalid_params("`name` must name a tool"))?;
         let Some((known, tool)) = self.find_tool(client, &name) else {

@@ -52,6 +52,10 @@ impl Caller for McpCaller {
         self.ctx.decide(action, resource).allowed
     }
 
+    async fn require(&self, action: Action) -> Result<(), Refused> {
+        self.ctx.require(action).await.map_err(refused)
+    }
+
     async fn authorise(&self, action: Action, resource: &Resource) -> Result<AuditDraft, Refused> {
         let allowed = self.ctx.authorise(action, resource).await;
         allowed.map(|allowed| allowed.draft(&self.ctx)).map_err(refused)

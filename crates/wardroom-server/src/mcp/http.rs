@@ -54,8 +54,14 @@ impl Arrived {
         ctx.authorise(Action::McpConnect, &Resource::system()).await?;
         own_page(&ctx, &headers).await?;
         let scope = scope.map(|Path(name)| name);
+        // SECURITY: what was granted for one server's tools is good for no other's.
+        if !ctx.proof().reaches(&ctx.app, scope.as_deref()) {
+            return Err(ApiError::new(ErrorCode::Unauthenticated));
+        }
         let caller: Arc<dyn Caller> = Arc::new(McpCaller::new(ctx.clone())?);
         if scope.as_ref().is_some_and(|name| !is_visible(&ctx.app, &*caller, name)) {
+            // A client that may see it with another token is told to ask for that, whether it is there or not.
+            ctx.require(Action::ToolCall).await?;
             return Err(ApiError::not_found());
         }
         Ok(Self { ctx, caller, scope, headers })

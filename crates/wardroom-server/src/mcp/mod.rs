@@ -11,6 +11,7 @@ mod websocket;
 
 pub(crate) use caller::McpCaller;
 pub(crate) use channel::Channels;
+pub(crate) use reply::Lacks;
 
 use crate::App;
 use std::sync::Arc;

@@ -10,7 +10,11 @@ use axum::{
 use futures_util::stream::unfold;
 use std::{convert::Infallible, time::Duration};
 use tokio_util::sync::CancellationToken;
-use wardroom_gateway::door::status_of;
+use wardroom_core::Action;
+use wardroom_gateway::{
+    door::{REQUIRED_SCOPE, status_of},
+    rpc::{Object, RpcError},
+};
 
 /// How long an answer is waited for before a stream is begun, so that no one on the way takes it for lost.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -56,11 +60,25 @@ where
 }
 
 fn one(answered: Answered, modern: bool) -> Response {
+    let lacks = answered.error.as_ref().and_then(lacking);
     let status = match &answered.error {
+        Some(_) if lacks.is_some() => 403,
         Some(error) if modern => status_of(error),
         _ => 200,
     };
-    document(status, answered.text)
+    let mut response = document(status, answered.text);
+    if let Some(scope) = lacks {
+        response.extensions_mut().insert(Lacks(scope));
+    }
+    response
+}
+
+/// The scope for which a client would have to ask, behind its answer: the edge tells it so (RFC 6750 §3.1).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lacks(pub(crate) Action);
+
+fn lacking(error: &RpcError) -> Option<Action> {
+    Object::parse(error.data.as_ref()?.get())?.text(REQUIRED_SCOPE)?.parse().ok()
 }
 
 fn lost() -> Response {

@@ -128,6 +128,10 @@ async fn authenticate(
     if request.params.has("server") && scope.is_none() {
         return Err(RpcError::invalid_params("`server` must be a text"));
     }
+    // SECURITY: what was granted for one server's tools is good for no other's.
+    if !proof.reaches(app, scope.as_deref()) {
+        return Err(refused(ApiError::new(ErrorCode::Unauthenticated)));
+    }
     let now = app.engine.now();
     let place = app.channels.take(&proof, user, info.door, scope.clone(), now).map_err(refused)?;
     let (outlet, messages) = Outlet::new();

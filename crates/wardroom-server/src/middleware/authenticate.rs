@@ -4,7 +4,7 @@ use super::RequestInfo;
 use crate::{App, error::ApiError, identity::Standing, oidc};
 use axum::http::{HeaderMap, header};
 use wardroom_core::{
-    Action, Door, Principal, Timestamp,
+    Action, Principal, Timestamp,
     audit::{AuditDraft, AuditOutcome},
     identity::{ApiToken, SecretHash, Session, SessionKind, User, UserState},
     principal::Credential,
@@ -47,6 +47,14 @@ impl Proof {
             Held::Session(session) => (Credential::Session(session.id), session.expires_at),
             Held::ApiToken(token) => (Credential::ApiToken(token.id), token.expires_at),
             Held::Outside(until) => (Credential::Outside(self.user.id), *until),
+        }
+    }
+
+    /// Whether it is good for the tools of one server, or of all of them.
+    pub(crate) fn reaches(&self, app: &App, server: Option<&str>) -> bool {
+        match &self.held {
+            Held::Session(session) => app.reaches(session, server),
+            Held::ApiToken(_) | Held::Outside(_) => true,
         }
     }
 
@@ -157,7 +165,8 @@ pub(crate) async fn by_token(
     let shown = match ApiSecret::parse(text) {
         Ok(secret) => Shown::ApiToken(secret.hash()),
         Err(_) => {
-            match app.access_tokens.verify(text, &app.api_resource(), app.engine.now()) {
+            let is_here = |audience: &str| app.is_resource_at(info.door, audience);
+            match app.access_tokens.verify(text, is_here, app.engine.now()) {
                 Ok(claims) => Shown::Access(claims),
                 // Every access token ends after minutes and is refreshed then.
                 Err(AccessTokenError::Ended) => return Err(unauthenticated()),
@@ -224,8 +233,9 @@ async fn by_access_token(
     let found = app.engine.store().lookup_session_by_id(claims.session).await?;
     let Some((session, user)) = found else { return Ok(None) };
     let found = claims.narrow(session).filter(|session| {
-        // SECURITY: what is granted for the API is good at no other door.
-        session.kind == SessionKind::Client && (session.grant.is_none() || info.door == Door::Api)
+        let grant = session.grant.as_ref();
+        session.kind == SessionKind::Client
+            && grant.is_none_or(|grant| app.is_resource_at(info.door, &grant.resource))
     });
     by_session(app, found.map(|session| (session, user)), String::new()).await
 }

@@ -6,7 +6,7 @@ use crate::{
     doors::{Found, Left, client_address},
     error::ApiError,
     mcp,
-    oauth::metadata::RESOURCE_PATH,
+    oauth::metadata::{MCP_SCOPES, RESOURCES},
     places::network,
     ui,
 };
@@ -24,7 +24,7 @@ use std::{
 };
 use tracing::Instrument;
 use wardroom_core::{
-    Door, Origin, Principal, RequestId,
+    Action, Door, Origin, Principal, RequestId,
     audit::{AuditDraft, AuditOutcome},
     causes::chain,
 };
@@ -264,6 +264,11 @@ fn finish(
     page: &Page,
     span: &tracing::Span,
 ) -> Response {
+    if let Some(mcp::Lacks(scope)) = response.extensions_mut().remove() {
+        let challenge = challenge(app, ErrorCode::Forbidden, Some(scope), page);
+        response.headers_mut().extend(challenge.map(|value| (header::WWW_AUTHENTICATE, value)));
+        return response;
+    }
     let error = match response.extensions_mut().remove::<ApiError>() {
         Some(error) => error,
         None => match rejection(response.status()) {
@@ -291,7 +296,7 @@ fn finish(
         let mut answer = axum::Json(problem).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         answer.headers_mut().insert(header::CONTENT_TYPE, kind);
-        if let Some(challenge) = challenge(app, &error, page) {
+        if let Some(challenge) = challenge(app, error.code, error.lacks, page) {
             answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         answer
@@ -308,14 +313,26 @@ fn finish(
 }
 
 /// What a program is told that is to bring a token, or a better one (RFC 6750 §3, RFC 9728 §5.1).
-fn challenge(app: &App, error: &ApiError, page: &Page) -> Option<HeaderValue> {
-    let metadata = format!("resource_metadata=\"{}{RESOURCE_PATH}\"", app.issuer());
-    let text = match (error.code, error.lacks) {
-        (ErrorCode::Unauthenticated, _) if !page.path.starts_with("/api/") => "Bearer".to_owned(),
+fn challenge(
+    app: &App,
+    code: ErrorCode,
+    lacks: Option<Action>,
+    page: &Page,
+) -> Option<HeaderValue> {
+    let path = page.path.split('?').next().unwrap_or_default();
+    let (resource, scopes) = if path == mcp::PATH || path.starts_with("/mcp/") {
+        (path, format!(", scope=\"{}\"", MCP_SCOPES.join(" ")))
+    } else {
+        ("/api", String::new())
+    };
+    let metadata = format!("resource_metadata=\"{}{RESOURCES}{resource}\"", app.issuer());
+    let known = resource != "/api" || path.starts_with("/api/");
+    let text = match (code, lacks) {
+        (ErrorCode::Unauthenticated, _) if !known => "Bearer".to_owned(),
         (ErrorCode::Unauthenticated, _) if page.token => {
-            format!("Bearer error=\"invalid_token\", {metadata}")
+            format!("Bearer error=\"invalid_token\", {metadata}{scopes}")
         }
-        (ErrorCode::Unauthenticated, _) => format!("Bearer {metadata}"),
+        (ErrorCode::Unauthenticated, _) => format!("Bearer {metadata}{scopes}"),
         (_, Some(scope)) => {
             format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\", {metadata}")
         }

@@ -68,22 +68,21 @@ impl Ask {
                 client.name
             )));
         }
-        let resource = app.api_resource();
         let mut ask = Self {
             client,
             redirect_uri,
             state,
             scopes: vec![],
             challenge: String::new(),
-            resource,
+            resource: String::new(),
         };
-        match ask.fill(&parameters) {
+        match ask.fill(app, &parameters) {
             Ok(()) => Ok(ask),
             Err(refusal) => Err(Unasked::There(ask.refuse(app, &refusal))),
         }
     }
 
-    fn fill(&mut self, parameters: &Parameters) -> Result<(), Refusal> {
+    fn fill(&mut self, app: &App, parameters: &Parameters) -> Result<(), Refusal> {
         parameters.check()?;
         if parameters.need("response_type")? != "code" {
             let said = "response_type must be code";
@@ -100,7 +99,8 @@ impl Ask {
         }
         challenge.clone_into(&mut self.challenge);
         self.scopes = wanted_scopes(parameters, &self.client.scopes)?;
-        parameters.check_resource(&self.resource)
+        self.resource = app.wanted_resource(parameters)?;
+        Ok(())
     }
 
     /// The address that tells the program that it was not granted anything.

@@ -1,13 +1,24 @@
 //! What programs look up before they ask (RFC 8414, RFC 9728).
 
-use crate::App;
-use axum::{Json, extract::State};
+use crate::{App, error::ApiError};
+use axum::{
+    Json,
+    extract::{Path, State},
+    response::{IntoResponse as _, Response},
+};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use wardroom_core::{Action, oauth::is_grantable};
 
-/// Where the API's metadata is.
-pub(crate) const RESOURCE_PATH: &str = "/.well-known/oauth-protected-resource/api";
+/// Where metadata of resources is: the resource's own path stands behind it (RFC 9728 §3.1).
+pub(crate) const RESOURCES: &str = "/.well-known/oauth-protected-resource";
+/// What a client of the gateway asks for to use tools.
+pub(crate) const MCP_SCOPES: [&str; 4] = [
+    Action::McpConnect.as_str(),
+    Action::ToolCall.as_str(),
+    Action::ResourceRead.as_str(),
+    Action::PromptRead.as_str(),
+];
 
 fn scopes() -> Vec<&'static str> {
     let grantable = Action::ALL.iter().filter(|action| is_grantable(**action));
@@ -34,13 +45,27 @@ pub(crate) async fn server(State(app): State<Arc<App>>) -> Json<Value> {
     }))
 }
 
-/// The API as a resource.
-pub(crate) async fn resource(State(app): State<Arc<App>>) -> Json<Value> {
+fn resource(app: &App, resource: &str, scopes: &[&str]) -> Json<Value> {
     Json(json!({
-        "resource": app.api_resource(),
+        "resource": resource,
         "resource_name": "Wardroom",
         "authorization_servers": [app.issuer()],
-        "scopes_supported": scopes(),
+        "scopes_supported": scopes,
         "bearer_methods_supported": ["header"],
     }))
+}
+
+/// The API as a resource.
+pub(crate) async fn api(State(app): State<Arc<App>>) -> Json<Value> {
+    resource(&app, &app.api_resource(), &scopes())
+}
+
+/// The gateway as a resource. SECURITY: the same for every name, so that it tells nobody which tool servers there are.
+pub(crate) async fn gateway(State(app): State<Arc<App>>, server: Option<Path<String>>) -> Response {
+    let name = server.as_ref().map(|Path(name)| name.as_str());
+    let wanted = app.mcp_resource(name);
+    if !app.is_resource(&wanted) {
+        return ApiError::not_found().into_response();
+    }
+    resource(&app, &wanted, &MCP_SCOPES).into_response()
 }

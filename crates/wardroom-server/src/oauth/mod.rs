@@ -7,6 +7,7 @@ mod consent;
 mod error;
 pub(crate) mod metadata;
 mod parameters;
+mod resources;
 pub(crate) mod revoke;
 pub(crate) mod token;
 
@@ -17,11 +18,6 @@ pub(crate) use parameters::Parameters;
 use crate::App;
 
 impl App {
-    /// The one resource that grants are good for: the API (RFC 8707).
-    pub(crate) fn api_resource(&self) -> String {
-        format!("{}/api", self.issuer())
-    }
-
     /// The authorization server's name: where it is reached.
     pub(crate) fn issuer(&self) -> &str {
         self.public_url.trim_end_matches('/')

@@ -58,12 +58,26 @@ impl Parameters {
         self.get(name).ok_or_else(|| Refusal::request(&format!("{name} is missing")))
     }
 
+    /// The one resource that is named. A grant is for one.
+    pub(crate) fn resource(&self) -> Result<Option<&str>, Refusal> {
+        let Some(first) = self.resources.first() else { return Ok(None) };
+        if self.resources.iter().all(|resource| resource == first) {
+            return Ok(Some(first));
+        }
+        Err(Refusal::new(
+            Code::InvalidTarget,
+            "a grant is for one resource: ask for each by itself",
+        ))
+    }
+
     /// Refuses what is meant for another place than `here`.
     pub(crate) fn check_resource(&self, here: &str) -> Result<(), Refusal> {
-        if self.resources.iter().all(|resource| resource == here) {
-            return Ok(());
+        match self.resource()? {
+            Some(resource) if resource != here => {
+                Err(Refusal::new(Code::InvalidTarget, &format!("the grant is for {here}")))
+            }
+            _ => Ok(()),
         }
-        Err(Refusal::new(Code::InvalidTarget, &format!("the one resource here is {here}")))
     }
 }
 

@@ -54,7 +54,7 @@ async fn session_of(app: &App, token: &str) -> Result<Option<Session>, StoreErro
         return Ok(found.map(|(session, _)| session));
     }
     let now = app.engine.now();
-    let Ok(claims) = app.access_tokens.verify(token, &app.api_resource(), now) else {
+    let Ok(claims) = app.access_tokens.verify(token, |aud| app.is_resource(aud), now) else {
         return Ok(None);
     };
     let found = store.lookup_session_by_id(claims.session).await?;

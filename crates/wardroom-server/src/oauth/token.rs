@@ -52,7 +52,6 @@ pub(crate) async fn handler(
     let agent =
         headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     let request = Request { app: &app, info: &info, agent, parameters: &parameters, client };
-    parameters.check_resource(&app.api_resource())?;
     let tokens = match parameters.need("grant_type")? {
         "authorization_code" => request.by_code().await,
         "refresh_token" => request.by_refresh_token().await,
@@ -93,6 +92,7 @@ impl Request<'_> {
         if code.grant.client != self.client.id || !self.is_asker(&code)? {
             return Err(self.refused("the code is another program's", said).await);
         }
+        self.parameters.check_resource(&code.grant.resource)?;
         let user = store.lookup_user(code.user).await?;
         let Some(user) = user.filter(|user| user.state == UserState::Active) else {
             return Err(self.refused("the account is not active", said).await);
@@ -136,10 +136,13 @@ impl Request<'_> {
         let found = self.app.engine.store().lookup_session(presented.hash()).await?;
         // Before the token is spent: a request that is refused for its form leaves it good.
         let scopes = match found.and_then(|(session, _)| session.grant) {
-            Some(grant) if grant.resource != self.app.api_resource() => {
+            Some(grant) if !self.app.is_resource(&grant.resource) => {
                 return Err(self.refused("the grant is for another address", said).await);
             }
-            Some(grant) => wanted_scopes(self.parameters, &grant.scopes)?,
+            Some(grant) => {
+                self.parameters.check_resource(&grant.resource)?;
+                wanted_scopes(self.parameters, &grant.scopes)?
+            }
             None => vec![],
         };
         let opened = match identity::refresh(self.app, self.info, text, Some(&self.client)).await {
@@ -173,7 +176,7 @@ impl Request<'_> {
         let grant = Grant {
             client: self.client.id,
             scopes: wanted_scopes(self.parameters, &self.client.scopes)?,
-            resource: self.app.api_resource(),
+            resource: self.app.wanted_resource(self.parameters)?,
         };
         match self.open(user, grant, false, None).await {
             Ok(opened) => self.tokens(&opened.session, None),

@@ -19,7 +19,10 @@ pub(super) fn api(r: &mut Routes) {
     let same = "the same for everybody";
     let server = oauth::metadata::server;
     r.public(Method::GET, "/.well-known/oauth-authorization-server", server, same);
-    r.public(Method::GET, oauth::metadata::RESOURCE_PATH, oauth::metadata::resource, same);
+    let (of_api, of_tools) = (oauth::metadata::api, oauth::metadata::gateway);
+    r.public(Method::GET, "/.well-known/oauth-protected-resource/api", of_api, same);
+    r.public(Method::GET, "/.well-known/oauth-protected-resource/mcp", of_tools, same);
+    r.public(Method::GET, "/.well-known/oauth-protected-resource/mcp/{server}", of_tools, same);
     let proof = "a code, a refresh token or a client's secret proves it";
     r.public(Method::POST, "/oauth/token", oauth::token::handler, proof);
     let own = "the client proves itself, and ends only what is its own";
