@@ -5,7 +5,7 @@ use crate::{
     disclosure::Exports,
     doors::{Blocks, DoorRules, Filter, Rates},
     identity::{AccountRules, Ceremonies, PasswordPool, Relying},
-    mcp::Channels,
+    mcp::{Channels, StaticTokens},
     metrics::Metrics,
     middleware::RefusalLog,
     oidc::{Issuer, OidcRules},
@@ -136,6 +136,8 @@ pub struct AppParts {
     pub breaker: BreakerRules,
     /// How long calls of tools are kept.
     pub calls_kept: Duration,
+    /// Tokens that settings give its doors.
+    pub static_tokens: StaticTokens,
     /// How people sign in through a provider outside, if they do.
     pub oidc: Option<OidcRules>,
     /// Where what goes wrong is counted.
@@ -186,6 +188,8 @@ pub struct App {
     pub(crate) gateway: Arc<Gateway>,
     /// Connections that speak with it.
     pub(crate) channels: Channels,
+    /// Tokens that settings give its doors.
+    pub(crate) static_tokens: StaticTokens,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) refusals: RefusalLog,
@@ -218,6 +222,7 @@ impl App {
             parts.public_url.clone(),
         );
         Arc::new(Self {
+            static_tokens: parts.static_tokens,
             passwords: PasswordPool::new(parts.passwords, &limits),
             accounts: parts.accounts,
             access_tokens: parts.access_tokens,

@@ -38,6 +38,7 @@ pub use app::{App, AppParts, Limits};
 pub use doors::{DoorRules, FilterError, FilterMode, FilterRules};
 pub use identity::AccountRules;
 pub use listen::{ListenError, Listener};
+pub use mcp::{StaticToken, StaticTokenError, StaticTokens};
 pub use metrics::serve_metrics;
 pub use oidc::OidcRules;
 pub use openapi::openapi_json;

@@ -114,6 +114,8 @@ impl Conversation {
     async fn say(&mut self, text: &str) {
         self.writer.write_all(text.as_bytes()).await.unwrap();
         self.writer.write_all(b"\n").await.unwrap();
+        // What TLS could not hand on at once stays with it until then.
+        self.writer.flush().await.unwrap();
     }
 
     /// The next message; nothing at the end.
@@ -338,4 +340,151 @@ async fn without_tls_only_loopback_and_only_when_asked_for() {
     stream.write_all(format!("{hello}\n").as_bytes()).await.unwrap();
     let line = BufReader::new(stream).lines().next_line().await.unwrap().unwrap();
     assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["result"], json!({}));
+}
+
+#[tokio::test]
+async fn a_static_token_is_good_at_its_door_and_for_tools_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = vec!["mcp_static_token_user=admin".to_owned()];
+    let tokens = [
+        "q2Vn7fXo0t1yB8eKzR4uWm9sJc5hLd3pGa6iTxYvNbE=",
+        "Zk8rT1pXw5sQ0vLh3nYb7mDj2cFg9aUe4iOo6RxWtVs=",
+    ];
+    for (door, token) in ["websocket", "tcp"].into_iter().zip(tokens) {
+        let file = folder.path().join(door);
+        std::fs::write(&file, token).unwrap();
+        settings.push(format!("mcp_{door}_token_file={}", file.display()));
+    }
+    let scene = scene(&settings.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let [of_websocket, of_tcp] = tokens;
+    for (token, let_in) in [(of_tcp, true), (of_websocket, false)] {
+        let (mut lines, said) = scene.lines(json!({"token": token})).await;
+        assert_eq!(said["result"].is_object(), let_in, "{said}");
+        if let_in {
+            let call = json!({"name": "test__echo", "arguments": {"n": 5}});
+            lines.say(&modern(json!(2), "tools/call", call)).await;
+            let answered = lines.hear().await.unwrap();
+            assert_eq!(answered["result"]["content"][0]["text"], "{\"n\":5}", "{answered}");
+        }
+    }
+    assert!(scene.socket(scene.websocket, "/mcp", of_websocket).await.is_ok());
+    assert_eq!(scene.socket(scene.websocket, "/mcp", of_tcp).await.unwrap_err(), 401);
+    let (status, _) = scene.world.mcp(of_websocket, "/mcp", "tools/list", json!({})).await;
+    assert_eq!(status, 401, "nor is it good without a WebSocket");
+    let api = scene.world.client.get(scene.world.at("/api/v1/runs")).bearer_auth(of_tcp);
+    assert_eq!(api.send().await.unwrap().status(), 401);
+    let listed = scene.world.get("/api/v1/tokens").await;
+    let names: Vec<&str> = listed["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|token| token["name"].as_str().unwrap())
+        .collect();
+    assert!(names.contains(&"mcp_tcp (settings)"), "{names:?}");
+    assert!(!scene.world.logged().contains(of_tcp));
+    // Restarting keeps it one token.
+    let mut world = scene.world;
+    world.kill_orchestrator();
+    world.restart().await;
+    let again = world.get("/api/v1/tokens").await;
+    assert_eq!(again["items"].as_array().unwrap().len(), names.len());
+}
+
+#[tokio::test]
+async fn answers_reach_who_asked_though_all_count_alike() {
+    const CLIENTS: u64 = 200;
+    const CALLS: u64 = 20;
+    let scene = scene(&["mcp_connections_per_principal_max=500"]).await;
+    let scene = &scene;
+    let limits =
+        json!({"waiting_max": 65_536, "concurrent_max": 4096, "calls_per_minute": 1_000_000});
+    let patch = scene.world.client.patch(scene.world.at("/api/v1/tool-servers/test"));
+    let patch = patch.bearer_auth(&scene.world.token).header("if-match", "*");
+    assert!(patch.json(&json!({"limits": limits})).send().await.unwrap().status().is_success());
+    let session = scene.world.open_session(&scene.world.token, "/mcp/test").await;
+    let session = session.as_str();
+    // Few say hello at a time, and all begin together once everybody is there.
+    let (turns, start) =
+        (tokio::sync::Semaphore::new(8), tokio::sync::Barrier::new(CLIENTS as usize));
+    let (turns, start) = (&turns, &start);
+    let client = async |number: u64| {
+        // All use the same ids, by three ways in; each asks for its own number.
+        let call = |id: u64| {
+            let n = number * 1000 + id;
+            (n, json!({"name": "echo", "arguments": {"n": n}}))
+        };
+        let right = |said: &Value, id: u64, n: u64| {
+            let text = said["result"]["content"][0]["text"].as_str().unwrap_or_default();
+            assert_eq!(
+                (said["id"].as_u64(), text),
+                (Some(id), format!("{{\"n\":{n}}}").as_str()),
+                "{said}"
+            );
+        };
+        match number % 3 {
+            0 => {
+                let turn = turns.acquire().await.unwrap();
+                let token = &scene.world.token;
+                let mut socket = scene.socket(scene.websocket, "/mcp/test", token).await.unwrap();
+                drop(turn);
+                start.wait().await;
+                for id in 0..CALLS {
+                    socket
+                        .send(Message::text(modern(json!(id), "tools/call", call(id).1)))
+                        .await
+                        .unwrap();
+                }
+                let mut seen = std::collections::BTreeSet::new();
+                for _ in 0..CALLS {
+                    let said = heard(&mut socket).await.unwrap();
+                    let id = said["id"].as_u64().unwrap();
+                    right(&said, id, call(id).0);
+                    assert!(seen.insert(id), "answered twice");
+                }
+            }
+            1 => {
+                let turn = turns.acquire().await.unwrap();
+                let hello = json!({"token": scene.world.token, "server": "test"});
+                let (mut lines, _) = scene.lines(hello).await;
+                drop(turn);
+                start.wait().await;
+                for id in 0..CALLS {
+                    lines.say(&modern(json!(id), "tools/call", call(id).1)).await;
+                }
+                let mut seen = std::collections::BTreeSet::new();
+                for _ in 0..CALLS {
+                    let said = lines.hear().await.unwrap();
+                    let id = said["id"].as_u64().unwrap();
+                    right(&said, id, call(id).0);
+                    assert!(seen.insert(id), "answered twice");
+                }
+            }
+            _ => {
+                start.wait().await;
+                for id in 0..CALLS {
+                    let (n, params) = call(id);
+                    if number.is_multiple_of(2) {
+                        let token = &scene.world.token;
+                        let (_, said) =
+                            scene.world.mcp(token, "/mcp/test", "tools/call", params).await;
+                        right(&said, 1, n);
+                    } else {
+                        // Within one session ids must differ while they are under way.
+                        let message = json!({"jsonrpc": "2.0", "id": n, "method": "tools/call", "params": params});
+                        let request = scene.world.client.post(scene.world.at("/mcp/test"));
+                        let request = request
+                            .bearer_auth(&scene.world.token)
+                            .header("mcp-session-id", session)
+                            .json(&message);
+                        right(&request.send().await.unwrap().json().await.unwrap(), n, n);
+                    }
+                }
+            }
+        }
+    };
+    let all = (0..CLIENTS).map(client);
+    futures_util::future::join_all(all).await;
+    let used = scene.world.get("/api/v1/tool-usage").await["items"][0].clone();
+    assert_eq!(used["calls"], CLIENTS * CALLS, "{used}");
+    assert_eq!(scene.server.scene.calls.load(Ordering::Acquire) as u64, CLIENTS * CALLS);
 }

@@ -111,9 +111,7 @@ impl Gateway {
         let name = params.text("name");
         let name = name.ok_or_else(|| RpcError::invalid_params("`name` must name a tool"))?;
         let Some((known, tool)) = self.find_tool(client, &name) else {
-            let resource = Resource::tool("unknown", "unknown", Default::default());
-            client.caller.refuse(Action::ToolCall, &resource, "there is no such tool").await?;
-            return Err(RpcError::invalid_params(format!("there is no tool {name:?} here")));
+            return Err(no_tool(client, &name).await?);
         };
         let resource = resource(&known, &tool);
         let refuse = async |why: &str| client.caller.refuse(Action::ToolCall, &resource, why).await;
@@ -263,6 +261,13 @@ fn mistakes(tool: &KnownTool, arguments: &Value) -> Result<Option<String>, RpcEr
         |why: &String| RpcError::invalid_params(format!("the tool can't be called: {why}"));
     let mistakes = tool.input.as_ref().map_err(unusable)?.mistakes(arguments);
     Ok((!mistakes.is_empty()).then(|| mistakes.join("\n")))
+}
+
+/// The error for a tool that is not there for the client, once that is recorded.
+async fn no_tool(client: &Client, name: &str) -> Result<RpcError, RpcError> {
+    let resource = Resource::tool("unknown", "unknown", Default::default());
+    client.caller.refuse(Action::ToolCall, &resource, "there is no such tool").await?;
+    Ok(RpcError::invalid_params(format!("there is no tool {name:?} here")))
 }
 
 /// Why a call was not begun: where its consent was used up meanwhile, or it could not be written down.

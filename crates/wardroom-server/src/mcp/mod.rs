@@ -6,12 +6,14 @@ mod exchange;
 pub(crate) mod http;
 mod reply;
 mod sessions;
+mod static_tokens;
 pub(crate) mod tcp;
 mod websocket;
 
 pub(crate) use caller::McpCaller;
 pub(crate) use channel::Channels;
 pub(crate) use reply::Lacks;
+pub use static_tokens::{StaticToken, StaticTokenError, StaticTokens};
 
 use crate::App;
 use std::sync::Arc;

@@ -98,22 +98,39 @@ pub(crate) fn wrap(app: &Arc<App>, router: Router<Arc<App>>) -> Router {
         .with_state(Arc::clone(app))
 }
 
-async fn edge_of(app: Arc<App>, mut request: Request, next: Next) -> Response {
-    let begun = Instant::now();
-    let Some(Peer(peer)) = request.extensions().get::<Peer>().copied() else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
-    let path = request.uri().path();
-    let door = match path {
+/// Whether a request asks for a WebSocket (RFC 6455 §4.1).
+fn wants_websocket(request: &Request) -> bool {
+    let upgrade = request.headers().get(header::UPGRADE);
+    request.method() == Method::GET
+        && upgrade.is_some_and(|kind| kind.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// The way in that a request takes.
+fn door_of(request: &Request) -> Door {
+    match request.uri().path() {
         // Programs ask these and read what is wrong as JSON; people come by /oauth/authorize and /oauth/consent.
         "/oauth/token" | "/oauth/revoke" => Door::Api,
         path if ["/api/", "/health/", "/.well-known/"].iter().any(|at| path.starts_with(at)) => {
             Door::Api
         }
         path if path.starts_with("/node/") => Door::NodeLink,
-        path if path == mcp::PATH || path.starts_with("/mcp/") => Door::Mcp,
+        path if path == mcp::PATH || path.starts_with("/mcp/") => {
+            if wants_websocket(request) {
+                Door::McpWebsocket
+            } else {
+                Door::Mcp
+            }
+        }
         _ => Door::Dashboard,
+    }
+}
+
+async fn edge_of(app: Arc<App>, mut request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let Some(Peer(peer)) = request.extensions().get::<Peer>().copied() else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
+    let door = door_of(&request);
     let id = RequestId::new(app.engine.now(), app.engine.rng());
     let client = client_address(peer.ip(), request.headers(), &app.doors.trusted_proxies);
     let info = RequestInfo { id, client, door };

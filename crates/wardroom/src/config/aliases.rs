@@ -74,14 +74,8 @@ pub(crate) const ALIASES: &[Alias] = &[
             "the log goes to standard error: whatever keeps it there decides for how long",
         ),
     ),
-    alias(
-        "WS_AUTH_TOKEN",
-        Meaning::Nothing("there is no static token yet: make an API token instead"),
-    ),
-    alias(
-        "TCP_AUTH_TOKEN",
-        Meaning::Nothing("there is no static token yet: make an API token instead"),
-    ),
+    alias("WS_AUTH_TOKEN", Meaning::Same("mcp_websocket_token")),
+    alias("TCP_AUTH_TOKEN", Meaning::Same("mcp_tcp_token")),
     alias("WS_MAX_CONNECTIONS", Meaning::Same("mcp_websocket_connections_max")),
     alias("TCP_MAX_CONNECTIONS", Meaning::Same("mcp_tcp_connections_max")),
     alias("MAX_MESSAGE_SIZE", Meaning::Same("mcp_message_bytes_max")),

@@ -2,11 +2,12 @@
 
 use super::Config;
 use anyhow::{Context as _, ensure};
+use secrecy::SecretString;
 use std::{
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
-use wardroom_server::{BreakerRules, ListenError, Listener};
+use wardroom_server::{BreakerRules, ListenError, Listener, StaticToken, StaticTokenError};
 
 /// The ports of the doors where an address names none.
 const WEBSOCKET_PORT: u16 = 3002;
@@ -62,6 +63,30 @@ impl Config {
     pub(crate) fn calls_kept(&self) -> anyhow::Result<Duration> {
         let days: u64 = self.within("tool_call_days", 1..=3650)?;
         Ok(Duration::from_secs(days * 86_400))
+    }
+
+    /// Tokens that are good at the doors for WebSocket and TCP.
+    pub(crate) fn static_tokens(&self) -> anyhow::Result<Vec<StaticToken>> {
+        type Made = fn(SecretString) -> Result<StaticToken, StaticTokenError>;
+        let doors: [(&str, &str, Made); 2] = [
+            ("mcp_websocket_token", "mcp_websocket_token_file", StaticToken::websocket),
+            ("mcp_tcp_token", "mcp_tcp_token_file", StaticToken::tcp),
+        ];
+        let mut tokens = vec![];
+        for (name, file, make) in doors {
+            let secret = match self.text(name) {
+                Some(text) => Some(SecretString::from(text)),
+                None => self.secret(file)?,
+            };
+            let Some(secret) = secret else { continue };
+            ensure!(
+                self.text("mcp_static_token_user").is_some(),
+                "{name}: {}",
+                StaticTokenError::NoAccount
+            );
+            tokens.push(make(secret).map_err(|error| anyhow::anyhow!("{name}: {error}"))?);
+        }
+        Ok(tokens)
     }
 
     /// How long consent can be given, and used.

@@ -80,10 +80,12 @@ impl Config {
                 values.insert(name, (value.clone(), Source::Flag));
             }
         }
-        if let Some((_, source @ (Source::File(_) | Source::Flag))) = values.get("encryption_key") {
-            bail!(
-                "encryption_key comes from {source}: a secret stands in no settings file and on no command line, where others read it. Put it into a file and name that: encryption_key_file = \"/path/only/you/can/read\""
-            );
+        for name in secrets::FROM_ENVIRONMENT {
+            if let Some((_, source @ (Source::File(_) | Source::Flag))) = values.get(name) {
+                bail!(
+                    "{name} comes from {source}: a secret stands in no settings file and on no command line, where others read it. Put it into a file and name that: {name}_file = \"/path/only/you/can/read\""
+                );
+            }
         }
         let config = Self { values, data: data.to_owned() };
         config.check()?;
@@ -105,6 +107,7 @@ impl Config {
         self.networks("outbound_allow")?;
         self.delivery()?;
         self.oidc()?;
+        self.static_tokens()?;
         self.address("listen_redirect")?;
         self.flag("tls12")?;
         let metrics = self.address("listen_metrics")?;

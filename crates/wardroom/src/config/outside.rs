@@ -100,7 +100,7 @@ impl Config {
     }
 
     /// The secret in a file that a setting names.
-    fn secret(&self, setting: &str) -> anyhow::Result<Option<SecretString>> {
+    pub(super) fn secret(&self, setting: &str) -> anyhow::Result<Option<SecretString>> {
         let Some(file) = self.path(setting) else { return Ok(None) };
         let text = fs::read_to_string(&file)
             .with_context(|| format!("{setting} {} can't be read", file.display()))?;

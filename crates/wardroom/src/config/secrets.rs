@@ -63,9 +63,13 @@ fn password(url: &Url) -> Option<String> {
     })
 }
 
+/// Settings that are secrets themselves: they come from the environment, or as a file that another setting names.
+pub(super) const FROM_ENVIRONMENT: [&str; 3] =
+    ["encryption_key", "mcp_websocket_token", "mcp_tcp_token"];
+
 /// A setting's value as it may be shown: without the secrets in it.
 pub(super) fn shown(name: &str, value: &str) -> String {
-    if name == "encryption_key" {
+    if FROM_ENVIRONMENT.contains(&name) {
         return "[secret]".to_owned();
     }
     let is_url = name.ends_with("_url") || name == "oidc_issuer";

@@ -300,6 +300,27 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     setting("mcp_tcp_plain", Some("false"), "`listen_mcp_tcp` without TLS; only on loopback."),
     setting(
+        "mcp_websocket_token_file",
+        None,
+        "A file with a token that is good for WebSockets to the gateway: at least 32 random bytes, in base64 or hexadecimal.",
+    ),
+    setting(
+        "mcp_websocket_token",
+        None,
+        "The same token itself, from the environment only; rather use `mcp_websocket_token_file`.",
+    ),
+    setting("mcp_tcp_token_file", None, "The same for TCP."),
+    setting(
+        "mcp_tcp_token",
+        None,
+        "The same token itself, from the environment only; rather use `mcp_tcp_token_file`.",
+    ),
+    setting(
+        "mcp_static_token_user",
+        None,
+        "The account in whose name whoever shows one of these tokens calls tools.",
+    ),
+    setting(
         "mcp_websocket_connections_max",
         Some("10000"),
         "Open connections to the gateway by WebSocket.",

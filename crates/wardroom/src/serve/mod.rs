@@ -22,7 +22,7 @@ use wardroom_core::{
 };
 use wardroom_engine::{Engine, Parts, hub::Hub};
 use wardroom_server::{
-    App, AppParts, FaultLog, Listener, PolicySource, serve_metrics, serve_redirects,
+    App, AppParts, FaultLog, Listener, PolicySource, StaticTokens, serve_metrics, serve_redirects,
 };
 use wardroom_trust::{
     access_token::AccessTokens,
@@ -124,6 +124,7 @@ pub(crate) async fn start(
     ));
     let fingerprint = installation.authority.fingerprint();
     let (policy, policy_source) = policy(config)?;
+    let static_tokens = config.static_tokens()?;
     let app = App::new(AppParts {
         engine: engine.clone(),
         policy,
@@ -149,6 +150,7 @@ pub(crate) async fn start(
         outbound: config.outbound()?,
         breaker: config.breaker()?,
         calls_kept: config.calls_kept()?,
+        static_tokens: StaticTokens::new(&static_tokens),
         oidc: config.oidc()?,
         faults,
         local_checks: {
@@ -159,6 +161,8 @@ pub(crate) async fn start(
         stop: stop.clone(),
     });
     app.prepare().await?;
+    let account = config.text("mcp_static_token_user").unwrap_or_default();
+    app.keep_static_tokens(&static_tokens, account).await.context("mcp_static_token_user")?;
     if alone {
         app.end_open_calls().await?;
     }
