@@ -1,7 +1,7 @@
 //! A person's consent to one exact thing that somebody else is about to do: asked for by policy, good once.
 
 use crate::{
-    Action, ApprovalId, Door, OauthClientId, RunId, Timestamp, UserId,
+    Action, ApprovalId, Door, OauthClientId, RunId, Timestamp, ToolServerId, UserId,
     audit::AuditDraft,
     named::named,
     person::BlindIndex,
@@ -44,6 +44,8 @@ pub struct Wanted {
     pub client: Option<OauthClientId>,
     /// By which way in.
     pub door: Door,
+    /// The account under whose rights it is done, where that is another one: a service's author.
+    pub author: Option<UserId>,
 }
 
 /// What a person decided.
@@ -85,6 +87,8 @@ pub struct Approval {
     pub user: UserId,
     /// The program of others that acts in that name.
     pub client: Option<OauthClientId>,
+    /// The account under whose rights it is done, where that is another one: a service's author.
+    pub author: Option<UserId>,
     /// By which way in.
     pub door: Door,
     /// Tells the very same request from all others: who, by which program, what, and with which arguments.
@@ -139,6 +143,13 @@ pub enum ApprovalWrite {
         /// For what.
         used: Use,
     },
+    /// Whoever asked does not want it any more. Nothing happens where it was used.
+    Withdraw {
+        /// Which.
+        id: ApprovalId,
+        /// When.
+        at: Timestamp,
+    },
     /// The parts of a run that wait with it may begin.
     QueueParts(RunId),
     /// Those that were asked for before this time are forgotten, but for those whose time is not over.
@@ -154,6 +165,10 @@ pub struct CallAsked<'a> {
     pub wanted: &'a Wanted,
     /// The tool, as `server/name`.
     pub target: &'a str,
+    /// Of which server, and as it was registered: another one may have the name or the address later.
+    pub server: (ToolServerId, i64),
+    /// The digest of the tool's description: consent is to what it said of itself.
+    pub tool: [u8; 32],
     /// The arguments, as they were written.
     pub arguments: &'a RawValue,
 }
@@ -182,6 +197,8 @@ pub trait Consents: Send + Sync {
     -> Result<Approval, ConsentError>;
     /// Waits until an approval is decided or its time is over, at most so long; where it stands then.
     async fn wait(&self, id: ApprovalId, most: Duration) -> StoreResult<Option<Approval>>;
+    /// Ends one that whoever asked does not want any more.
+    async fn withdraw(&self, id: ApprovalId) -> StoreResult<()>;
     /// Why it was decided so, where something was said.
     async fn reason(&self, approval: &Approval) -> Option<String>;
 }

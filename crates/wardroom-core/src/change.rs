@@ -511,6 +511,13 @@ pub enum Write {
     },
     /// A call that begins.
     AddToolCall(Box<ToolCall>),
+    /// A call goes on with what its client was asked for: fails where it has an end, or went on from there before.
+    ContinueToolCall {
+        /// The call.
+        id: ToolCallId,
+        /// How often it went on before.
+        round: u32,
+    },
     /// A call that ended. Nothing happens where it has an end already.
     EndToolCall {
         /// The call.

@@ -150,6 +150,9 @@ pub struct AppParts {
     pub stop: CancellationToken,
 }
 
+/// Looks at how much tools were used, at the same time.
+const USAGES_MAX: usize = 2;
+
 /// What every handler shares.
 pub struct App {
     pub(crate) engine: Arc<Engine>,
@@ -200,6 +203,8 @@ pub struct App {
     pub(crate) catalogues: Arc<Semaphore>,
     /// Files that are taken in at the same time.
     pub(crate) uploads: Semaphore,
+    /// Looks at how much tools were used: each reads many rows.
+    pub(crate) usages: Semaphore,
     /// Archives that are being made.
     pub(crate) exports: Exports,
     /// One verification of the audit log at a time.
@@ -261,6 +266,7 @@ impl App {
             streams: Arc::new(Semaphore::new(limits.streams_max)),
             changes: Arc::new(Semaphore::new(CHANGES_MAX)),
             catalogues: Arc::new(Semaphore::new(1)),
+            usages: Semaphore::new(USAGES_MAX),
             uploads: Semaphore::new(UPLOADS_MAX),
             exports: Exports::default(),
             verifying: Arc::new(Semaphore::new(1)),

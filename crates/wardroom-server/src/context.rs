@@ -324,6 +324,7 @@ impl Authorised {
             version: self.decision.version.clone(),
             client: ctx.client(),
             door: ctx.info.door,
+            author: None,
         })
     }
 }

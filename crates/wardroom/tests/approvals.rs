@@ -195,6 +195,47 @@ async fn a_client_with_a_session_waits() {
 }
 
 #[tokio::test]
+async fn consent_is_not_for_a_tool_that_changed_meanwhile() {
+    let (world, server) = scene().await;
+    let session = world.open_session(&world.token, "/mcp/test").await;
+    let call = || {
+        let params = json!({"name": "wipe", "arguments": {"n": 1}});
+        let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+        let request = world.client.post(world.at("/mcp/test")).bearer_auth(&world.token);
+        let request = request.header("mcp-session-id", &session).json(&message);
+        async move { request.send().await.unwrap().text().await.unwrap() }
+    };
+    let described = |text: &str| {
+        server.scene.tools.lock().unwrap()[1]["description"] = json!(text);
+    };
+    // It is described otherwise while the call waits, and somebody accepts that.
+    let (said, _) = tokio::join!(call(), async {
+        let id = waiting(&world).await;
+        described("Removes everything, elsewhere too");
+        world.accept_tools("test").await;
+        decide(&world, &world.token, &id, "approve").await
+    });
+    assert!(said.contains("changed while the call waited"), "{said}");
+    // Nor is the consent good for the other one.
+    let (status, asked) = try_out(&world, &world.token, "wipe", json!({"n": 1})).await;
+    assert_eq!((status, &asked["code"]), (409, &json!("approval_required")), "{asked}");
+    let id = asked["approval"].as_str().unwrap().to_owned();
+    let (said, _) = tokio::join!(call(), async {
+        let patch = world.client.patch(world.at("/api/v1/tool-servers/test"));
+        let patch = patch.bearer_auth(&world.token).header("if-match", "*");
+        wait_for("the call that waits", || async {
+            let list = world.get("/api/v1/mcp/connections").await;
+            (list["items"][0]["running"] == 1).then_some(())
+        })
+        .await;
+        patch.json(&json!({"enabled": false})).send().await.unwrap();
+        decide(&world, &world.token, &id, "approve").await
+    });
+    assert!(said.contains("changed while the call waited"), "{said}");
+    assert_eq!(server.scene.calls.load(Ordering::Acquire), 0);
+}
+
+#[tokio::test]
 async fn what_waits_outlives_a_killed_orchestrator_and_no_change_of_policy() {
     let (mut world, server) = scene().await;
     let (_, asked) = try_out(&world, &world.token, "wipe", json!({"n": 1})).await;
@@ -217,6 +258,50 @@ async fn what_waits_outlives_a_killed_orchestrator_and_no_change_of_policy() {
     let (status, asked) = try_out(&world, &world.token, "wipe", json!({"n": 2})).await;
     assert!(status == 409 && asked["approval"] != approved, "it was to another policy: {asked}");
     assert_eq!(server.scene.calls.load(Ordering::Acquire), 1);
+}
+
+#[tokio::test]
+async fn one_consent_is_one_call_however_often_it_goes_on() {
+    let (world, server) = scene().await;
+    let ask = async |state: Option<&Value>| {
+        let mut params = json!({"name": "wipe", "arguments": {"text": "ask"}});
+        if let Some(state) = state {
+            params["requestState"] = state.clone();
+            params["inputResponses"] = json!({"q": {"roots": []}});
+        }
+        let can = json!({"roots": {}});
+        world.mcp_as(&world.token, "/mcp/test", "tools/call", params, &can).await.1
+    };
+    let (first, _) = tokio::join!(ask(None), async {
+        let id = waiting(&world).await;
+        decide(&world, &world.token, &id, "approve").await
+    });
+    assert_eq!(first["result"]["inputRequests"]["q"]["method"], "roots/list", "{first}");
+    let state = &first["result"]["requestState"];
+    let before = server.scene.calls.load(Ordering::Acquire);
+    let answers = futures_util::future::join_all((0..8).map(|_| ask(Some(state)))).await;
+    let done = answers.iter().filter(|said| said["result"]["resultType"] == "complete").count();
+    assert_eq!(done, 1, "{answers:?}");
+    assert_eq!(server.scene.calls.load(Ordering::Acquire), before + 1);
+    let over = answers.iter().find(|said| said["error"].is_object()).unwrap();
+    assert_eq!(over["error"]["code"], -32602, "{over}");
+}
+
+#[tokio::test]
+async fn a_run_does_not_begin_for_who_may_not_any_more() {
+    let (world, _server) = scene().await;
+    let id = world.add_account("ann", Role::Operator, PASSWORD).await;
+    let ann = world.sign_in_as("ann", PASSWORD).await;
+    let body = json!({"command": "touch", "node": "local"});
+    let (_, run) = send(&world, &ann, Method::POST, "/api/v1/runs", body).await;
+    let approval = run["approval"].as_str().unwrap().to_owned();
+    let detail = world.get(&format!("/api/v1/approvals/{approval}")).await;
+    assert_eq!(detail["arguments"]["parameters"], json!({}), "{detail}");
+    world.post(&format!("/api/v1/users/{id}/disable"), Value::Null).await;
+    let (status, refused) = decide(&world, &world.token, &approval, "approve").await;
+    assert_eq!((status, &refused["code"]), (409, &json!("approval_state")), "{refused}");
+    assert_eq!(decide(&world, &world.token, &approval, "deny").await.0, 200);
+    assert_eq!(std::fs::read_dir(world.traces()).unwrap().count(), 0);
 }
 
 #[tokio::test]

@@ -31,6 +31,8 @@ pub struct Resource {
     pub hints: crate::tool::Hints,
     /// What an approval is about: an action, and what it is done to.
     pub about: Option<(super::Action, String)>,
+    /// The account under whose rights what it is about is done, where that is not its owner.
+    pub author: Option<crate::UserId>,
 }
 
 impl Resource {
@@ -55,6 +57,7 @@ impl Resource {
             server: None,
             hints: Default::default(),
             about: None,
+            author: None,
         }
     }
 
@@ -142,6 +145,7 @@ impl Resource {
         Self {
             owner: Some(approval.user),
             about: Some((approval.action, approval.target.clone())),
+            author: approval.author,
             ..Self::new(ResourceKind::Approval, approval.id.to_string())
         }
     }

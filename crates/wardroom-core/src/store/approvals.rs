@@ -24,7 +24,7 @@ pub struct ApprovalFilter {
 pub trait Approvals: Send + Sync {
     /// An approval.
     async fn lookup_approval(&self, id: ApprovalId) -> StoreResult<Option<Approval>>;
-    /// The newest approval of exactly this that was not used and whose time is not over.
+    /// An approval of exactly this that was not used and whose time is not over: one that was decided, or else the newest.
     async fn lookup_open_approval(
         &self,
         binding: BlindIndex,

@@ -19,18 +19,6 @@ named! {
     }
 }
 
-impl UsageBy {
-    /// Whether calls of different servers are put together.
-    pub const fn has_server(self) -> bool {
-        matches!(self, Self::Tool | Self::Flow)
-    }
-
-    /// Whether calls of different accounts are put together.
-    pub const fn has_user(self) -> bool {
-        !matches!(self, Self::Tool)
-    }
-}
-
 /// Which calls are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UsageFilter {

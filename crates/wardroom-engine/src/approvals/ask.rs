@@ -57,6 +57,7 @@ impl Consents for Engine {
             run: None,
             user: asked.user,
             client: asked.wanted.client,
+            author: asked.wanted.author,
             door: asked.wanted.door,
             binding,
             arguments: sealed.map_err(|error| unsealed(&error))?,
@@ -100,6 +101,12 @@ impl Consents for Engine {
         }
     }
 
+    async fn withdraw(&self, id: ApprovalId) -> StoreResult<()> {
+        let withdraw = ApprovalWrite::Withdraw { id, at: self.now() };
+        let change = Change::default().write(Write::Approval(withdraw));
+        self.commit(change.hint(Hint::Approval(id))).await
+    }
+
     async fn reason(&self, approval: &Approval) -> Option<String> {
         let reason = self.approval_reason(approval).await;
         reason
@@ -113,8 +120,10 @@ impl Engine {
     /// Tells exactly this call from all others.
     fn binding(&self, asked: &CallAsked<'_>) -> BlindIndex {
         let client = asked.wanted.client.map(|client| client.to_string()).unwrap_or_default();
-        let user = asked.user;
-        let text = format!("{user}\n{client}\n{}\n{}", asked.target, asked.arguments.get());
+        let (user, (server, version)) = (asked.user, asked.server);
+        let tool = HEXLOWER.encode(&asked.tool);
+        let (target, arguments) = (asked.target, asked.arguments.get());
+        let text = format!("{user}\n{client}\n{server} {version}\n{tool}\n{target}\n{arguments}");
         self.vault.index("approval.call", &text)
     }
 
@@ -133,6 +142,7 @@ impl Engine {
             run: Some(run.id),
             user: submission.user,
             client: wanted.client,
+            author: wanted.author,
             door: wanted.door,
             binding: self.vault.index("approval.run", &run.id.to_string()),
             arguments: vec![],
@@ -150,9 +160,8 @@ impl Engine {
 /// The record of consent being asked for, out of that of what it is asked for.
 pub(crate) fn record(mut audit: AuditDraft, approval: &Approval) -> AuditDraft {
     audit.record.action = "approval.asked".to_owned();
-    audit.record.policy =
-        Some(format!("{}@{}", approval.policies.join(" "), approval.policy_version));
     audit
+        .policy(&approval.policies, &approval.policy_version)
         .on(&approval.target)
         .detail("approval", approval.id)
         .detail("of", approval.action)

@@ -84,8 +84,7 @@ impl Engine {
         let sealed = if reason.is_empty() {
             vec![]
         } else {
-            let cipher =
-                self.vault.cipher(approval.user.into()).await.map_err(EngineError::seal)?;
+            let cipher = self.vault.cipher(approval.user.into()).await?;
             let sealed = cipher.seal(SEAL_REASON, reason.as_bytes(), &*self.rng);
             sealed.map_err(EngineError::seal)?
         };

@@ -10,7 +10,8 @@ pub use decide::Decision;
 use crate::{Engine, EngineError};
 use std::time::Duration;
 use wardroom_core::{
-    approval::{Approval, ApprovalWrite},
+    UserId,
+    approval::{Approval, ApprovalWrite, ConsentError, WAITING_PER_USER_MAX},
     change::{Change, Write},
     run::Event,
     tool::arguments::SaltedArguments,
@@ -64,6 +65,15 @@ impl Engine {
             Err(VaultError::Store(error)) => Err(error.into()),
             Err(error) => Err(EngineError::seal(error)),
         }
+    }
+
+    /// Refuses where too much of an account waits for people already.
+    pub(crate) async fn check_waiting(&self, user: UserId) -> Result<(), EngineError> {
+        let waiting = self.store.count_waiting_approvals(Some(user), self.now()).await?;
+        if waiting < WAITING_PER_USER_MAX {
+            return Ok(());
+        }
+        Err(EngineError::LimitReached(ConsentError::TooMany.to_string()))
     }
 
     /// Ends runs whose approval nobody gave in time, and forgets what is long over.

@@ -89,6 +89,9 @@ impl Engine {
         if let Some(run) = self.earlier(&submission).await? {
             return Ok(run);
         }
+        if submission.wanted.is_some() {
+            self.check_waiting(submission.user).await?;
+        }
         let planned = self.plan(&submission).await?;
         let audit = name_secrets(audit, &submission.named);
         let change = planned.change(audit.on(planned.head.id));

@@ -17,6 +17,7 @@ fn wanted() -> Option<Wanted> {
         policies: vec!["two-keys".into()],
         version: VERSION.into(),
         client: None,
+        author: None,
         door: Door::Api,
     })
 }

@@ -5,7 +5,7 @@ use super::{
     Gateway,
     client::{Client, Speaks, is_input_required},
     parked::{Answer, Parked, UnderWay},
-    request_state::Carried,
+    request_state::{CallRound, Carried},
 };
 use crate::{
     registry::{Known, What},
@@ -48,7 +48,7 @@ impl Gateway {
         mut ask: Ask,
         digest: [u8; 32],
         state: Option<Carried>,
-        call: Option<uuid::Uuid>,
+        call: Option<CallRound>,
     ) -> Result<Came, Failure> {
         let responses = ask.params.object("inputResponses");
         ask.params.remove("requestState");
@@ -101,7 +101,7 @@ impl Gateway {
         known: &Arc<Known>,
         mut under_way: UnderWay,
         digest: [u8; 32],
-        call: Option<uuid::Uuid>,
+        call: Option<CallRound>,
     ) -> Result<Came, Failure> {
         loop {
             let event = tokio::select! {
@@ -156,11 +156,11 @@ impl Gateway {
         client: &Client,
         mut result: Object,
         digest: [u8; 32],
-        call: Option<uuid::Uuid>,
+        call: Option<CallRound>,
     ) -> Result<Object, Failure> {
         let inner = result.text("requestState");
         let state = Carried { inner, call, ..Carried::default() };
-        let sealed = self.seal_state(client.caller.user(), digest, state).map_err(Failure::Rpc)?;
+        let sealed = self.seal_state(client, digest, state).map_err(Failure::Rpc)?;
         result.set("requestState", sealed);
         Ok(result)
     }
@@ -172,7 +172,7 @@ impl Gateway {
         under_way: UnderWay,
         questions: BTreeMap<String, (Object, Answer)>,
         digest: [u8; 32],
-        call: Option<uuid::Uuid>,
+        call: Option<CallRound>,
     ) -> Result<Object, Failure> {
         let asked: BTreeMap<&str, &Object> =
             questions.iter().map(|(name, (asked, _))| (name.as_str(), asked)).collect();
@@ -183,7 +183,7 @@ impl Gateway {
         let name = HEXLOWER.encode(&random);
         let state = Carried { parked: Some(name.clone()), call, ..Carried::default() };
         let user = client.caller.user();
-        let sealed = self.seal_state(user, digest, state).map_err(Failure::Rpc)?;
+        let sealed = self.seal_state(client, digest, state).map_err(Failure::Rpc)?;
         let parked = Parked::new(under_way, questions, user, self.clock.now());
         let full = || {
             Failure::Rpc(RpcError::new(codes::UNAVAILABLE, "too many requests wait for answers"))
@@ -199,7 +199,7 @@ impl Gateway {
         mut parked: Parked,
         brought: &Object,
         digest: [u8; 32],
-        call: Option<uuid::Uuid>,
+        call: Option<CallRound>,
     ) -> Result<Result<UnderWay, Object>, Failure> {
         let names: Vec<String> = parked.questions.keys().cloned().collect();
         if !names.iter().any(|name| brought.object(name).is_some()) {

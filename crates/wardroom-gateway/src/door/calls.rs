@@ -1,6 +1,6 @@
 //! The book of calls: each is on disk before its tool server hears of it, and its end is written behind.
 
-use super::client::Client;
+use super::{client::Client, request_state::CallRound};
 use crate::registry::Known;
 use data_encoding::HEXLOWER;
 use serde_json::value::RawValue;
@@ -139,14 +139,18 @@ impl CallBook {
     /// Writes down that a call goes on with what its client was asked for.
     pub(super) async fn go_on(
         &self,
-        id: ToolCallId,
+        round: CallRound,
         known: &Known,
         tool: &str,
         audit: AuditDraft,
     ) -> Result<Begun, BookError> {
+        let id = round.call();
         let target = format!("{}/{tool}", known.name());
         let audit = audit.on(target).detail("call", id);
-        self.ledger.commit(Change::recorded(audit.clone().detail("goes_on", "yes"))).await?;
+        let recorded = audit.clone().detail("goes_on", round.round + 1);
+        // SECURITY: what a client carries is good once, whoever copies it and however often it is sent.
+        let guard = Write::ContinueToolCall { id, round: round.round };
+        self.ledger.commit(Change::recorded(recorded).write(guard)).await?;
         Ok(Begun { id, audit })
     }
 

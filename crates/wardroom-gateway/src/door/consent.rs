@@ -3,17 +3,23 @@
 use super::{
     Gateway,
     client::{Allowed, Client, Speaks},
-    request_state::Carried,
+    request_state::{CallRound, Carried},
 };
 use crate::{
     era::meta,
-    rpc::{Object, RpcError},
+    registry::{Known, KnownTool},
+    rpc::{Object, RpcError, codes},
     upstream::Failure,
 };
 use serde_json::value::RawValue;
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+use uuid::Uuid;
 use wardroom_core::{
-    Action, ApprovalId, ToolCallId,
+    Action, ApprovalId,
     action::Resource,
     approval::{Approval, ApprovalState, CallAsked, ConsentError, Wanted},
     audit::AuditDraft,
@@ -29,6 +35,8 @@ const QUESTION: &str = "approval";
 
 /// What is about to be called.
 pub(super) struct Called<'a> {
+    /// The server, and the tool as it was accepted.
+    pub(super) about: (&'a Known, &'a KnownTool),
     pub(super) tool: &'a Resource,
     pub(super) facts: &'a ArgumentFacts,
     pub(super) arguments: &'a RawValue,
@@ -53,13 +61,17 @@ impl Gateway {
         mut allowed: Allowed,
         state: Option<&Carried>,
     ) -> Result<Consent, RpcError> {
-        if let Some(call) = state.and_then(Carried::call) {
+        if let Some(call) = state.and_then(|state| state.call) {
             return self.consented_before(call, allowed).await;
+        }
+        if allowed.wanted.is_none() {
+            return Ok(Consent::Given(Box::new(allowed.audit), None));
         }
         let came_again = state.is_some_and(|state| state.consent);
         if came_again {
-            self.heed_answer(client, called).await?;
+            self.heed_answer(client, called, &allowed).await?;
         }
+        let _place = self.waiters.take(client.caller.party()).ok_or_else(too_many)?;
         let mut told = 0_u32;
         loop {
             let Some(wanted) = &allowed.wanted else {
@@ -108,19 +120,36 @@ impl Gateway {
             if !client.caller.is_there().await {
                 return Err(RpcError::refused("what proved who asks does not hold any more"));
             }
+            if !self.is_still_there(called) {
+                let why = "the tool or its server changed while the call waited".to_owned();
+                return Err(self.turned_away(client, called, why).await?);
+            }
             allowed = client.caller.authorise_call(called.tool, called.facts).await?;
         }
+    }
+
+    /// Whether the tool may still be called, as it was accepted when the call came.
+    fn is_still_there(&self, called: &Called<'_>) -> bool {
+        let (known, accepted) = called.about;
+        let (before, now) = (&known.upstream.server, self.registry.server(known.name()));
+        let now = now.filter(|now| {
+            let server = &now.upstream.server;
+            (server.id, server.version) == (before.id, before.version)
+        });
+        let tool = now.and_then(|now| now.tools().get(&accepted.name).cloned());
+        tool.is_some_and(|now| now.digest == accepted.digest)
     }
 
     /// A call that began goes on: with the consent that it began with.
     async fn consented_before(
         &self,
-        call: ToolCallId,
+        call: CallRound,
         allowed: Allowed,
     ) -> Result<Consent, RpcError> {
-        if allowed.wanted.is_some() {
-            let used = self.store.lookup_approval_used(call.uuid()).await;
-            if used.map_err(|error| failed(&error))?.is_none() {
+        if let Some(wanted) = &allowed.wanted {
+            let used = self.store.lookup_approval_used(call.id).await;
+            let used = used.map_err(|error| failed(&error))?;
+            if used.is_none_or(|used| used.policy_version != wanted.version) {
                 let why = "policy wants a person's consent for this call by now: begin anew";
                 return Err(RpcError::refused(why));
             }
@@ -135,10 +164,13 @@ impl Gateway {
         wanted: &Wanted,
         allowed: &Allowed,
     ) -> Result<Approval, RpcError> {
+        let server = &called.about.0.upstream.server;
         let asked = CallAsked {
             user: client.caller.user(),
             wanted,
             target: &called.tool.id,
+            server: (server.id, server.version),
+            tool: called.about.1.digest,
             arguments: called.arguments,
         };
         match self.consents.ask(&asked, allowed.audit.clone()).await {
@@ -176,7 +208,7 @@ impl Gateway {
         approval: &Approval,
     ) -> Result<Object, RpcError> {
         let state = Carried { consent: true, ..Carried::default() };
-        let state = self.seal_state(client.caller.user(), called.digest, state)?;
+        let state = self.seal_state(client, called.digest, state)?;
         let own = Object::default().with(meta::APPROVAL, approval.id.to_string());
         let mut result = Object::default()
             .with("resultType", "input_required")
@@ -196,11 +228,21 @@ impl Gateway {
     }
 
     /// A client whose person does not want to ask any more ends it.
-    async fn heed_answer(&self, client: &Client, called: &Called<'_>) -> Result<(), RpcError> {
+    async fn heed_answer(
+        &self,
+        client: &Client,
+        called: &Called<'_>,
+        allowed: &Allowed,
+    ) -> Result<(), RpcError> {
         let answers = called.params.object("inputResponses").unwrap_or_default();
         let answer = answers.object(QUESTION).and_then(|answer| answer.text("action"));
         match answer.as_deref() {
             Some("decline" | "cancel") => {
+                if let Some(wanted) = &allowed.wanted {
+                    let approval = self.ask_people(client, called, wanted, allowed).await?;
+                    let gone = self.consents.withdraw(approval.id).await;
+                    gone.map_err(|error| failed(&error))?;
+                }
                 let why = "whoever asked does not want it any more".to_owned();
                 Err(self.turned_away(client, called, why).await?)
             }
@@ -229,4 +271,46 @@ fn waits(approval: &Approval) -> String {
 fn failed(error: &dyn std::fmt::Display) -> RpcError {
     tracing::error!(%error, "consent could not be asked for");
     RpcError::internal()
+}
+
+fn too_many() -> RpcError {
+    RpcError::new(codes::UNAVAILABLE, "too many calls wait for people already: try again later")
+}
+
+/// Calls that wait for people, all together and of one party: each holds a task and its arguments.
+const WAITERS_MAX: usize = 2048;
+const WAITERS_PER_PARTY_MAX: usize = 64;
+
+/// Who waits for people.
+#[derive(Default)]
+pub(super) struct Waiters(Mutex<HashMap<Uuid, usize>>);
+
+/// A place among those who wait; given back when it is dropped.
+struct Place<'a> {
+    waiters: &'a Waiters,
+    party: Uuid,
+}
+
+impl Waiters {
+    fn take(&self, party: Uuid) -> Option<Place<'_>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = all.get(&party).copied().unwrap_or(0);
+        if own >= WAITERS_PER_PARTY_MAX || all.values().sum::<usize>() >= WAITERS_MAX {
+            return None;
+        }
+        all.insert(party, own + 1);
+        Some(Place { waiters: self, party })
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut all = self.waiters.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = all.get_mut(&self.party) {
+            *own -= 1;
+            if *own == 0 {
+                all.remove(&self.party);
+            }
+        }
+    }
 }

@@ -25,6 +25,7 @@ use crate::{
     registry::Registry,
     rpc::{Object, Request, RpcError},
 };
+use consent::Waiters;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use parked::ParkedAsks;
 use session::Sessions;
@@ -86,6 +87,7 @@ pub struct Gateway {
     calls: CallBook,
     consents: Arc<dyn Consents>,
     public_url: String,
+    waiters: Waiters,
     parked: ParkedAsks,
     store: Arc<dyn Store>,
     calls_kept: Duration,
@@ -105,6 +107,7 @@ impl Gateway {
             calls: parts.calls,
             consents: parts.consents,
             public_url: parts.public_url,
+            waiters: Waiters::default(),
             parked: ParkedAsks::default(),
             store: parts.store,
             calls_kept: parts.calls_kept,

@@ -6,7 +6,7 @@ use crate::rpc::{Object, RpcError};
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use wardroom_core::{Timestamp, ToolCallId, UserId, digest::sha256};
+use wardroom_core::{Timestamp, ToolCallId, digest::sha256};
 
 /// What it is sealed for.
 const PURPOSE: &str = "mcp.request_state";
@@ -15,12 +15,20 @@ pub(super) const GOOD_FOR: Duration = Duration::from_secs(600);
 /// The longest, in characters.
 const CHARS_MAX: usize = 64 * 1024;
 
+/// A call, and how often it went on. What a client carries is good once.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CallRound {
+    pub(super) id: uuid::Uuid,
+    pub(super) round: u32,
+}
+
 /// What is carried.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Carried {
     /// The call that goes on.
-    pub(super) call: Option<uuid::Uuid>,
+    pub(super) call: Option<CallRound>,
     /// What the tool server wants to have back.
     pub(super) inner: Option<String>,
     /// The request to a server that waits for answers.
@@ -36,6 +44,8 @@ pub(super) struct Carried {
 struct RequestState {
     /// For whom.
     user: uuid::Uuid,
+    /// By which program.
+    client: Option<uuid::Uuid>,
     /// For which request: its digest.
     digest: [u8; 32],
     /// Until when, in microseconds.
@@ -53,10 +63,19 @@ pub(super) fn digest(client: &Client, method: &str, params: &Object) -> [u8; 32]
     sha256(&[method.as_bytes(), b"\0", scope.as_bytes(), b"\0", own.raw().get().as_bytes()])
 }
 
-impl Carried {
-    /// The call that goes on.
-    pub(super) fn call(&self) -> Option<ToolCallId> {
-        self.call.map(ToolCallId::from_uuid)
+impl CallRound {
+    /// A call that just began.
+    pub(super) fn first(id: ToolCallId) -> Self {
+        Self { id: id.uuid(), round: 0 }
+    }
+
+    /// The same the next time.
+    pub(super) fn next(self) -> Self {
+        Self { round: self.round + 1, ..self }
+    }
+
+    pub(super) fn call(self) -> ToolCallId {
+        ToolCallId::from_uuid(self.id)
     }
 }
 
@@ -79,6 +98,7 @@ impl Gateway {
             self.sealer.open(PURPOSE, &sealed.ok_or_else(refused)?).map_err(|_| refused())?;
         let state: RequestState = serde_json::from_slice(&plain).map_err(|_| refused())?;
         let good = state.user == client.caller.user().uuid()
+            && state.client == client.caller.client().map(|client| client.uuid())
             && state.digest == digest
             && self.clock.now() < Timestamp::from_micros(state.until);
         if good { Ok(Some(state.carried)) } else { Err(refused()) }
@@ -87,12 +107,14 @@ impl Gateway {
     /// Seals what a request shall carry when it comes again.
     pub(super) fn seal_state(
         &self,
-        user: UserId,
+        client: &Client,
         digest: [u8; 32],
         carried: Carried,
     ) -> Result<String, RpcError> {
         let until = self.clock.now().plus(GOOD_FOR).as_micros();
-        let state = RequestState { user: user.uuid(), digest, until, carried };
+        let (user, client) = (client.caller.user().uuid(), client.caller.client());
+        let client = client.map(|client| client.uuid());
+        let state = RequestState { user, client, digest, until, carried };
         let plain = serde_json::to_vec(&state).map_err(|_| RpcError::internal())?;
         let sealed = self.sealer.seal(PURPOSE, &plain, &*self.rng);
         Ok(BASE64URL_NOPAD.encode(&sealed.map_err(|_| RpcError::internal())?))

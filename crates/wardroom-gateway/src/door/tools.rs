@@ -7,7 +7,7 @@ use super::{
     client::{Client, Speaks},
     consent::{Called, Consent},
     headers::{check_mirrored, for_upstream, unsafe_name},
-    request_state,
+    request_state::{self, CallRound, Carried},
 };
 use crate::{
     era::meta,
@@ -152,41 +152,25 @@ impl Gateway {
                 return Err(error);
             }
         };
-        let called = Called { tool: &resource, facts: &facts, arguments: raw, params, digest };
+        let about = (&*known, &*tool);
+        let called =
+            Called { about, tool: &resource, facts: &facts, arguments: raw, params, digest };
         let (audit, approval) = match self.consent(client, &called, allowed, state.as_ref()).await?
         {
             Consent::Given(audit, approval) => (*audit, approval),
             Consent::Later(result) => return Ok(result),
         };
-        let begun = match state.as_ref().and_then(|state| state.call()) {
-            Some(id) => {
-                self.must_be_open(id).await?;
-                self.calls.go_on(id, &known, &tool.name, audit).await
-            }
+        let round = state.as_ref().and_then(|state| state.call);
+        let begun = match round {
+            Some(round) => self.calls.go_on(round, &known, &tool.name, audit).await,
             None => self.calls.begin(client, &known, &tool.name, raw, (audit, approval)).await,
         };
         let begun = begun.map_err(not_begun)?;
-        let mut ask = asking(client, &known, &tool, params);
+        let mut ask = asking(client, (&known, &tool), params, state.as_ref());
         ask.mirrored = mirrored;
-        if state.as_ref().is_some_and(|state| state.consent) {
-            // What was answered was asked here, not by the server.
-            ask.params.remove("inputResponses");
-        }
-        let call = Some(begun.id.uuid());
-        let came = self.ask(client, &known, ask, digest, state, call).await;
+        let call = round.map_or_else(|| CallRound::first(begun.id), CallRound::next);
+        let came = self.ask(client, &known, ask, digest, state, Some(call)).await;
         self.settle(&tool, begun, came).await
-    }
-
-    /// A call goes on only where it has no end: what a client carries is good more than once.
-    async fn must_be_open(&self, id: wardroom_core::ToolCallId) -> Result<(), RpcError> {
-        let call = self.store.lookup_tool_call(id).await.map_err(|error| {
-            tracing::error!(%error, "a call could not be looked up");
-            RpcError::internal()
-        })?;
-        match call {
-            Some(call) if call.end.is_none() => Ok(()),
-            _ => Err(RpcError::invalid_params("the call is over: begin anew")),
-        }
     }
 
     /// Writes down what came of a call, and gives the client its answer.
@@ -273,6 +257,9 @@ async fn no_tool(client: &Client, name: &str) -> Result<RpcError, RpcError> {
 /// Why a call was not begun: where its consent was used up meanwhile, or it could not be written down.
 fn not_begun(error: BookError) -> RpcError {
     match error {
+        BookError::Store(StoreError::Conflict("the call")) => {
+            RpcError::invalid_params("the call is over, or went on from here before: begin anew")
+        }
         BookError::Store(StoreError::Conflict(_)) => {
             RpcError::refused("another call just like it used the consent up: ask for it anew")
         }
@@ -284,10 +271,20 @@ fn not_begun(error: BookError) -> RpcError {
 }
 
 /// What a tool's server is asked.
-fn asking(client: &Client, known: &Known, tool: &KnownTool, params: &Object) -> Ask {
+fn asking(
+    client: &Client,
+    (known, tool): (&Known, &KnownTool),
+    params: &Object,
+    state: Option<&Carried>,
+) -> Ask {
+    let mut params = known_members(params).with("name", &tool.name);
+    if state.is_some_and(|state| state.consent) {
+        // What was answered was asked here, not by the server.
+        params.remove("inputResponses");
+    }
     Ask {
         method: "tools/call".to_owned(),
-        params: known_members(params).with("name", &tool.name),
+        params,
         capabilities: client.speaks.known_capabilities(),
         party: Some(client.caller.party()),
         log_level: client.speaks.log_level(),

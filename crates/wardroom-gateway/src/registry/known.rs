@@ -15,6 +15,8 @@ pub struct KnownTool {
     pub name: String,
     /// As its server described it when it was accepted.
     pub definition: Object,
+    /// The digest of that.
+    pub digest: [u8; 32],
     /// What it does, as was accepted.
     pub hints: Hints,
     /// What its arguments must be; or why nobody can tell.
@@ -31,12 +33,14 @@ impl KnownTool {
         if tool.state() != ToolState::Accepted {
             return None;
         }
-        let text = &tool.accepted.as_ref()?.definition.text;
+        let accepted = &tool.accepted.as_ref()?.definition;
+        let text = &accepted.text;
         let value: Value = serde_json::from_str(text).ok()?;
         let schema = value.get("inputSchema").cloned().unwrap_or(Value::Null);
         Some(Self {
             name: tool.name.clone(),
             definition: Object::parse(text)?,
+            digest: accepted.digest,
             hints: hints(&value),
             input: input(&schema),
             output: value.get("outputSchema").map(Shape::compile),

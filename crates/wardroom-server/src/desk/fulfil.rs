@@ -40,7 +40,8 @@ pub(crate) async fn runnable(
         let reachable = decision.reachable();
         if let (None, Some(policies)) = (&wanted, decision.asks) {
             let (version, door) = (decision.version, Door::Internal);
-            wanted = Some(Wanted { policies, version, client: None, door });
+            let author = who.user();
+            wanted = Some(Wanted { policies, version, client: None, door, author });
         }
         reachable
     };

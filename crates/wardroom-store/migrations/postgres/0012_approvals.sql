@@ -6,6 +6,7 @@ CREATE TABLE approvals (
   run UUID UNIQUE REFERENCES runs (id) ON DELETE CASCADE,
   user_id UUID NOT NULL REFERENCES users (id),
   client_id UUID,
+  author UUID REFERENCES users (id),
   door TEXT NOT NULL,
   binding BYTEA NOT NULL,
   arguments BYTEA NOT NULL,
@@ -26,5 +27,5 @@ CREATE INDEX approvals_user ON approvals (user_id, id);
 CREATE INDEX approvals_open ON approvals (binding, expires_at) WHERE used_at IS NULL;
 CREATE INDEX approvals_waiting ON approvals (expires_at) WHERE approved IS NULL;
 
--- What was used since a time is asked for often.
-CREATE INDEX tool_calls_begun ON tool_calls (begun_at);
+-- How often a call went on after its client was asked for something: each time once.
+ALTER TABLE tool_calls ADD COLUMN rounds BIGINT NOT NULL DEFAULT 0;

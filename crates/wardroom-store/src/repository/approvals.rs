@@ -49,6 +49,7 @@ macro_rules! approvals {
                     run: maybe("run")?.map(RunId::from_uuid),
                     user: UserId::from_uuid(uuid("user_id")?),
                     client: maybe("client_id")?.map(OauthClientId::from_uuid),
+                    author: maybe("author")?.map(UserId::from_uuid),
                     door: named("door", &text("door")?)?,
                     binding: BlindIndex(fixed("binding", row.try_get("binding").map_err(of)?)?),
                     arguments: row.try_get("arguments").map_err(of)?,
@@ -65,7 +66,7 @@ macro_rules! approvals {
             /// What a state is in columns, `$1` being the time now.
             const fn condition(state: ApprovalState) -> &'static str {
                 match state {
-                    ApprovalState::Waiting => "approved IS NULL AND expires_at > $1",
+                    ApprovalState::Waiting => "approved IS NULL AND expires_at > $1 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = approvals.run AND r.finished_at IS NOT NULL)",
                     ApprovalState::Approved => "approved AND used_at IS NULL AND expires_at > $1",
                     ApprovalState::Denied => "NOT approved",
                     ApprovalState::Used => "used_at IS NOT NULL",
@@ -81,7 +82,7 @@ macro_rules! approvals {
                 }
 
                 async fn lookup_open_approval(&self, binding: BlindIndex, now: Timestamp) -> StoreResult<Option<Approval>> {
-                    let row = sqlx::query("SELECT * FROM approvals WHERE binding = $1 AND expires_at > $2 AND used_at IS NULL ORDER BY id DESC LIMIT 1")
+                    let row = sqlx::query("SELECT * FROM approvals WHERE binding = $1 AND expires_at > $2 AND used_at IS NULL ORDER BY (approved IS NULL), id DESC LIMIT 1")
                         .bind(binding.0.to_vec())
                         .bind(now.as_micros())
                         .fetch_optional(self.reader())
@@ -168,6 +169,10 @@ macro_rules! approval_writes {
                     ApprovalWrite::Use { id, used } => guarded("the approval",
                         run!(c, "UPDATE approvals SET used_by = $2, used_at = $3 WHERE id = $1 AND approved AND used_at IS NULL AND expires_at > $3",
                             id.uuid(), used.by, used.at.as_micros())),
+                    ApprovalWrite::Withdraw { id, at } => {
+                        run!(c, "UPDATE approvals SET expires_at = $2 WHERE id = $1 AND used_at IS NULL AND expires_at > $2", id.uuid(), at.as_micros());
+                        Ok(())
+                    }
                     ApprovalWrite::QueueParts(parent) => {
                         run!(c, "UPDATE runs SET state = 'queued', version = version + 1 WHERE parent = $1 AND state = 'awaiting_approval'", parent.uuid());
                         Ok(())
@@ -180,8 +185,8 @@ macro_rules! approval_writes {
             }
 
             async fn ask(c: &mut Connection, a: &Approval) -> StoreResult<()> {
-                run!(c, "INSERT INTO approvals (id, action, target, run, user_id, client_id, door, binding, arguments, arguments_digest, policies, policy_version, asked_at, expires_at, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-                    a.id.uuid(), a.action.as_str(), a.target.clone(), a.run.map(|id| id.uuid()), a.user.uuid(), a.client.map(|id| id.uuid()), a.door.as_str(), a.binding.0.to_vec(),
+                run!(c, "INSERT INTO approvals (id, action, target, run, user_id, client_id, author, door, binding, arguments, arguments_digest, policies, policy_version, asked_at, expires_at, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+                    a.id.uuid(), a.action.as_str(), a.target.clone(), a.run.map(|id| id.uuid()), a.user.uuid(), a.client.map(|id| id.uuid()), a.author.map(|id| id.uuid()), a.door.as_str(), a.binding.0.to_vec(),
                     a.arguments.clone(), a.arguments_digest.clone(), json(&a.policies)?, a.policy_version.clone(), a.asked_at.as_micros(), a.expires_at.as_micros(), Vec::<u8>::new());
                 Ok(())
             }

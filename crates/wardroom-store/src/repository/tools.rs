@@ -6,7 +6,7 @@ macro_rules! tools {
             use super::*;
             use crate::{
                 error::of,
-                repository::{fixed, named, parse, unsigned},
+                repository::{first_id_at, fixed, named, parse, unsigned},
             };
             use uuid::Uuid;
             use wardroom_core::{
@@ -188,6 +188,8 @@ macro_rules! tools {
 
                 async fn tool_usage(&self, filter: UsageFilter) -> StoreResult<Vec<Usage>> {
                     let key = key_of(filter.by).join(", ");
+                    // Ids begin with their time: a stretch of it is a stretch of either index.
+                    let of_user = if filter.user.is_some() { " AND user_id = $3" } else { "" };
                     // Those without an end come last in their group, and are in no percentile.
                     let sql = format!(
                         "SELECT {key}, COUNT(*) AS calls, \
@@ -200,16 +202,16 @@ macro_rules! tools {
                          FROM (SELECT tool_calls.*, ended_at - begun_at AS took, \
                            ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY (ended_at IS NULL), ended_at - begun_at) AS place, \
                            COUNT(ended_at) OVER (PARTITION BY {key}) AS ended \
-                           FROM tool_calls WHERE begun_at >= $1 AND ($2 IS NULL OR user_id = $2)) AS timed \
-                         GROUP BY {key} ORDER BY calls DESC, {key} LIMIT $3",
+                           FROM tool_calls WHERE id >= $1{of_user}) AS timed \
+                         GROUP BY {key} ORDER BY calls DESC, {key} LIMIT $2",
                     );
-                    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-                        .bind(filter.since.as_micros())
-                        .bind(filter.user.map(|user| user.uuid()))
-                        .bind(i64::from(GROUPS_MAX))
-                        .fetch_all(self.reader())
-                        .await
-                        .map_err(of)?;
+                    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
+                        .bind(first_id_at(filter.since))
+                        .bind(i64::from(GROUPS_MAX));
+                    if let Some(user) = filter.user {
+                        query = query.bind(user.uuid());
+                    }
+                    let rows = query.fetch_all(self.reader()).await.map_err(of)?;
                     rows.iter().map(|row| usage(row, filter.by)).collect()
                 }
 
@@ -245,6 +247,7 @@ macro_rules! tool_writes {
             pub(super) async fn apply(c: &mut Connection, write: &Write) -> Option<StoreResult<()>> {
                 Some(match write {
                     Write::AddToolCall(call) => add_call(c, call).await,
+                    Write::ContinueToolCall { id, round } => continue_call(c, id.uuid(), *round).await,
                     Write::EndToolCall { id, end } => end_call(c, id.uuid(), end).await,
                     Write::SeeTools { server, tools, at } => see_tools(c, *server, tools, *at).await,
                     Write::AddToolServer(server) => add_server(c, server).await,
@@ -297,6 +300,10 @@ macro_rules! tool_writes {
                     call.id.uuid(), call.server.uuid(), call.server_name.clone(), call.tool.clone(), call.user.uuid(), call.client.map(|id| id.uuid()), call.door.as_str(),
                     call.arguments.clone(), call.arguments_digest.to_vec(), signed(call.arguments_bytes), call.policy.clone(), call.begun_at.as_micros());
                 Ok(())
+            }
+
+            async fn continue_call(c: &mut Connection, id: uuid::Uuid, round: u32) -> StoreResult<()> {
+                guarded("the call", run!(c, "UPDATE tool_calls SET rounds = rounds + 1 WHERE id = $1 AND rounds = $2 AND ended_at IS NULL", id, i64::from(round)))
             }
 
             async fn end_call(c: &mut Connection, id: uuid::Uuid, end: &CallEnd) -> StoreResult<()> {

@@ -23,6 +23,7 @@ fn approval(s: &Sample, user: UserId, binding: u8, asked: i64) -> Approval {
         run: None,
         user,
         client: Some(OauthClientId::new(at(0), s)),
+        author: None,
         door: Door::McpTcp,
         binding: BlindIndex([binding; 32]),
         arguments: vec![1, 2, 3],

@@ -198,6 +198,10 @@ fn of_gateway(resource: &Resource) -> Option<HashMap<String, RestrictedExpressio
         let about = resource.about.as_ref();
         add("action", text(about.map_or("any", |(action, _)| action.as_str())));
         add("target", text(about.map_or("any", |(_, target)| target)));
+        if let Some(author) = resource.author {
+            let author = uid("User", &author.to_string())?;
+            add("author", RestrictedExpression::new_entity_uid(author));
+        }
     }
     Some(attributes)
 }

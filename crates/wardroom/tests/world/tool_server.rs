@@ -96,6 +96,11 @@ async fn answer(
                     tokio::time::sleep(Duration::from_secs(3600)).await;
                     json!({})
                 }
+                // Asks something first, as often as it is not told.
+                _ if params["arguments"]["text"] == "ask" && params["inputResponses"].is_null() => {
+                    let question = json!({"method": "roots/list"});
+                    json!({"resultType": "input_required", "requestState": "s", "inputRequests": {"q": question}})
+                }
                 "odd" => json!({"content": [], "structuredContent": {"total": 1}}),
                 _ => {
                     let text = params["arguments"].to_string();
@@ -110,6 +115,8 @@ async fn answer(
         }
     };
     let mut result = result;
-    result["resultType"] = json!("complete");
+    if result["resultType"].is_null() {
+        result["resultType"] = json!("complete");
+    }
     Json(json!({"jsonrpc": "2.0", "id": message["id"], "result": result})).into_response()
 }

@@ -2,23 +2,31 @@
 
 use super::{
     super::input::{Json, QueryOf, filter, id, page},
-    tool_servers::calls::shown,
+    tool_servers::calls::shown_to_decider,
 };
-use crate::{context::Ctx, error::ApiError};
+use crate::{context::Ctx, error::ApiError, policies::principal_of, view};
 use axum::{Json as Answer, extract::Path};
 use serde::Deserialize;
+use serde_json::{Value, json};
 use wardroom_core::{
-    Action, ApprovalId,
-    action::{Resource, ResourceKind},
+    Action, ApprovalId, RunId, UserId,
+    action::Resource,
     approval::Approval,
-    store::ApprovalFilter,
+    identity::UserState,
+    page::{PAGE_ITEMS_MAX, PageRequest},
+    run::{Run, Target},
+    store::{ApprovalFilter, RunFilter},
 };
 use wardroom_engine::approvals::Decision;
+use wardroom_trust::policy::Circumstances;
 use wardroom_wire::{
     api::List,
     approvals::{ApprovalDecision, ApprovalDetail, ApprovalView},
     error::{ErrorCode, Problem},
 };
+
+/// Pages that one request looks through for something that its caller may read.
+const PAGES_MAX: usize = 10;
 
 /// Which approvals are wanted.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
@@ -77,19 +85,25 @@ pub(crate) async fn list(
 /// Approvals.
 pub(crate) async fn load(ctx: &Ctx, query: ApprovalQuery) -> Result<List<ApprovalView>, ApiError> {
     ctx.authorise(Action::ApprovalList, &Resource::system()).await?;
-    let anyones = Resource::anothers(ResourceKind::Approval);
-    let anyones = ctx.decide(Action::ApprovalRead, &anyones).allowed;
     let wanted = ApprovalFilter {
         state: filter("state", query.state.as_deref())?,
-        user: (query.mine || !anyones).then(|| ctx.user()).transpose()?,
+        user: query.mine.then(|| ctx.user()).transpose()?,
     };
-    let page = page(query.after.as_deref(), query.limit)?;
-    let found = ctx.app.engine.store().list_approvals(&wanted, ctx.now(), page).await?;
-    let readable = |approval: &&Approval| {
-        ctx.decide(Action::ApprovalRead, &Resource::approval(approval)).allowed
-    };
-    let items = found.items.iter().filter(readable).map(|approval| view(ctx, approval)).collect();
-    Ok(List { items, next: found.next.map(|id| id.to_string()) })
+    let mut page = page(query.after.as_deref(), query.limit)?;
+    let mut items = vec![];
+    // Policy tells them apart one by one, by what they are about: somebody's few may lie behind many of others.
+    for _ in 0..PAGES_MAX {
+        let found = ctx.app.engine.store().list_approvals(&wanted, ctx.now(), page).await?;
+        let readable = |approval: &&Approval| {
+            ctx.decide(Action::ApprovalRead, &Resource::approval(approval)).allowed
+        };
+        items.extend(found.items.iter().filter(readable).map(|approval| view(ctx, approval)));
+        page.after = found.next;
+        if found.next.is_none() || !items.is_empty() {
+            break;
+        }
+    }
+    Ok(List { items, next: page.after.map(|id| id.to_string()) })
 }
 
 /// What somebody's consent is asked for.
@@ -110,14 +124,31 @@ pub(crate) async fn detail(ctx: &Ctx, text: &str) -> Result<ApprovalDetail, ApiE
     let approval = find(ctx, text).await?;
     ctx.authorise(Action::ApprovalRead, &Resource::approval(&approval)).await?;
     let engine = &ctx.app.engine;
-    let arguments = engine.approval_arguments(&approval).await?;
+    let arguments = match approval.run {
+        Some(run) => of_run(ctx, run).await?,
+        None => {
+            engine.approval_arguments(&approval).await?.and_then(|text| shown_to_decider(&text))
+        }
+    };
     Ok(ApprovalDetail {
-        arguments: arguments.and_then(|text| shown(&text)),
+        arguments,
         arguments_digest: approval.arguments_digest.clone(),
         reason: engine.approval_reason(&approval).await?,
         receipt: approval.verdict.as_ref().map(|verdict| verdict.receipt.clone()),
         approval: view(ctx, &approval),
     })
+}
+
+/// What a run is given and where. Whoever decides over it sees that much of it, also where the run is not theirs to read.
+async fn of_run(ctx: &Ctx, run: RunId) -> Result<Option<Value>, ApiError> {
+    let Some(run) = ctx.app.engine.store().lookup_run(run).await? else { return Ok(None) };
+    let run = view::run(ctx, &run).await?;
+    Ok(Some(json!({
+        "parameters": run.parameters,
+        "node": run.node,
+        "labels": run.labels,
+        "all": run.all,
+    })))
 }
 
 /// The approval of this id, before anybody asked whether the caller may know of it.
@@ -168,12 +199,57 @@ pub(crate) async fn decide(
     let allowed = ctx.authorise(Action::ApprovalDecide, &Resource::approval(&approval)).await?;
     let by = ctx.user()?;
     // SECURITY: what acts in somebody's name must not consent to its own deeds in that name.
-    if approval.user == by && !ctx.in_person() {
+    if [Some(approval.user), approval.author].contains(&Some(by)) && !ctx.in_person() {
         let why = "What was asked for in your own name is yours to decide in person: sign in, by the dashboard or `wardroom login`.";
         return Err(ApiError::say(ErrorCode::Forbidden, why));
+    }
+    if approved {
+        match approval.run {
+            Some(run) => still_may(ctx, approval.author.unwrap_or(approval.user), run).await?,
+            None if ctx.app.engine.approval_arguments(&approval).await?.is_none() => {
+                let why = "What it is about can't be shown any more: deny it.";
+                return Err(ApiError::say(ErrorCode::ApprovalState, why));
+            }
+            None => {}
+        }
     }
     let version = ctx.app.policy.load().policy.version().to_owned();
     let decision = Decision { id: approval.id, by, approved, reason, policy_version: &version };
     let decided = ctx.app.engine.decide_approval(&decision, allowed.draft(ctx)).await?;
     Ok(view(ctx, &decided))
+}
+
+/// SECURITY: a run begins on what may be done at this moment by the account under whose rights it was submitted, not on
+/// what it might do then.
+async fn still_may(ctx: &Ctx, user: UserId, run: RunId) -> Result<(), ApiError> {
+    let no = |why: &str| Err(ApiError::say(ErrorCode::ApprovalState, why));
+    let store = ctx.app.engine.store();
+    let user = store.lookup_user(user).await?.filter(|user| user.state == UserState::Active);
+    let Some(user) = user else {
+        return no("Whoever asked has no active account any more: deny it.");
+    };
+    let Some(run) = store.lookup_run(run).await? else { return Err(ApiError::not_found()) };
+    let nodes = match &run.target {
+        Target::Node { node } => vec![*node],
+        Target::OneOf { .. } => store.list_candidates(run.id).await?,
+        Target::AllOf { .. } => {
+            let filter = RunFilter { parent: Some(run.id), ..RunFilter::default() };
+            let parts = store.list_runs(&filter, PageRequest::new(None, PAGE_ITEMS_MAX)).await?;
+            let of = |part: &Run| match part.target {
+                Target::Node { node } => Some(node),
+                _ => None,
+            };
+            parts.items.iter().filter_map(of).collect()
+        }
+    };
+    let (policy, who) = (ctx.app.policy.load_full(), principal_of(&user));
+    let consented = Circumstances { approved: true, ..Circumstances::default() };
+    for node in nodes {
+        let Some(node) = store.lookup_node(node).await? else { continue };
+        let command = Resource::command(&node, &run.command);
+        if !policy.policy.decide_in(&who, Action::RunSubmit, &command, &consented).allowed {
+            return no("Whoever asked may not run this there any more: deny it.");
+        }
+    }
+    Ok(())
 }

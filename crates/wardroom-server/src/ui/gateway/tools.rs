@@ -45,6 +45,13 @@ async fn find(ctx: &Ctx, server: &str, name: &str) -> Result<ToolView, ApiError>
     tools.into_iter().find(|tool| tool.name == name).ok_or_else(ApiError::not_found)
 }
 
+/// The tool as policy sees it: what it does is what was accepted.
+fn resource(ctx: &Ctx, server: &str, name: &str) -> Resource {
+    let known = ctx.app.gateway.registry.server(server);
+    let tool = known.and_then(|known| known.tools().get(name).cloned());
+    Resource::tool(server, name, tool.map(|tool| tool.hints).unwrap_or_default())
+}
+
 fn form_of(tool: &ToolView) -> OrderForm {
     let definition = tool.definition.as_ref();
     arguments::form(definition.map_or(&Value::Null, |definition| &definition["inputSchema"]))
@@ -67,7 +74,7 @@ async fn page(
     form: OrderForm,
     tried: Option<Tried>,
 ) -> Result<Response, ApiError> {
-    let resource = Resource::tool(&tool.server, &tool.name, Default::default());
+    let resource = resource(ctx, &tool.server, &tool.name);
     let may_call = tool.state == "accepted" && ctx.may_call(&resource);
     let may_accept = matches!(tool.state.as_str(), "new" | "changed")
         && ctx.decide(Action::ToolAccept, &resource).allowed;
@@ -132,7 +139,7 @@ pub(crate) async fn call(
     Form(typed): Form<BTreeMap<String, String>>,
 ) -> Result<Response, ApiError> {
     let name = typed.get("tool").cloned().unwrap_or_default();
-    let resource = Resource::tool(&server, &name, Default::default());
+    let resource = resource(&ctx, &server, &name);
     if !ctx.may_call(&resource) {
         // Records the refusal, and answers as for any tool that is not there.
         ctx.authorise(Action::ToolCall, &resource).await?;

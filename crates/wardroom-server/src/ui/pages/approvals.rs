@@ -62,7 +62,6 @@ impl ApprovalPage {
     }
 
     fn arguments(&self) -> Option<String> {
-        let arguments = self.detail.arguments.as_ref()?;
-        serde_json::to_string_pretty(arguments).ok()
+        self.detail.arguments.as_ref().map(f::pretty)
     }
 }

@@ -79,6 +79,8 @@ pub(crate) async fn load(ctx: &Ctx, query: UsageQuery) -> Result<List<ToolUsageV
         since: ctx.now().minus(Duration::from_secs(u64::from(hours) * 3600)),
         user: (query.mine || !anyones).then(|| ctx.user()).transpose()?,
     };
+    // SECURITY: each reads many rows, and whoever asks for it must not take all of the database's readers.
+    let _place = ctx.app.usages.acquire().await.map_err(ApiError::internal)?;
     let found = ctx.app.engine.store().tool_usage(wanted).await?;
     Ok(List { items: found.iter().map(view).collect(), next: None })
 }

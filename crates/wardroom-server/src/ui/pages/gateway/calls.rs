@@ -78,8 +78,7 @@ pub(crate) struct CallPage {
 
 impl CallPage {
     fn arguments(&self) -> Option<String> {
-        let arguments = self.detail.arguments.as_ref()?;
-        serde_json::to_string_pretty(arguments).ok()
+        self.detail.arguments.as_ref().map(f::pretty)
     }
 }
 

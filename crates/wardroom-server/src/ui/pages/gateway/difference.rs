@@ -1,5 +1,6 @@
 //! What changed between two descriptions of a tool, line by line.
 
+use super::super::format::pretty;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
@@ -19,7 +20,6 @@ pub(crate) struct DifferenceLine {
 
 /// The lines of `now`, with what is gone of `before` and what is new marked.
 pub(crate) fn lines(before: Option<&Value>, now: &Value) -> Vec<DifferenceLine> {
-    let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default();
     let now = pretty(now);
     let before = before.map_or_else(|| now.clone(), pretty);
     let too_long = |text: &str| text.lines().count() > LINES_MAX;
