@@ -143,6 +143,9 @@ id!(
     /// A tool server.
     ToolServerId, "toolserver");
 id!(
+    /// A process of a tool server that a node started.
+    InstanceId, "instance");
+id!(
     /// One call of a tool.
     ToolCallId, "call");
 id!(

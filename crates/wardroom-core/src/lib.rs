@@ -36,9 +36,9 @@ pub mod watch;
 
 pub use action::Action;
 pub use id::{
-    AlertId, ApiTokenId, ApprovalId, AttachmentId, CustomerId, FactorId, IdError, JoinTokenId,
-    LinkId, MessageId, NodeId, NoteId, OauthClientId, PassId, PersonId, RequestId, RunId,
-    SavedViewId, ServiceId, ServiceRequestId, SessionId, ToolCallId, ToolServerId, UserId,
+    AlertId, ApiTokenId, ApprovalId, AttachmentId, CustomerId, FactorId, IdError, InstanceId,
+    JoinTokenId, LinkId, MessageId, NodeId, NoteId, OauthClientId, PassId, PersonId, RequestId,
+    RunId, SavedViewId, ServiceId, ServiceRequestId, SessionId, ToolCallId, ToolServerId, UserId,
 };
 pub use principal::{Door, Origin, Principal, Role};
 pub use rng::Rng;

@@ -1,6 +1,6 @@
 //! Enrolled machines.
 
-use crate::{NodeId, Timestamp, command::CommandSpec};
+use crate::{NodeId, Timestamp, command::CommandSpec, tool::hosted::HostedServer};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
@@ -72,7 +72,7 @@ pub struct NodeReport {
     pub alerts: Vec<String>,
 }
 
-/// The commands that a node offers.
+/// What a node offers: what its own allow-list has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub struct Catalogue {
@@ -80,12 +80,20 @@ pub struct Catalogue {
     pub digest: String,
     /// The commands, by name.
     pub commands: Vec<CommandSpec>,
+    /// The tool servers that it starts, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_servers: Vec<HostedServer>,
 }
 
 impl Catalogue {
     /// The command `name`.
     pub fn command(&self, name: &str) -> Option<&CommandSpec> {
         self.commands.iter().find(|command| command.name == name)
+    }
+
+    /// The tool server `name`.
+    pub fn tool_server(&self, name: &str) -> Option<&HostedServer> {
+        self.tool_servers.iter().find(|server| server.name == name)
     }
 }
 

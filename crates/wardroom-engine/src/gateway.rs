@@ -11,7 +11,7 @@ use wardroom_gateway::{
     door::{CallBook, Gateway, Parts},
     outbound::Outbound,
     registry::Registry,
-    upstream::{BreakerRules, UpstreamParts},
+    upstream::{BreakerRules, Hosts, UpstreamParts},
 };
 
 #[async_trait]
@@ -39,6 +39,7 @@ impl Engine {
             clock: Arc::clone(&clock),
             rng: Arc::clone(&rng),
             breaker,
+            hosts: Arc::clone(self) as Arc<dyn Hosts>,
         });
         Gateway::new(Parts {
             registry: Arc::new(Registry::new(upstream, Arc::clone(&ledger))),

@@ -227,6 +227,12 @@ fn check(file: &std::path::Path) -> anyhow::Result<ExitCode> {
                     names.join(", ")
                 ));
             }
+            for server in list.tool_servers.values() {
+                text.push_str(&format!(
+                    "{:<20} {} (a tool server)\n",
+                    server.spec.name, server.spec.description
+                ));
+            }
             print(&text)?;
             Ok(ExitCode::SUCCESS)
         }

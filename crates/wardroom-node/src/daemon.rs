@@ -2,8 +2,10 @@
 
 mod forgotten;
 mod frames;
+mod instances;
 
 use forgotten::Forgotten;
+use instances::Instances;
 
 use crate::{
     allowlist::{self, Current},
@@ -70,6 +72,7 @@ pub struct Daemon {
     deciding: Arc<Semaphore>,
     /// Offers that are being decided, under their leases, with what stops them.
     offered: RefCell<HashMap<(String, i64), CancellationToken>>,
+    instances: Instances,
     enforced: BTreeMap<String, bool>,
     data: PathBuf,
     runs_max: u32,
@@ -111,6 +114,7 @@ impl Daemon {
             forgotten: RefCell::new(Forgotten::from(forgotten)),
             deciding: Arc::new(Semaphore::new(DECIDING_MAX)),
             offered: RefCell::default(),
+            instances: Instances::default(),
             enforced,
             data: options.data.clone(),
             runs_max: most,
@@ -124,6 +128,7 @@ impl Daemon {
             () = stop => Ok(()),
         };
         daemon.held.borrow().values().for_each(|held| held.cancel.cancel());
+        daemon.instances.stop_all();
         drop(lock);
         outcome
     }
@@ -187,7 +192,9 @@ impl Daemon {
         let (token, ttl) = self.identity.access_token().await?;
         let socket = link::connect(&self.identity, &token).await?;
         tracing::info!(server = self.identity.enrolment.server, "linked");
-        Ok(link::converse(self, socket, number, ttl).await)
+        let parted = link::converse(self, socket, number, ttl).await;
+        self.instances.stop_all();
+        Ok(parted)
     }
 
     pub(crate) fn runs_max(&self) -> u32 {

@@ -4,6 +4,7 @@ mod delivery;
 mod held;
 mod output;
 mod scratch;
+mod spec;
 
 pub use delivery::{Outgoing, Wire};
 pub use held::Held;
@@ -11,9 +12,9 @@ pub use output::Output;
 pub use scratch::Scratch;
 
 use crate::{
-    allowlist::{AllowList, Command, Does, Resolved, resolve},
+    allowlist::{AllowList, Command, Does, resolve},
     journal::{Event, Finish, Journal, Pieces},
-    sandbox::{Access, Chunk, End, FailCode, Forker, Limits, RunAs, Sandbox, SandboxError, Spec},
+    sandbox::{Chunk, End, FailCode, Forker, RunAs, Sandbox, SandboxError, Spec},
 };
 use std::{
     collections::BTreeMap,
@@ -220,7 +221,7 @@ impl Runner {
     }
 
     /// Writes into the journal; raises and clears the alert that tells whether it can be written.
-    async fn write(&self, event: Event, output: Pieces) -> io::Result<()> {
+    pub(crate) async fn write(&self, event: Event, output: Pieces) -> io::Result<()> {
         let written = self.journal.write_with(event, output, now()).await;
         let mut alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner);
         match &written {
@@ -320,63 +321,11 @@ impl Runner {
             .make(&format!("{}.{}", held.run, held.fence()), self.run_as)
             .map_err(|error| format!("the run's folder can't be made: {error:#}"))?;
         let spec = self
-            .spec(command, resolved, folder.clone(), deadline)
+            .of_command(command, resolved, folder.clone(), deadline)
             .ok_or("the command has no program")?;
         let outcome = self.supervised(held, spec).await;
         self.scratch.remove(folder).await;
         outcome
-    }
-
-    fn spec(
-        &self,
-        command: &Command,
-        resolved: Resolved,
-        scratch: PathBuf,
-        deadline: Option<Duration>,
-    ) -> Option<Spec> {
-        let Does::Program { program, sha256, read, write, .. } = &command.does else { return None };
-        let given = &command.spec.limits;
-        let left =
-            deadline.map_or(u64::MAX, |left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
-        let home = scratch.display().to_string();
-        let env = [
-            ("HOME", home.as_str()),
-            ("LANG", "C.UTF-8"),
-            ("PATH", "/usr/local/bin:/usr/bin:/bin"),
-            ("TMPDIR", home.as_str()),
-        ];
-        Some(Spec {
-            program: program.clone(),
-            program_sha256: *sha256,
-            args: resolved.arguments,
-            env: env
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .chain(resolved.environment)
-                .collect::<BTreeMap<_, _>>(),
-            scratch,
-            limits: Limits {
-                wall_ms_max: given.wall_ms_max.min(left),
-                cpu_seconds_max: given.cpu_seconds_max,
-                memory_bytes_max: given.memory_bytes_max,
-                processes_max: given.processes_max,
-                open_files_max: given.open_files_max,
-                file_bytes_max: given.file_bytes_max,
-                output_bytes_max: given.output_bytes_max,
-            },
-            access: Access {
-                read: read.iter().cloned().chain(resolved.roots).collect(),
-                write: write.clone(),
-                network: command.spec.network,
-            },
-            run_as: self.run_as,
-            requires: command
-                .spec
-                .requires
-                .iter()
-                .filter_map(|name| crate::sandbox::Ability::named(name))
-                .collect(),
-        })
     }
 
     /// Runs a program in the sandbox, passing its output into the spool.

@@ -45,12 +45,15 @@ pub(crate) fn node(node: &Node, now: Timestamp) -> Result<NodeView, ApiError> {
     })
 }
 
-/// A node's catalogue as far as the caller may run it.
+/// A node's catalogue as far as the caller may use it: commands to run, tool servers to register.
 pub(crate) fn catalogue(
     ctx: &Ctx,
     node: &Node,
 ) -> Result<wardroom_wire::link::CatalogueShape, ApiError> {
-    let mut shown = Catalogue { digest: node.catalogue.digest.clone(), commands: vec![] };
+    let mut shown = Catalogue { digest: node.catalogue.digest.clone(), ..Catalogue::default() };
+    if ctx.decide(Action::ToolServerCreate, &Resource::system()).reachable() {
+        shown.tool_servers.clone_from(&node.catalogue.tool_servers);
+    }
     for command in &node.catalogue.commands {
         if ctx.decide(Action::RunSubmit, &Resource::command(node, &command.name)).reachable() {
             shown.commands.push(command.clone());

@@ -29,6 +29,8 @@ pub const LINK_SUBPROTOCOL: &str = "wardroom-link-1";
 pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// The largest piece of output in one frame, in bytes before base64.
 pub const CHUNK_BYTES_MAX: usize = 32 * 1024;
+/// Pieces of one instance of a tool server that may be on their way at once, each way.
+pub const PIECES_MAX: u32 = 16;
 /// What a node signs to enrol: this, then the join token's id, then its public key in base64url.
 pub const ENROL_CONTEXT: &str = "wardroom node enrol v1\n";
 /// What a node signs to get a token: this, then the challenge's text.
@@ -172,6 +174,36 @@ pub enum NodeFrame {
         /// How it ended.
         result: ResultShape,
     },
+    /// A process of a tool server was started.
+    InstanceStarted {
+        /// The instance.
+        instance: String,
+    },
+    /// A piece of what an instance wrote to its standard output. A node has at most [`PIECES_MAX`] of an instance on
+    /// their way.
+    InstanceOutput {
+        /// The instance.
+        instance: String,
+        /// The bytes, standard base64.
+        data: String,
+    },
+    /// An instance took pieces of its input: as many more may be sent.
+    InstanceTook {
+        /// The instance.
+        instance: String,
+        /// How many.
+        pieces: u32,
+    },
+    /// An instance is over, or was never started.
+    InstanceEnded {
+        /// The instance.
+        instance: String,
+        /// A stable code: `exited`, `signalled`, `limit`, `stopped`, `lost`, or why it was not started: `unknown_server`,
+        /// `digest_changed`, `bad_environment`, `busy`, `sandbox_unavailable`, `program_missing`, `not_started`.
+        code: String,
+        /// For people.
+        message: String,
+    },
     /// A fresh access token for this connection, sent before the old one expires.
     Renew {
         /// The JWT.
@@ -299,6 +331,36 @@ pub enum OrchestratorFrame {
         /// The fencing token that was refused.
         fence: i64,
     },
+    /// Start a process of a tool server.
+    StartInstance {
+        /// The instance; no other one ever has this id.
+        instance: String,
+        /// The tool server's name in the node's allow-list.
+        server: String,
+        /// The digest of its definition that the orchestrator knows.
+        digest: String,
+        /// Values of environment variables that the definition wants secrets in.
+        environment: BTreeMap<String, String>,
+    },
+    /// A piece for the standard input of an instance. There are at most [`PIECES_MAX`] of an instance on their way.
+    InstanceInput {
+        /// The instance.
+        instance: String,
+        /// The bytes, standard base64.
+        data: String,
+    },
+    /// Pieces of an instance's output were taken: as many more may be sent.
+    InstanceTook {
+        /// The instance.
+        instance: String,
+        /// How many.
+        pieces: u32,
+    },
+    /// Stop an instance.
+    StopInstance {
+        /// The instance.
+        instance: String,
+    },
     /// Answer to `renew`.
     Renewed {
         /// Seconds until the new token expires.
@@ -321,6 +383,33 @@ pub struct CatalogueShape {
     pub digest: String,
     /// The commands, by name.
     pub commands: Vec<CommandShape>,
+    /// The tool servers that it starts, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_servers: Vec<HostedServerShape>,
+}
+
+/// A tool server that a node starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostedServerShape {
+    /// Its name on the node.
+    pub name: String,
+    /// What it does, for people.
+    pub description: String,
+    /// SHA-256 over its definition, hexadecimal.
+    pub digest: String,
+    /// `pooled`: all callers share its processes; `per_session`: a client's session has one of its own.
+    pub instances: String,
+    /// The most processes of it at the same time.
+    pub instances_max: u32,
+    /// Environment variables that secrets may be put into.
+    pub secrets: BTreeSet<String>,
+    /// What one instance may use.
+    pub limits: LimitsShape,
+    /// Whether it may use the network.
+    pub network: bool,
+    /// Sandbox abilities that it demands.
+    pub requires: BTreeSet<String>,
 }
 
 /// A command of a catalogue.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// How a tool server is reached.
@@ -12,6 +13,13 @@ pub enum WayShape {
     Http {
         /// The MCP endpoint: `https://…`, or plain HTTP at an address that `outbound_allow` names.
         url: String,
+    },
+    /// Standard input and output, by a node that starts it as its own allow-list says.
+    Node {
+        /// The node: its id, or in a request its name.
+        node: String,
+        /// The name of its entry in the node's allow-list.
+        entry: String,
     },
 }
 
@@ -33,6 +41,11 @@ pub enum ShownShape {
         name: String,
         /// The secret's name.
         secret: String,
+    },
+    /// Environment variables of a process that a node starts, each with a named secret.
+    Environment {
+        /// The names of the secrets, by variable.
+        secrets: BTreeMap<String, String>,
     },
 }
 
@@ -84,6 +97,8 @@ pub struct ServerHealth {
     pub protocol_version: Option<String>,
     /// Its name and version, in its own words.
     pub software: Option<String>,
+    /// Processes of it that this orchestrator talks to, where a node starts it.
+    pub instances: Option<u32>,
 }
 
 /// A tool server.

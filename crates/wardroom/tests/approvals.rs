@@ -34,17 +34,8 @@ async fn scene() -> (World, ToolServer) {
     let world = World::with(&["outbound_allow=127.0.0.0/8".to_owned()]).await;
     let server = ToolServer::start().await;
     world.add_tools("test", &server.url).await;
-    put_policy(&world, TWO_KEYS).await;
+    world.add_policy(TWO_KEYS).await;
     (world, server)
-}
-
-async fn put_policy(world: &World, added: &str) {
-    let policy = world.get("/api/v1/policy").await;
-    let text = format!("{}\n{added}", policy["text"].as_str().unwrap());
-    let body = json!({"text": text, "base": policy["number"]});
-    let put = world.client.put(world.at("/api/v1/policy")).bearer_auth(&world.token);
-    let answer = put.json(&body).send().await.unwrap();
-    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
 }
 
 /// A call as people make it, who do not wait.
@@ -71,11 +62,6 @@ async fn waiting(world: &World) -> String {
         list["items"][0]["id"].as_str().map(str::to_owned)
     })
     .await
-}
-
-async fn records(world: &World, action: &str) -> Vec<Value> {
-    let found = world.get(&format!("/api/v1/audit/records?action={action}&limit=100")).await;
-    found["items"].as_array().unwrap().iter().map(|item| item["record"].clone()).collect()
 }
 
 #[tokio::test]
@@ -109,14 +95,14 @@ async fn consent_is_for_one_call_and_used_up_by_it() {
     assert_eq!((&detail["state"], &detail["reason"]), (&json!("used"), &json!("as agreed")));
     let call = world.get("/api/v1/tool-calls").await["items"][0].clone();
     assert_eq!(detail["used_by"], call["id"]);
-    let begun = &records(&world, "tool.call").await.into_iter().find(|r| r["outcome"] == "done");
+    let begun = &world.records("tool.call").await.into_iter().find(|r| r["outcome"] == "done");
     assert_eq!(begun.as_ref().unwrap()["detail"]["approval"], id);
-    let said = records(&world, "approval.decide").await.remove(0);
+    let said = world.records("approval.decide").await.remove(0);
     assert_eq!(said["detail"]["decision"], "approved", "{said}");
     assert_eq!(said["detail"]["arguments"], detail["arguments_digest"]);
     let receipt = detail["receipt"].as_str().unwrap();
     assert!(receipt.contains(said["detail"]["signature"].as_str().unwrap()), "{receipt}");
-    assert!(!records(&world, "approval.asked").await.is_empty());
+    assert!(!world.records("approval.asked").await.is_empty());
     world.sound().await;
 }
 
@@ -189,8 +175,7 @@ async fn a_client_with_a_session_waits() {
     });
     assert!(denied["error"]["message"].as_str().unwrap().contains("denied"), "{denied}");
     assert_eq!(server.scene.calls.load(Ordering::Acquire), 1);
-    let refused =
-        records(&world, "tool.call").await.into_iter().find(|r| r["outcome"] == "refused");
+    let refused = world.records("tool.call").await.into_iter().find(|r| r["outcome"] == "refused");
     assert!(refused.unwrap()["reason"].as_str().unwrap().contains("denied"));
 }
 
@@ -252,7 +237,7 @@ async fn what_waits_outlives_a_killed_orchestrator_and_no_change_of_policy() {
     let (_, approved) = try_out(&world, &world.token, "wipe", json!({"n": 2})).await;
     let approved = approved["approval"].as_str().unwrap().to_owned();
     assert_eq!(decide(&world, &world.token, &approved, "approve").await.0, 200);
-    put_policy(&world, "// Another version.").await;
+    world.add_policy("// Another version.").await;
     let (status, refused) = decide(&world, &world.token, &id, "approve").await;
     assert_eq!((status, &refused["code"]), (409, &json!("approval_state")), "{refused}");
     let (status, asked) = try_out(&world, &world.token, "wipe", json!({"n": 2})).await;

@@ -43,21 +43,6 @@ async fn names(world: &World, token: &str, path: &str) -> Vec<String> {
     tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The records of an action, newest first.
-async fn records(world: &World, action: &str) -> Vec<Value> {
-    let found = world.get(&format!("/api/v1/audit/records?action={action}&limit=100")).await;
-    found["items"].as_array().unwrap().iter().map(|item| item["record"].clone()).collect()
-}
-
-async fn put_policy(world: &World, added: &str) {
-    let policy = world.get("/api/v1/policy").await;
-    let text = format!("{}\n{added}", policy["text"].as_str().unwrap());
-    let body = json!({"text": text, "base": policy["number"]});
-    let put = world.client.put(world.at("/api/v1/policy")).bearer_auth(&world.token);
-    let answer = put.json(&body).send().await.unwrap();
-    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
-}
-
 #[tokio::test]
 async fn a_call_is_decided_written_down_passed_on_and_answered() {
     let (world, server) = scene().await;
@@ -74,12 +59,12 @@ async fn a_call_is_decided_written_down_passed_on_and_answered() {
     let detail = world.get(&format!("/api/v1/tool-calls/{}", ended["id"].as_str().unwrap())).await;
     assert_eq!(detail["arguments"], json!({"text": "ä", "n": 7}));
     assert!(detail["policy"].as_str().unwrap().contains("admin-everything"), "{detail}");
-    let begun = &records(&world, "tool.call").await[0];
+    let begun = &world.records("tool.call").await[0];
     assert_eq!((&begun["target"], &begun["door"]), (&json!("test/echo"), &json!("mcp")));
     assert_eq!(begun["detail"]["call"], ended["id"]);
     assert_eq!(begun["detail"]["arguments"], detail["arguments_digest"]);
     assert!(!begun.to_string().contains('ä'), "no argument stands in the log: {begun}");
-    let ended = &records(&world, "tool.result").await[0];
+    let ended = &world.records("tool.result").await[0];
     assert_eq!(ended["detail"]["outcome"], "succeeded", "{ended}");
     // Headers, versions and what only the gateway reads stay at the gateway.
     let last = server.scene.last.lock().unwrap().clone();
@@ -129,7 +114,7 @@ async fn only_what_was_accepted_as_it_is_described_is_listed_and_called() {
         renamed.contains("\\\"wipe\\\""),
         "a tool under another name is known again: {renamed}"
     );
-    let seen = &records(&world, "tool_server.seen").await[0];
+    let seen = &world.records("tool_server.seen").await[0];
     assert_eq!(seen["detail"]["changed"], "echo", "{seen}");
     assert_eq!(seen["outcome"], "refused");
     // What one has looked at is accepted, and nothing else.
@@ -151,8 +136,7 @@ async fn only_what_was_accepted_as_it_is_described_is_listed_and_called() {
 #[tokio::test]
 async fn policy_decides_over_tool_and_arguments_and_shows_only_what_may_be_called() {
     let (world, server) = scene().await;
-    put_policy(
-        &world,
+    world.add_policy(
         r#"
 @id("no-wiping")
 forbid (principal in Wardroom::Role::"operator", action == Wardroom::Action::"tool.call", resource)
@@ -183,7 +167,7 @@ when { context.texts.hasTag("$.text") && context.texts.getTag("$.text") like "he
     let (_, refused) = call(&world, &carla, "echo", json!({"text": "bye"})).await;
     assert_eq!(refused["error"]["code"], -31001, "{refused}");
     assert_eq!(server.scene.calls.load(Ordering::Acquire), 1);
-    let refusal = records(&world, "tool.call").await.remove(0);
+    let refusal = world.records("tool.call").await.remove(0);
     assert_eq!((&refusal["outcome"], &refusal["target"]), (&json!("refused"), &json!("test/echo")));
     // A token is good for what its scopes name.
     let narrow =
@@ -290,8 +274,7 @@ async fn a_server_is_shown_a_secret_that_whoever_registers_it_may_use() {
     assert!(!server.scene.shown.lock().unwrap().as_deref().unwrap_or_default().contains(&token));
     let told = world.get("/api/v1/tool-servers/shown").await.to_string();
     assert!(!told.contains("s3cret-of-the-server"), "{told}");
-    put_policy(
-        &world,
+    world.add_policy(
         r#"@id("keepers") permit (principal in Wardroom::Role::"operator", action in [Wardroom::Action::"tool_server.create", Wardroom::Action::"tool_server.update"], resource);"#,
     )
     .await;
@@ -350,7 +333,7 @@ async fn what_is_no_message_is_refused_recorded_and_reaches_no_tool() {
     let (status, _) = world.mcp(&world.token, "/mcp/there-is-none", "tools/list", json!({})).await;
     assert_eq!(status, 404);
     assert_eq!(server.scene.calls.load(Ordering::Acquire), 0);
-    let refused = records(&world, "mcp.malformed").await;
+    let refused = world.records("mcp.malformed").await;
     assert!(refused.len() >= 6, "{}", refused.len());
 }
 
@@ -507,7 +490,7 @@ async fn a_page_of_another_site_speaks_with_no_tool() {
     assert_eq!(ask("https://evil.example").await, 403);
     assert_eq!(ask("null").await, 403);
     assert_eq!(ask(&world.url).await, 200);
-    assert_eq!(records(&world, "mcp.cross_site").await.len(), 2);
+    assert_eq!(world.records("mcp.cross_site").await.len(), 2);
     // A browser's session is no token: whatever page asks, its cookie opens nothing here.
     let cookie = world.client.post(world.at("/mcp/test")).header("cookie", "__Host-wardroom=x");
     let answer = cookie.json(&json!({"jsonrpc": "2.0", "id": 1, "method": "ping"})).send().await;
@@ -529,7 +512,7 @@ async fn a_call_that_a_killed_orchestrator_made_ends_as_interrupted() {
     world.restart().await;
     let ended = world.get("/api/v1/tool-calls?tool=slow").await["items"][0].clone();
     assert_eq!(ended["state"], "interrupted", "{ended}");
-    let record = records(&world, "tool.result").await.remove(0);
+    let record = world.records("tool.result").await.remove(0);
     assert_eq!((&record["actor"], &record["detail"]["call"]), (&json!("system"), &ended["id"]));
     world.sound().await;
 }

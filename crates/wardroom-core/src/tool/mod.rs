@@ -3,6 +3,7 @@
 pub mod arguments;
 pub mod call;
 pub mod facts;
+pub mod hosted;
 pub mod server;
 pub mod toolbox;
 pub mod usage;

@@ -1,7 +1,9 @@
 //! A tool server: an MCP server that offers tools, and how it is reached.
 
-use crate::{Timestamp, ToolServerId, UserId, field::FieldError, secret};
+use super::hosted::{SECRETS_MAX, is_variable};
+use crate::{NodeId, Timestamp, ToolServerId, UserId, command, field::FieldError, secret};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The longest name, in characters.
 const NAME_CHARS_MAX: usize = 32;
@@ -20,6 +22,13 @@ pub enum Way {
     Http {
         /// The MCP endpoint.
         url: String,
+    },
+    /// Standard input and output, by a node that starts it as its own allow-list says.
+    Node {
+        /// The node.
+        node: NodeId,
+        /// The name of its entry in the node's allow-list.
+        entry: String,
     },
 }
 
@@ -43,14 +52,20 @@ pub enum Shown {
         /// The secret's name.
         secret: String,
     },
+    /// Environment variables of a process that a node starts, each with a named secret.
+    Environment {
+        /// The names of the secrets, by variable.
+        secrets: BTreeMap<String, String>,
+    },
 }
 
 impl Shown {
-    /// The named secret that it takes.
-    pub fn secret(&self) -> Option<&str> {
+    /// The named secrets that it takes.
+    pub fn secrets(&self) -> Vec<&str> {
         match self {
-            Self::Nothing => None,
-            Self::Bearer { secret } | Self::Header { secret, .. } => Some(secret),
+            Self::Nothing => vec![],
+            Self::Bearer { secret } | Self::Header { secret, .. } => vec![secret],
+            Self::Environment { secrets } => secrets.values().map(String::as_str).collect(),
         }
     }
 }
@@ -163,18 +178,38 @@ impl ToolServer {
             Way::Http { url } if url.len() > URL_BYTES_MAX => {
                 return Err(FieldError::new("url", "must be at most 2048 bytes"));
             }
-            Way::Http { .. } => {}
+            Way::Node { entry, .. } if !command::is_name(entry) => {
+                let reason = "must be the name of a [[tool_server]] in the node's allow-list";
+                return Err(FieldError::new("entry", reason));
+            }
+            Way::Http { .. } | Way::Node { .. } => {}
         }
-        if let Some(name) = self.shown.secret()
-            && !secret::is_name(name)
-        {
+        if !self.shown.secrets().into_iter().all(secret::is_name) {
             return Err(FieldError::new("secret", "must be the name of a secret"));
         }
-        if let Shown::Header { name, .. } = &self.shown {
-            check_header(name)?;
+        match (&self.way, &self.shown) {
+            (_, Shown::Nothing) | (Way::Http { .. }, Shown::Bearer { .. }) => {}
+            (Way::Http { .. }, Shown::Header { name, .. }) => check_header(name)?,
+            (Way::Node { .. }, Shown::Environment { secrets }) => check_variables(secrets)?,
+            (Way::Http { .. }, Shown::Environment { .. }) => {
+                let reason = "only a tool server that a node starts has an environment";
+                return Err(FieldError::new("shown", reason));
+            }
+            (Way::Node { .. }, _) => {
+                let reason = "a tool server that a node starts is given secrets in its environment";
+                return Err(FieldError::new("shown", reason));
+            }
         }
         self.limits.check()
     }
+}
+
+fn check_variables(secrets: &BTreeMap<String, String>) -> Result<(), FieldError> {
+    if secrets.len() <= SECRETS_MAX && secrets.keys().all(|name| is_variable(name)) {
+        return Ok(());
+    }
+    let reason = format!("must name at most {SECRETS_MAX} variables, in capital letters");
+    Err(FieldError::new("environment", reason))
 }
 
 /// SECURITY: headers that carry the protocol, frame the message or tell where it goes are not to be set.
@@ -228,6 +263,25 @@ mod tests {
         ToolServer { shown: header("X-Api-Key"), ..server() }.check().unwrap();
         let unnamed = Shown::Bearer { secret: "No name".into() };
         assert_eq!(ToolServer { shown: unnamed, ..server() }.check().unwrap_err().field, "secret");
+        let node = || Way::Node { node: NodeId::from_uuid(Uuid::nil()), entry: "files".into() };
+        let environment = |name: &str| Shown::Environment {
+            secrets: [(name.to_owned(), "key".to_owned())].into(),
+        };
+        ToolServer { way: node(), shown: environment("KEY"), ..server() }.check().unwrap();
+        ToolServer { way: node(), ..server() }.check().unwrap();
+        for (way, shown, field) in [
+            (node(), environment("lower"), "environment"),
+            (node(), header("X-Api-Key"), "shown"),
+            (server().way, environment("KEY"), "shown"),
+            (
+                Way::Node { node: NodeId::from_uuid(Uuid::nil()), entry: "A B".into() },
+                Shown::Nothing,
+                "entry",
+            ),
+        ] {
+            let found = ToolServer { way, shown, ..server() }.check();
+            assert_eq!(found.unwrap_err().field, field);
+        }
         let limits = ServerLimits { call_ms_max: 0, ..ServerLimits::default() };
         let found = ToolServer { limits, ..server() }.check().unwrap_err();
         assert_eq!(found.field, "limits.call_ms_max");

@@ -3,6 +3,7 @@
 mod allowance;
 mod dispatch;
 mod held;
+mod instances;
 mod open;
 mod reconcile;
 mod renew;
@@ -10,21 +11,22 @@ mod reports;
 mod slots;
 
 pub(crate) use allowance::Allowance;
+pub use instances::{PIECE_BYTES_MAX, PIECES_MAX};
 pub use open::Link;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 use wardroom_core::{
-    NodeId, RunId, Timestamp,
+    InstanceId, NodeId, RunId, Timestamp,
     command::Parameters,
     run::{Outcome, OutputChunk},
 };
 
 /// Frames for one node that may wait to be sent. Enough for an offer and a stop of every run that it may
-/// hold and an answer to every report of it that may wait.
-pub const FRAMES_WAITING_MAX: usize = 1024;
+/// hold, an answer to every report of it that may wait, and all that may be on its way to its tool servers.
+pub const FRAMES_WAITING_MAX: usize = 2048;
 /// Reports of one node that may wait to be recorded.
 pub const REPORTS_WAITING_MAX: u32 = 256;
 /// The most output that is kept of one attempt, in bytes, whatever the node's own limit says.
@@ -32,7 +34,7 @@ pub const OUTPUT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// The most runs that one node may hold, whatever it asks for.
 pub const HELD_MAX: u32 = 256;
 
-/// What goes to a node.
+/// What goes to a node. SECURITY: values and secrets are in it, so no log repeats it.
 #[derive(Debug)]
 pub enum ToNode {
     /// Run this.
@@ -76,6 +78,36 @@ pub enum ToNode {
         run: RunId,
         /// The fencing token that was refused.
         fence: i64,
+    },
+    /// Start a process of a tool server.
+    StartInstance {
+        /// The instance.
+        instance: InstanceId,
+        /// The entry in the node's allow-list.
+        server: String,
+        /// The digest of that, as the node published it.
+        digest: String,
+        /// What is put into its environment.
+        environment: BTreeMap<String, String>,
+    },
+    /// A piece of an instance's input.
+    InstanceInput {
+        /// The instance.
+        instance: InstanceId,
+        /// At most [`PIECE_BYTES_MAX`].
+        bytes: Vec<u8>,
+    },
+    /// Pieces of an instance's output were taken.
+    InstanceTook {
+        /// The instance.
+        instance: InstanceId,
+        /// How many.
+        pieces: u32,
+    },
+    /// Stop an instance.
+    StopInstance {
+        /// The instance.
+        instance: InstanceId,
     },
 }
 

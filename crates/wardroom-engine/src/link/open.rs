@@ -4,6 +4,7 @@ use super::{
     FRAMES_WAITING_MAX, Goodbye, HELD_MAX, Held, REPORTS_WAITING_MAX, Report, ToNode,
     allowance::{Allowance, OPENINGS_MAX, RECORDS_MAX},
     held::{HeldRun, HeldRuns},
+    instances::Instances,
     slots::Slots,
 };
 use crate::{Engine, EngineError, Values};
@@ -46,6 +47,7 @@ pub struct Link {
     pub(super) permits: Arc<Semaphore>,
     /// The stale leases that the node was told to forget: each is recorded once.
     pub(super) discarded: Mutex<HashSet<Held>>,
+    pub(super) instances: Instances,
     allowance: Mutex<Allowance>,
     goodbye: OnceLock<Goodbye>,
     closed: CancellationToken,
@@ -81,6 +83,7 @@ impl Engine {
             waiting: Mutex::default(),
             permits: Arc::new(Semaphore::new(REPORTS_WAITING_MAX as usize)),
             discarded: Mutex::default(),
+            instances: Instances::default(),
             allowance: Mutex::default(),
             goodbye: OnceLock::new(),
             closed: CancellationToken::new(),
@@ -158,7 +161,8 @@ impl Link {
             .record("node.catalogue_published")
             .on(self.node)
             .detail("digest", &catalogue.digest)
-            .detail("commands", catalogue.commands.len());
+            .detail("commands", catalogue.commands.len())
+            .detail("tool_servers", catalogue.tool_servers.len());
         let change = Change::recorded(audit)
             .write(Write::PublishCatalogue { id: self.node, catalogue })
             .hint(Hint::Node(self.node));
@@ -180,6 +184,7 @@ impl Link {
     /// The link is gone.
     pub async fn close(self: &Arc<Self>, why: &str) {
         self.closed.cancel();
+        self.instances.end_all();
         if !self.engine.links.take(self) {
             return;
         }

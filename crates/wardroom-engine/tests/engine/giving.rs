@@ -27,7 +27,11 @@ async fn a_run_for_one_of_several_runs_what_the_submitter_saw() {
     let world = World::new().await;
     let node = world.add_node("a").await;
     let run = world.submit("echo", Asked::OneOf(web(), vec![node.clone()])).await;
-    let catalogue = Catalogue { digest: "n".into(), commands: vec![spec("echo", false, "new")] };
+    let catalogue = Catalogue {
+        digest: "n".into(),
+        commands: vec![spec("echo", false, "new")],
+        ..Catalogue::default()
+    };
     world.write(Write::PublishCatalogue { id: node.id, catalogue }).await;
     world.link(node.id, &[]).await.offer().await;
     assert_eq!(world.run(run.id).await.command_digest, "a");

@@ -161,6 +161,7 @@ impl World {
             catalogue: Catalogue {
                 digest: "c".into(),
                 commands: vec![spec("echo", true, name), spec("once", false, name)],
+                ..Catalogue::default()
             },
         };
         self.write(Write::AddNode(node.clone())).await;
@@ -339,6 +340,7 @@ pub fn sort(frames: Vec<ToNode>) -> BTreeMap<&'static str, Vec<RunId>> {
             ToNode::Cancel { run, .. } => ("cancel", run),
             ToNode::Recorded { run, .. } => ("recorded", run),
             ToNode::Discard { run, .. } => ("discard", run),
+            other => panic!("{other:?} is about no run"),
         };
         sorted.entry(kind).or_default().push(run);
     }

@@ -4,6 +4,7 @@ use super::{consent::HOLD, session::Session};
 use crate::{
     era::{self, MODERN, meta},
     rpc::{Object, RpcError},
+    upstream::ClientSession,
 };
 use async_trait::async_trait;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -191,6 +192,16 @@ impl Speaks {
             known.set(name, kept);
         }
         known
+    }
+
+    /// The session that its requests belong to, where it has one.
+    pub(super) fn session(&self) -> Option<ClientSession> {
+        match self {
+            Self::Modern(_) => None,
+            Self::Legacy(session) => {
+                Some(ClientSession { id: session.id.clone(), ended: session.ended.clone() })
+            }
+        }
     }
 
     /// From which level on it wants log messages.

@@ -76,6 +76,7 @@ impl Gateway {
             method: method.to_owned(),
             params: for_upstream(params),
             party: Some(client.caller.party()),
+            session: client.speaks.session(),
             idempotent: true,
             time: Duration::from_millis(known.upstream.server.limits.call_ms_max.into()),
             ..Ask::default()

@@ -74,6 +74,7 @@ impl Gateway {
             capabilities: client.speaks.known_capabilities(),
             log_level: client.speaks.log_level(),
             party: Some(client.caller.party()),
+            session: client.speaks.session(),
             idempotent: true,
             time: Duration::from_millis(known.upstream.server.limits.call_ms_max.into()),
             ..Ask::default()
@@ -121,6 +122,7 @@ impl Gateway {
             method: "completion/complete".to_owned(),
             params: for_upstream(&params),
             party: Some(client.caller.party()),
+            session: client.speaks.session(),
             idempotent: true,
             time: Duration::from_millis(known.upstream.server.limits.call_ms_max.into()),
             ..Ask::default()

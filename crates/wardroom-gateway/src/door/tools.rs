@@ -287,6 +287,7 @@ fn asking(
         params,
         capabilities: client.speaks.known_capabilities(),
         party: Some(client.caller.party()),
+        session: client.speaks.session(),
         log_level: client.speaks.log_level(),
         mirrored: BTreeMap::new(),
         idempotent: tool.hints.idempotent,

@@ -4,7 +4,7 @@ use super::{Health, Known, Registry, look::Look};
 use crate::upstream::{Failure, Upstream};
 use std::sync::{Arc, Mutex};
 use wardroom_core::{
-    ToolServerId, UserId,
+    NodeId, ToolServerId, UserId,
     audit::AuditDraft,
     change::{Change, Write},
     field::FieldError,
@@ -148,26 +148,51 @@ impl Registry {
 
     async fn check(&self, server: &ToolServer) -> Result<(), KeepError> {
         server.check()?;
-        let Way::Http { url } = &server.way;
-        self.parts
-            .outbound
-            .check(url)
-            .map_err(|error| FieldError::new("url", error.to_string()))?;
-        if let Some(name) = server.shown.secret()
-            && self.parts.store.lookup_secret(name).await?.is_none()
+        match &server.way {
+            Way::Http { url } => {
+                let checked = self.parts.outbound.check(url);
+                checked.map_err(|error| FieldError::new("url", error.to_string()))?;
+            }
+            Way::Node { node, entry } => self.check_entry(*node, entry, &server.shown).await?,
+        }
+        for name in server.shown.secrets() {
+            if self.parts.store.lookup_secret(name).await?.is_none() {
+                let reason = format!("there is no secret {name:?}: keep it first");
+                return Err(FieldError::new("secret", reason).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// What a node is to start must stand in its allow-list, and take the secrets that are meant for it.
+    async fn check_entry(&self, node: NodeId, entry: &str, shown: &Shown) -> Result<(), KeepError> {
+        let found = self.parts.store.lookup_node(node).await?;
+        let found = found.ok_or_else(|| FieldError::new("node", "there is no such node"))?;
+        let Some(offered) = found.catalogue.tool_server(entry) else {
+            let reason = format!(
+                "the allow-list of {} has no [[tool_server]] {entry:?}: write it there first",
+                found.name
+            );
+            return Err(FieldError::new("entry", reason).into());
+        };
+        if let Shown::Environment { secrets } = shown
+            && let Some(name) = secrets.keys().find(|name| !offered.secrets.contains(*name))
         {
-            let reason = format!("there is no secret {name:?}: keep it first");
-            return Err(FieldError::new("secret", reason).into());
+            let reason = format!("its entry does not name {name:?} in `secrets`");
+            return Err(FieldError::new("environment", reason).into());
         }
         Ok(())
     }
 }
 
 fn told(audit: AuditDraft, server: &ToolServer) -> AuditDraft {
-    let Way::Http { url } = &server.way;
-    let audit = audit.on(&server.name).detail("url", url).detail("enabled", server.enabled);
-    match server.shown.secret() {
-        Some(secret) => audit.detail("secret", secret),
-        None => audit,
+    let audit = audit.on(&server.name).detail("enabled", server.enabled);
+    let audit = match &server.way {
+        Way::Http { url } => audit.detail("url", url),
+        Way::Node { node, entry } => audit.detail("node", node).detail("entry", entry),
+    };
+    match server.shown.secrets().as_slice() {
+        [] => audit,
+        secrets => audit.detail("secret", secrets.join(",")),
     }
 }

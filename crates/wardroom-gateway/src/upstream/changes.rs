@@ -2,8 +2,10 @@
 
 use super::{
     Ask, Event, Failure, Listening,
-    http::{Endpoint, Reply},
+    endpoint::Endpoint,
+    http::{HttpEndpoint, Reply},
     modern,
+    pipe::Pipe,
     server::Upstream,
 };
 use crate::{
@@ -12,7 +14,7 @@ use crate::{
 };
 use reqwest::header::HeaderMap;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// How long a server may take to take a wish.
@@ -29,32 +31,93 @@ impl Upstream {
     ) -> Result<(), Failure> {
         let listening =
             Listening { events, cancel: CancellationToken::new(), pace: Arc::default() };
-        let endpoint = self.endpoint().await?;
-        match self.era(&endpoint, &listening).await? {
-            Era::Modern => self.listen_modern(&endpoint, wanted, again, &listening).await,
-            Era::Legacy => self.listen_in_session(&endpoint, wanted, again, &listening).await,
+        let endpoint = self.endpoint(None).await?;
+        match (&endpoint, self.era(&endpoint, &listening).await?) {
+            (Endpoint::Http(http), Era::Modern) => {
+                self.listen_modern(http, wanted, again, &listening).await
+            }
+            (Endpoint::Http(http), Era::Legacy) => {
+                self.listen_in_session(http, wanted, again, &listening).await
+            }
+            (Endpoint::Pipe(pipe), era) => {
+                self.listen_to(pipe, era, wanted, again, &listening).await
+            }
+        }
+    }
+
+    /// A process says of its own accord what changed; what is to be told is agreed on with one of several.
+    async fn listen_to(
+        &self,
+        pipe: &Arc<Pipe>,
+        era: Era,
+        wanted: impl Fn() -> BTreeSet<String>,
+        mut again: watch::Receiver<()>,
+        listening: &Listening,
+    ) -> Result<(), Failure> {
+        let Some(mut notes) = self.pool.as_ref().map(super::pool::Pool::notes) else {
+            return Ok(());
+        };
+        let mut told = BTreeSet::new();
+        loop {
+            again.borrow_and_update();
+            let ask = listen_ask(wanted());
+            let id = self.id();
+            let message = rpc::request(&id, &ask.method, &modern::params(&ask));
+            let telling = async {
+                match era {
+                    // Comes back when the process ends it; let go of, it is cancelled.
+                    Era::Modern => pipe.wait(&id, message, listening).await.map(drop),
+                    Era::Legacy => {
+                        let now = wanted();
+                        for (uri, method) in wishes(&told, &now) {
+                            self.wish(
+                                &Endpoint::Pipe(Arc::clone(pipe)),
+                                &HeaderMap::new(),
+                                method,
+                                uri,
+                            )
+                            .await;
+                        }
+                        told = now;
+                        std::future::pending().await
+                    }
+                }
+            };
+            tokio::pin!(telling);
+            loop {
+                tokio::select! {
+                    changed = again.changed() => {
+                        if changed.is_err() {
+                            return Ok(());
+                        }
+                        break;
+                    }
+                    ended = &mut telling => return ended,
+                    () = pipe.over() => return Err(pipe.gone()),
+                    note = notes.recv() => match note {
+                        Ok(note) => {
+                            let (method, params) = (note.method.clone(), note.params.clone());
+                            let _ = listening.events.send(Event::Note { method, params }).await;
+                        }
+                        // Too many at once: what was missed is looked at with the next.
+                        Err(broadcast::error::RecvError::Lagged(_)) => {}
+                        Err(broadcast::error::RecvError::Closed) => return Ok(()),
+                    }
+                }
+            }
         }
     }
 
     async fn listen_modern(
         &self,
-        endpoint: &Endpoint,
+        endpoint: &HttpEndpoint,
         wanted: impl Fn() -> BTreeSet<String>,
         mut again: watch::Receiver<()>,
         listening: &Listening,
     ) -> Result<(), Failure> {
         loop {
             again.borrow_and_update();
-            let filter = Object::default()
-                .with("toolsListChanged", true)
-                .with("promptsListChanged", true)
-                .with("resourcesListChanged", true)
-                .with("resourceSubscriptions", wanted());
-            let ask = Ask {
-                method: "subscriptions/listen".to_owned(),
-                params: Object::default().with("notifications", filter),
-                ..Ask::default()
-            };
+            let ask = listen_ask(wanted());
             let message = rpc::request(&self.id(), &ask.method, &modern::params(&ask));
             let posting = endpoint.post(message, modern::headers(&ask));
             let opened = tokio::time::timeout(WISH_TIME, posting).await;
@@ -86,12 +149,13 @@ impl Upstream {
 
     async fn listen_in_session(
         &self,
-        endpoint: &Endpoint,
+        endpoint: &HttpEndpoint,
         wanted: impl Fn() -> BTreeSet<String>,
         mut again: watch::Receiver<()>,
         listening: &Listening,
     ) -> Result<(), Failure> {
-        let session = self.session(endpoint, &Object::default(), listening).await?;
+        let way = Endpoint::Http(endpoint.clone());
+        let session = self.session(&way, &Object::default(), listening).await?;
         let opened =
             tokio::time::timeout(WISH_TIME, endpoint.listen(session.headers(), None)).await;
         let mut incoming = match opened.unwrap_or(Err(Failure::TimedOut(WISH_TIME))) {
@@ -105,12 +169,8 @@ impl Upstream {
         loop {
             again.borrow_and_update();
             let now = wanted();
-            for (uri, method) in now
-                .difference(&told)
-                .map(|uri| (uri, "resources/subscribe"))
-                .chain(told.difference(&now).map(|uri| (uri, "resources/unsubscribe")))
-            {
-                self.wish(endpoint, &session.headers(), method, uri).await;
+            for (uri, method) in wishes(&told, &now) {
+                self.wish(&way, &session.headers(), method, uri).await;
             }
             told = now;
             loop {
@@ -134,10 +194,41 @@ impl Upstream {
     /// Tells a server of one address more or less. That it does not know it is no reason to end the stream.
     async fn wish(&self, endpoint: &Endpoint, headers: &HeaderMap, method: &str, uri: &str) {
         let params = Object::default().with("uri", uri);
-        let message = rpc::request(&self.id(), method, &params);
-        let posted = tokio::time::timeout(WISH_TIME, endpoint.post(message, headers.clone())).await;
-        if let Err(failure) = posted.unwrap_or(Err(Failure::TimedOut(WISH_TIME))) {
+        let (id, quiet) = (self.id(), quiet());
+        let message = rpc::request(&id, method, &params);
+        let asking = endpoint.exchange(&id, message, headers.clone(), headers, &quiet);
+        let asked = tokio::time::timeout(WISH_TIME, asking).await;
+        if let Err(failure) = asked.unwrap_or(Err(Failure::TimedOut(WISH_TIME))) {
             tracing::debug!(server = self.server.name, %failure, method, "a wish came to nothing");
         }
     }
+}
+
+/// Nobody is there to be told or asked.
+fn quiet() -> Listening {
+    let (events, _) = mpsc::channel(1);
+    Listening { events, cancel: CancellationToken::new(), pace: Arc::default() }
+}
+
+/// What is asked of a server without sessions.
+fn listen_ask(wanted: BTreeSet<String>) -> Ask {
+    let filter = Object::default()
+        .with("toolsListChanged", true)
+        .with("promptsListChanged", true)
+        .with("resourcesListChanged", true)
+        .with("resourceSubscriptions", wanted);
+    Ask {
+        method: "subscriptions/listen".to_owned(),
+        params: Object::default().with("notifications", filter),
+        ..Ask::default()
+    }
+}
+
+/// What is to be said so that a session that was `told` of some addresses tells of others.
+fn wishes<'a>(
+    told: &'a BTreeSet<String>,
+    now: &'a BTreeSet<String>,
+) -> impl Iterator<Item = (&'a String, &'static str)> {
+    let more = now.difference(told).map(|uri| (uri, "resources/subscribe"));
+    more.chain(told.difference(now).map(|uri| (uri, "resources/unsubscribe")))
 }

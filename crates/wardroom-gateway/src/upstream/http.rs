@@ -28,7 +28,7 @@ const END_TIME: Duration = Duration::from_secs(5);
 
 /// A tool server's endpoint, and what every message to it carries.
 #[derive(Clone)]
-pub(super) struct Endpoint {
+pub(super) struct HttpEndpoint {
     pub(super) outbound: Outbound,
     pub(super) url: String,
     /// What it is shown. SECURITY: no log and no error repeats it.
@@ -48,7 +48,7 @@ pub(super) enum Reply {
     Stream(Box<Incoming>),
 }
 
-impl Endpoint {
+impl HttpEndpoint {
     fn request(&self, method: Method, headers: HeaderMap) -> Result<RequestBuilder, Failure> {
         let request = self.outbound.conversation(method, &self.url);
         let request = request.map_err(|error| Failure::Unreachable(error.to_string()))?;
@@ -173,7 +173,7 @@ impl Endpoint {
     }
 }
 
-impl Endpoint {
+impl HttpEndpoint {
     /// A question of the server's. One that asks more than it takes answers is not answered.
     async fn question(&self, request: Request, back: &HeaderMap, listening: &Listening) {
         let Ok(place) = Arc::clone(&self.answers).try_acquire_owned() else { return };

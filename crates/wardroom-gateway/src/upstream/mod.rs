@@ -2,13 +2,21 @@
 
 mod breaker;
 mod changes;
+mod credentials;
+mod endpoint;
+mod host;
 mod http;
 mod legacy;
 mod modern;
+mod pipe;
+mod pool;
 mod server;
 mod sse;
+mod together;
 
 pub use breaker::{BreakerRules, BreakerState};
+pub use host::{Ended, Hosts, Process, Start};
+pub use pool::ClientSession;
 pub use server::{Facts, Upstream, UpstreamParts};
 
 use crate::rpc::{Object, RpcError};
@@ -42,6 +50,8 @@ pub struct Ask {
     pub mirrored: BTreeMap<String, String>,
     /// Whose requests are counted together; nobody's where the gateway asks by itself.
     pub party: Option<Uuid>,
+    /// The session in which it is asked, where there is one.
+    pub session: Option<ClientSession>,
     /// Whether asking twice does no more than asking once.
     pub idempotent: bool,
     /// How long it may take.
@@ -155,6 +165,14 @@ pub enum Failure {
     /// It failed too often and is left alone.
     #[error("the tool server failed too often: it is asked again in {} s", .0.as_secs().max(1))]
     Open(Duration),
+    /// Its process ended, and is left alone for a while.
+    #[error("the tool server is not there: {why}; it is started again in {} s", .left.as_secs().max(1))]
+    Resting {
+        /// How it ended.
+        why: String,
+        /// How long it still is.
+        left: Duration,
+    },
     /// What it is to be shown can't be had.
     #[error("the secret {0:?} that the tool server is shown is not there")]
     NoSecret(String),

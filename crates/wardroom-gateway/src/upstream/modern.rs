@@ -1,9 +1,6 @@
 //! Revision 2026-07-28: each request says of itself what it takes to answer it.
 
-use super::{
-    Ask, Failure, Listening,
-    http::{Endpoint, VERSION},
-};
+use super::{Ask, Failure, Listening, endpoint::Endpoint, http::VERSION, together};
 use crate::{
     era::{self, MODERN, meta},
     rpc::{self, Id, Object},
@@ -73,8 +70,12 @@ pub(super) async fn ask(
     ask: &Ask,
     listening: &Listening,
 ) -> Result<Object, Failure> {
-    let message = rpc::request(id, &ask.method, &params(ask));
     let back = HeaderMap::new();
+    if let Endpoint::Pipe(_) = endpoint {
+        return together::ask(endpoint, id, ask, params(ask), HeaderMap::new(), &back, listening)
+            .await;
+    }
+    let message = rpc::request(id, &ask.method, &params(ask));
     let (result, _) = endpoint.exchange(id, message, headers(ask), &back, listening).await?;
     Ok(result)
 }

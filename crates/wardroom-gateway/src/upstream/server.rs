@@ -3,16 +3,18 @@
 use super::{
     Ask, Event, Failure, Listening, Pace,
     breaker::{Breaker, BreakerRules, BreakerState},
-    http::Endpoint,
+    endpoint::Endpoint,
+    host::Hosts,
+    http::HttpEndpoint,
     legacy::Session,
     modern,
+    pool::Pool,
 };
 use crate::{
     era::{Era, LEGACY, MODERN, meta},
     outbound::Outbound,
     rpc::{Id, Object, codes},
 };
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use std::{
     collections::HashMap,
     sync::{
@@ -27,9 +29,9 @@ use uuid::Uuid;
 use wardroom_core::{
     Clock, Rng,
     store::Store,
-    tool::server::{Shown, ToolServer, Way},
+    tool::server::{ToolServer, Way},
 };
-use wardroom_trust::seal::{Sealer, purpose_of_secret};
+use wardroom_trust::seal::Sealer;
 
 /// Sessions with one server, each for clients of other capabilities.
 const SESSIONS_MAX: usize = 16;
@@ -55,6 +57,8 @@ pub struct UpstreamParts {
     pub rng: Arc<dyn Rng>,
     /// When a server is left alone.
     pub breaker: BreakerRules,
+    /// Starts those that are started.
+    pub hosts: Arc<dyn Hosts>,
 }
 
 /// What a server says of itself.
@@ -76,7 +80,7 @@ pub struct Facts {
 pub struct Upstream {
     /// As it is registered.
     pub server: ToolServer,
-    parts: Arc<UpstreamParts>,
+    pub(super) parts: Arc<UpstreamParts>,
     breaker: Breaker,
     room: Semaphore,
     waiting: AtomicU32,
@@ -86,6 +90,8 @@ pub struct Upstream {
     ids: AtomicI64,
     era: Mutex<Option<Era>>,
     sessions: tokio::sync::Mutex<HashMap<String, Arc<Session>>>,
+    /// Its processes, where a node starts it.
+    pub(super) pool: Option<Pool>,
 }
 
 impl Upstream {
@@ -100,6 +106,10 @@ impl Upstream {
             ids: AtomicI64::new(1),
             era: Mutex::default(),
             sessions: tokio::sync::Mutex::default(),
+            pool: match &server.way {
+                Way::Http { .. } => None,
+                Way::Node { node, entry } => Some(Pool::new(*node, entry.clone())),
+            },
             server,
             parts,
         }
@@ -110,14 +120,22 @@ impl Upstream {
         self.breaker.state(self.parts.clock.now())
     }
 
-    /// Forgets what is known of it: its dialect, its sessions, its failures.
+    /// Its processes that this orchestrator talks to, where a node starts it.
+    pub fn instances(&self) -> Option<usize> {
+        self.pool.as_ref().map(Pool::count)
+    }
+
+    /// Forgets what is known of it: its dialect, its sessions, its processes, its failures.
     pub async fn restart(&self) {
         *self.era.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let sessions = std::mem::take(&mut *self.sessions.lock().await);
         self.breaker.reset();
-        let Ok(endpoint) = self.endpoint().await else { return };
+        if let Some(pool) = &self.pool {
+            return pool.stop_all();
+        }
+        let Ok(Endpoint::Http(http)) = self.endpoint(None).await else { return };
         for session in sessions.into_values() {
-            endpoint.end(session.headers()).await;
+            http.end(session.headers()).await;
         }
     }
 
@@ -200,7 +218,7 @@ impl Upstream {
     }
 
     async fn ask_once(&self, ask: &Ask, listening: &Listening) -> Result<Object, Failure> {
-        let endpoint = self.endpoint().await?;
+        let endpoint = self.endpoint(Some(ask)).await?;
         let id = self.id();
         match self.era(&endpoint, listening).await? {
             Era::Modern => tokio::select! {
@@ -224,7 +242,7 @@ impl Upstream {
             let session = self.session(endpoint, &ask.capabilities, listening).await?;
             let outcome = tokio::select! {
                 () = listening.cancel.cancelled() => {
-                    session.cancel(endpoint, id).await;
+                    endpoint.cancel(id, session.headers()).await;
                     return Err(Failure::Cancelled);
                 }
                 outcome = session.ask(endpoint, id, ask, listening) => outcome,
@@ -247,6 +265,12 @@ impl Upstream {
         capabilities: &Object,
         listening: &Listening,
     ) -> Result<Arc<Session>, Failure> {
+        if let Endpoint::Pipe(pipe) = endpoint {
+            let none = Object::default();
+            let capabilities = if endpoint.is_shared() { &none } else { capabilities };
+            let opening = || self.open_session(endpoint, capabilities, listening);
+            return pipe.session.get_or_try_init(opening).await.cloned();
+        }
         let key = serde_json::to_string(capabilities).unwrap_or_default();
         let mut sessions = self.sessions.lock().await;
         if let Some(session) = sessions.get(&key) {
@@ -257,12 +281,21 @@ impl Upstream {
         {
             sessions.remove(&oldest);
         }
+        let session = self.open_session(endpoint, capabilities, listening).await?;
+        sessions.insert(key, Arc::clone(&session));
+        Ok(session)
+    }
+
+    async fn open_session(
+        &self,
+        endpoint: &Endpoint,
+        capabilities: &Object,
+        listening: &Listening,
+    ) -> Result<Arc<Session>, Failure> {
         let id = self.id();
         let opening = Session::open(endpoint, &id, capabilities, listening);
         let session = tokio::time::timeout(GREETING_TIME, opening).await;
-        let session = Arc::new(session.unwrap_or(Err(Failure::TimedOut(GREETING_TIME)))?);
-        sessions.insert(key, Arc::clone(&session));
-        Ok(session)
+        session.unwrap_or(Err(Failure::TimedOut(GREETING_TIME))).map(Arc::new)
     }
 
     pub(super) async fn drop_session(&self, lost: &Arc<Session>) {
@@ -289,7 +322,12 @@ impl Upstream {
             Err(Failure::Rpc(error)) if error.code == codes::UNSUPPORTED_VERSION => Ok(Era::Legacy),
             Err(failure) => {
                 // A server of an earlier revision refuses in its own way; one that is not there does not answer
-                // to an opening either.
+                // to an opening either. A process may have ended over a request that it does not know.
+                let again = match endpoint {
+                    Endpoint::Pipe(pipe) if pipe.is_ending() => Some(self.endpoint(None).await?),
+                    _ => None,
+                };
+                let endpoint = again.as_ref().unwrap_or(endpoint);
                 let session = self.session(endpoint, &Object::default(), listening).await;
                 match (session, failure) {
                     (Ok(_), _) => Ok(Era::Legacy),
@@ -337,7 +375,7 @@ impl Upstream {
         let listening =
             Listening { events, cancel: CancellationToken::new(), pace: Arc::default() };
         let _place = self.place(&listening).await?;
-        let endpoint = self.endpoint().await?;
+        let endpoint = self.endpoint(None).await?;
         let now = self.parts.clock.now();
         let admitted = self.breaker.admit(now).map_err(Failure::Open)?;
         let outcome = Watched {
@@ -380,37 +418,21 @@ impl Upstream {
         Id::Number(self.ids.fetch_add(1, Ordering::Relaxed))
     }
 
-    pub(super) async fn endpoint(&self) -> Result<Endpoint, Failure> {
-        let Way::Http { url } = &self.server.way;
-        Ok(Endpoint {
+    /// The way to it for what is asked; for what the gateway wants to know itself where nothing is.
+    pub(super) async fn endpoint(&self, ask: Option<&Ask>) -> Result<Endpoint, Failure> {
+        if let Some(pool) = &self.pool {
+            return pool.pipe(self, ask).await.map(Endpoint::Pipe);
+        }
+        let Way::Http { url } = &self.server.way else {
+            return Err(Failure::Internal("a tool server has no way to it".to_owned()));
+        };
+        Ok(Endpoint::Http(HttpEndpoint {
             outbound: self.parts.outbound.clone(),
             url: url.clone(),
-            shown: self.shown().await?,
+            shown: self.headers().await?,
             bytes_max: self.server.limits.result_bytes_max,
             answers: Arc::clone(&self.answers),
-        })
-    }
-
-    /// What the server is shown, with the secret as it is now.
-    async fn shown(&self) -> Result<HeaderMap, Failure> {
-        let mut headers = HeaderMap::new();
-        let Some(name) = self.server.shown.secret() else { return Ok(headers) };
-        let version = self.parts.store.lookup_secret_version(name).await;
-        let version = version.map_err(|error| Failure::Internal(error.to_string()))?;
-        let version = version.ok_or_else(|| Failure::NoSecret(name.to_owned()))?;
-        let purpose = purpose_of_secret(&version.name, version.number);
-        let plain = self.parts.sealer.open(&purpose, &version.sealed);
-        let plain = plain.map_err(|error| Failure::Internal(error.to_string()))?;
-        let text = String::from_utf8_lossy(&plain);
-        let (header, text) = match &self.server.shown {
-            Shown::Header { name, .. } => (HeaderName::try_from(name.as_str()), text.into_owned()),
-            _ => (Ok(AUTHORIZATION), format!("Bearer {text}")),
-        };
-        let unfit = || Failure::Internal(format!("the secret {name:?} does not fit in a header"));
-        let mut value = HeaderValue::from_str(&text).map_err(|_| unfit())?;
-        value.set_sensitive(true);
-        headers.insert(header.map_err(|_| unfit())?, value);
-        Ok(headers)
+        }))
     }
 }
 
@@ -462,7 +484,12 @@ impl Watched<'_> {
         match answer {
             Err(failure) if failure.is_the_servers() => admitted.failed(self.clock.now()),
             // That nobody waited says nothing of the server.
-            Err(Failure::Cancelled | Failure::NoSecret(_) | Failure::Internal(_)) => drop(admitted),
+            Err(
+                Failure::Cancelled
+                | Failure::NoSecret(_)
+                | Failure::Internal(_)
+                | Failure::Resting { .. },
+            ) => drop(admitted),
             _ => admitted.succeeded(),
         }
     }

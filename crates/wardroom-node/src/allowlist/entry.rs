@@ -1,9 +1,12 @@
 //! What stands in the file, as it stands, with where it stands.
 
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 use toml::Spanned;
-use wardroom_core::command::{ParameterValue, PathEntry};
+use wardroom_core::{
+    command::{ParameterValue, PathEntry},
+    tool::hosted::Instances,
+};
 
 /// One `[[command]]`. Its canonical JSON is what a command's digest covers: every field that has any
 /// influence on what is run is in here.
@@ -21,6 +24,27 @@ pub(super) struct Entry {
     pub(super) idempotent: bool,
     #[serde(default)]
     pub(super) parameters: Vec<Spanned<Parameter>>,
+    #[serde(default)]
+    pub(super) limits: Limits,
+    pub(super) sandbox: Option<Spanned<Wishes>>,
+}
+
+/// One `[[tool_server]]`. As with a command, its canonical JSON is what its digest covers.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ServerEntry {
+    pub(super) name: Spanned<String>,
+    pub(super) description: Spanned<String>,
+    pub(super) program: Spanned<PathBuf>,
+    pub(super) sha256: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) arguments: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) environment: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    pub(super) secrets: Vec<Spanned<String>>,
+    pub(super) instances: Option<Spanned<Instances>>,
+    pub(super) instances_max: Option<Spanned<u32>>,
     #[serde(default)]
     pub(super) limits: Limits,
     pub(super) sandbox: Option<Spanned<Wishes>>,

@@ -3,15 +3,15 @@
 
 use super::{entry::Entry, parse::Wrong};
 use std::collections::BTreeMap;
+use wardroom_core::tool::hosted::is_variable;
 
-/// Set for every command.
+/// Set for every program.
 const OWN: [&str; 4] = ["HOME", "LANG", "PATH", "TMPDIR"];
 /// What loaders, libraries and interpreters take for orders: a value from outside would be one.
 const ORDERS: [&str; 7] =
     ["BASH_ENV", "ENV", "GCONV_PATH", "HOSTALIASES", "IFS", "LOCALDOMAIN", "RES_OPTIONS"];
 const ORDERING: [&str; 9] =
     ["BASH_", "GLIBC_", "JAVA_", "LD_", "MALLOC_", "NODE_", "PERL", "PYTHON", "RUBY"];
-const NAME_BYTES_MAX: usize = 64;
 
 /// The parameters of `entry` whose values go into the environment, and their names there.
 pub(super) fn environment(entry: &Entry, wrong: &mut Wrong) -> BTreeMap<String, String> {
@@ -40,19 +40,22 @@ pub(super) fn environment(entry: &Entry, wrong: &mut Wrong) -> BTreeMap<String, 
     names
 }
 
-fn check(name: &str) -> Result<(), &'static str> {
-    let mut bytes = name.bytes();
-    let sound = name.len() <= NAME_BYTES_MAX
-        && bytes.next().is_some_and(|first| first.is_ascii_uppercase())
-        && bytes.all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-    if !sound {
+/// Whether a value from outside may be put into the variable `name`.
+pub(super) fn check(name: &str) -> Result<(), &'static str> {
+    check_own(name)?;
+    if ORDERS.contains(&name) || ORDERING.iter().any(|beginning| name.starts_with(beginning)) {
+        return Err("a loader or an interpreter takes it for an order");
+    }
+    Ok(())
+}
+
+/// Whether the list itself may set the variable `name`.
+pub(super) fn check_own(name: &str) -> Result<(), &'static str> {
+    if !is_variable(name) {
         return Err("a name has up to 64 capital letters, digits and underscores, a letter first");
     }
     if OWN.contains(&name) {
-        return Err("it is set for every command");
-    }
-    if ORDERS.contains(&name) || ORDERING.iter().any(|beginning| name.starts_with(beginning)) {
-        return Err("a loader or an interpreter takes it for an order");
+        return Err("it is set for every program");
     }
     Ok(())
 }

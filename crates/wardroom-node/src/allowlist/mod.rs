@@ -5,6 +5,8 @@ mod entry;
 mod environment;
 mod file;
 mod parse;
+mod program;
+mod tool_server;
 mod watch;
 
 pub use arguments::{Refused, Resolved, resolve};
@@ -13,7 +15,7 @@ pub use parse::{Mistake, parse};
 pub use watch::{Current, watch};
 
 use std::{collections::BTreeMap, path::PathBuf};
-use wardroom_core::{command::CommandSpec, node::Catalogue};
+use wardroom_core::{command::CommandSpec, node::Catalogue, tool::hosted::HostedServer};
 
 /// The list that ships with the daemon.
 pub const SAMPLE: &str = include_str!("../../commands.sample.toml");
@@ -25,6 +27,27 @@ pub struct AllowList {
     pub digest: String,
     /// The commands by name.
     pub commands: BTreeMap<String, Command>,
+    /// The tool servers by name.
+    pub tool_servers: BTreeMap<String, ToolServer>,
+}
+
+/// One tool server with what stays on the node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolServer {
+    /// What is published.
+    pub spec: HostedServer,
+    /// Absolute path.
+    pub program: PathBuf,
+    /// SHA-256 that its file must have.
+    pub sha256: Option<[u8; 32]>,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// What its environment has beside what every program's has.
+    pub environment: BTreeMap<String, String>,
+    /// Further paths that it may read.
+    pub read: Vec<PathBuf>,
+    /// Further paths that it may write.
+    pub write: Vec<PathBuf>,
 }
 
 /// One command with what stays on the node.
@@ -80,6 +103,7 @@ impl AllowList {
         Catalogue {
             digest: self.digest.clone(),
             commands: self.commands.values().map(|command| command.spec.clone()).collect(),
+            tool_servers: self.tool_servers.values().map(|server| server.spec.clone()).collect(),
         }
     }
 }

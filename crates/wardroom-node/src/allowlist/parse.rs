@@ -2,17 +2,16 @@
 
 use super::{
     AllowList, Argument, Command, Does,
-    entry::{Entry, Limits, Parameter, Wishes},
+    entry::{Entry, Parameter, ServerEntry, Wishes},
     environment::environment,
+    program::{Usual, check_program, check_wishes, limits, pin, plain},
+    tool_server::tool_server,
 };
-use crate::sandbox::Ability;
-use data_encoding::HEXLOWER;
-use serde::Deserialize as _;
+use serde::de::DeserializeOwned;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     ops::Range,
-    os::unix::fs::MetadataExt as _,
 };
 use toml::{
     Spanned,
@@ -20,10 +19,11 @@ use toml::{
 };
 use wardroom_core::{
     command::{
-        COMMANDS_MAX, CommandLimits, CommandSpec, ParameterKind, ParameterSpec, PathEntry,
-        check_parameter, check_spec,
+        COMMANDS_MAX, CommandSpec, ParameterKind, ParameterSpec, PathEntry, check_parameter,
+        check_spec,
     },
     digest::sha256_hex,
+    tool::hosted::HOSTED_MAX,
 };
 
 /// What is wrong, and where; lines and columns count from 1.
@@ -60,6 +60,10 @@ impl Wrong {
     pub(super) fn add(&mut self, at: Range<usize>, message: impl Into<String>) {
         self.0.push((at, message.into()));
     }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
 }
 
 /// Reads a list. All mistakes that can be told apart are named at once.
@@ -69,20 +73,29 @@ pub fn parse(text: &str) -> Result<AllowList, Vec<Mistake>> {
     for error in errors {
         wrong.add(error.span().unwrap_or(0..0), error.message());
     }
-    let mut commands = BTreeMap::new();
+    let mut list = AllowList { digest: sha256_hex(text.as_bytes()), ..AllowList::default() };
     // Behind a mistake of form, what stands where is guesswork.
     if wrong.0.is_empty() {
-        for entry in entries(table, &mut wrong) {
+        let entries = entries(table, &mut wrong);
+        for entry in entries.commands {
             let at = entry.name.span();
-            if commands.contains_key(entry.name.get_ref()) {
+            if list.commands.contains_key(entry.name.get_ref()) {
                 wrong.add(at, format!("the command {:?} is there twice", entry.name.get_ref()));
             } else if let Some(command) = command(&entry, &mut wrong) {
-                commands.insert(entry.name.into_inner(), command);
+                list.commands.insert(entry.name.into_inner(), command);
+            }
+        }
+        for entry in entries.tool_servers {
+            let at = entry.name.span();
+            if list.tool_servers.contains_key(entry.name.get_ref()) {
+                wrong.add(at, format!("the tool server {:?} is there twice", entry.name.get_ref()));
+            } else if let Some(server) = tool_server(&entry, &mut wrong) {
+                list.tool_servers.insert(entry.name.into_inner(), server);
             }
         }
     }
     if wrong.0.is_empty() {
-        return Ok(AllowList { digest: sha256_hex(text.as_bytes()), commands });
+        return Ok(list);
     }
     let mut mistakes: Vec<Mistake> =
         wrong.0.into_iter().map(|(at, message)| mistake(text, at, message)).collect();
@@ -91,39 +104,59 @@ pub fn parse(text: &str) -> Result<AllowList, Vec<Mistake>> {
     Err(mistakes)
 }
 
-/// The commands of the file, each read by itself, so that a mistake in one does not hide those in others.
-fn entries(table: Spanned<DeTable<'_>>, wrong: &mut Wrong) -> Vec<Entry> {
-    let mut entries = Vec::new();
+/// What a file consists of.
+#[derive(Default)]
+struct Entries {
+    commands: Vec<Entry>,
+    tool_servers: Vec<ServerEntry>,
+}
+
+/// The entries of the file, each read by itself, so that a mistake in one does not hide those in others.
+fn entries(table: Spanned<DeTable<'_>>, wrong: &mut Wrong) -> Entries {
+    let mut entries = Entries::default();
     for (key, value) in table.into_inner() {
-        if key.get_ref() != "command" {
-            wrong.add(
-                key.span(),
-                "there is nothing of this name here; a list consists of [[command]] tables",
-            );
-            continue;
-        }
-        let at = value.span();
-        let DeValue::Array(found) = value.into_inner() else {
-            wrong.add(at, "write [[command]], with two brackets");
-            continue;
-        };
-        if found.len() > COMMANDS_MAX {
-            wrong.add(at, format!("a list has at most {COMMANDS_MAX} commands"));
-            continue;
-        }
-        for value in found {
-            let at = value.span();
-            match Entry::deserialize(ValueDeserializer::from(value)) {
-                Ok(entry) => entries.push(entry),
-                Err(error) => wrong.add(error.span().unwrap_or(at), error.message()),
+        match key.get_ref().as_ref() {
+            "command" => entries.commands = read_all("command", COMMANDS_MAX, value, wrong),
+            "tool_server" => {
+                entries.tool_servers = read_all("tool_server", HOSTED_MAX, value, wrong);
             }
+            _ => wrong.add(
+                key.span(),
+                "there is nothing of this name here; a list consists of [[command]] and [[tool_server]] tables",
+            ),
+        }
+    }
+    entries
+}
+
+fn read_all<T: DeserializeOwned>(
+    name: &str,
+    most: usize,
+    value: Spanned<DeValue<'_>>,
+    wrong: &mut Wrong,
+) -> Vec<T> {
+    let at = value.span();
+    let DeValue::Array(found) = value.into_inner() else {
+        wrong.add(at, format!("write [[{name}]], with two brackets"));
+        return vec![];
+    };
+    if found.len() > most {
+        wrong.add(at, format!("a list has at most {most} [[{name}]] tables"));
+        return vec![];
+    }
+    let mut entries = Vec::new();
+    for value in found {
+        let at = value.span();
+        match T::deserialize(ValueDeserializer::from(value)) {
+            Ok(entry) => entries.push(entry),
+            Err(error) => wrong.add(error.span().unwrap_or(at), error.message()),
         }
     }
     entries
 }
 
 fn command(entry: &Entry, wrong: &mut Wrong) -> Option<Command> {
-    let before = wrong.0.len();
+    let before = wrong.count();
     let mut parameters = Vec::new();
     for parameter in &entry.parameters {
         let given = parameter.get_ref();
@@ -139,15 +172,7 @@ fn command(entry: &Entry, wrong: &mut Wrong) -> Option<Command> {
     }
     let nothing = Wishes::default();
     let wishes = entry.sandbox.as_ref().map_or(&nothing, Spanned::get_ref);
-    for name in &wishes.requires {
-        if Ability::named(name.get_ref()).is_none() {
-            let known = Ability::ALL.map(Ability::as_str).join(", ");
-            wrong.add(
-                name.span(),
-                format!("there is no sandbox ability {:?}; there are {known}", name.get_ref()),
-            );
-        }
-    }
+    check_wishes(wishes, wrong);
     let does = does(entry, wishes, wrong);
     let spec = CommandSpec {
         name: entry.name.get_ref().clone(),
@@ -155,18 +180,18 @@ fn command(entry: &Entry, wrong: &mut Wrong) -> Option<Command> {
         digest: sha256_hex(&serde_json::to_vec(entry).ok()?),
         idempotent: entry.idempotent,
         parameters,
-        limits: limits(&entry.limits, wrong),
+        limits: limits(&entry.limits, &Usual::COMMAND, wrong),
         network: wishes.network,
-        requires: wishes.requires.iter().map(|name| name.get_ref().clone()).collect(),
+        requires: plain(&wishes.requires),
         builtin: entry.builtin.is_some(),
     };
     // The parts were checked above; what is left is about the command as a whole.
-    if wrong.0.len() == before
+    if wrong.count() == before
         && let Err(message) = check_spec(&spec)
     {
         wrong.add(entry.name.span(), message);
     }
-    does.filter(|_| wrong.0.len() == before).map(|does| Command { spec, does })
+    does.filter(|_| wrong.count() == before).map(|does| Command { spec, does })
 }
 
 fn does(entry: &Entry, wishes: &Wishes, wrong: &mut Wrong) -> Option<Does> {
@@ -183,25 +208,16 @@ fn does(entry: &Entry, wishes: &Wishes, wrong: &mut Wrong) -> Option<Does> {
         }
         (None, Some(program)) => {
             check_program(program, wrong);
-            for path in wishes.read.iter().chain(&wishes.write) {
-                if !path.get_ref().is_absolute()
-                    || path.get_ref().components().any(|part| part.as_os_str() == "..")
-                {
-                    wrong.add(path.span(), "a sandbox path must be absolute and without `..`");
-                }
-            }
             let (arguments, flags) = templates(entry, wrong);
             let environment = environment(entry, wrong);
-            let paths =
-                |paths: &[Spanned<_>]| paths.iter().map(Spanned::get_ref).cloned().collect();
             Some(Does::Program {
                 program: program.get_ref().clone(),
                 sha256: entry.sha256.as_ref().and_then(|text| pin(text, wrong)),
                 arguments,
                 flags,
                 environment,
-                read: paths(&wishes.read),
-                write: paths(&wishes.write),
+                read: plain(&wishes.read),
+                write: plain(&wishes.write),
             })
         }
         _ => {
@@ -230,47 +246,6 @@ fn check_builtin(entry: &Entry, wrong: &mut Wrong) {
             );
         }
     }
-}
-
-fn check_program(program: &Spanned<std::path::PathBuf>, wrong: &mut Wrong) {
-    let path = program.get_ref();
-    let mut no =
-        |why: &str| wrong.add(program.span(), format!("program {}: {why}", path.display()));
-    if !path.is_absolute() {
-        return no("it must be an absolute path, since no search path is used");
-    }
-    match std::fs::metadata(path) {
-        Ok(found) if !found.is_file() => no("it is not a file"),
-        Ok(found) if found.mode() & 0o111 == 0 => no("it may not be executed"),
-        Ok(found) if others_write(&found) => no("others may write it: run chmod go-w, chown root"),
-        Ok(_) => {
-            // SECURITY: who may write the folder may put another program in its place, or where the
-            // path is a link, another link.
-            let real = path.canonicalize().unwrap_or_else(|_| path.clone());
-            let writable = |path: &std::path::Path| {
-                let folder = path.parent().and_then(|folder| std::fs::metadata(folder).ok());
-                folder.is_none_or(|folder| others_write(&folder))
-            };
-            if writable(path) || writable(&real) {
-                no("others may write the folder that it is in");
-            }
-        }
-        Err(error) => no(&error.to_string()),
-    }
-}
-
-fn others_write(found: &std::fs::Metadata) -> bool {
-    let own = rustix::process::geteuid().as_raw();
-    found.mode() & 0o022 != 0 || (found.uid() != 0 && found.uid() != own)
-}
-
-fn pin(text: &Spanned<String>, wrong: &mut Wrong) -> Option<[u8; 32]> {
-    let pin =
-        HEXLOWER.decode(text.get_ref().as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
-    if pin.is_none() {
-        wrong.add(text.span(), "sha256 must be 64 lower-case hexadecimal digits");
-    }
-    pin
 }
 
 /// Arguments with their placeholders, and what flags stand for.
@@ -416,30 +391,11 @@ fn foreign_field(given: &Parameter, kind: &ParameterKind) -> Option<&'static str
     .map(|(field, _, _)| field)
 }
 
-fn limits(given: &Limits, wrong: &mut Wrong) -> CommandLimits {
-    let mut bounded = |name: &str, value: &Option<Spanned<u64>>, otherwise: u64, most: u64| {
-        let Some(value) = value else { return otherwise };
-        if !(1..=most).contains(value.get_ref()) {
-            wrong.add(value.span(), format!("{name} must be 1 to {most}"));
-            return otherwise;
-        }
-        *value.get_ref()
-    };
-    CommandLimits {
-        wall_ms_max: bounded("wall_seconds", &given.wall_seconds, 60, 86_400) * 1000,
-        cpu_seconds_max: bounded("cpu_seconds", &given.cpu_seconds, 60, 86_400),
-        memory_bytes_max: bounded("memory_mib", &given.memory_mib, 512, 1 << 20) << 20,
-        processes_max: bounded("processes", &given.processes, 32, 4096),
-        open_files_max: bounded("open_files", &given.open_files, 256, 65_536),
-        file_bytes_max: bounded("file_mib", &given.file_mib, 64, 1 << 20) << 20,
-        output_bytes_max: bounded("output_kib", &given.output_kib, 1024, 32 * 1024) << 10,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
+    use crate::{allowlist::entry::Limits, sandbox::Ability};
     use proptest::prelude::*;
 
     #[test]
@@ -474,7 +430,7 @@ mod tests {
             assert!(page.contains(&format!("`{}`", ability.as_str())), "{}", ability.as_str());
         }
         let mut wrong = Wrong::default();
-        let given = limits(&Limits::default(), &mut wrong);
+        let given = limits(&Limits::default(), &Usual::COMMAND, &mut wrong);
         for row in [
             format!("| `wall_seconds` | {} |", given.wall_ms_max / 1000),
             format!("| `cpu_seconds` | {} |", given.cpu_seconds_max),

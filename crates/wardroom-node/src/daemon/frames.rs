@@ -77,9 +77,7 @@ impl Daemon {
                 tracing::warn!(run, fence, "the orchestrator does not want this run from here");
                 this.let_go(held, true);
             }
-            OrchestratorFrame::Welcome { .. }
-            | OrchestratorFrame::Renewed { .. }
-            | OrchestratorFrame::Goodbye { .. } => {}
+            frame => this.take_instance(frame, outgoing)?,
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ pub struct Line {
     /// When, RFC 3339.
     pub at: String,
     /// What: `opened`, `accepted`, `refused`, `started`, `adopted`, `finished`, `recorded`,
-    /// `discarded`, `carried`, `passed_over`.
+    /// `discarded`, `carried`, `passed_over`, `instance_started`, `instance_ended`.
     pub event: String,
     /// The run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -23,16 +23,22 @@ pub struct Line {
     /// Its fencing token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fence: Option<i64>,
+    /// The process of a tool server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// The tool server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
     /// The command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
-    /// Digest of the command's definition.
+    /// Digest of the command's or tool server's definition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub definition: Option<String>,
     /// SHA-256 over the values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<String>,
-    /// Why a run was refused.
+    /// Why a run was refused, or how an instance ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// How a run ended.
@@ -82,6 +88,8 @@ impl Line {
             event: event.to_owned(),
             run: None,
             fence: None,
+            instance: None,
+            server: None,
             command: None,
             definition: None,
             parameters: None,
@@ -144,6 +152,17 @@ impl Line {
             Event::Recorded { run, fence, discarded } => {
                 Self::about(if *discarded { "discarded" } else { "recorded" }, run, *fence)
             }
+            Event::InstanceStarted { instance, server, definition } => Self {
+                instance: Some(instance.clone()),
+                server: Some(server.clone()),
+                definition: Some(definition.clone()),
+                ..Self::new("instance_started")
+            },
+            Event::InstanceEnded { instance, code } => Self {
+                instance: Some(instance.clone()),
+                code: Some(code.clone()),
+                ..Self::new("instance_ended")
+            },
             Event::Carried(open) => {
                 let line = Self::about("carried", &open.run, open.fence).asked(&open.asked);
                 match &open.finished {
@@ -179,6 +198,17 @@ impl Line {
         }
         if self.event == "passed_over" {
             return Some(Event::PassedOver);
+        }
+        if let Some(instance) = self.instance {
+            return match self.event.as_str() {
+                "instance_started" => Some(Event::InstanceStarted {
+                    instance,
+                    server: self.server?,
+                    definition: self.definition?,
+                }),
+                "instance_ended" => Some(Event::InstanceEnded { instance, code: self.code? }),
+                _ => None,
+            };
         }
         let (run, fence) = (self.run?, self.fence?);
         let asked = || {

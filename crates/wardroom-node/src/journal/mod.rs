@@ -88,6 +88,22 @@ pub enum Event {
         /// The orchestrator refused it because it is over or another lease is current.
         discarded: bool,
     },
+    /// A process of a tool server is about to be started.
+    InstanceStarted {
+        /// The instance.
+        instance: String,
+        /// The tool server.
+        server: String,
+        /// Digest of its definition.
+        definition: String,
+    },
+    /// A process of a tool server is over, or could not be started.
+    InstanceEnded {
+        /// The instance.
+        instance: String,
+        /// How, as a code.
+        code: String,
+    },
     /// A run that was open when the file before this one was closed.
     Carried(Box<OpenRun>),
 }

@@ -250,7 +250,9 @@ fn follow(open: &mut BTreeMap<String, OpenRun>, event: &Event) {
         Event::Opened { .. }
         | Event::Refused { .. }
         | Event::PassedOver
-        | Event::Started { .. } => {}
+        | Event::Started { .. }
+        | Event::InstanceStarted { .. }
+        | Event::InstanceEnded { .. } => {}
     }
 }
 

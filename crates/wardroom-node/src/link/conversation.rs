@@ -155,6 +155,7 @@ async fn write(
                 if changed.is_err() {
                     return Parted::Lost("the allow-list is not followed any more".into());
                 }
+                daemon.stop_unlisted();
                 send(sink, [daemon.catalogue()]).await
             }
             _ = beats.tick() => {

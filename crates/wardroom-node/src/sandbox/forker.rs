@@ -14,7 +14,7 @@ use tokio::{
     io::{AsyncReadExt as _, Interest},
     net::{
         UnixStream,
-        unix::pipe::{self, Receiver},
+        unix::pipe::{self, Receiver, Sender},
     },
     process::{Child, Command},
     sync::Mutex,
@@ -37,7 +37,9 @@ pub(super) struct Launcher {
     pub(super) pid: i32,
     /// Where it is talked to; at its end when the launcher is gone, and with it all of the sandbox.
     pub(super) socket: UnixStream,
-    /// The program's standard output.
+    /// The program's standard input.
+    pub(super) input: Sender,
+    /// Its standard output.
     pub(super) out: Receiver,
     /// Its standard error.
     pub(super) err: Receiver,
@@ -49,10 +51,15 @@ impl Forker {
         let (socket, theirs) = UnixStream::pair()?;
         let theirs = theirs.into_std()?;
         theirs.set_nonblocking(false)?;
+        let (input, their_in) = pipe::pipe()?;
         let (their_out, out) = pipe::pipe()?;
         let (their_err, err) = pipe::pipe()?;
-        let (their_out, their_err) = (their_out.into_blocking_fd()?, their_err.into_blocking_fd()?);
-        let handed = [theirs.as_fd(), their_out.as_fd(), their_err.as_fd()];
+        let (their_in, their_out, their_err) = (
+            their_in.into_blocking_fd()?,
+            their_out.into_blocking_fd()?,
+            their_err.into_blocking_fd()?,
+        );
+        let handed = [theirs.as_fd(), their_in.as_fd(), their_out.as_fd(), their_err.as_fd()];
         let mut current = self.0.lock().await;
         // Taken out: one that is left in the middle of a conversation is of no use to the next.
         let pid = match current.take() {
@@ -67,11 +74,11 @@ impl Forker {
         };
         let (pid, running) = pid?;
         *current = Some(running);
-        Ok(Launcher { pid, socket, out, err })
+        Ok(Launcher { pid, socket, input, out, err })
     }
 }
 
-async fn fork_anew(handed: &[BorrowedFd<'_>; 3]) -> io::Result<(i32, Running)> {
+async fn fork_anew(handed: &[BorrowedFd<'_>; 4]) -> io::Result<(i32, Running)> {
     let mut running = Running::start()?;
     Ok((running.fork(handed).await?, running))
 }
@@ -95,15 +102,15 @@ impl Running {
         Ok(Self { control, _child: child })
     }
 
-    /// Hands three descriptors over; gives the process that has them.
-    async fn fork(&mut self, handed: &[BorrowedFd<'_>; 3]) -> io::Result<i32> {
+    /// Hands four descriptors over; gives the process that has them.
+    async fn fork(&mut self, handed: &[BorrowedFd<'_>; 4]) -> io::Result<i32> {
         loop {
             self.control.writable().await?;
             let send = || {
-                let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+                let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
                 let mut control = SendAncillaryBuffer::new(&mut space);
                 if !control.push(SendAncillaryMessage::ScmRights(handed)) {
-                    return Err(io::Error::other("three descriptors do not fit into a message"));
+                    return Err(io::Error::other("four descriptors do not fit into a message"));
                 }
                 let sent = sendmsg(
                     &self.control,

@@ -41,7 +41,7 @@ pub fn run_if_requested() {
     }
 }
 
-/// Forks a launcher for each three descriptors that come over standard input, and answers with its process.
+/// Forks a launcher for each four descriptors that come over standard input, and answers with its process.
 fn serve() -> i32 {
     if sys::die_with_parent().is_err() {
         return 125;
@@ -63,9 +63,9 @@ fn serve() -> i32 {
     }
 }
 
-/// The next three descriptors; `None` when the daemon is gone.
-fn receive(control: BorrowedFd<'_>) -> Option<[OwnedFd; 3]> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+/// The next four descriptors; `None` when the daemon is gone.
+fn receive(control: BorrowedFd<'_>) -> Option<[OwnedFd; 4]> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
     let mut buffer = RecvAncillaryBuffer::new(&mut space);
     let mut byte = [0];
     let received = loop {
@@ -90,7 +90,7 @@ fn failed(code: FailCode, what: &str, error: impl std::fmt::Display) -> Failed {
     Failed(code, format!("{what}: {error}"))
 }
 
-fn launch(handed: [OwnedFd; 3]) -> i32 {
+fn launch(handed: [OwnedFd; 4]) -> i32 {
     let Ok(order) = prepare(handed) else { return 125 };
     let mut socket = sys::own(SOCKET);
     match build(&order, &mut socket) {
@@ -110,21 +110,18 @@ fn say(socket: &mut File, said: &Said) -> bool {
 }
 
 /// Puts the descriptors in order, so that nothing but the handed ones stays open, and reads the order.
-fn prepare(handed: [OwnedFd; 3]) -> io::Result<Order<'static>> {
+fn prepare(handed: [OwnedFd; 4]) -> io::Result<Order<'static>> {
     sys::die_with_parent()?;
     // Over those of the process that this was forked from. From here on they are known by number.
-    let [socket, out, err] = handed.map(IntoRawFd::into_raw_fd);
-    for (from, to) in [(socket, 0), (out, 1), (err, 2)] {
+    let [socket, input, out, err] = handed.map(IntoRawFd::into_raw_fd);
+    for (from, to) in [(input, 0), (out, 1), (err, 2)] {
         sys::dup_onto(from, to, false)?;
     }
-    sys::dup_onto(0, SOCKET, true)?;
-    sys::close_from(4)?;
-    let null = File::open("/dev/null")?;
-    {
-        use std::os::fd::AsRawFd as _;
-        sys::dup_onto(null.as_raw_fd(), 0, false)?;
+    // All that were handed are above these three, and closed on execution.
+    if socket != SOCKET {
+        sys::dup_onto(socket, SOCKET, true)?;
     }
-    drop(null);
+    sys::close_from(4)?;
     let mut socket = std::mem::ManuallyDrop::new(sys::own(SOCKET));
     let mut length = [0; 4];
     socket.read_exact(&mut length)?;
@@ -169,7 +166,7 @@ fn build(order: &Order<'_>, socket: &mut File) -> Result<i32, Failed> {
         }
         Fork::Parent(pid) => {
             // The pipes' other ends must see their end when the sandbox does, not when this does.
-            drop((sys::own(1), sys::own(2)));
+            drop((sys::own(0), sys::own(1), sys::own(2)));
             if !enforced.contains(&Ability::PidNamespace) {
                 // No namespace ends with the program: this process ends what is left.
                 sys::adopt_orphans().map_err(sandbox("the orphans"))?;
@@ -293,8 +290,7 @@ fn first_process(order: &Order<'_>, socket: &mut File, mut enforced: BTreeSet<Ab
     // The streams belong to the program alone.
     let _ = File::open("/dev/null").and_then(|null| {
         use std::os::fd::AsRawFd as _;
-        sys::dup_onto(null.as_raw_fd(), 1, false)?;
-        sys::dup_onto(null.as_raw_fd(), 2, false)
+        (0..=2).try_for_each(|stream| sys::dup_onto(null.as_raw_fd(), stream, false))
     });
     let mut text = Vec::new();
     // Closed without a word when the program is executed.

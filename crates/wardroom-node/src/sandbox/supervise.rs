@@ -8,7 +8,10 @@ use super::{
 use std::{borrow::Cow, collections::BTreeSet, io, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
-    net::{UnixStream, unix::pipe::Receiver},
+    net::{
+        UnixStream,
+        unix::pipe::{Receiver, Sender},
+    },
     sync::mpsc,
     time::{Instant, sleep_until, timeout},
 };
@@ -87,6 +90,8 @@ pub struct Sandbox {
     /// The launcher's process.
     launcher: i32,
     socket: BufReader<UnixStream>,
+    /// Standard input, until somebody takes it.
+    input: Option<Sender>,
     /// Standard output and standard error.
     streams: Option<(Receiver, Receiver)>,
     spec: Spec,
@@ -97,10 +102,11 @@ pub struct Sandbox {
 impl Sandbox {
     /// Starts the program of `spec`; returns once it was really executed.
     pub async fn start(forker: &Forker, spec: Spec) -> Result<Self, SandboxError> {
-        let Launcher { pid, socket, out, err } = forker.launch().await?;
+        let Launcher { pid, socket, input, out, err } = forker.launch().await?;
         let mut sandbox = Self {
             launcher: pid,
             socket: BufReader::new(socket),
+            input: Some(input),
             streams: Some((out, err)),
             spec,
             enforced: BTreeSet::new(),
@@ -138,6 +144,11 @@ impl Sandbox {
         }
     }
 
+    /// The program's standard input. Whoever does not take it before [`Self::supervise`] gives it none.
+    pub fn take_input(&mut self) -> Option<Sender> {
+        self.input.take()
+    }
+
     /// Brings the program to its end: passes its output on, waits while the receiver is slow (which
     /// makes the program wait as well), enforces wall time and output, obeys `cancel`. Every process of
     /// the sandbox is gone when this returns.
@@ -146,6 +157,7 @@ impl Sandbox {
         output: mpsc::Sender<Chunk>,
         cancel: CancellationToken,
     ) -> Outcome {
+        drop(self.input.take());
         let (out, err) = self.streams.take().unzip();
         let mut pump = Pump {
             out,

@@ -20,3 +20,4 @@ mod hostile;
 mod log;
 mod machine;
 mod offers;
+mod tool_servers;

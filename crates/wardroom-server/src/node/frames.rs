@@ -2,14 +2,17 @@
 
 use crate::view::twin;
 use data_encoding::BASE64;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wardroom_core::{
     RunId, Timestamp,
     command::{COMMANDS_MAX, ParameterKind, ParameterValue, check_spec},
     node::{Catalogue, NodeReport},
     run::{End, Outcome, OutputChunk},
+    tool::hosted::{HOSTED_MAX, check_hosted},
 };
-use wardroom_engine::link::{Goodbye, Held, Report, ToNode, What};
+use wardroom_engine::link::{
+    Goodbye, Held, Link, PIECE_BYTES_MAX, PIECES_MAX, Report, ToNode, What,
+};
 use wardroom_wire::link::{
     self as wire, CHUNK_BYTES_MAX, EndShape, NodeFrame, OrchestratorFrame, ResultShape, Stream,
 };
@@ -21,17 +24,47 @@ const PATTERNS_MAX: usize = 1024;
 /// The most alerts in a report, and the longest.
 const ALERTS_MAX: usize = 16;
 
+// What may be on its way is bounded alike on both sides.
+const _: () = assert!(PIECES_MAX == wire::PIECES_MAX && PIECE_BYTES_MAX == CHUNK_BYTES_MAX);
+
 /// Why a frame makes no sense.
 pub(super) type Nonsense = &'static str;
+
+/// Takes a frame about an instance of a tool server; gives back one that is about something else.
+pub(super) fn instance(link: &Link, frame: NodeFrame) -> Result<Option<NodeFrame>, Nonsense> {
+    let id = |text: &str| text.parse().map_err(|_| "that is not an instance's id");
+    match frame {
+        NodeFrame::InstanceStarted { instance } => link.instance_started(id(&instance)?),
+        NodeFrame::InstanceOutput { instance, data } => {
+            let bytes = BASE64.decode(data.as_bytes()).map_err(|_| "output is not base64")?;
+            if bytes.is_empty() || bytes.len() > CHUNK_BYTES_MAX {
+                return Err("a piece of output is empty or too large");
+            }
+            link.instance_output(id(&instance)?, bytes)?;
+        }
+        NodeFrame::InstanceTook { instance, pieces } => {
+            link.instance_took(id(&instance)?, pieces)?;
+        }
+        NodeFrame::InstanceEnded { instance, code, message } => {
+            check_code(&code)?;
+            link.instance_ended(id(&instance)?, code, plain(message));
+        }
+        other => return Ok(Some(other)),
+    }
+    Ok(None)
+}
+
+fn check_code(code: &str) -> Result<(), Nonsense> {
+    let sound = code.len() <= 64 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    if sound { Ok(()) } else { Err("a code is out of form") }
+}
 
 /// What a frame says about a run; `None` when it is about something else.
 pub(super) fn report(frame: NodeFrame) -> Result<Option<Report>, Nonsense> {
     let (run, fence, what) = match frame {
         NodeFrame::Accepted { run, fence } => (run, fence, What::Accepted),
         NodeFrame::Refused { run, fence, code, message } => {
-            if code.len() > 64 || !code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
-                return Err("a refusal's code is out of form");
-            }
+            check_code(&code)?;
             (run, fence, What::Refused { code, message: plain(message) })
         }
         NodeFrame::Started { run, fence, at } => (run, fence, What::Started(time(&at)?)),
@@ -96,7 +129,17 @@ pub(super) fn catalogue(shape: wire::CatalogueShape) -> Result<Catalogue, String
     {
         return Err(format!("it has more than {PATTERNS_MAX} parameters with patterns"));
     }
-    let mut names = std::collections::BTreeSet::new();
+    if catalogue.tool_servers.len() > HOSTED_MAX {
+        return Err(format!("it has more than {HOSTED_MAX} tool servers"));
+    }
+    let mut names = BTreeSet::new();
+    for server in &catalogue.tool_servers {
+        check_hosted(server).map_err(|error| format!("tool server {:?}: {error}", server.name))?;
+        if !names.insert(&server.name) {
+            return Err(format!("it has the tool server {:?} twice", server.name));
+        }
+    }
+    names.clear();
     for command in &catalogue.commands {
         check_spec(command).map_err(|error| format!("command {:?}: {error}", command.name))?;
         if !names.insert(&command.name) {
@@ -144,6 +187,20 @@ pub(super) fn outgoing(frame: ToNode, now: Timestamp) -> OrchestratorFrame {
         }
         ToNode::Discard { run, fence } => {
             OrchestratorFrame::Discard { run: run.to_string(), fence }
+        }
+        ToNode::StartInstance { instance, server, digest, environment } => {
+            let instance = instance.to_string();
+            OrchestratorFrame::StartInstance { instance, server, digest, environment }
+        }
+        ToNode::InstanceInput { instance, bytes } => OrchestratorFrame::InstanceInput {
+            instance: instance.to_string(),
+            data: BASE64.encode(&bytes),
+        },
+        ToNode::InstanceTook { instance, pieces } => {
+            OrchestratorFrame::InstanceTook { instance: instance.to_string(), pieces }
+        }
+        ToNode::StopInstance { instance } => {
+            OrchestratorFrame::StopInstance { instance: instance.to_string() }
         }
     }
 }

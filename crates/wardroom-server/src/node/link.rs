@@ -228,6 +228,7 @@ impl Conversation {
             }
             NodeFrame::Renew { token } => self.renew(&token).await,
             frame => {
+                let Some(frame) = frames::instance(&self.link, frame)? else { return Ok(()) };
                 if let Some(report) = frames::report(frame)? {
                     self.link.report(report).await;
                 }

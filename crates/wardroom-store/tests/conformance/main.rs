@@ -111,7 +111,11 @@ async fn nodes_and_their_guards(test: TestStore) {
     let id = node.id;
     let report =
         NodeReport { version: "1".into(), alerts: vec!["disk".into()], ..NodeReport::default() };
-    let catalogue = Catalogue { digest: "d".into(), commands: vec![s.command("echo")] };
+    let catalogue = Catalogue {
+        digest: "d".into(),
+        commands: vec![s.command("echo")],
+        tool_servers: vec![s.hosted("files")],
+    };
     let link = s.link();
     commit(&store, Write::MarkLinked { id, link, at: at(5) }).await.unwrap();
     commit(&store, Write::ReportNode { id, report: report.clone(), at: at(6) }).await.unwrap();

@@ -30,9 +30,9 @@ pub(crate) struct Compared {
 /// One difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Difference {
-    /// The run.
+    /// The run, or the process of a tool server.
     pub(crate) run: String,
-    /// The attempt, by its fencing token.
+    /// The attempt, by its fencing token; 0 for the process of a tool server.
     pub(crate) fence: i64,
     /// In one sentence.
     pub(crate) what: String,
@@ -56,6 +56,8 @@ struct NodeLine {
     event: String,
     run: Option<String>,
     fence: Option<i64>,
+    instance: Option<String>,
+    server: Option<String>,
     command: Option<String>,
     end: Option<NodeEnd>,
     usage: Option<NodeUsage>,
@@ -119,6 +121,9 @@ struct Attempt {
 /// How long after a node's end the orchestrator's log tells of one for certain: the node's report, or that
 /// the lease lapsed without it.
 const SETTLED: Duration = Duration::from_secs(600);
+
+/// How a process of a tool server ended that was started.
+const RAN: [&str; 5] = ["exited", "signalled", "limit", "stopped", "lost"];
 
 impl Attempt {
     /// Whether it was refused, as far as the log tells.
@@ -275,6 +280,11 @@ fn read_node(reader: impl Read) -> Result<(String, Log), Failure> {
 fn take_line(line: NodeLine, log: &mut Log) {
     log.end = log.end.max(line.at);
     log.passed_over |= line.event == "passed_over";
+    if let Some(instance) = line.instance {
+        let process = log.attempts.entry((instance, 0)).or_default();
+        process.at = line.at;
+        process.command = line.server.or(process.command.take());
+    }
     let (Some(run), Some(fence)) = (line.run, line.fence) else { return };
     let (started, ended) = match (line.event.as_str(), line.end) {
         ("accepted" | "carried", None) => (None, None),
@@ -323,6 +333,16 @@ fn read_export(reader: impl Read) -> Result<Log, Failure> {
 
 /// Takes what a record says of an attempt.
 fn take_record(record: Record, attempts: &mut Attempts) {
+    if let Some(instance) = record.detail.get("instance") {
+        let process = attempts.entry((instance.clone(), 0)).or_default();
+        process.at = record.at;
+        process.node = record.detail.get("node").cloned();
+        process.command = record.detail.get("entry").cloned().or(process.command.take());
+        // What a node did not start, its log need not tell of; nor what it never said anything about.
+        let code = record.detail.get("code").map(String::as_str);
+        process.reported |= code.is_some_and(|code| RAN.contains(&code));
+        return;
+    }
     let Some(fence) = record.detail.get("fence").and_then(|fence| fence.parse::<i64>().ok()) else {
         return;
     };

@@ -415,6 +415,36 @@ impl World {
         answer.json().await.unwrap_or(Value::Null)
     }
 
+    /// The records of an action, newest first.
+    pub async fn records(&self, action: &str) -> Vec<Value> {
+        let found = self.get(&format!("/api/v1/audit/records?action={action}&limit=100")).await;
+        let items = found["items"].as_array().expect("a list");
+        items.iter().map(|item| item["record"].clone()).collect()
+    }
+
+    /// Puts a policy in force that says this as well.
+    pub async fn add_policy(&self, added: &str) {
+        let policy = self.get("/api/v1/policy").await;
+        let text = format!("{}\n{added}", policy["text"].as_str().expect("a text"));
+        let body = json!({"text": text, "base": policy["number"]});
+        let put = self.client.put(self.at("/api/v1/policy")).bearer_auth(&self.token);
+        let answer = put.json(&body).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
+    }
+
+    /// Adds to the node's allow-list, and waits until it is published.
+    pub async fn add_to_list(&self, added: &str, name: &str) {
+        let list = self.folder.path().join("commands.toml");
+        let text = fs::read_to_string(&list).expect("the allow-list");
+        fs::write(&list, format!("{text}\n{added}")).expect("the allow-list");
+        wait_for("the list", || async {
+            let node = self.get("/api/v1/nodes/local").await;
+            let servers = node["catalogue"]["tool_servers"].as_array().cloned().unwrap_or_default();
+            servers.iter().any(|server| server["name"] == name).then_some(())
+        })
+        .await;
+    }
+
     /// Submits a command to the node and gives the run's id.
     pub async fn submit(&self, name: &str, parameters: Value) -> String {
         let run = self

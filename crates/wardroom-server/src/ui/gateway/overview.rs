@@ -11,7 +11,7 @@ use crate::{
     api::{
         input::QueryOf,
         v1::{
-            mcp_connections,
+            mcp_connections, nodes,
             tool_servers::{create, list, usage},
         },
     },
@@ -20,11 +20,13 @@ use crate::{
 };
 use axum::{Form, extract::Path, http::StatusCode, response::Response};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use wardroom_core::Action;
 use wardroom_wire::tools::{ShownShape, ToolServerCreate, WayShape};
 
 /// The fields that the dialog shows errors beside.
-const FIELDS: [&str; 6] = ["name", "about", "url", "way", "secret", "header"];
+const FIELDS: [&str; 10] =
+    ["name", "about", "url", "way", "secret", "header", "node", "entry", "environment", "shown"];
 
 /// Which dialog is open.
 #[derive(Debug, Default, Deserialize)]
@@ -32,6 +34,10 @@ const FIELDS: [&str; 6] = ["name", "about", "url", "way", "secret", "header"];
 pub(crate) struct GatewayQuery {
     /// `1` for a new tool server.
     new: String,
+    /// The node that is to start it.
+    node: String,
+    /// The entry in the node's allow-list.
+    entry: String,
 }
 
 /// The gateway as a whole.
@@ -39,8 +45,27 @@ pub(crate) async fn page(
     ctx: Ctx,
     QueryOf(query): QueryOf<GatewayQuery>,
 ) -> Result<Response, ApiError> {
-    let dialog = (query.new == "1").then(ServerDialog::default);
+    let dialog = match (query.new.as_str(), query.node.as_str()) {
+        ("1", "") => Some(ServerDialog::default()),
+        ("1", node) => Some(of_node(&ctx, node, &query.entry).await?),
+        _ => None,
+    };
     show(&ctx, StatusCode::OK, dialog).await
+}
+
+/// The dialog for what a node offers, with the variables that it wants secrets in.
+async fn of_node(ctx: &Ctx, node: &str, entry: &str) -> Result<ServerDialog, ApiError> {
+    let detail = nodes::get::load(ctx, node).await?;
+    let offered = detail.catalogue.tool_servers.iter().find(|server| server.name == entry);
+    let offered = offered.ok_or_else(ApiError::not_found)?;
+    Ok(ServerDialog {
+        name: offered.name.replace('_', "-").chars().take(32).collect(),
+        about: offered.description.chars().take(200).collect(),
+        node: detail.node.id,
+        entry: offered.name.clone(),
+        environment: offered.secrets.iter().map(|name| format!("{name}=\n")).collect(),
+        ..ServerDialog::default()
+    })
 }
 
 async fn show(
@@ -61,7 +86,9 @@ async fn show(
     };
     let map = Map::new(&servers, &flows);
     let mut shell = shell(ctx, "/gateway");
-    let mut ids: Vec<String> = map.callers.iter().map(|caller| caller.user.clone()).collect();
+    let node = dialog.iter().map(|dialog| dialog.node.clone()).filter(|node| !node.is_empty());
+    let mut ids: Vec<String> = node.collect();
+    ids.extend(map.callers.iter().map(|caller| caller.user.clone()));
     ids.extend(connections.iter().flatten().map(|connection| connection.user.clone()));
     name_ids(ctx, &mut shell, ids).await?;
     html(status, &GatewayPage { shell, map, servers, connections, dialog })
@@ -78,29 +105,51 @@ pub(crate) struct New {
     url: String,
     secret: String,
     header: String,
+    node: String,
+    entry: String,
+    environment: String,
+}
+
+impl New {
+    fn way(&self) -> WayShape {
+        match self.node.trim() {
+            "" => WayShape::Http { url: self.url.trim().to_owned() },
+            node => WayShape::Node { node: node.to_owned(), entry: self.entry.trim().to_owned() },
+        }
+    }
+
+    fn shown(&self) -> ShownShape {
+        let secret = self.secret.trim().to_owned();
+        let pairs = self.environment.lines().filter_map(|line| line.split_once('='));
+        let pairs = pairs.map(|(name, secret)| (name.trim().to_owned(), secret.trim().to_owned()));
+        // A variable without a secret is one that is not to be set.
+        let secrets: BTreeMap<String, String> =
+            pairs.filter(|(_, secret)| !secret.is_empty()).collect();
+        match (secrets.is_empty(), secret.is_empty(), self.header.trim()) {
+            (false, ..) => ShownShape::Environment { secrets },
+            (true, true, _) => ShownShape::Nothing,
+            (true, false, "") => ShownShape::Bearer { secret },
+            (true, false, name) => ShownShape::Header { name: name.to_owned(), secret },
+        }
+    }
 }
 
 /// Registers one.
 pub(crate) async fn create(ctx: Ctx, Form(form): Form<New>) -> Result<Response, ApiError> {
-    let secret = form.secret.trim().to_owned();
-    let shown = match (secret.is_empty(), form.header.trim()) {
-        (true, _) => ShownShape::Nothing,
-        (false, "") => ShownShape::Bearer { secret },
-        (false, name) => ShownShape::Header { name: name.to_owned(), secret },
-    };
     let body = ToolServerCreate {
         name: form.name.trim().to_owned(),
         about: form.about.clone(),
-        way: WayShape::Http { url: form.url.trim().to_owned() },
-        shown,
+        way: form.way(),
+        shown: form.shown(),
         limits: Default::default(),
     };
     match create::add(&ctx, body).await {
         Ok(server) => Ok(see_other(&format!("/gateway/servers/{}", server.name))),
         Err(error) => {
             let errors = errors_of(error, &FIELDS)?;
-            let New { name, about, url, secret, header, .. } = form;
-            let dialog = ServerDialog { name, about, url, secret, header, errors };
+            let New { name, about, url, secret, header, node, entry, environment, .. } = form;
+            let dialog =
+                ServerDialog { name, about, url, node, entry, environment, secret, header, errors };
             show(&ctx, StatusCode::UNPROCESSABLE_ENTITY, Some(dialog)).await
         }
     }

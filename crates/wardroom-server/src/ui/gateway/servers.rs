@@ -10,7 +10,7 @@ use crate::{
     error::ApiError,
 };
 use axum::{extract::Path, http::StatusCode, response::Response};
-use wardroom_wire::tools::{ToolServerPatch, ToolUsageView};
+use wardroom_wire::tools::{ToolServerPatch, ToolUsageView, WayShape};
 
 fn path(name: &str) -> String {
     format!("/gateway/servers/{name}")
@@ -33,7 +33,10 @@ async fn page(ctx: &Ctx, name: &str, problem: Option<String>) -> Result<Response
     let tools = tools::load(ctx, name).await?.items;
     let usage = used(ctx, name).await?;
     let mut shell = shell(ctx, "/gateway");
-    let ids = tools.iter().filter_map(|tool| tool.accepted_by.clone()).collect();
+    let mut ids: Vec<String> = tools.iter().filter_map(|tool| tool.accepted_by.clone()).collect();
+    if let WayShape::Node { node, .. } = &server.way {
+        ids.push(node.clone());
+    }
     name_ids(ctx, &mut shell, ids).await?;
     let status = match problem {
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,

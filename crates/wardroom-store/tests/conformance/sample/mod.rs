@@ -19,6 +19,7 @@ use wardroom_core::{
     node::{Catalogue, Labels, Node},
     person::{BlindIndex, PersonKey},
     run::{OutputChunk, RetryPolicy, Run, RunState, Target},
+    tool::hosted::{HostedServer, Instances},
 };
 
 /// Seconds behind the beginning of 2026.
@@ -193,6 +194,20 @@ impl Sample {
             network: false,
             requires: Default::default(),
             builtin: false,
+        }
+    }
+
+    pub fn hosted(&self, name: &str) -> HostedServer {
+        HostedServer {
+            name: name.into(),
+            description: "d".into(),
+            digest: "x".into(),
+            instances: Instances::PerSession,
+            instances_max: 2,
+            secrets: ["API_KEY".to_owned()].into(),
+            limits: self.command(name).limits,
+            network: false,
+            requires: Default::default(),
         }
     }
 

@@ -22,6 +22,10 @@ struct Entry {
     url: Option<String>,
     command: Option<String>,
     #[serde(default)]
+    args: Vec<String>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    #[serde(default)]
     headers: BTreeMap<String, String>,
 }
 
@@ -33,6 +37,24 @@ fn plain_name(name: &str) -> String {
         .collect();
     let kept = kept.trim_matches(|c: char| c == '-' || c.is_ascii_digit());
     kept.chars().take(32).collect::<String>().trim_end_matches('-').to_owned()
+}
+
+/// What a node's allow-list would say. SECURITY: values of the environment may be secrets, so only names are told.
+fn allow_list_entry(name: &str, command: &str, entry: &Entry) -> String {
+    let quoted = |text: &str| serde_json::to_string(text).unwrap_or_default();
+    let list = |texts: Vec<String>| texts.join(", ");
+    let args = list(entry.args.iter().map(|text| quoted(text)).collect());
+    let mut text = format!(
+        "[[tool_server]]\nname = {}\ndescription = {}\nprogram = {}\narguments = [{args}]\n",
+        quoted(name),
+        quoted(&format!("{name} of an mcp.json")),
+        quoted(command),
+    );
+    if !entry.env.is_empty() {
+        let names = list(entry.env.keys().map(|name| quoted(name)).collect());
+        text.push_str(&format!("secrets = [{names}]\n"));
+    }
+    text
 }
 
 /// Registers what can be; says of the rest what is to be done.
@@ -75,9 +97,10 @@ pub(super) async fn run(session: &Session, file: &Path) -> Result<Exit, Failure>
                     output.hint(&format!("{own} was shown the header {header}: keep its value with `wardroom secret create`, then `wardroom mcp update {own} --header {header}=SECRET`."));
                 }
             }
-            (None, Some(_)) => {
+            (None, Some(command)) => {
                 left += 1;
-                output.note(&format!("{name} is started as a program, which the orchestrator never does: it is left out."));
+                output.note(&format!("{name} is started as a program, which only a node does. Write this into the allow-list of one, with the program's whole path, then `wardroom mcp add {own} --node NODE`:"));
+                output.line(&allow_list_entry(&own, command, entry))?;
             }
             (None, None) => {
                 left += 1;
@@ -95,7 +118,8 @@ pub(super) async fn run(session: &Session, file: &Path) -> Result<Exit, Failure>
 
 #[cfg(test)]
 mod tests {
-    use super::plain_name;
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::{Entry, allow_list_entry, plain_name};
 
     #[test]
     fn names_of_others_become_names_of_ours() {
@@ -107,5 +131,15 @@ mod tests {
         ] {
             assert_eq!(plain_name(name), own);
         }
+    }
+
+    #[test]
+    fn a_program_becomes_an_entry_without_the_values_of_its_environment() {
+        let text = r#"{"command":"npx","args":["-y","\"x\""],"env":{"API_KEY":"s3cret"}}"#;
+        let entry: Entry = serde_json::from_str(text).unwrap();
+        let told = allow_list_entry("files", "npx", &entry);
+        assert!(told.contains("arguments = [\"-y\", \"\\\"x\\\"\"]"), "{told}");
+        assert!(told.contains("secrets = [\"API_KEY\"]") && !told.contains("s3cret"), "{told}");
+        assert!(toml::from_str::<toml::Table>(&told).is_ok(), "{told}");
     }
 }

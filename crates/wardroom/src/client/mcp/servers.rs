@@ -1,8 +1,9 @@
 //! Tool servers: list, add, change, switch, forget, test
 
-use super::super::{Exit, Failure, Session, http::segment};
+use super::super::{Exit, Failure, Session, http::segment, runs::node_names};
 use crate::output::Table;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use wardroom_wire::{
     api::List,
     tools::{
@@ -23,6 +24,9 @@ pub(crate) struct Wishes {
     /// Show it a header with the value of a named secret
     #[arg(long, value_name = "HEADER=SECRET")]
     header: Option<String>,
+    /// Put the value of a named secret into its environment, where a node starts it; may be given several times
+    #[arg(long = "env", value_name = "VARIABLE=SECRET", conflicts_with_all = ["bearer", "header"])]
+    environment: Vec<String>,
     /// A bound, such as call_ms_max=5000; may be given several times
     #[arg(long = "limit", value_name = "NAME=NUMBER")]
     limits: Vec<String>,
@@ -32,6 +36,17 @@ impl Wishes {
     fn shown(&self) -> Result<Option<ShownShape>, Failure> {
         if let Some(secret) = &self.bearer {
             return Ok(Some(ShownShape::Bearer { secret: secret.clone() }));
+        }
+        if !self.environment.is_empty() {
+            let pair = |text: &String| {
+                let (name, secret) = text.split_once('=')?;
+                Some((name.trim().to_owned(), secret.trim().to_owned()))
+            };
+            let wrong = || Failure::usage("--env takes VARIABLE=SECRET, such as API_KEY=files-key");
+            let secrets = self.environment.iter().map(|text| pair(text).ok_or_else(wrong));
+            return Ok(Some(ShownShape::Environment {
+                secrets: secrets.collect::<Result<_, _>>()?,
+            }));
         }
         let Some(text) = &self.header else { return Ok(None) };
         let wrong = || Failure::usage("--header takes HEADER=SECRET, such as X-Api-Key=files-key");
@@ -67,6 +82,29 @@ impl Wishes {
     }
 }
 
+/// A node that starts it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Host {
+    /// The node that starts it, by its own allow-list
+    #[arg(long)]
+    node: Option<String>,
+    /// The `[[tool_server]]` of the node's allow-list; of its own name where absent
+    #[arg(long, requires = "node")]
+    entry: Option<String>,
+}
+
+impl Host {
+    fn way(self, name: &str, url: Option<String>) -> Option<WayShape> {
+        match (self.node, url) {
+            (Some(node), _) => {
+                let entry = self.entry.unwrap_or_else(|| name.to_owned());
+                Some(WayShape::Node { node, entry })
+            }
+            (None, url) => url.map(|url| WayShape::Http { url }),
+        }
+    }
+}
+
 /// A new tool server.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AddArgs {
@@ -74,7 +112,10 @@ pub(crate) struct AddArgs {
     #[arg(value_name = "SERVER")]
     name: String,
     /// Its MCP endpoint, such as `https://tools.example.org/mcp`
-    url: String,
+    #[arg(required_unless_present = "node", conflicts_with = "node")]
+    url: Option<String>,
+    #[command(flatten)]
+    host: Host,
     #[command(flatten)]
     wishes: Wishes,
 }
@@ -86,12 +127,14 @@ pub(crate) struct UpdateArgs {
     #[arg(value_name = "SERVER")]
     name: String,
     /// Another MCP endpoint
-    #[arg(long)]
+    #[arg(long, conflicts_with = "node")]
     url: Option<String>,
+    #[command(flatten)]
+    host: Host,
     #[command(flatten)]
     wishes: Wishes,
     /// Show it nothing any more
-    #[arg(long, conflicts_with_all = ["bearer", "header"])]
+    #[arg(long, conflicts_with_all = ["bearer", "header", "environment"])]
     show_nothing: bool,
 }
 
@@ -103,9 +146,10 @@ async fn load(session: &Session) -> Result<List<ToolServerView>, Failure> {
     session.api()?.get("/api/v1/tool-servers", &vec![]).await
 }
 
-fn address(server: &ToolServerView) -> String {
+fn address(server: &ToolServerView, nodes: &BTreeMap<String, String>) -> String {
     match &server.way {
         WayShape::Http { url } => url.clone(),
+        WayShape::Node { node, entry } => format!("{} {entry}", nodes.get(node).unwrap_or(node)),
     }
 }
 
@@ -124,6 +168,11 @@ pub(super) async fn list(session: &Session) -> Result<Exit, Failure> {
         output.json(&list)?;
         return Ok(Exit::Ok);
     }
+    let hosted = |server: &ToolServerView| matches!(server.way, WayShape::Node { .. });
+    let nodes = match list.items.iter().any(hosted) {
+        true => node_names(&session.api()?).await,
+        false => BTreeMap::new(),
+    };
     let mut table =
         Table::new(&["NAME", "STATE", "ACCEPTED", "WAITING", "SPEAKS", "ADDRESS", "ABOUT"]);
     for server in &list.items {
@@ -133,7 +182,7 @@ pub(super) async fn list(session: &Session) -> Result<Exit, Failure> {
             server.tools_accepted.to_string(),
             server.tools_waiting.to_string(),
             server.health.protocol_version.clone().unwrap_or_default(),
-            address(server),
+            address(server, &nodes),
             server.about.clone(),
         ]);
     }
@@ -154,12 +203,14 @@ pub(super) async fn health(session: &Session) -> Result<Exit, Failure> {
     if output.json {
         output.json(&list)?;
     } else {
-        let mut table = Table::new(&["NAME", "STATE", "BREAKER", "LOOKED AT", "PROBLEM"]);
+        let mut table =
+            Table::new(&["NAME", "STATE", "BREAKER", "PROCESSES", "LOOKED AT", "PROBLEM"]);
         for server in &list.items {
-            let ServerHealth { breaker, looked_at, problem, .. } = server.health.clone();
+            let ServerHealth { breaker, looked_at, problem, instances, .. } = server.health.clone();
             let looked_at = looked_at.map(|at| output.time(&at)).unwrap_or_default();
+            let instances = instances.map(|count| count.to_string()).unwrap_or_default();
             let problem = problem.unwrap_or_default();
-            table.row([server.name.clone(), state(server), breaker, looked_at, problem]);
+            table.row([server.name.clone(), state(server), breaker, instances, looked_at, problem]);
         }
         output.table(&table)?;
     }
@@ -168,10 +219,11 @@ pub(super) async fn health(session: &Session) -> Result<Exit, Failure> {
 
 /// Registers one.
 pub(super) async fn add(session: &Session, args: AddArgs) -> Result<Exit, Failure> {
+    let way = args.host.way(&args.name, args.url);
     let body = ToolServerCreate {
         name: args.name,
         about: args.wishes.about.clone().unwrap_or_default(),
-        way: WayShape::Http { url: args.url },
+        way: way.ok_or_else(|| Failure::usage("give its MCP endpoint, or --node"))?,
         shown: args.wishes.shown()?.unwrap_or_default(),
         limits: args.wishes.limits(ServerLimitsShape::default())?.unwrap_or_default(),
     };
@@ -204,7 +256,7 @@ pub(super) async fn update(session: &Session, args: UpdateArgs) -> Result<Exit, 
     let shown = args.wishes.shown()?.or(args.show_nothing.then_some(ShownShape::Nothing));
     let body = ToolServerPatch {
         about: args.wishes.about.clone(),
-        way: args.url.map(|url| WayShape::Http { url }),
+        way: args.host.way(&args.name, args.url),
         shown,
         limits: args.wishes.limits(before.limits)?,
         enabled: None,

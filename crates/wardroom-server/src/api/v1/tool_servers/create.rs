@@ -31,7 +31,7 @@ pub(crate) async fn add(ctx: &Ctx, body: ToolServerCreate) -> Result<ToolServerV
     let wish = Wish {
         name: body.name,
         about: body.about,
-        way: super::way(body.way),
+        way: super::way(ctx, body.way).await?,
         shown,
         limits: super::limits(body.limits),
     };

@@ -12,6 +12,7 @@ pub(crate) mod tools;
 pub(crate) mod update;
 pub(crate) mod usage;
 
+use super::nodes;
 use crate::{context::Ctx, error::ApiError};
 use wardroom_core::{
     Action,
@@ -41,14 +42,23 @@ pub(crate) async fn find(
 
 /// A secret that a server is shown goes where whoever registers the server says: they must be allowed to use it.
 async fn may_use(ctx: &Ctx, shown: &Shown) -> Result<(), ApiError> {
-    let Some(name) = shown.secret() else { return Ok(()) };
-    let allowed = ctx.authorise(Action::SecretUse, &Resource::secret(name)).await;
-    allowed.map(drop).map_err(|error| error.or_field("secret", "there is no such secret"))
+    for name in shown.secrets() {
+        let allowed = ctx.authorise(Action::SecretUse, &Resource::secret(name)).await;
+        allowed.map_err(|error| error.or_field("secret", "there is no such secret"))?;
+    }
+    Ok(())
 }
 
-fn way(shape: WayShape) -> Way {
+/// How a server is to be reached. A node is one that whoever says so may see.
+async fn way(ctx: &Ctx, shape: WayShape) -> Result<Way, ApiError> {
     match shape {
-        WayShape::Http { url } => Way::Http { url },
+        WayShape::Http { url } => Ok(Way::Http { url }),
+        WayShape::Node { node, entry } => {
+            let missing = |error: ApiError| error.or_field("node", "there is no such node");
+            let found = nodes::find(ctx, &node).await.map_err(missing)?;
+            ctx.authorise(Action::NodeRead, &Resource::node(&found)).await.map_err(missing)?;
+            Ok(Way::Node { node: found.id, entry })
+        }
     }
 }
 
@@ -57,6 +67,7 @@ fn shown(shape: ShownShape) -> Shown {
         ShownShape::Nothing => Shown::Nothing,
         ShownShape::Bearer { secret } => Shown::Bearer { secret },
         ShownShape::Header { name, secret } => Shown::Header { name, secret },
+        ShownShape::Environment { secrets } => Shown::Environment { secrets },
     }
 }
 
@@ -72,7 +83,11 @@ fn limits(shape: ServerLimitsShape) -> ServerLimits {
 }
 
 /// What the last look found.
-pub(crate) fn health_view(health: &Health, breaker: Option<&str>) -> ServerHealth {
+pub(crate) fn health_view(
+    health: &Health,
+    breaker: Option<&str>,
+    instances: Option<usize>,
+) -> ServerHealth {
     let state = match (&health.at, &health.problem) {
         (None, _) => "unknown",
         (Some(_), None) => "ready",
@@ -93,6 +108,7 @@ pub(crate) fn health_view(health: &Health, breaker: Option<&str>) -> ServerHealt
         era: facts.map(|facts| facts.era.as_str().to_owned()),
         protocol_version: facts.map(|facts| facts.version.to_owned()),
         software,
+        instances: instances.and_then(|count| u32::try_from(count).ok()),
     }
 }
 
@@ -100,7 +116,8 @@ pub(crate) fn health_view(health: &Health, breaker: Option<&str>) -> ServerHealt
 pub(crate) fn view(ctx: &Ctx, server: &ToolServer, tools: &[Tool]) -> ToolServerView {
     let known = ctx.app.gateway.registry.server(&server.name);
     let health = known.as_ref().map(|known| known.health()).unwrap_or_default();
-    let breaker = known.map(|known| known.upstream.breaker().as_str());
+    let breaker = known.as_ref().map(|known| known.upstream.breaker().as_str());
+    let instances = known.and_then(|known| known.upstream.instances());
     let count =
         |wanted: &[ToolState]| tools.iter().filter(|tool| wanted.contains(&tool.state())).count();
     let limits = server.limits;
@@ -109,6 +126,9 @@ pub(crate) fn view(ctx: &Ctx, server: &ToolServer, tools: &[Tool]) -> ToolServer
         about: server.about.clone(),
         way: match &server.way {
             Way::Http { url } => WayShape::Http { url: url.clone() },
+            Way::Node { node, entry } => {
+                WayShape::Node { node: node.to_string(), entry: entry.clone() }
+            }
         },
         shown: match &server.shown {
             Shown::Nothing => ShownShape::Nothing,
@@ -116,6 +136,7 @@ pub(crate) fn view(ctx: &Ctx, server: &ToolServer, tools: &[Tool]) -> ToolServer
             Shown::Header { name, secret } => {
                 ShownShape::Header { name: name.clone(), secret: secret.clone() }
             }
+            Shown::Environment { secrets } => ShownShape::Environment { secrets: secrets.clone() },
         },
         limits: ServerLimitsShape {
             call_ms_max: limits.call_ms_max,
@@ -128,7 +149,7 @@ pub(crate) fn view(ctx: &Ctx, server: &ToolServer, tools: &[Tool]) -> ToolServer
         enabled: server.enabled,
         version: server.version,
         created_at: server.created_at.to_string(),
-        health: health_view(&health, breaker),
+        health: health_view(&health, breaker, instances),
         tools_accepted: count(&[ToolState::Accepted]),
         tools_waiting: count(&[ToolState::New, ToolState::Changed]),
     }

@@ -41,7 +41,10 @@ pub(crate) async fn change(
 ) -> Result<ToolServerView, ApiError> {
     let (mut server, allowed) = super::find(ctx, name, Action::ToolServerUpdate).await?;
     server.version = version + 1;
-    let way = body.way.map(super::way);
+    let way = match body.way {
+        Some(way) => Some(super::way(ctx, way).await?),
+        None => None,
+    };
     // SECURITY: another address is shown the same secret, so whoever names it must be allowed to use it.
     let moved = way.as_ref().is_some_and(|way| *way != server.way);
     let shown = body.shown.map(super::shown);

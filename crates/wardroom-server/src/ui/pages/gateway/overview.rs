@@ -16,6 +16,12 @@ pub(crate) struct ServerDialog {
     pub(crate) about: String,
     /// Its address.
     pub(crate) url: String,
+    /// The node that starts it; its address counts where that is empty.
+    pub(crate) node: String,
+    /// Its entry in the node's allow-list.
+    pub(crate) entry: String,
+    /// Variables of its environment, and the names of the secrets in them: `VARIABLE=secret`, one a line.
+    pub(crate) environment: String,
     /// The name of the secret that it is shown.
     pub(crate) secret: String,
     /// The header for that; `Authorization: Bearer` where empty.

@@ -1,0 +1,46 @@
+//! What a tool server is shown, with the secrets as they are now. What a caller brought is never passed on.
+
+use super::{Failure, Upstream};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use std::collections::BTreeMap;
+use wardroom_core::tool::server::Shown;
+use wardroom_trust::seal::purpose_of_secret;
+
+impl Upstream {
+    /// In headers.
+    pub(super) async fn headers(&self) -> Result<HeaderMap, Failure> {
+        let mut headers = HeaderMap::new();
+        let (name, before, secret) = match &self.server.shown {
+            Shown::Nothing | Shown::Environment { .. } => return Ok(headers),
+            Shown::Bearer { secret } => (Ok(AUTHORIZATION), "Bearer ", secret),
+            Shown::Header { name, secret } => (HeaderName::try_from(name.as_str()), "", secret),
+        };
+        let text = format!("{before}{}", self.secret(secret).await?);
+        let unfit = || Failure::Internal(format!("the secret {secret:?} does not fit in a header"));
+        let mut value = HeaderValue::from_str(&text).map_err(|_| unfit())?;
+        value.set_sensitive(true);
+        headers.insert(name.map_err(|_| unfit())?, value);
+        Ok(headers)
+    }
+
+    /// In the environment of a process.
+    pub(super) async fn environment(&self) -> Result<BTreeMap<String, String>, Failure> {
+        let mut environment = BTreeMap::new();
+        if let Shown::Environment { secrets } = &self.server.shown {
+            for (variable, secret) in secrets {
+                environment.insert(variable.clone(), self.secret(secret).await?);
+            }
+        }
+        Ok(environment)
+    }
+
+    async fn secret(&self, name: &str) -> Result<String, Failure> {
+        let version = self.parts.store.lookup_secret_version(name).await;
+        let version = version.map_err(|error| Failure::Internal(error.to_string()))?;
+        let version = version.ok_or_else(|| Failure::NoSecret(name.to_owned()))?;
+        let purpose = purpose_of_secret(&version.name, version.number);
+        let plain = self.parts.sealer.open(&purpose, &version.sealed);
+        let plain = plain.map_err(|error| Failure::Internal(error.to_string()))?;
+        Ok(String::from_utf8_lossy(&plain).into_owned())
+    }
+}

@@ -1,0 +1,392 @@
+//! Processes of tool servers that the orchestrator wants, as far as this node's own list allows them. What they say
+//! travels over the link, and they live no longer than it.
+
+use super::Daemon;
+use crate::{
+    allowlist::ToolServer,
+    journal::Event,
+    runner::{Outgoing, Refusal, Runner, now},
+    sandbox::{Chunk, End, FailCode, Sandbox, SandboxError},
+};
+use data_encoding::BASE64;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+    os::unix::fs::MetadataExt as _,
+    rc::Rc,
+    sync::Arc,
+};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::unix::pipe,
+    sync::{Semaphore, mpsc},
+};
+use tokio_util::sync::CancellationToken;
+use wardroom_core::{InstanceId, tool::hosted::INSTANCES_MAX};
+use wardroom_wire::link::{CHUNK_BYTES_MAX, NodeFrame, OrchestratorFrame, PIECES_MAX};
+
+/// Pieces of output between the sandbox and the link.
+const CHUNKS_WAITING_MAX: usize = 4;
+
+/// What the orchestrator wants started.
+struct Wanted {
+    instance: String,
+    server: String,
+    digest: String,
+    /// SECURITY: secrets, which no log and no answer repeats.
+    environment: BTreeMap<String, String>,
+}
+
+/// The processes.
+#[derive(Default)]
+pub(super) struct Instances(RefCell<HashMap<String, Running>>);
+
+#[derive(Clone)]
+struct Running {
+    server: String,
+    digest: String,
+    input: mpsc::Sender<Vec<u8>>,
+    /// Pieces of output that may still be sent.
+    room: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+/// How an instance came to its end.
+struct Ended {
+    code: &'static str,
+    message: String,
+}
+
+impl Instances {
+    fn get(&self, instance: &str) -> Option<Running> {
+        self.0.borrow().get(instance).cloned()
+    }
+
+    /// Pieces for an instance. One that is over already needs none.
+    fn input(&self, instance: &str, data: &str) -> Result<(), &'static str> {
+        let bytes = BASE64.decode(data.as_bytes()).map_err(|_| "input is not base64")?;
+        if bytes.len() > CHUNK_BYTES_MAX {
+            return Err("a piece of input is too large");
+        }
+        let Some(running) = self.get(instance) else { return Ok(()) };
+        match running.input.try_send(bytes) {
+            Err(mpsc::error::TrySendError::Full(_)) => Err("there is more input than there may be"),
+            _ => Ok(()),
+        }
+    }
+
+    /// The orchestrator took pieces of an instance's output.
+    fn took(&self, instance: &str, pieces: u32) -> Result<(), &'static str> {
+        let Some(running) = self.get(instance) else { return Ok(()) };
+        let free = running.room.available_permits();
+        if pieces as usize > (PIECES_MAX as usize).saturating_sub(free) {
+            return Err("more output was taken than there was");
+        }
+        running.room.add_permits(pieces as usize);
+        Ok(())
+    }
+
+    fn stop(&self, instance: &str) {
+        if let Some(running) = self.get(instance) {
+            running.stop.cancel();
+        }
+    }
+
+    /// Stops them all: the link that they spoke over is gone.
+    pub(super) fn stop_all(&self) {
+        self.0.borrow().values().for_each(|running| running.stop.cancel());
+    }
+
+    fn count(&self, server: &str) -> (usize, usize) {
+        let running = self.0.borrow();
+        let same = running.values().filter(|running| running.server == server).count();
+        (running.len(), same)
+    }
+}
+
+impl Daemon {
+    /// Stops what the list in force does not have any more as it was started.
+    pub(crate) fn stop_unlisted(&self) {
+        let list = Arc::clone(&self.lists.borrow().list);
+        for running in self.instances.0.borrow().values() {
+            let listed = list.tool_servers.get(&running.server);
+            if listed.is_none_or(|server| server.spec.digest != running.digest) {
+                tracing::info!(
+                    server = running.server,
+                    "a tool server is stopped: its entry changed"
+                );
+                running.stop.cancel();
+            }
+        }
+    }
+
+    /// Obeys a frame about an instance; there are no others left.
+    pub(super) fn take_instance(
+        self: &Rc<Self>,
+        frame: OrchestratorFrame,
+        outgoing: &Outgoing,
+    ) -> Result<(), &'static str> {
+        match frame {
+            OrchestratorFrame::StartInstance { instance, server, digest, environment } => {
+                self.start_instance(Wanted { instance, server, digest, environment }, outgoing)
+            }
+            OrchestratorFrame::InstanceInput { instance, data } => {
+                self.instances.input(&instance, &data)
+            }
+            OrchestratorFrame::InstanceTook { instance, pieces } => {
+                self.instances.took(&instance, pieces)
+            }
+            OrchestratorFrame::StopInstance { instance } => {
+                self.instances.stop(&instance);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Starts an instance beside the caller's work, and tells what becomes of it.
+    fn start_instance(
+        self: &Rc<Self>,
+        wanted: Wanted,
+        outgoing: &Outgoing,
+    ) -> Result<(), &'static str> {
+        // SECURITY: the id becomes a part of file names.
+        wanted.instance.parse::<InstanceId>().map_err(|_| "that is not an instance's id")?;
+        if self.instances.get(&wanted.instance).is_some() {
+            return Err("an instance was started twice");
+        }
+        let (input, waiting) = mpsc::channel(PIECES_MAX as usize);
+        let running = Running {
+            server: wanted.server.clone(),
+            digest: wanted.digest.clone(),
+            input,
+            room: Arc::new(Semaphore::new(PIECES_MAX as usize)),
+            stop: CancellationToken::new(),
+        };
+        let judged = self.judge_instance(&wanted);
+        if judged.is_ok() {
+            self.instances.0.borrow_mut().insert(wanted.instance.clone(), running.clone());
+        }
+        let (this, outgoing) = (Rc::clone(self), outgoing.clone());
+        tokio::task::spawn_local(async move {
+            let instance = wanted.instance.clone();
+            let ended = match judged {
+                Ok(server) => {
+                    let ended = this.instance(&server, wanted, &running, waiting, &outgoing).await;
+                    this.instances.0.borrow_mut().remove(&instance);
+                    let event = Event::InstanceEnded {
+                        instance: instance.clone(),
+                        code: ended.code.to_owned(),
+                    };
+                    // Nothing waits for this line: without it, the next `opened` tells that all of them ended.
+                    this.runner.journal.note(event, now()).await;
+                    ended
+                }
+                Err(Refusal { code, message }) => Ended { code, message },
+            };
+            tracing::info!(
+                instance,
+                code = ended.code,
+                ended.message,
+                "an instance of a tool server is over"
+            );
+            let (code, message) = (ended.code.to_owned(), ended.message);
+            let _ = outgoing.send(NodeFrame::InstanceEnded { instance, code, message }).await;
+        });
+        Ok(())
+    }
+
+    /// Whether this node starts it: by its own list, abilities and bounds, and nothing else.
+    fn judge_instance(&self, wanted: &Wanted) -> Result<ToolServer, Refusal> {
+        let no = |code, message: &str| Err(Refusal { code, message: message.to_owned() });
+        let list = Arc::clone(&self.lists.borrow().list);
+        let Some(server) = list.tool_servers.get(&wanted.server) else {
+            return no("unknown_server", "this node's allow-list has no such tool server");
+        };
+        let spec = &server.spec;
+        // SECURITY: what the orchestrator knows is what is started, or nothing is.
+        if spec.digest != wanted.digest {
+            return no("digest_changed", "the tool server's definition changed just now");
+        }
+        if !wanted.environment.keys().all(|name| spec.secrets.contains(name)) {
+            return no(
+                "bad_environment",
+                "a secret is for a variable that the tool server's entry does not name in `secrets`",
+            );
+        }
+        if wanted.environment.values().any(|value| value.contains('\0')) {
+            return no("bad_environment", "a secret has a NUL byte, which no environment can hold");
+        }
+        let executable = std::fs::metadata(&server.program)
+            .is_ok_and(|found| found.is_file() && found.mode() & 0o111 != 0);
+        if !executable {
+            let message =
+                format!("{} is not there or may not be executed", server.program.display());
+            return no("program_missing", &message);
+        }
+        let missing = |name: &&String| !self.enforced.get(*name).copied().unwrap_or_default();
+        if let Some(name) = spec.requires.iter().find(missing) {
+            let message =
+                format!("the tool server demands {name}, which this machine does not enforce");
+            return no("sandbox_unavailable", &message);
+        }
+        let (all, same) = self.instances.count(&wanted.server);
+        if all >= INSTANCES_MAX as usize || same >= spec.instances_max as usize {
+            return no("busy", "as many processes of tool servers run as there may be");
+        }
+        Ok(server.clone())
+    }
+
+    /// Runs an instance to its end.
+    async fn instance(
+        &self,
+        server: &ToolServer,
+        wanted: Wanted,
+        running: &Running,
+        waiting: mpsc::Receiver<Vec<u8>>,
+        outgoing: &Outgoing,
+    ) -> Ended {
+        let failed = |message: String| Ended { code: "not_started", message };
+        let event = Event::InstanceStarted {
+            instance: wanted.instance.clone(),
+            server: wanted.server,
+            definition: wanted.digest,
+        };
+        if let Err(error) = self.runner.write(event, vec![]).await {
+            return failed(format!("the node's journal can't be written: {error}"));
+        }
+        let runner: &Runner = &self.runner;
+        let folder = match runner.scratch.make(&wanted.instance, runner.run_as) {
+            Ok(folder) => folder,
+            Err(error) => return failed(format!("its folder can't be made: {error:#}")),
+        };
+        let spec = runner.of_tool_server(server, wanted.environment, folder.clone());
+        let ended = match Sandbox::start(&runner.forker, spec).await {
+            Ok(mut sandbox) => {
+                tracing::info!(
+                    instance = wanted.instance,
+                    server = running.server,
+                    "a tool server was started"
+                );
+                let talk = Talk { instance: &wanted.instance, running, outgoing };
+                let input = sandbox.take_input();
+                talk.through(sandbox, input, waiting, server.spec.limits.output_bytes_max).await
+            }
+            Err(SandboxError::Refused { code: FailCode::Ability, message }) => {
+                Ended { code: "sandbox_unavailable", message }
+            }
+            Err(error) => failed(error.to_string()),
+        };
+        runner.scratch.remove(folder).await;
+        ended
+    }
+}
+
+/// The conversation with one instance.
+struct Talk<'a> {
+    instance: &'a str,
+    running: &'a Running,
+    outgoing: &'a Outgoing,
+}
+
+impl Talk<'_> {
+    async fn through(
+        &self,
+        sandbox: Sandbox,
+        input: Option<pipe::Sender>,
+        waiting: mpsc::Receiver<Vec<u8>>,
+        stderr_bytes_max: u64,
+    ) -> Ended {
+        let started = NodeFrame::InstanceStarted { instance: self.instance.to_owned() };
+        if self.outgoing.send(started).await.is_err() {
+            self.running.stop.cancel();
+        }
+        let (chunks, printed) = mpsc::channel(CHUNKS_WAITING_MAX);
+        let supervising = sandbox.supervise(chunks, self.running.stop.clone());
+        let living = async {
+            tokio::select! {
+                outcome = supervising => outcome,
+                never = self.feed(input, waiting) => match never {},
+            }
+        };
+        let (outcome, ()) = tokio::join!(living, self.pass(printed, stderr_bytes_max));
+        let (code, message) = match outcome.end {
+            End::Exited(code) => ("exited", format!("it ended by itself with exit code {code}")),
+            End::Signalled(signal) => ("signalled", format!("signal {signal} ended it")),
+            End::Limit("wall") => ("limit", "it lived as long as its entry lets it".to_owned()),
+            End::Limit(limit) => ("limit", format!("its limit of {limit} ended it")),
+            End::Cancelled => ("stopped", "it was stopped".to_owned()),
+            End::Lost => ("lost", "its sandbox died without a word".to_owned()),
+        };
+        Ended { code, message }
+    }
+
+    /// Gives the process its input for as long as it takes any.
+    async fn feed(
+        &self,
+        input: Option<pipe::Sender>,
+        mut waiting: mpsc::Receiver<Vec<u8>>,
+    ) -> std::convert::Infallible {
+        if let Some(mut input) = input {
+            while let Some(bytes) = waiting.recv().await {
+                if input.write_all(&bytes).await.is_err() {
+                    break;
+                }
+                let took =
+                    NodeFrame::InstanceTook { instance: self.instance.to_owned(), pieces: 1 };
+                if self.outgoing.send(took).await.is_err() {
+                    break;
+                }
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Passes on what it prints: messages over the link, everything else into this node's log.
+    async fn pass(&self, mut printed: mpsc::Receiver<Chunk>, stderr_bytes_max: u64) {
+        let mut left = stderr_bytes_max;
+        while let Some(chunk) = printed.recv().await {
+            if chunk.stderr {
+                self.log(&chunk.bytes, &mut left);
+                continue;
+            }
+            let room = tokio::select! {
+                room = self.running.room.acquire() => room,
+                () = self.running.stop.cancelled() => continue,
+            };
+            let Ok(room) = room else { return };
+            room.forget();
+            let data = BASE64.encode(&chunk.bytes);
+            let frame = NodeFrame::InstanceOutput { instance: self.instance.to_owned(), data };
+            if self.outgoing.send(frame).await.is_err() {
+                // The link is gone, and with it whoever would understand what comes next.
+                self.running.stop.cancel();
+            }
+        }
+    }
+
+    fn log(&self, bytes: &[u8], left: &mut u64) {
+        if *left == 0 {
+            return;
+        }
+        let most = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+        *left -= most as u64;
+        let text = String::from_utf8_lossy(bytes.get(..most).unwrap_or_default());
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+            tracing::info!(
+                instance = self.instance,
+                server = self.running.server,
+                line,
+                "a tool server says"
+            );
+        }
+        if *left == 0 {
+            tracing::warn!(
+                instance = self.instance,
+                server = self.running.server,
+                "a tool server says more than its entry lets it: the rest is not kept"
+            );
+        }
+    }
+}
