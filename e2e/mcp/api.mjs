@@ -60,9 +60,14 @@ export async function administrator(wardroom) {
 
 /** Registers a tool server and accepts what it offers. */
 export async function addTools(wardroom, token, name, url) {
-  const at = `/api/v1/tool-servers/${name}`;
   const body = { name, way: { kind: 'http', url }, limits: { calls_per_minute: 100_000 } };
   await ask(wardroom, 'POST', '/api/v1/tool-servers', { token, body });
+  await acceptTools(wardroom, token, name);
+}
+
+/** Accepts what a tool server offers now. */
+export async function acceptTools(wardroom, token, name) {
+  const at = `/api/v1/tool-servers/${name}`;
   const looked = await ask(wardroom, 'POST', `${at}/test`, { token });
   if (looked.health.state !== 'ready') throw new Error(JSON.stringify(looked));
   const { items } = await ask(wardroom, 'GET', `${at}/tools`, { token });

@@ -127,7 +127,7 @@ impl Upstream {
 
     /// Forgets what is known of it: its dialect, its sessions, its processes, its failures.
     pub async fn restart(&self) {
-        *self.era.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.suppose(None);
         let sessions = std::mem::take(&mut *self.sessions.lock().await);
         self.breaker.reset();
         if let Some(pool) = &self.pool {
@@ -269,7 +269,11 @@ impl Upstream {
             let none = Object::default();
             let capabilities = if endpoint.is_shared() { &none } else { capabilities };
             let opening = || self.open_session(endpoint, capabilities, listening);
-            return pipe.session.get_or_try_init(opening).await.cloned();
+            let opened = pipe.session.get_or_try_init(opening).await.cloned();
+            if opened.is_err() {
+                self.suppose(None);
+            }
+            return opened;
         }
         let key = serde_json::to_string(capabilities).unwrap_or_default();
         let mut sessions = self.sessions.lock().await;
@@ -312,7 +316,7 @@ impl Upstream {
             return Ok(era);
         }
         let era = self.find_era(endpoint, listening).await?;
-        *self.era.lock().unwrap_or_else(PoisonError::into_inner) = Some(era);
+        self.suppose(Some(era));
         Ok(era)
     }
 
@@ -322,12 +326,14 @@ impl Upstream {
             Err(Failure::Rpc(error)) if error.code == codes::UNSUPPORTED_VERSION => Ok(Era::Legacy),
             Err(failure) => {
                 // A server of an earlier revision refuses in its own way; one that is not there does not answer
-                // to an opening either. A process may have ended over a request that it does not know.
-                let again = match endpoint {
-                    Endpoint::Pipe(pipe) if pipe.is_ending() => Some(self.endpoint(None).await?),
-                    _ => None,
-                };
-                let endpoint = again.as_ref().unwrap_or(endpoint);
+                // to an opening either. A process may have ended over a request that it does not know: the next one
+                // hears an opening first.
+                if let Endpoint::Pipe(pipe) = endpoint
+                    && pipe.is_ending()
+                {
+                    self.suppose(Some(Era::Legacy));
+                    return Err(failure);
+                }
                 let session = self.session(endpoint, &Object::default(), listening).await;
                 match (session, failure) {
                     (Ok(_), _) => Ok(Era::Legacy),
@@ -336,6 +342,10 @@ impl Upstream {
                 }
             }
         }
+    }
+
+    fn suppose(&self, era: Option<Era>) {
+        *self.era.lock().unwrap_or_else(PoisonError::into_inner) = era;
     }
 
     async fn discover(
@@ -364,7 +374,7 @@ impl Upstream {
         if let Err(Failure::Rpc(error)) = &outcome
             && error.code == codes::UNSUPPORTED_VERSION
         {
-            *self.era.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.suppose(None);
         }
         outcome
     }

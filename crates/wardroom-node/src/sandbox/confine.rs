@@ -19,7 +19,7 @@ const PATH: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 /// Programs and libraries.
 const RUN: [&str; 5] = ["/usr", "/bin", "/sbin", "/lib", "/lib64"];
 /// What ordinary programs read to work at all.
-const READ: [&str; 16] = [
+const READ: [&str; 18] = [
     "/etc/ld.so.cache",
     "/etc/ld.so.conf",
     "/etc/ld.so.conf.d",
@@ -36,6 +36,8 @@ const READ: [&str; 16] = [
     "/dev/random",
     "/etc/mtab",
     "/etc/os-release",
+    "/etc/ssl/openssl.cnf",
+    "/etc/mime.types",
 ];
 /// What programs read to use the network.
 const READ_NETWORK: [&str; 6] = [
