@@ -258,6 +258,7 @@ async fn probe(runner: &Runner) -> BTreeMap<String, bool> {
         program_sha256: None,
         args: vec![],
         env: BTreeMap::new(),
+        heard: false,
         scratch: runner.scratch.path().to_owned(),
         limits: Limits {
             wall_ms_max: 10_000,

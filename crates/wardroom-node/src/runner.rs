@@ -17,10 +17,10 @@ use crate::{
     sandbox::{Chunk, End, FailCode, Forker, RunAs, Sandbox, SandboxError, Spec},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     os::unix::fs::MetadataExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -83,6 +83,25 @@ pub struct Refusal {
 
 fn refuse(code: &'static str, message: impl Into<String>) -> Refusal {
     Refusal { code, message: message.into() }
+}
+
+/// Whether a program is there and this machine enforces what it demands.
+pub(crate) fn can_start(
+    program: &Path,
+    requires: &BTreeSet<String>,
+    enforced: &BTreeMap<String, bool>,
+) -> Result<(), Refusal> {
+    let executable = |found: fs::Metadata| found.is_file() && found.mode() & 0o111 != 0;
+    if !fs::metadata(program).is_ok_and(executable) {
+        let message = format!("{} is not there or may not be executed", program.display());
+        return Err(refuse("program_missing", message));
+    }
+    let missing = |name: &&String| enforced.get(*name).is_none_or(|enforced| !enforced);
+    if let Some(name) = requires.iter().find(missing) {
+        let message = format!("the entry demands {name}, which this machine does not enforce");
+        return Err(refuse("sandbox_unavailable", message));
+    }
+    Ok(())
 }
 
 /// Executes offers.
@@ -163,18 +182,7 @@ impl Runner {
             // Looked at again when it is used; here it only makes a better answer.
             resolve(command, &values)
                 .map_err(|refused| refuse("bad_parameter", refused.to_string()))?;
-            if !fs::metadata(program)
-                .is_ok_and(|found| found.is_file() && found.mode() & 0o111 != 0)
-            {
-                let message = format!("{} is not there or may not be executed", program.display());
-                return Err(refuse("program_missing", message));
-            }
-            let missing = |name: &&String| enforced.get(*name).is_none_or(|enforced| !enforced);
-            if let Some(name) = command.spec.requires.iter().find(missing) {
-                let message =
-                    format!("the command demands {name}, which this machine does not enforce");
-                return Err(refuse("sandbox_unavailable", message));
-            }
+            can_start(program, &command.spec.requires, enforced)?;
         }
         Ok(Judged { command: command.clone(), values })
     }

@@ -14,6 +14,7 @@ mod world;
 
 use serde_json::{Value, json};
 use std::{fs, os::unix::fs::PermissionsExt as _};
+use wardroom_core::Role;
 use world::{World, wait_for};
 
 const SERVER: &str = include_str!("world/stdio_server.py");
@@ -118,7 +119,7 @@ async fn a_node_starts_a_tool_server_in_its_sandbox_with_the_secrets_that_are_na
         let read = call(&world, "read", json!({"path": path})).await;
         assert_eq!(read["result"]["isError"], true, "{read}");
     }
-    let started = &world.records("tool_server.started").await[0];
+    let started = &world.records("tool_server.start").await[0];
     assert_eq!(started["target"], "tries");
     let digest =
         world.get("/api/v1/nodes/local").await["catalogue"]["tool_servers"][0]["digest"].clone();
@@ -186,13 +187,67 @@ async fn a_session_has_a_process_of_its_own_which_may_ask_its_client() {
     let answered = world.mcp_as(&world.token, "/mcp/tries", "tools/call", again, &able).await.1;
     assert!(text(&answered).contains("accept"), "{answered}");
     // The end of a session is the end of its process.
-    let before = world.records("tool_server.ended").await.len();
+    let before = world.records("tool_server.end").await.len();
     let end = world.client.delete(world.at("/mcp/tries")).bearer_auth(&world.token);
     end.header("mcp-session-id", &one).send().await.unwrap();
     wait_for("the end of its process", || async {
-        (world.records("tool_server.ended").await.len() > before).then_some(())
+        (world.records("tool_server.end").await.len() > before).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn callers_share_no_instance_that_is_one_for_each_and_a_busy_pool_grows() {
+    let world = scene("instances = \"per_session\"\ninstances_max = 5").await;
+    world.add_account("ann", Role::Operator, "Harbour lights at 6").await;
+    world
+        .add_policy(
+            r#"@id("count") permit (principal in Wardroom::Role::"operator", action == Wardroom::Action::"tool.call", resource);"#,
+        )
+        .await;
+    let ann = world.sign_in_as("ann", "Harbour lights at 6").await;
+    let count = async |token: &str| {
+        let params = json!({"name": "count", "arguments": {}});
+        text(&world.mcp(token, "/mcp/tries", "tools/call", params).await.1)
+    };
+    let (mine, hers, again) =
+        (count(&world.token).await, count(&ann).await, count(&world.token).await);
+    assert!(mine.ends_with(" 1") && hers.ends_with(" 1") && again.ends_with(" 2"));
+    // No one has more than three quarters of the places, and a place of one's own that is idle goes first.
+    let mut sessions = vec![];
+    for _ in 0..3 {
+        sessions.push(world.open_session(&world.token, "/mcp/tries").await);
+    }
+    for session in &sessions {
+        assert!(text(&call_in(&world, session, "count", json!({})).await).ends_with(" 1"));
+    }
+    assert!(count(&ann).await.ends_with(" 2"), "hers is still there");
+    let server = world.get("/api/v1/tool-servers/tries").await;
+    assert!(server["health"]["instances"].as_u64().unwrap() <= 5, "{server}");
+    assert_eq!(server["health"]["breaker"], "closed");
+
+    let shared = scene("instances_max = 2").await;
+    let sleeping: Vec<_> = (0..8)
+        .map(|_| {
+            let (client, url, token) =
+                (shared.client.clone(), shared.at("/mcp/tries"), shared.token.clone());
+            tokio::spawn(async move {
+                let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}});
+                let params = json!({"name": "sleep", "arguments": {"seconds": 4}, "_meta": meta});
+                let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+                let request = client.post(url).bearer_auth(token).json(&body);
+                let request = request.header("mcp-protocol-version", "2026-07-28").header("mcp-name", "sleep");
+                request.header("mcp-method", "tools/call").header("accept", "application/json, text/event-stream").send().await
+            })
+        })
+        .collect();
+    wait_for("a second instance", || async {
+        call(&shared, "count", json!({})).await;
+        let server = shared.get("/api/v1/tool-servers/tries").await;
+        (server["health"]["instances"] == 2).then_some(())
+    })
+    .await;
+    sleeping.into_iter().for_each(|sleeping| sleeping.abort());
 }
 
 #[tokio::test]
@@ -218,7 +273,7 @@ async fn one_that_dies_is_started_again_and_waited_for_longer_each_time() {
     let restarted = world.post("/api/v1/tool-servers/tries/restart", Value::Null).await;
     assert!(!restarted.to_string().contains("error"), "{restarted}");
     assert!(text(&call(&world, "count", json!({})).await).ends_with(" 1"));
-    let ends = world.records("tool_server.ended").await;
+    let ends = world.records("tool_server.end").await;
     assert!(ends.iter().any(|end| end["detail"]["code"] == "exited"), "{ends:?}");
     // Without its node it is not there, and says so; with it, it is again.
     world.kill_node();

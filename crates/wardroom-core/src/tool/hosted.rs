@@ -2,7 +2,10 @@
 
 use crate::command::{CommandLimits, is_name};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// The most tool servers that a node offers.
 pub const HOSTED_MAX: usize = 100;
@@ -16,6 +19,8 @@ pub const VARIABLE_BYTES_MAX: usize = 64;
 const DESCRIPTION_BYTES_MAX: usize = 500;
 /// The longest digest, in bytes: SHA-256, hexadecimal.
 const DIGEST_BYTES_MAX: usize = 64;
+/// The longest name of a sandbox ability, in bytes.
+const ABILITY_BYTES_MAX: usize = 64;
 /// The most sandbox abilities that an entry may demand.
 const REQUIRES_MAX: usize = 32;
 
@@ -53,6 +58,19 @@ pub enum Instances {
     PerSession,
 }
 
+/// The most bytes that all secrets of one instance have together: they travel in one frame.
+pub const SECRETS_BYTES_MAX: usize = 64 * 1024;
+
+/// Variables with the secrets that are put into them. SECURITY: what is printed of it tells no value.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Variables(pub BTreeMap<String, String>);
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.keys()).finish()
+    }
+}
+
 /// Whether an environment variable can have this name.
 pub fn is_variable(name: &str) -> bool {
     let mut bytes = name.bytes();
@@ -79,7 +97,10 @@ pub fn check_hosted(server: &HostedServer) -> Result<(), String> {
     if server.secrets.len() > SECRETS_MAX || !server.secrets.iter().all(|name| is_variable(name)) {
         return Err(format!("secrets must be at most {SECRETS_MAX} environment variables"));
     }
-    let long = server.requires.iter().any(|name| name.len() > VARIABLE_BYTES_MAX);
+    let long = server.requires.iter().any(|name| name.len() > ABILITY_BYTES_MAX);
+    if server.instances == Instances::PerSession && server.instances_max < 2 {
+        return Err("with one for each session, instances_max must be at least 2: one is the gateway's, which looks at the tools".to_owned());
+    }
     if server.requires.len() > REQUIRES_MAX || long {
         return Err("it demands too many sandbox abilities".to_owned());
     }

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The longest name, in characters.
-const NAME_CHARS_MAX: usize = 32;
+pub const NAME_CHARS_MAX: usize = 32;
 /// The longest description, in characters.
-const ABOUT_CHARS_MAX: usize = 200;
+pub const ABOUT_CHARS_MAX: usize = 200;
 /// The longest address, in bytes.
 const URL_BYTES_MAX: usize = 2048;
 /// The most tool servers that are registered.

@@ -5,7 +5,10 @@ use crate::Engine;
 use async_trait::async_trait;
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -18,6 +21,8 @@ use wardroom_gateway::upstream::{Ended, Hosts, Process, Start};
 pub const PIECES_MAX: u32 = 16;
 /// The largest piece, in bytes.
 pub const PIECE_BYTES_MAX: usize = 32 * 1024;
+/// Pieces between an instance's tunnel and whoever talks to it.
+const WAITING_MAX: usize = 1;
 /// The time in which a node must have started an instance.
 const START_TIME: Duration = Duration::from_secs(20);
 /// The time in which it must have stopped one.
@@ -38,6 +43,8 @@ struct Tunnel {
     /// Pieces of input that may still be sent.
     room: Arc<Semaphore>,
     state: watch::Sender<State>,
+    /// Whether the node said that it was started.
+    ran: Arc<AtomicBool>,
 }
 
 /// The instances of a link.
@@ -60,7 +67,17 @@ fn elsewhere(why: &str) -> Ended {
 }
 
 fn how_ended(code: &str, message: &str) -> Ended {
-    let by_itself = !matches!(code, "unlinked" | "stopped" | "busy" | "digest_changed");
+    let elsewhere = [
+        "unlinked",
+        "stopped",
+        "busy",
+        "digest_changed",
+        "unknown_server",
+        "bad_environment",
+        "not_recorded",
+        "silent",
+    ];
+    let by_itself = !elsewhere.contains(&code);
     Ended { by_itself, message: message.to_owned() }
 }
 
@@ -70,6 +87,7 @@ struct Ends {
     printed: mpsc::Receiver<Vec<u8>>,
     room: Arc<Semaphore>,
     state: watch::Receiver<State>,
+    ran: Arc<AtomicBool>,
 }
 
 #[async_trait]
@@ -85,66 +103,84 @@ impl Hosts for Engine {
 impl Link {
     async fn start_instance(self: &Arc<Self>, start: Start) -> Result<Process, Ended> {
         let id = InstanceId::new(self.engine.now(), &*self.engine.rng);
-        let about = |name: &str| {
-            let by = &Principal::System;
-            let audit = AuditDraft::event(name, by, &Origin::INTERNAL, self.engine.now());
-            audit.on(&start.server).detail("instance", id).detail("node", start.node)
-        };
-        let (started, ended) = (about("tool_server.started"), about("tool_server.ended"));
-        let record = started.detail("entry", &start.entry).detail("digest", &start.digest);
-        if let Err(error) = self.engine.commit(Change::recorded(record)).await {
-            tracing::error!(%error, "a tool server's start could not be recorded, so it was not started");
-            return Err(elsewhere("its start could not be recorded, so it was not started"));
-        }
-        let closed = || elsewhere("its node is not linked now, or runs too many");
-        let mut ends = self.dig(id).ok_or_else(closed)?;
-        self.send(ToNode::StartInstance {
-            instance: id,
-            server: start.entry,
-            digest: start.digest,
-            environment: start.environment,
-        });
-        let (input, given) = mpsc::channel(1);
-        let (taken, output) = mpsc::channel(1);
+        let ends = self.dig(id)?;
+        let (input, given) = mpsc::channel(WAITING_MAX);
+        let (taken, output) = mpsc::channel(WAITING_MAX);
         let (told, how) = watch::channel(None);
         let mut state = ends.state.clone();
-        let link = Arc::clone(self);
         // Beside whoever waits: however that ends, the instance does, with its record.
-        tokio::spawn(async move {
-            link.pump(&mut ends, given, taken).await;
-            let (code, message) = match &*ends.state.borrow() {
-                State::Ended(code, message) => (code.clone(), message.clone()),
-                _ => ("lost".to_owned(), "its node does not say what became of it".to_owned()),
-            };
-            lock(&link.instances.0).remove(&id);
-            told.send_replace(Some(how_ended(&code, &message)));
-            let record = ended.detail("code", code).detail("message", message);
-            if let Err(error) = link.engine.commit(Change::recorded(record)).await {
-                tracing::error!(%error, instance = %id, "the end of a tool server could not be recorded");
-            }
-        });
+        tokio::spawn(Arc::clone(self).keep(start, ends, (given, taken), told));
         let begun = state.wait_for(|state| *state != State::Starting);
-        match tokio::time::timeout(START_TIME, begun).await {
-            Ok(Ok(state)) => match &*state {
-                State::Ended(code, message) => Err(how_ended(code, message)),
-                _ => Ok(()),
-            },
-            _ => Err(elsewhere("its node did not start it in time")),
-        }?;
+        let Ok(Ok(state)) = tokio::time::timeout(START_TIME, begun).await else {
+            let why = format!("its node did not start it within {START_TIME:?}: look at its log");
+            return Err(elsewhere(&why));
+        };
+        if let State::Ended(code, message) = &*state {
+            return Err(how_ended(code, message));
+        }
+        drop(state);
         Ok(Process { id, input, output, ended: how })
     }
 
-    /// Makes room for an instance; nothing where the link is closed.
-    fn dig(&self, id: InstanceId) -> Option<Ends> {
+    /// Has an instance started, and records its end.
+    async fn keep(
+        self: Arc<Self>,
+        start: Start,
+        mut ends: Ends,
+        (given, taken): (mpsc::Receiver<Vec<u8>>, mpsc::Sender<Vec<u8>>),
+        told: watch::Sender<Option<Ended>>,
+    ) {
+        let (id, node) = (ends.id, self.node());
+        let about = |name: &str| {
+            let by = &Principal::System;
+            let audit = AuditDraft::event(name, by, &Origin::INTERNAL, self.engine.now());
+            audit.on(&start.server).detail("instance", id).detail("node", node)
+        };
+        let record = about("tool_server.start")
+            .detail("entry", &start.entry)
+            .detail("digest", &start.digest);
+        if let Err(error) = self.engine.commit(Change::recorded(record)).await {
+            tracing::error!(%error, "a tool server's start could not be recorded, so it was not started");
+            let why = "its start could not be recorded, so it was not started".to_owned();
+            return self.instance_ended(id, "not_recorded".to_owned(), why);
+        }
+        self.send(ToNode::StartInstance {
+            instance: id,
+            server: start.entry.clone(),
+            digest: start.digest.clone(),
+            environment: start.environment.clone(),
+        });
+        self.pump(&mut ends, given, taken).await;
+        let (code, message) = match &*ends.state.borrow() {
+            State::Ended(code, message) => (code.clone(), message.clone()),
+            _ => ("silent".to_owned(), "its node does not say what became of it".to_owned()),
+        };
+        lock(&self.instances.0).remove(&id);
+        told.send_replace(Some(how_ended(&code, &message)));
+        let record = about("tool_server.end").detail("code", code).detail("message", message);
+        let record = record.detail("ran", ends.ran.load(Ordering::Acquire));
+        if let Err(error) = self.engine.commit(Change::recorded(record)).await {
+            tracing::error!(%error, instance = %id, "the end of a tool server could not be recorded");
+        }
+    }
+
+    /// Makes room for an instance.
+    fn dig(&self, id: InstanceId) -> Result<Ends, Ended> {
         let (output, printed) = mpsc::channel(PIECES_MAX as usize);
         let (state, states) = watch::channel(State::Starting);
         let room = Arc::new(Semaphore::new(PIECES_MAX as usize));
+        let ran = Arc::<AtomicBool>::default();
         let mut tunnels = lock(&self.instances.0);
-        if !self.is_ready() || tunnels.len() >= INSTANCES_MAX as usize {
-            return None;
+        if !self.is_ready() {
+            return Err(elsewhere("its node is just being linked: try again"));
         }
-        tunnels.insert(id, Tunnel { output, room: Arc::clone(&room), state });
-        Some(Ends { id, printed, room, state: states })
+        if tunnels.len() >= INSTANCES_MAX as usize {
+            let why = format!("its node runs {INSTANCES_MAX} instances of tool servers already");
+            return Err(elsewhere(&why));
+        }
+        let (to, told) = (Arc::clone(&room), Arc::clone(&ran));
+        tunnels.insert(id, Tunnel { output, room: to, state, ran: told });
+        Ok(Ends { id, printed, room, state: states, ran })
     }
 
     /// Passes pieces on, both ways, until the instance is over.
@@ -154,7 +190,7 @@ impl Link {
         mut given: mpsc::Receiver<Vec<u8>>,
         taken: mpsc::Sender<Vec<u8>>,
     ) {
-        let Ends { id, printed, room, state } = ends;
+        let Ends { id, printed, room, state, .. } = ends;
         let instance = *id;
         let giving = async {
             while let Some(bytes) = given.recv().await {
@@ -191,6 +227,7 @@ impl Link {
     /// The node started it.
     pub fn instance_started(&self, instance: InstanceId) {
         if let Some(tunnel) = lock(&self.instances.0).get(&instance) {
+            tunnel.ran.store(true, Ordering::Release);
             tunnel.state.send_replace(State::Started);
         }
     }

@@ -15,18 +15,20 @@ pub use instances::{PIECE_BYTES_MAX, PIECES_MAX};
 pub use open::Link;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
 use wardroom_core::{
     InstanceId, NodeId, RunId, Timestamp,
     command::Parameters,
     run::{Outcome, OutputChunk},
+    tool::hosted::{INSTANCES_MAX, Variables},
 };
 
 /// Frames for one node that may wait to be sent. Enough for an offer and a stop of every run that it may
 /// hold, an answer to every report of it that may wait, and all that may be on its way to its tool servers.
-pub const FRAMES_WAITING_MAX: usize = 2048;
+pub const FRAMES_WAITING_MAX: usize =
+    1024 + (INSTANCES_MAX * (2 * instances::PIECES_MAX + 2)) as usize;
 /// Reports of one node that may wait to be recorded.
 pub const REPORTS_WAITING_MAX: u32 = 256;
 /// The most output that is kept of one attempt, in bytes, whatever the node's own limit says.
@@ -34,7 +36,7 @@ pub const OUTPUT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// The most runs that one node may hold, whatever it asks for.
 pub const HELD_MAX: u32 = 256;
 
-/// What goes to a node. SECURITY: values and secrets are in it, so no log repeats it.
+/// What goes to a node.
 #[derive(Debug)]
 pub enum ToNode {
     /// Run this.
@@ -88,7 +90,7 @@ pub enum ToNode {
         /// The digest of that, as the node published it.
         digest: String,
         /// What is put into its environment.
-        environment: BTreeMap<String, String>,
+        environment: Variables,
     },
     /// A piece of an instance's input.
     InstanceInput {

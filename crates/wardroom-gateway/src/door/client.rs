@@ -199,7 +199,8 @@ impl Speaks {
         match self {
             Self::Modern(_) => None,
             Self::Legacy(session) => {
-                Some(ClientSession { id: session.id.clone(), ended: session.ended.clone() })
+                let (id, ended) = (session.id.clone(), session.ended.clone());
+                Some(ClientSession { id, ended, capabilities: self.known_capabilities() })
             }
         }
     }

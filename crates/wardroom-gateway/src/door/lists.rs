@@ -75,6 +75,7 @@ impl Gateway {
         let ask = Ask {
             method: method.to_owned(),
             params: for_upstream(params),
+            capabilities: client.speaks.known_capabilities(),
             party: Some(client.caller.party()),
             session: client.speaks.session(),
             idempotent: true,

@@ -163,6 +163,10 @@ impl Gateway {
     /// Looks at every tool server, at all of them at once: none waits for another.
     pub async fn look_at_all(&self) {
         let looks = self.registry.servers().into_iter().map(|known| async move {
+            // Whatever it offers now, it is looked at when it is started for somebody.
+            if known.upstream.is_asleep() && known.health().facts.is_some() {
+                return;
+            }
             if let Err(failure) = self.registry.look(&known).await {
                 tracing::warn!(server = known.name(), %failure, "a tool server could not be looked at");
             }

@@ -121,6 +121,7 @@ impl Gateway {
         let ask = Ask {
             method: "completion/complete".to_owned(),
             params: for_upstream(&params),
+            capabilities: client.speaks.known_capabilities(),
             party: Some(client.caller.party()),
             session: client.speaks.session(),
             idempotent: true,

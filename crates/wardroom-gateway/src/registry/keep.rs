@@ -76,7 +76,7 @@ impl Registry {
             created_by: by,
             created_at: now,
         };
-        self.check(&server).await?;
+        self.check(&server, None).await?;
         if self.parts.store.list_tool_servers().await?.len() >= SERVERS_MAX {
             return Err(KeepError::Full);
         }
@@ -89,8 +89,13 @@ impl Registry {
     }
 
     /// Changes a tool server, in place of the version before.
-    pub async fn update(&self, server: ToolServer, audit: AuditDraft) -> Result<(), KeepError> {
-        self.check(&server).await?;
+    pub async fn update(
+        &self,
+        before: &ToolServer,
+        server: ToolServer,
+        audit: AuditDraft,
+    ) -> Result<(), KeepError> {
+        self.check(&server, Some(before)).await?;
         let change = Change::recorded(told(audit, &server).detail("version", server.version))
             .write(Write::UpdateToolServer(Box::new(server)))
             .hint(Hint::Tools);
@@ -146,8 +151,16 @@ impl Registry {
         (known.health(), found)
     }
 
-    async fn check(&self, server: &ToolServer) -> Result<(), KeepError> {
+    async fn check(
+        &self,
+        server: &ToolServer,
+        before: Option<&ToolServer>,
+    ) -> Result<(), KeepError> {
         server.check()?;
+        // What is there no more must not keep anybody from disabling it.
+        if before.is_some_and(|before| before.way == server.way && before.shown == server.shown) {
+            return Ok(());
+        }
         match &server.way {
             Way::Http { url } => {
                 let checked = self.parts.outbound.check(url);

@@ -31,7 +31,14 @@ impl Upstream {
     ) -> Result<(), Failure> {
         let listening =
             Listening { events, cancel: CancellationToken::new(), pace: Arc::default() };
-        let endpoint = self.endpoint(None).await?;
+        let endpoint = match &self.pool {
+            None => self.endpoint(None).await?,
+            // None is started only to be listened to.
+            Some(pool) => match pool.alive() {
+                Some(pipe) => Endpoint::Pipe(pipe),
+                None => return Ok(()),
+            },
+        };
         match (&endpoint, self.era(&endpoint, &listening).await?) {
             (Endpoint::Http(http), Era::Modern) => {
                 self.listen_modern(http, wanted, again, &listening).await
@@ -194,7 +201,7 @@ impl Upstream {
     /// Tells a server of one address more or less. That it does not know it is no reason to end the stream.
     async fn wish(&self, endpoint: &Endpoint, headers: &HeaderMap, method: &str, uri: &str) {
         let params = Object::default().with("uri", uri);
-        let (id, quiet) = (self.id(), quiet());
+        let (id, quiet) = (self.id(), Listening::quiet());
         let message = rpc::request(&id, method, &params);
         let asking = endpoint.exchange(&id, message, headers.clone(), headers, &quiet);
         let asked = tokio::time::timeout(WISH_TIME, asking).await;
@@ -202,12 +209,6 @@ impl Upstream {
             tracing::debug!(server = self.server.name, %failure, method, "a wish came to nothing");
         }
     }
-}
-
-/// Nobody is there to be told or asked.
-fn quiet() -> Listening {
-    let (events, _) = mpsc::channel(1);
-    Listening { events, cancel: CancellationToken::new(), pace: Arc::default() }
 }
 
 /// What is asked of a server without sessions.

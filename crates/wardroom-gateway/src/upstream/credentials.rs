@@ -3,7 +3,10 @@
 use super::{Failure, Upstream};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use std::collections::BTreeMap;
-use wardroom_core::tool::server::Shown;
+use wardroom_core::tool::{
+    hosted::{HostedServer, SECRETS_BYTES_MAX, Variables},
+    server::Shown,
+};
 use wardroom_trust::seal::purpose_of_secret;
 
 impl Upstream {
@@ -23,15 +26,24 @@ impl Upstream {
         Ok(headers)
     }
 
-    /// In the environment of a process.
-    pub(super) async fn environment(&self) -> Result<BTreeMap<String, String>, Failure> {
+    /// In the environment of a process, as far as its entry wants it there.
+    pub(super) async fn environment(&self, entry: &HostedServer) -> Result<Variables, Failure> {
         let mut environment = BTreeMap::new();
         if let Shown::Environment { secrets } = &self.server.shown {
+            if let Some(name) = secrets.keys().find(|name| !entry.secrets.contains(*name)) {
+                return Err(Failure::Elsewhere(format!(
+                    "its entry on the node does not name {name:?} in `secrets` any more"
+                )));
+            }
             for (variable, secret) in secrets {
                 environment.insert(variable.clone(), self.secret(secret).await?);
             }
         }
-        Ok(environment)
+        if environment.values().map(String::len).sum::<usize>() > SECRETS_BYTES_MAX {
+            let why = format!("its secrets are longer than {SECRETS_BYTES_MAX} bytes together");
+            return Err(Failure::Internal(why));
+        }
+        Ok(Variables(environment))
     }
 
     async fn secret(&self, name: &str) -> Result<String, Failure> {

@@ -1,10 +1,6 @@
 //! The way to a tool server: requests over HTTP, or the lines of a process.
 
-use super::{
-    Failure, Listening,
-    http::HttpEndpoint,
-    pipe::{Pipe, Whose},
-};
+use super::{Failure, Listening, http::HttpEndpoint, pipe::Pipe};
 use crate::rpc::{self, Id, Object};
 use reqwest::header::{HeaderMap, HeaderValue};
 use std::sync::Arc;
@@ -50,10 +46,5 @@ impl Endpoint {
             let message = rpc::notification("notifications/cancelled", &params);
             let _ = http.post(message, headers).await;
         }
-    }
-
-    /// Whether it is shared by callers who know nothing of each other: then it can ask none of them anything.
-    pub(super) fn is_shared(&self) -> bool {
-        matches!(self, Self::Pipe(pipe) if pipe.whose == Whose::Everybody)
     }
 }

@@ -1,11 +1,11 @@
 //! Where tool servers are started that speak on their standard input and output: elsewhere, on a node.
 
 use async_trait::async_trait;
-use std::collections::BTreeMap;
 use tokio::sync::{mpsc, watch};
-use wardroom_core::{InstanceId, NodeId};
+use wardroom_core::{InstanceId, NodeId, tool::hosted::Variables};
 
 /// A process that is wanted.
+#[derive(Debug)]
 pub struct Start {
     /// The tool server, as it is registered.
     pub server: String,
@@ -15,8 +15,8 @@ pub struct Start {
     pub entry: String,
     /// The digest of that, as the node published it.
     pub digest: String,
-    /// What is put into its environment. SECURITY: secrets; there is no `Debug` here for a reason.
-    pub environment: BTreeMap<String, String>,
+    /// What is put into its environment.
+    pub environment: Variables,
 }
 
 /// A process that was started. Whoever drops its input stops it.

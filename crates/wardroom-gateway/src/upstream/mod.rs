@@ -165,6 +165,9 @@ pub enum Failure {
     /// It failed too often and is left alone.
     #[error("the tool server failed too often: it is asked again in {} s", .0.as_secs().max(1))]
     Open(Duration),
+    /// It can't be reached, and is not the reason: its node, or whoever shares it, is.
+    #[error("the tool server is not there now: {0}")]
+    Elsewhere(String),
     /// Its process ended, and is left alone for a while.
     #[error("the tool server is not there: {why}; it is started again in {} s", .left.as_secs().max(1))]
     Resting {
@@ -182,6 +185,12 @@ pub enum Failure {
 }
 
 impl Listening {
+    /// Nobody is there to be told or asked.
+    pub(crate) fn quiet() -> Self {
+        let (events, _) = mpsc::channel(1);
+        Self { events, cancel: CancellationToken::new(), pace: Arc::default() }
+    }
+
     /// Passes on what a server says; a client that does not read is waited for.
     async fn tell(&self, event: Event) {
         if let Err(mpsc::error::TrySendError::Full(event)) = self.events.try_send(event) {

@@ -13,7 +13,7 @@ use crate::{
     rpc::{self, Id, Message, Notification, Object, Request, Response, RpcError, codes},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
@@ -32,6 +32,12 @@ const LINES_WAITING_MAX: usize = 64;
 /// How long a process that nobody asks anything is kept, and how often that is looked at.
 const IDLE_MAX: Duration = Duration::from_secs(600);
 const IDLE_CHECK: Duration = Duration::from_secs(30);
+/// The longest thing that a process says beside its answers, in bytes.
+const ASIDE_BYTES_MAX: usize = 64 * 1024;
+/// How much of a line that is too long is looked at for whose it is, in bytes.
+const HEAD_BYTES: usize = 256;
+/// Requests without an answer that are remembered; with so many, nobody is told or asked anything any more.
+const ABANDONED_MAX: usize = 1024;
 /// The time in which one that is stopped must be over.
 const END_TIME: Duration = Duration::from_secs(20);
 /// What a process says of its own accord and waits to be taken.
@@ -50,7 +56,9 @@ pub(super) enum Whose {
 
 /// A process that can be talked to.
 pub(super) struct Pipe {
-    pub(super) whose: Whose,
+    whose: Whose,
+    /// What clients can do that it is opened for.
+    pub(super) capabilities: Object,
     lines: mpsc::Sender<String>,
     open: Mutex<BTreeMap<Id, Open>>,
     /// What it said at the opening, where it has sessions.
@@ -61,7 +69,9 @@ pub(super) struct Pipe {
     /// Goes off when it is to be stopped.
     stop: CancellationToken,
     over: CancellationToken,
-    why: OnceLock<String>,
+    how: OnceLock<Ended>,
+    /// Requests that nobody waits for any more and that were not answered: what is said may be about them.
+    abandoned: Mutex<BTreeSet<Id>>,
 }
 
 /// A request that is open.
@@ -75,6 +85,7 @@ struct Open {
 /// What a process needs to be talked to.
 pub(super) struct Talk {
     pub(super) whose: Whose,
+    pub(super) capabilities: Object,
     /// The longest line, in bytes.
     pub(super) bytes_max: u32,
     /// Where it goes what it says of its own accord.
@@ -92,6 +103,7 @@ impl Pipe {
         let (lines, written) = mpsc::channel(LINES_WAITING_MAX);
         let pipe = Arc::new(Self {
             whose: talk.whose,
+            capabilities: talk.capabilities.clone(),
             lines,
             open: Mutex::default(),
             session: OnceCell::new(),
@@ -100,7 +112,8 @@ impl Pipe {
             begun: Instant::now(),
             stop: CancellationToken::new(),
             over: CancellationToken::new(),
-            why: OnceLock::new(),
+            how: OnceLock::new(),
+            abandoned: Mutex::default(),
         });
         let own = Arc::clone(&pipe);
         tokio::spawn(async move {
@@ -108,7 +121,7 @@ impl Pipe {
             if !own.stop.is_cancelled() {
                 ended(&how, own.begun.elapsed());
             }
-            let _ = own.why.set(how.message);
+            let _ = own.how.set(how);
             own.over.cancel();
             // Whoever waits hears it by `over`.
             own.open().clear();
@@ -144,7 +157,7 @@ impl Pipe {
                         Ok(Some(line)) => self.line(&line, talk).await,
                         Ok(None) => break,
                         Err(LinesCodecError::MaxLineLengthExceeded) => {
-                            self.fail_all(|| Failure::TooLong(talk.bytes_max));
+                            self.too_long(&bytes, talk.bytes_max);
                         }
                         // A line that is no text is no message.
                         Err(LinesCodecError::Io(_)) => {}
@@ -225,8 +238,11 @@ impl Pipe {
 
     /// Why nothing comes of it any more.
     pub(super) fn gone(&self) -> Failure {
-        let why = self.why.get().map_or("it was stopped", String::as_str);
-        Failure::Unreachable(why.to_owned())
+        match self.how.get() {
+            Some(how) if how.by_itself => Failure::Unreachable(how.message.clone()),
+            Some(how) => Failure::Elsewhere(how.message.clone()),
+            None => Failure::Elsewhere("it was stopped".to_owned()),
+        }
     }
 
     /// Writes a line.
@@ -245,7 +261,6 @@ impl Pipe {
         message: String,
         listening: &Listening,
     ) -> Result<Object, Failure> {
-        self.touch();
         self.ask(id, message, listening, false).await
     }
 
@@ -285,10 +300,13 @@ impl Pipe {
         match message {
             Message::Response(Response { id, outcome }) => {
                 let open = self.open().remove(&id);
-                if let Some(open) = open {
-                    let _ = open.answer.send(outcome.map_err(Failure::Rpc));
+                match open {
+                    Some(open) => drop(open.answer.send(outcome.map_err(Failure::Rpc))),
+                    None => drop(self.abandoned().remove(&id)),
                 }
             }
+            // Many of them may wait where somebody reads slowly.
+            Message::Notification(_) | Message::Request(_) if line.len() > ASIDE_BYTES_MAX => {}
             Message::Notification(note) => match What::of(&note.method, &note.params) {
                 Some(_) => drop(talk.notes.send(Arc::new(note))),
                 None => self.note(note).await,
@@ -308,11 +326,15 @@ impl Pipe {
         };
         let Some(listening) = listening else { return };
         let event = Event::Note { method: note.method, params: note.params };
-        if self.whose == Whose::Everybody {
-            // One client that does not read must not hold up the others.
-            let _ = listening.events.try_send(event);
-        } else {
+        self.put(&listening, event).await;
+    }
+
+    /// Passes something on. Only where one client has the process for itself, it is waited for.
+    async fn put(&self, listening: &Listening, event: Event) {
+        if self.whose == Whose::OneSession {
             listening.tell(event).await;
+        } else {
+            let _ = listening.events.try_send(event);
         }
     }
 
@@ -320,7 +342,14 @@ impl Pipe {
     fn only(&self, open: &BTreeMap<Id, Open>) -> Option<Listening> {
         let mut open = open.values().filter(|open| !open.quiet).rev();
         let newest = open.next()?.listening.clone();
-        (open.next().is_none() || self.whose == Whose::OneSession).then_some(newest)
+        match self.whose {
+            Whose::Everybody => None,
+            Whose::OneSession => Some(newest),
+            // SECURITY: of what a client wanted that is gone, another one must hear nothing.
+            Whose::OneCaller => {
+                (open.next().is_none() && self.abandoned().is_empty()).then_some(newest)
+            }
+        }
     }
 
     /// A question of the server's. SECURITY: it is put to nobody unless it is clear whom it is for.
@@ -342,7 +371,7 @@ impl Pipe {
         };
         let (answer, answered) = oneshot::channel();
         let open = listening.pace.ask();
-        listening.tell(Event::Question { method, params, answer }).await;
+        self.put(&listening, Event::Question { method, params, answer }).await;
         let (lines, cancel, over) = (self.lines.clone(), listening.cancel, self.over.clone());
         tokio::spawn(async move {
             let _place = place;
@@ -356,10 +385,24 @@ impl Pipe {
         });
     }
 
-    /// Something came that nobody can tell whose it is.
-    fn fail_all(&self, failure: impl Fn() -> Failure) {
-        for (_, open) in std::mem::take(&mut *self.open()) {
-            let _ = open.answer.send(Err(failure()));
+    fn abandoned(&self) -> std::sync::MutexGuard<'_, BTreeSet<Id>> {
+        self.abandoned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An answer is longer than it may be: whose it is, its beginning may tell, or that there is only one.
+    fn too_long(&self, line: &[u8], bytes_max: u32) {
+        let head = line.get(..line.len().min(HEAD_BYTES)).unwrap_or_default();
+        let head = String::from_utf8_lossy(head);
+        let named = head.split_once("\"id\":").and_then(|(_, rest)| {
+            let digits: String =
+                rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
+            digits.parse().ok().map(Id::Number)
+        });
+        let mut open = self.open();
+        let only = || open.keys().next().filter(|_| open.len() == 1).cloned();
+        let id = named.filter(|id| open.contains_key(id)).or_else(only);
+        if let Some(open) = id.and_then(|id| open.remove(&id)) {
+            let _ = open.answer.send(Err(Failure::TooLong(bytes_max)));
         }
     }
 }
@@ -373,6 +416,10 @@ struct Asked<'a> {
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
         if self.pipe.open().remove(self.id).is_some() {
+            let mut abandoned = self.pipe.abandoned();
+            if abandoned.len() < ABANDONED_MAX {
+                abandoned.insert(self.id.clone());
+            }
             let params = Object::default().with("requestId", self.id).with("reason", "cancelled");
             let line = rpc::notification("notifications/cancelled", &params);
             let _ = self.pipe.lines.try_send(line);

@@ -120,9 +120,14 @@ impl Upstream {
         self.breaker.state(self.parts.clock.now())
     }
 
-    /// Its processes that this orchestrator talks to, where a node starts it.
+    /// Its instances that this orchestrator talks to, where a node starts them.
     pub fn instances(&self) -> Option<usize> {
         self.pool.as_ref().map(Pool::count)
+    }
+
+    /// Whether a node would have to start it only to look at it.
+    pub fn is_asleep(&self) -> bool {
+        self.instances() == Some(0)
     }
 
     /// Forgets what is known of it: its dialect, its sessions, its processes, its failures.
@@ -266,9 +271,8 @@ impl Upstream {
         listening: &Listening,
     ) -> Result<Arc<Session>, Failure> {
         if let Endpoint::Pipe(pipe) = endpoint {
-            let none = Object::default();
-            let capabilities = if endpoint.is_shared() { &none } else { capabilities };
-            let opening = || self.open_session(endpoint, capabilities, listening);
+            let quiet = Listening::quiet();
+            let opening = || self.open_session(endpoint, &pipe.capabilities, &quiet);
             let opened = pipe.session.get_or_try_init(opening).await.cloned();
             if opened.is_err() {
                 self.suppose(None);
@@ -385,7 +389,6 @@ impl Upstream {
         let listening =
             Listening { events, cancel: CancellationToken::new(), pace: Arc::default() };
         let _place = self.place(&listening).await?;
-        let endpoint = self.endpoint(None).await?;
         let now = self.parts.clock.now();
         let admitted = self.breaker.admit(now).map_err(Failure::Open)?;
         let outcome = Watched {
@@ -393,16 +396,13 @@ impl Upstream {
             clock: &*self.parts.clock,
             pace: Arc::clone(&listening.pace),
         };
-        let facts = self.ask_facts(&endpoint, &listening).await;
+        let facts = self.ask_facts(&listening).await;
         outcome.tell(&facts);
         facts
     }
 
-    async fn ask_facts(
-        &self,
-        endpoint: &Endpoint,
-        listening: &Listening,
-    ) -> Result<Facts, Failure> {
+    async fn ask_facts(&self, listening: &Listening) -> Result<Facts, Failure> {
+        let endpoint = &self.endpoint(None).await?;
         let era = self.era(endpoint, listening).await?;
         let (version, said) = match era {
             Era::Modern => (MODERN, self.doubt(self.discover(endpoint, listening).await)?),
@@ -498,6 +498,7 @@ impl Watched<'_> {
                 Failure::Cancelled
                 | Failure::NoSecret(_)
                 | Failure::Internal(_)
+                | Failure::Elsewhere(_)
                 | Failure::Resting { .. },
             ) => drop(admitted),
             _ => admitted.succeeded(),

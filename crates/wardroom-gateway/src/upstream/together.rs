@@ -11,6 +11,9 @@ use serde_json::value::RawValue;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
+/// What waits here until it is passed on to where more may wait.
+const EVENTS_WAITING_MAX: usize = 8;
+
 /// Asks `params`, among others.
 pub(super) async fn ask(
     endpoint: &Endpoint,
@@ -23,7 +26,7 @@ pub(super) async fn ask(
 ) -> Result<Object, Failure> {
     let token = take_token(&mut params, id);
     let message = rpc::request(id, &ask.method, &params);
-    let (events, mut said) = mpsc::channel(super::EVENTS_WAITING_MAX);
+    let (events, mut said) = mpsc::channel(EVENTS_WAITING_MAX);
     let inner =
         Listening { events, cancel: listening.cancel.clone(), pace: Arc::clone(&listening.pace) };
     let passing = async {

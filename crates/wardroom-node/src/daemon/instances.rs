@@ -5,14 +5,13 @@ use super::Daemon;
 use crate::{
     allowlist::ToolServer,
     journal::Event,
-    runner::{Outgoing, Refusal, Runner, now},
+    runner::{Outgoing, Refusal, Runner, can_start, now},
     sandbox::{Chunk, End, FailCode, Sandbox, SandboxError},
 };
 use data_encoding::BASE64;
 use std::{
     cell::RefCell,
     collections::{BTreeMap, HashMap},
-    os::unix::fs::MetadataExt as _,
     rc::Rc,
     sync::Arc,
 };
@@ -25,6 +24,10 @@ use tokio_util::sync::CancellationToken;
 use wardroom_core::{InstanceId, tool::hosted::INSTANCES_MAX};
 use wardroom_wire::link::{CHUNK_BYTES_MAX, NodeFrame, OrchestratorFrame, PIECES_MAX};
 
+/// Starts that are decided or told of at the same time.
+const STARTING_MAX: usize = 64;
+/// The longest line of the log, in bytes; what is longer becomes several.
+const LINE_BYTES_MAX: usize = 8 * 1024;
 /// Pieces of output between the sandbox and the link.
 const CHUNKS_WAITING_MAX: usize = 4;
 
@@ -38,8 +41,16 @@ struct Wanted {
 }
 
 /// The processes.
-#[derive(Default)]
-pub(super) struct Instances(RefCell<HashMap<String, Running>>);
+pub(super) struct Instances {
+    running: RefCell<HashMap<String, Running>>,
+    starting: Arc<Semaphore>,
+}
+
+impl Default for Instances {
+    fn default() -> Self {
+        Self { running: RefCell::default(), starting: Arc::new(Semaphore::new(STARTING_MAX)) }
+    }
+}
 
 #[derive(Clone)]
 struct Running {
@@ -59,7 +70,7 @@ struct Ended {
 
 impl Instances {
     fn get(&self, instance: &str) -> Option<Running> {
-        self.0.borrow().get(instance).cloned()
+        self.running.borrow().get(instance).cloned()
     }
 
     /// Pieces for an instance. One that is over already needs none.
@@ -94,11 +105,11 @@ impl Instances {
 
     /// Stops them all: the link that they spoke over is gone.
     pub(super) fn stop_all(&self) {
-        self.0.borrow().values().for_each(|running| running.stop.cancel());
+        self.running.borrow().values().for_each(|running| running.stop.cancel());
     }
 
     fn count(&self, server: &str) -> (usize, usize) {
-        let running = self.0.borrow();
+        let running = self.running.borrow();
         let same = running.values().filter(|running| running.server == server).count();
         (running.len(), same)
     }
@@ -108,7 +119,7 @@ impl Daemon {
     /// Stops what the list in force does not have any more as it was started.
     pub(crate) fn stop_unlisted(&self) {
         let list = Arc::clone(&self.lists.borrow().list);
-        for running in self.instances.0.borrow().values() {
+        for running in self.instances.running.borrow().values() {
             let listed = list.tool_servers.get(&running.server);
             if listed.is_none_or(|server| server.spec.digest != running.digest) {
                 tracing::info!(
@@ -155,6 +166,9 @@ impl Daemon {
         if self.instances.get(&wanted.instance).is_some() {
             return Err("an instance was started twice");
         }
+        // SECURITY: refusals that nobody takes must not pile up here.
+        let starting = Arc::clone(&self.instances.starting).try_acquire_owned();
+        let starting = starting.map_err(|_| "too many instances are started at once")?;
         let (input, waiting) = mpsc::channel(PIECES_MAX as usize);
         let running = Running {
             server: wanted.server.clone(),
@@ -165,15 +179,17 @@ impl Daemon {
         };
         let judged = self.judge_instance(&wanted);
         if judged.is_ok() {
-            self.instances.0.borrow_mut().insert(wanted.instance.clone(), running.clone());
+            self.instances.running.borrow_mut().insert(wanted.instance.clone(), running.clone());
         }
         let (this, outgoing) = (Rc::clone(self), outgoing.clone());
         tokio::task::spawn_local(async move {
             let instance = wanted.instance.clone();
+            let mut starting = Some(starting);
             let ended = match judged {
                 Ok(server) => {
+                    drop(starting.take());
                     let ended = this.instance(&server, wanted, &running, waiting, &outgoing).await;
-                    this.instances.0.borrow_mut().remove(&instance);
+                    this.instances.running.borrow_mut().remove(&instance);
                     let event = Event::InstanceEnded {
                         instance: instance.clone(),
                         code: ended.code.to_owned(),
@@ -182,7 +198,10 @@ impl Daemon {
                     this.runner.journal.note(event, now()).await;
                     ended
                 }
-                Err(Refusal { code, message }) => Ended { code, message },
+                Err(Refusal { code, message }) => {
+                    drop(wanted);
+                    Ended { code, message }
+                }
             };
             tracing::info!(
                 instance,
@@ -192,6 +211,7 @@ impl Daemon {
             );
             let (code, message) = (ended.code.to_owned(), ended.message);
             let _ = outgoing.send(NodeFrame::InstanceEnded { instance, code, message }).await;
+            drop(starting);
         });
         Ok(())
     }
@@ -217,22 +237,27 @@ impl Daemon {
         if wanted.environment.values().any(|value| value.contains('\0')) {
             return no("bad_environment", "a secret has a NUL byte, which no environment can hold");
         }
-        let executable = std::fs::metadata(&server.program)
-            .is_ok_and(|found| found.is_file() && found.mode() & 0o111 != 0);
-        if !executable {
-            let message =
-                format!("{} is not there or may not be executed", server.program.display());
-            return no("program_missing", &message);
-        }
-        let missing = |name: &&String| !self.enforced.get(*name).copied().unwrap_or_default();
-        if let Some(name) = spec.requires.iter().find(missing) {
-            let message =
-                format!("the tool server demands {name}, which this machine does not enforce");
-            return no("sandbox_unavailable", &message);
-        }
+        // Where programs are stays on the node.
+        can_start(&server.program, &spec.requires, &self.enforced).map_err(|refusal| {
+            tracing::warn!(
+                server = wanted.server,
+                refusal.message,
+                "a tool server can't be started"
+            );
+            let message = match refusal.code {
+                "program_missing" => {
+                    "its program is not there or may not be executed: the node's log says more"
+                }
+                _ => "it demands what its machine does not enforce: the node's log says more",
+            };
+            Refusal { code: refusal.code, message: message.to_owned() }
+        })?;
         let (all, same) = self.instances.count(&wanted.server);
-        if all >= INSTANCES_MAX as usize || same >= spec.instances_max as usize {
-            return no("busy", "as many processes of tool servers run as there may be");
+        if same >= spec.instances_max as usize {
+            return no("busy", "all that its entry allows are running (`instances_max`)");
+        }
+        if all >= INSTANCES_MAX as usize {
+            return no("busy", "its node runs as many instances of tool servers as it can");
         }
         Ok(server.clone())
     }
@@ -246,7 +271,12 @@ impl Daemon {
         waiting: mpsc::Receiver<Vec<u8>>,
         outgoing: &Outgoing,
     ) -> Ended {
-        let failed = |message: String| Ended { code: "not_started", message };
+        // What exactly went wrong names paths, which stay on the node.
+        let failed = |what: String| {
+            tracing::error!(server = running.server, what, "a tool server could not be started");
+            let message = "it could not be started: the node's log says why".to_owned();
+            Ended { code: "not_started", message }
+        };
         let event = Event::InstanceStarted {
             instance: wanted.instance.clone(),
             server: wanted.server,
@@ -260,6 +290,7 @@ impl Daemon {
             Ok(folder) => folder,
             Err(error) => return failed(format!("its folder can't be made: {error:#}")),
         };
+        let secrets = Secrets::of(&wanted.environment);
         let spec = runner.of_tool_server(server, wanted.environment, folder.clone());
         let ended = match Sandbox::start(&runner.forker, spec).await {
             Ok(mut sandbox) => {
@@ -268,7 +299,7 @@ impl Daemon {
                     server = running.server,
                     "a tool server was started"
                 );
-                let talk = Talk { instance: &wanted.instance, running, outgoing };
+                let talk = Talk { instance: &wanted.instance, running, outgoing, secrets };
                 let input = sandbox.take_input();
                 talk.through(sandbox, input, waiting, server.spec.limits.output_bytes_max).await
             }
@@ -287,6 +318,33 @@ struct Talk<'a> {
     instance: &'a str,
     running: &'a Running,
     outgoing: &'a Outgoing,
+    secrets: Secrets,
+}
+
+/// What its log must not say.
+struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// The values, and each line of those that have several.
+    fn of(environment: &BTreeMap<String, String>) -> Self {
+        let lines = environment.values().flat_map(|value| value.lines().chain([value.as_str()]));
+        let mut all: Vec<String> = lines.map(|line| line.trim().to_owned()).collect();
+        all.retain(|text| !text.is_empty());
+        // The longer ones first: what is within another goes with it.
+        all.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        Self(all)
+    }
+
+    fn hide(&self, line: &str) -> String {
+        self.0.iter().fold(line.to_owned(), |line, secret| line.replace(secret, "[redacted]"))
+    }
+}
+
+/// What is printed beside messages, made into lines.
+struct Aside {
+    line: Vec<u8>,
+    /// Bytes that may still be kept.
+    left: u64,
 }
 
 impl Talk<'_> {
@@ -344,10 +402,10 @@ impl Talk<'_> {
 
     /// Passes on what it prints: messages over the link, everything else into this node's log.
     async fn pass(&self, mut printed: mpsc::Receiver<Chunk>, stderr_bytes_max: u64) {
-        let mut left = stderr_bytes_max;
+        let mut aside = Aside { line: vec![], left: stderr_bytes_max };
         while let Some(chunk) = printed.recv().await {
             if chunk.stderr {
-                self.log(&chunk.bytes, &mut left);
+                self.log(&chunk.bytes, &mut aside);
                 continue;
             }
             let room = tokio::select! {
@@ -365,28 +423,54 @@ impl Talk<'_> {
         }
     }
 
-    fn log(&self, bytes: &[u8], left: &mut u64) {
-        if *left == 0 {
-            return;
-        }
-        let most = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
-        *left -= most as u64;
-        let text = String::from_utf8_lossy(bytes.get(..most).unwrap_or_default());
-        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+    /// Line by line, so that no secret is cut in two.
+    fn log(&self, bytes: &[u8], aside: &mut Aside) {
+        for &byte in bytes {
+            if aside.left == 0 {
+                return;
+            }
+            aside.left -= 1;
+            if byte != b'\n' && aside.line.len() < LINE_BYTES_MAX {
+                aside.line.push(byte);
+                continue;
+            }
+            let line = std::mem::take(&mut aside.line);
+            let line = self.secrets.hide(&String::from_utf8_lossy(&line));
             let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-            tracing::info!(
-                instance = self.instance,
-                server = self.running.server,
-                line,
-                "a tool server says"
-            );
+            if !line.trim().is_empty() {
+                tracing::info!(
+                    instance = self.instance,
+                    server = self.running.server,
+                    line,
+                    "a tool server says"
+                );
+            }
         }
-        if *left == 0 {
+        if aside.left == 0 {
             tracing::warn!(
                 instance = self.instance,
                 server = self.running.server,
                 "a tool server says more than its entry lets it: the rest is not kept"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_of_the_log_has_a_secret_or_a_line_of_one() {
+        let environment = [
+            ("A".to_owned(), "abc".to_owned()),
+            ("B".to_owned(), "abcdef\nsecond line\n".to_owned()),
+        ];
+        let secrets = Secrets::of(&environment.into());
+        assert_eq!(
+            secrets.hide("key abcdef, second line, abc"),
+            "key [redacted], [redacted], [redacted]"
+        );
+        assert_eq!(secrets.hide("nothing"), "nothing");
     }
 }

@@ -31,6 +31,7 @@ impl Runner {
             program_sha256: *sha256,
             args: resolved.arguments,
             env: environment(&scratch, resolved.environment),
+            heard: false,
             scratch,
             limits,
             access: Access {
@@ -56,6 +57,7 @@ impl Runner {
             program_sha256: server.sha256,
             args: server.arguments.clone(),
             env: environment(&scratch, own),
+            heard: true,
             scratch,
             // What it prints beside its messages is cut, and its messages are as many as are wanted.
             limits: Limits { output_bytes_max: u64::MAX, ..limits(&server.spec.limits) },

@@ -4,6 +4,7 @@
 use super::launcher;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use std::{
+    fs::File,
     io::{self, IoSlice},
     mem::MaybeUninit,
     os::fd::{AsFd as _, BorrowedFd, OwnedFd},
@@ -37,8 +38,8 @@ pub(super) struct Launcher {
     pub(super) pid: i32,
     /// Where it is talked to; at its end when the launcher is gone, and with it all of the sandbox.
     pub(super) socket: UnixStream,
-    /// The program's standard input.
-    pub(super) input: Sender,
+    /// The program's standard input, where it is given any.
+    pub(super) input: Option<Sender>,
     /// Its standard output.
     pub(super) out: Receiver,
     /// Its standard error.
@@ -46,19 +47,20 @@ pub(super) struct Launcher {
 }
 
 impl Forker {
-    /// Forks a launcher.
-    pub(super) async fn launch(&self) -> io::Result<Launcher> {
+    /// Forks a launcher, whose program has nothing to read unless it is `heard`.
+    pub(super) async fn launch(&self, heard: bool) -> io::Result<Launcher> {
         let (socket, theirs) = UnixStream::pair()?;
         let theirs = theirs.into_std()?;
         theirs.set_nonblocking(false)?;
-        let (input, their_in) = pipe::pipe()?;
+        let (input, their_in) = if heard {
+            let (input, theirs) = pipe::pipe()?;
+            (Some(input), theirs.into_blocking_fd()?)
+        } else {
+            (None, File::open("/dev/null")?.into())
+        };
         let (their_out, out) = pipe::pipe()?;
         let (their_err, err) = pipe::pipe()?;
-        let (their_in, their_out, their_err) = (
-            their_in.into_blocking_fd()?,
-            their_out.into_blocking_fd()?,
-            their_err.into_blocking_fd()?,
-        );
+        let (their_out, their_err) = (their_out.into_blocking_fd()?, their_err.into_blocking_fd()?);
         let handed = [theirs.as_fd(), their_in.as_fd(), their_out.as_fd(), their_err.as_fd()];
         let mut current = self.0.lock().await;
         // Taken out: one that is left in the middle of a conversation is of no use to the next.

@@ -20,6 +20,8 @@ pub struct Spec {
     pub args: Vec<String>,
     /// The whole environment.
     pub env: BTreeMap<String, String>,
+    /// Whether it is given something to read on its standard input.
+    pub heard: bool,
     /// The run's own folder: working directory, HOME and TMPDIR.
     pub scratch: PathBuf,
     /// What it may use.

@@ -102,11 +102,11 @@ pub struct Sandbox {
 impl Sandbox {
     /// Starts the program of `spec`; returns once it was really executed.
     pub async fn start(forker: &Forker, spec: Spec) -> Result<Self, SandboxError> {
-        let Launcher { pid, socket, input, out, err } = forker.launch().await?;
+        let Launcher { pid, socket, input, out, err } = forker.launch(spec.heard).await?;
         let mut sandbox = Self {
             launcher: pid,
             socket: BufReader::new(socket),
-            input: Some(input),
+            input,
             streams: Some((out, err)),
             spec,
             enforced: BTreeSet::new(),

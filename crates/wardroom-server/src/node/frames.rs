@@ -17,6 +17,8 @@ use wardroom_wire::link::{
     self as wire, CHUNK_BYTES_MAX, EndShape, NodeFrame, OrchestratorFrame, ResultShape, Stream,
 };
 
+/// The longest code that a node may say, in bytes.
+const CODE_BYTES_MAX: usize = 64;
 /// The longest text that a node may say about a run, in bytes.
 const MESSAGE_BYTES_MAX: usize = 1024;
 /// The most parameters with patterns that a node's commands may have, all together.
@@ -55,7 +57,8 @@ pub(super) fn instance(link: &Link, frame: NodeFrame) -> Result<Option<NodeFrame
 }
 
 fn check_code(code: &str) -> Result<(), Nonsense> {
-    let sound = code.len() <= 64 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let sound =
+        code.len() <= CODE_BYTES_MAX && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     if sound { Ok(()) } else { Err("a code is out of form") }
 }
 
@@ -189,7 +192,7 @@ pub(super) fn outgoing(frame: ToNode, now: Timestamp) -> OrchestratorFrame {
             OrchestratorFrame::Discard { run: run.to_string(), fence }
         }
         ToNode::StartInstance { instance, server, digest, environment } => {
-            let instance = instance.to_string();
+            let (instance, environment) = (instance.to_string(), environment.0);
             OrchestratorFrame::StartInstance { instance, server, digest, environment }
         }
         ToNode::InstanceInput { instance, bytes } => OrchestratorFrame::InstanceInput {

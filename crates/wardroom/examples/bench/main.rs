@@ -8,11 +8,15 @@ mod board;
 mod customers;
 mod figure;
 mod fleet;
+mod gateway;
+mod hostile;
 mod idle;
 mod latency;
+mod pace;
 mod policy;
 mod process;
 mod road;
+mod socket;
 mod swarm;
 mod throughput;
 mod world;
@@ -37,6 +41,12 @@ struct Arguments {
     /// How many nodes are enrolled for the memory of one
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     nodes: u32,
+    /// How many idle WebSockets are opened for the memory of one
+    #[arg(long, default_value_t = 5000)]
+    sockets: usize,
+    /// How many hostile messages are sent
+    #[arg(long, default_value_t = 100_000)]
+    messages: u64,
     /// Write the figures to this file as well, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -65,6 +75,14 @@ enum Measure {
     Road,
     /// Finding somebody among very many customers
     Customers,
+    /// What the gateway adds to a call of a tool
+    Call,
+    /// Calls of tools per second
+    Calls,
+    /// Memory per idle WebSocket of the gateway
+    Sockets,
+    /// Messages that nobody should send to the gateway
+    Hostile,
 }
 
 impl Measure {
@@ -80,6 +98,10 @@ impl Measure {
             Self::Policy => tokio::task::spawn_blocking(policy::decision).await?,
             Self::Road => road::added(arguments.seconds).await,
             Self::Customers => customers::search().await,
+            Self::Call => gateway::latency(arguments.seconds).await,
+            Self::Calls => gateway::calls(arguments.seconds).await,
+            Self::Sockets => gateway::idle(arguments.sockets).await,
+            Self::Hostile => hostile::messages(arguments.messages).await,
         }
     }
 }

@@ -3,13 +3,10 @@
 use crate::{
     figure::{Figure, Target},
     latency::at,
+    pace::paced,
     world::World,
 };
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
-use tokio::{sync::mpsc, task::JoinSet};
+use std::sync::Arc;
 
 /// Requests per second.
 const PACE: u64 = 2000;
@@ -23,7 +20,20 @@ pub(crate) async fn added(seconds: u64) -> anyhow::Result<Vec<Figure>> {
     let (mut plain, mut whole) = (vec![], vec![]);
     for round in 0..4 {
         let path = if round % 2 == 0 { "/health/live" } else { "/api/v1/tokens?limit=1" };
-        let took = paced(&world, path, seconds.div_ceil(2).max(2)).await?;
+        let took = paced(PACE, CLIENTS, seconds.div_ceil(2).max(2), || {
+            // A client of its own is a connection of its own.
+            let (world, own) = (Arc::clone(&world), world.another_client()?);
+            Ok(move || {
+                let asking = own.get(world.at(path)).bearer_auth(world.token()).send();
+                async move {
+                    let answer = asking.await?;
+                    anyhow::ensure!(answer.status().is_success(), "{path}: {}", answer.status());
+                    answer.bytes().await?;
+                    Ok(())
+                }
+            })
+        })
+        .await?;
         if round % 2 == 0 { &mut plain } else { &mut whole }.extend(took);
     }
     plain.sort_by(f64::total_cmp);
@@ -51,40 +61,4 @@ pub(crate) async fn added(seconds: u64) -> anyhow::Result<Vec<Figure>> {
         )
         .note(note),
     ])
-}
-
-/// Microseconds from when each request was meant to its answer.
-async fn paced(world: &Arc<World>, path: &'static str, seconds: u64) -> anyhow::Result<Vec<f64>> {
-    let begun = Instant::now() + Duration::from_millis(50);
-    let total = PACE * seconds;
-    let (sender, mut took) = mpsc::unbounded_channel();
-    let mut clients = JoinSet::new();
-    for client in 0..CLIENTS {
-        let (world, sender) = (Arc::clone(world), sender.clone());
-        clients.spawn(async move {
-            // A client of its own is a connection of its own.
-            let own = world.another_client()?;
-            for number in (client as u64..total).step_by(CLIENTS) {
-                let meant = begun + Duration::from_nanos(number * 1_000_000_000 / PACE);
-                tokio::time::sleep_until(meant.into()).await;
-                let answer = own.get(world.at(path)).bearer_auth(world.token()).send().await?;
-                anyhow::ensure!(answer.status().is_success(), "{path}: {}", answer.status());
-                answer.bytes().await?;
-                // The first second warms up.
-                if number > PACE {
-                    let _ = sender.send(meant.elapsed().as_secs_f64() * 1e6);
-                }
-            }
-            Ok::<_, anyhow::Error>(())
-        });
-    }
-    drop(sender);
-    let mut all = vec![];
-    while let Some(one) = took.recv().await {
-        all.push(one);
-    }
-    while let Some(done) = clients.join_next().await {
-        done??;
-    }
-    Ok(all)
 }

@@ -1,40 +1,29 @@
 //! Many light nodes in this process: each enrols, proves itself, opens its link and keeps it.
 
-use crate::world::World;
+use crate::{
+    socket::{self, Socket},
+    world::World,
+};
 use anyhow::{Context as _, bail};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use data_encoding::BASE64URL_NOPAD;
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::{
-    net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
-use tokio::{
-    net::{TcpSocket, TcpStream},
-    time::{MissedTickBehavior, interval},
-};
-use tokio_rustls::{TlsConnector, client::TlsStream};
-use tokio_tungstenite::{
-    WebSocketStream, client_async_with_config,
-    tungstenite::{
-        Message, client::IntoClientRequest as _, http::HeaderValue, protocol::WebSocketConfig,
-    },
-};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_rustls::TlsConnector;
+use tokio_tungstenite::tungstenite::Message;
 use wardroom_wire::link::{
     CHALLENGE_CONTEXT, CHALLENGE_PATH, CatalogueShape, ChallengeRequest, ChallengeResponse,
-    ENROL_CONTEXT, ENROL_PATH, EnrolRequest, EnrolResponse, FRAME_BYTES_MAX, LINK_PATH,
-    LINK_SUBPROTOCOL, LINK_VERSION, NodeFrame, OrchestratorFrame, ReportShape, TOKEN_PATH,
-    TokenRequest, TokenResponse,
+    ENROL_CONTEXT, ENROL_PATH, EnrolRequest, EnrolResponse, LINK_PATH, LINK_SUBPROTOCOL,
+    LINK_VERSION, NodeFrame, OrchestratorFrame, ReportShape, TOKEN_PATH, TokenRequest,
+    TokenResponse,
 };
-
-/// Links from one loopback address; the orchestrator's own default allows 512.
-const LINKS_PER_ADDRESS: usize = 400;
-
-type Socket = WebSocketStream<TlsStream<TcpStream>>;
 
 /// What all nodes share.
 pub(crate) struct Swarm {
@@ -50,7 +39,10 @@ impl Swarm {
     /// Enrols a node, opens its link and says all that a node says first. Gives the link.
     pub(crate) async fn node(self: &Arc<Self>, number: usize) -> anyhow::Result<Link> {
         let token = self.access_token(number).await?;
-        let mut socket = self.connect(number, &token).await.context("a link can't be opened")?;
+        let mut socket =
+            socket::open(&self.world, &self.tls, number, (LINK_PATH, LINK_SUBPROTOCOL), &token)
+                .await
+                .context("a link can't be opened")?;
         let hello = NodeFrame::Hello { version: LINK_VERSION, holding: vec![], runs_max: 8 };
         feed(&mut socket, &hello).await?;
         feed(&mut socket, &NodeFrame::Catalogue { catalogue: self.catalogue.clone() }).await?;
@@ -90,28 +82,6 @@ impl Swarm {
         let proof = TokenRequest { node, challenge: given.challenge, signature };
         let token: TokenResponse = self.world.post(TOKEN_PATH, &proof).await?;
         Ok(token.token)
-    }
-
-    async fn connect(&self, number: usize, token: &str) -> anyhow::Result<Socket> {
-        let authority = self.world.url.strip_prefix("https://").context("a URL of another form")?;
-        let port = authority.rsplit(':').next().context("a URL without a port")?.parse()?;
-        let place = u8::try_from(number / LINKS_PER_ADDRESS + 1)?;
-        let socket = TcpSocket::new_v4()?;
-        socket.bind(SocketAddr::from((Ipv4Addr::new(127, 1, 0, place), 0)))?;
-        let stream = socket.connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
-        stream.set_nodelay(true)?;
-        let name = Ipv4Addr::LOCALHOST.into();
-        let stream =
-            self.tls.connect(rustls_pki_types::ServerName::IpAddress(name), stream).await?;
-        let mut request = format!("wss://127.0.0.1:{port}{LINK_PATH}").into_client_request()?;
-        let headers = request.headers_mut();
-        headers.insert("authorization", HeaderValue::from_str(&format!("Bearer {token}"))?);
-        headers.insert("sec-websocket-protocol", HeaderValue::from_static(LINK_SUBPROTOCOL));
-        let config = WebSocketConfig::default()
-            .read_buffer_size(2 * 1024)
-            .write_buffer_size(0)
-            .max_write_buffer_size(4 * FRAME_BYTES_MAX);
-        Ok(client_async_with_config(request, stream, Some(config)).await?.0)
     }
 }
 

@@ -28,11 +28,17 @@ pub(crate) struct World {
     orchestrator: Option<Process>,
     node: Option<Process>,
     node_id: Option<String>,
+    settings: Vec<String>,
 }
 
 impl World {
     /// A new installation on SQLite, signed in, without a node.
     pub(crate) async fn new() -> anyhow::Result<Self> {
+        Self::with(&[]).await
+    }
+
+    /// The same with further settings, `name=value`.
+    pub(crate) async fn with(settings: &[&str]) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("wardroom-bench-").tempdir()?;
         let data = folder.path().join("data");
         let made = command(&program("wardroom")?).arg("init").arg("--data").arg(data).status()?;
@@ -46,6 +52,7 @@ impl World {
             orchestrator: None,
             node: None,
             node_id: None,
+            settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
         };
         world.start().await?;
         world.sign_in().await?;
@@ -60,6 +67,7 @@ impl World {
         // What is measured is not what one party is allowed.
         up.args(["up", "--set", "rate_limit_address_per_minute=0"]);
         up.args(["--set", "rate_limit_principal_per_minute=0"]);
+        up.args(self.settings.iter().flat_map(|setting| ["--set", setting]));
         up.args(["--without-node", "--listen", "127.0.0.1:0", "--data"])
             .arg(self.folder.path().join("data"))
             .arg("--ready-file")

@@ -248,9 +248,20 @@ fn show(output: &Output, detail: &NodeDetail) -> Result<(), Failure> {
     for command in &detail.catalogue.commands {
         table.row(command_row(command));
     }
-    if !table.is_empty() {
+    let mut hosted = Table::new(&["TOOL SERVER", "INSTANCES", "SECRETS", "NOTES", "DESCRIPTION"]);
+    for server in &detail.catalogue.tool_servers {
+        let secrets: Vec<String> = server.secrets.iter().cloned().collect();
+        hosted.row([
+            server.name.clone(),
+            format!("{}, at most {}", server.instances, server.instances_max),
+            secrets.join(", "),
+            if server.network { "network".to_owned() } else { String::new() },
+            server.description.clone(),
+        ]);
+    }
+    for table in [table, hosted].iter().filter(|table| !table.is_empty()) {
         output.line("")?;
-        output.table(&table)?;
+        output.table(table)?;
     }
     Ok(())
 }

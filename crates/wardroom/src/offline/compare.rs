@@ -122,9 +122,6 @@ struct Attempt {
 /// the lease lapsed without it.
 const SETTLED: Duration = Duration::from_secs(600);
 
-/// How a process of a tool server ended that was started.
-const RAN: [&str; 5] = ["exited", "signalled", "limit", "stopped", "lost"];
-
 impl Attempt {
     /// Whether it was refused, as far as the log tells.
     fn never_ran(&self) -> bool {
@@ -333,14 +330,15 @@ fn read_export(reader: impl Read) -> Result<Log, Failure> {
 
 /// Takes what a record says of an attempt.
 fn take_record(record: Record, attempts: &mut Attempts) {
-    if let Some(instance) = record.detail.get("instance") {
+    if let (Some(instance), "tool_server.start" | "tool_server.end") =
+        (record.detail.get("instance"), record.action.as_str())
+    {
         let process = attempts.entry((instance.clone(), 0)).or_default();
         process.at = record.at;
         process.node = record.detail.get("node").cloned();
         process.command = record.detail.get("entry").cloned().or(process.command.take());
-        // What a node did not start, its log need not tell of; nor what it never said anything about.
-        let code = record.detail.get("code").map(String::as_str);
-        process.reported |= code.is_some_and(|code| RAN.contains(&code));
+        // What a node never said that it started, its log need not tell of.
+        process.reported |= record.detail.get("ran").is_some_and(|ran| ran == "true");
         return;
     }
     let Some(fence) = record.detail.get("fence").and_then(|fence| fence.parse::<i64>().ok()) else {

@@ -355,6 +355,42 @@ fn what_one_log_lacks_or_tells_otherwise_is_listed() {
 }
 
 #[test]
+fn an_instance_of_a_tool_server_that_only_one_log_has_is_listed() {
+    let line = |seq: u64, prev: &str, instance: &str| {
+        json!({"seq": seq, "prev": prev, "at": "2026-01-01T00:00:00Z", "event": "instance_started",
+               "instance": instance, "server": "files", "definition": "d"})
+        .to_string()
+    };
+    let digest = |text: &str| wardroom_core::digest::sha256_hex(text.as_bytes());
+    let first = line(0, &digest(""), "instance_1");
+    let second = line(1, &digest(&first), "instance_2");
+    let header = json!({"format": "wardroom-node-log/1", "node": "node_1", "lines": 2, "first": 0, "head": digest(&second)});
+    let record = |instance: &str, action: &str, ran: bool| {
+        let body = json!({
+            "action": action, "actor": "system", "outcome": "done", "target": "files", "at": "2026-01-01T00:00:05Z",
+            "detail": {"instance": instance, "node": "node_1", "entry": "files", "ran": ran.to_string()}});
+        record_line(&AuditEntry { index: 0, body: body.to_string(), leaf: [0; 32] })
+    };
+    let export = [
+        record("instance_1", "tool_server.start", false),
+        record("instance_1", "tool_server.end", true),
+        record("instance_3", "tool_server.end", true),
+        record("instance_4", "tool_server.end", false),
+    ];
+    let found = compared(&[header.to_string(), first, second], &export);
+    assert_eq!(found.fault, None);
+    let told: Vec<String> =
+        found.differences.iter().map(|found| format!("{}: {}", found.run, found.what)).collect();
+    assert_eq!(
+        told,
+        [
+            "instance_2: the node's log has it and the orchestrator's has not",
+            "instance_3: the orchestrator's log has it and the node's has not",
+        ]
+    );
+}
+
+#[test]
 fn a_node_log_that_was_changed_does_not_continue_itself() {
     let whole = node_log(&[
         ("run_1", "accepted", None),

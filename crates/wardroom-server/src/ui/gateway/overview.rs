@@ -21,8 +21,11 @@ use crate::{
 use axum::{Form, extract::Path, http::StatusCode, response::Response};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use wardroom_core::Action;
-use wardroom_wire::tools::{ShownShape, ToolServerCreate, WayShape};
+use wardroom_core::{
+    Action,
+    tool::server::{ABOUT_CHARS_MAX, NAME_CHARS_MAX},
+};
+use wardroom_wire::tools::{ShownShape, ToolServerCreate, ToolServerView, WayShape};
 
 /// The fields that the dialog shows errors beside.
 const FIELDS: [&str; 10] =
@@ -59,8 +62,8 @@ async fn of_node(ctx: &Ctx, node: &str, entry: &str) -> Result<ServerDialog, Api
     let offered = detail.catalogue.tool_servers.iter().find(|server| server.name == entry);
     let offered = offered.ok_or_else(ApiError::not_found)?;
     Ok(ServerDialog {
-        name: offered.name.replace('_', "-").chars().take(32).collect(),
-        about: offered.description.chars().take(200).collect(),
+        name: offered.name.replace('_', "-").chars().take(NAME_CHARS_MAX).collect(),
+        about: offered.description.chars().take(ABOUT_CHARS_MAX).collect(),
         node: detail.node.id,
         entry: offered.name.clone(),
         environment: offered.secrets.iter().map(|name| format!("{name}=\n")).collect(),
@@ -118,32 +121,40 @@ impl New {
         }
     }
 
-    fn shown(&self) -> ShownShape {
+    fn shown(&self) -> Result<ShownShape, ApiError> {
+        let mut secrets = BTreeMap::new();
+        for line in self.environment.lines().filter(|line| !line.trim().is_empty()) {
+            let wrong = || ApiError::field("environment", "each line must be VARIABLE=secret");
+            let (name, secret) = line.split_once('=').ok_or_else(wrong)?;
+            // A variable without a secret is one that is not to be set.
+            if !secret.trim().is_empty() {
+                secrets.insert(name.trim().to_owned(), secret.trim().to_owned());
+            }
+        }
         let secret = self.secret.trim().to_owned();
-        let pairs = self.environment.lines().filter_map(|line| line.split_once('='));
-        let pairs = pairs.map(|(name, secret)| (name.trim().to_owned(), secret.trim().to_owned()));
-        // A variable without a secret is one that is not to be set.
-        let secrets: BTreeMap<String, String> =
-            pairs.filter(|(_, secret)| !secret.is_empty()).collect();
-        match (secrets.is_empty(), secret.is_empty(), self.header.trim()) {
+        Ok(match (secrets.is_empty(), secret.is_empty(), self.header.trim()) {
             (false, ..) => ShownShape::Environment { secrets },
             (true, true, _) => ShownShape::Nothing,
             (true, false, "") => ShownShape::Bearer { secret },
             (true, false, name) => ShownShape::Header { name: name.to_owned(), secret },
-        }
+        })
     }
 }
 
-/// Registers one.
-pub(crate) async fn create(ctx: Ctx, Form(form): Form<New>) -> Result<Response, ApiError> {
+async fn add(ctx: &Ctx, form: &New) -> Result<ToolServerView, ApiError> {
     let body = ToolServerCreate {
         name: form.name.trim().to_owned(),
         about: form.about.clone(),
         way: form.way(),
-        shown: form.shown(),
+        shown: form.shown()?,
         limits: Default::default(),
     };
-    match create::add(&ctx, body).await {
+    create::add(ctx, body).await
+}
+
+/// Registers one.
+pub(crate) async fn create(ctx: Ctx, Form(form): Form<New>) -> Result<Response, ApiError> {
+    match add(&ctx, &form).await {
         Ok(server) => Ok(see_other(&format!("/gateway/servers/{}", server.name))),
         Err(error) => {
             let errors = errors_of(error, &FIELDS)?;

@@ -4,6 +4,7 @@ use super::super::{Exit, Failure, Session};
 use super::servers::register;
 use serde::Deserialize;
 use std::{collections::BTreeMap, fs, path::Path};
+use wardroom_core::tool::hosted::is_variable;
 use wardroom_wire::tools::{ServerLimitsShape, ShownShape, ToolServerCreate, WayShape};
 
 /// The largest file, in bytes.
@@ -50,8 +51,9 @@ fn allow_list_entry(name: &str, command: &str, entry: &Entry) -> String {
         quoted(&format!("{name} of an mcp.json")),
         quoted(command),
     );
-    if !entry.env.is_empty() {
-        let names = list(entry.env.keys().map(|name| quoted(name)).collect());
+    let names = entry.env.keys().filter(|name| is_variable(name));
+    let names = list(names.map(|name| quoted(name)).collect());
+    if !names.is_empty() {
         text.push_str(&format!("secrets = [{names}]\n"));
     }
     text
@@ -101,6 +103,9 @@ pub(super) async fn run(session: &Session, file: &Path) -> Result<Exit, Failure>
                 left += 1;
                 output.note(&format!("{name} is started as a program, which only a node does. Write this into the allow-list of one, with the program's whole path, then `wardroom mcp add {own} --node NODE`:"));
                 output.line(&allow_list_entry(&own, command, entry))?;
+                if !entry.env.is_empty() {
+                    output.hint("Keep values that are secret with `wardroom secret create`, and name them with --env VARIABLE=SECRET; write the others into the entry's `environment`.");
+                }
             }
             (None, None) => {
                 left += 1;

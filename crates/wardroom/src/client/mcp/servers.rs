@@ -204,7 +204,7 @@ pub(super) async fn health(session: &Session) -> Result<Exit, Failure> {
         output.json(&list)?;
     } else {
         let mut table =
-            Table::new(&["NAME", "STATE", "BREAKER", "PROCESSES", "LOOKED AT", "PROBLEM"]);
+            Table::new(&["NAME", "STATE", "BREAKER", "INSTANCES", "LOOKED AT", "PROBLEM"]);
         for server in &list.items {
             let ServerHealth { breaker, looked_at, problem, instances, .. } = server.health.clone();
             let looked_at = looked_at.map(|at| output.time(&at)).unwrap_or_default();

@@ -22,7 +22,7 @@ use wardroom_core::{
         toolbox::{Tool, ToolState},
     },
 };
-use wardroom_gateway::registry::{Health, KeepError};
+use wardroom_gateway::registry::{Health, KeepError, Known};
 use wardroom_wire::{
     error::ErrorCode,
     tools::{ServerHealth, ServerLimitsShape, ShownShape, ToolServerView, WayShape},
@@ -83,11 +83,7 @@ fn limits(shape: ServerLimitsShape) -> ServerLimits {
 }
 
 /// What the last look found.
-pub(crate) fn health_view(
-    health: &Health,
-    breaker: Option<&str>,
-    instances: Option<usize>,
-) -> ServerHealth {
+pub(crate) fn health_view(health: &Health, known: Option<&Known>) -> ServerHealth {
     let state = match (&health.at, &health.problem) {
         (None, _) => "unknown",
         (Some(_), None) => "ready",
@@ -102,13 +98,15 @@ pub(crate) fn health_view(
     });
     ServerHealth {
         state: state.to_owned(),
-        breaker: breaker.unwrap_or("closed").to_owned(),
+        breaker: known.map_or("closed", |known| known.upstream.breaker().as_str()).to_owned(),
         looked_at: health.at.map(|at| at.to_string()),
         problem: health.problem.clone(),
         era: facts.map(|facts| facts.era.as_str().to_owned()),
         protocol_version: facts.map(|facts| facts.version.to_owned()),
         software,
-        instances: instances.and_then(|count| u32::try_from(count).ok()),
+        instances: known
+            .and_then(|known| known.upstream.instances())
+            .and_then(|count| u32::try_from(count).ok()),
     }
 }
 
@@ -116,8 +114,6 @@ pub(crate) fn health_view(
 pub(crate) fn view(ctx: &Ctx, server: &ToolServer, tools: &[Tool]) -> ToolServerView {
     let known = ctx.app.gateway.registry.server(&server.name);
     let health = known.as_ref().map(|known| known.health()).unwrap_or_default();
-    let breaker = known.as_ref().map(|known| known.upstream.breaker().as_str());
-    let instances = known.and_then(|known| known.upstream.instances());
     let count =
         |wanted: &[ToolState]| tools.iter().filter(|tool| wanted.contains(&tool.state())).count();
     let limits = server.limits;
@@ -149,7 +145,7 @@ pub(crate) fn view(ctx: &Ctx, server: &ToolServer, tools: &[Tool]) -> ToolServer
         enabled: server.enabled,
         version: server.version,
         created_at: server.created_at.to_string(),
-        health: health_view(&health, breaker, instances),
+        health: health_view(&health, known.as_deref()),
         tools_accepted: count(&[ToolState::Accepted]),
         tools_waiting: count(&[ToolState::New, ToolState::Changed]),
     }

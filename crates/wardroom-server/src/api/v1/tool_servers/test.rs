@@ -30,15 +30,13 @@ pub(crate) async fn look(ctx: &Ctx, name: &str) -> Result<LookView, ApiError> {
     ctx.app.engine.record(audit).await?;
     let tools = ctx.app.engine.store().list_tools(server.id).await?;
     let known = ctx.app.gateway.registry.server(&server.name);
-    let breaker = known.as_ref().map(|known| known.upstream.breaker().as_str());
-    let instances = known.and_then(|known| known.upstream.instances());
     let accepted = tools.iter().filter(|tool| tool.state() == ToolState::Accepted).count();
     let waiting = tools
         .iter()
         .filter(|tool| matches!(tool.state(), ToolState::New | ToolState::Changed))
         .count();
     Ok(LookView {
-        health: super::health_view(&health, breaker, instances),
+        health: super::health_view(&health, known.as_deref()),
         tools_accepted: accepted,
         tools_waiting: waiting,
         unusable: found.map(|look| look.unusable).unwrap_or_default(),

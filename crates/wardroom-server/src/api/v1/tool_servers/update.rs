@@ -40,6 +40,7 @@ pub(crate) async fn change(
     body: ToolServerPatch,
 ) -> Result<ToolServerView, ApiError> {
     let (mut server, allowed) = super::find(ctx, name, Action::ToolServerUpdate).await?;
+    let before = server.clone();
     server.version = version + 1;
     let way = match body.way {
         Some(way) => Some(super::way(ctx, way).await?),
@@ -56,7 +57,7 @@ pub(crate) async fn change(
     server.about = body.about.unwrap_or(server.about).trim().to_owned();
     server.limits = body.limits.map_or(server.limits, super::limits);
     server.enabled = body.enabled.unwrap_or(server.enabled);
-    ctx.app.gateway.registry.update(server.clone(), allowed.draft(ctx)).await?;
+    ctx.app.gateway.registry.update(&before, server.clone(), allowed.draft(ctx)).await?;
     let tools = ctx.app.engine.store().list_tools(server.id).await?;
     Ok(super::view(ctx, &server, &tools))
 }
