@@ -170,7 +170,8 @@ impl Registry {
         }
         for name in server.shown.secrets() {
             if self.parts.store.lookup_secret(name).await?.is_none() {
-                let reason = format!("there is no secret {name:?}: keep it first");
+                let reason =
+                    format!("there is no secret {name:?}: keep it with `wardroom secret create`");
                 return Err(FieldError::new("secret", reason).into());
             }
         }
@@ -183,7 +184,7 @@ impl Registry {
         let found = found.ok_or_else(|| FieldError::new("node", "there is no such node"))?;
         let Some(offered) = found.catalogue.tool_server(entry) else {
             let reason = format!(
-                "the allow-list of {} has no [[tool_server]] {entry:?}: write it there first",
+                "the allow-list of {} has no [[tool_server]] {entry:?}: write it there first; if it is there, `wardroom-node check` says what is wrong with the file",
                 found.name
             );
             return Err(FieldError::new("entry", reason).into());
@@ -191,7 +192,9 @@ impl Registry {
         if let Shown::Environment { secrets } = shown
             && let Some(name) = secrets.keys().find(|name| !offered.secrets.contains(*name))
         {
-            let reason = format!("its entry does not name {name:?} in `secrets`");
+            let known: Vec<&str> = offered.secrets.iter().map(String::as_str).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            let reason = format!("its entry names {known} in `secrets`, and not {name:?}");
             return Err(FieldError::new("environment", reason).into());
         }
         Ok(())

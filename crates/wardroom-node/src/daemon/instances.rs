@@ -369,8 +369,16 @@ impl Talk<'_> {
         };
         let (outcome, ()) = tokio::join!(living, self.pass(printed, stderr_bytes_max));
         let (code, message) = match outcome.end {
-            End::Exited(code) => ("exited", format!("it ended by itself with exit code {code}")),
-            End::Signalled(signal) => ("signalled", format!("signal {signal} ended it")),
+            End::Exited(code) => (
+                "exited",
+                format!(
+                    "it ended by itself with exit code {code}: what it said is in the log of its node"
+                ),
+            ),
+            End::Signalled(signal) => (
+                "signalled",
+                format!("signal {signal} ended it: what it said is in the log of its node"),
+            ),
             End::Limit("wall") => ("limit", "it lived as long as its entry lets it".to_owned()),
             End::Limit(limit) => ("limit", format!("its limit of {limit} ended it")),
             End::Cancelled => ("stopped", "it was stopped".to_owned()),

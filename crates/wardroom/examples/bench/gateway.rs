@@ -246,7 +246,7 @@ pub(crate) async fn idle(wanted: usize) -> anyhow::Result<Vec<Figure>> {
     }
     tokio::time::sleep(SETTLE).await;
     let after = world.resident()?;
-    let listed: Value = world.get("/api/v1/mcp-connections?limit=1000").await?;
+    let listed: Value = world.get("/api/v1/mcp/connections").await?;
     let count = listed.get("items").and_then(Value::as_array).map_or(0, Vec::len);
     let each = after.now.saturating_sub(before.now) as f64 / 1024.0 / open.len().max(1) as f64;
     let what = format!("orchestrator's memory per idle WebSocket, {} over TLS", open.len());

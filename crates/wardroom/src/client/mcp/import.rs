@@ -102,7 +102,15 @@ pub(super) async fn run(session: &Session, file: &Path) -> Result<Exit, Failure>
             (None, Some(command)) => {
                 left += 1;
                 output.note(&format!("{name} is started as a program, which only a node does. Write this into the allow-list of one, with the program's whole path, then `wardroom mcp add {own} --node NODE`:"));
-                output.line(&allow_list_entry(&own, command, entry))?;
+                // A line at a time: a break within one is shown rather than made.
+                for line in allow_list_entry(&own, command, entry).lines() {
+                    output.line(line)?;
+                }
+                let odd = entry.env.keys().filter(|name| !is_variable(name));
+                for name in odd {
+                    output.note(&format!("{name} is left out: variables have capital letters."));
+                }
+                output.hint("Name what it reads in `sandbox = { read = […] }`, its own files too, and give it `network = true` where it needs that.");
                 if !entry.env.is_empty() {
                     output.hint("Keep values that are secret with `wardroom secret create`, and name them with --env VARIABLE=SECRET; write the others into the entry's `environment`.");
                 }

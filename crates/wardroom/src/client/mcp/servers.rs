@@ -112,7 +112,7 @@ pub(crate) struct AddArgs {
     #[arg(value_name = "SERVER")]
     name: String,
     /// Its MCP endpoint, such as `https://tools.example.org/mcp`
-    #[arg(required_unless_present = "node", conflicts_with = "node")]
+    #[arg(conflicts_with = "node")]
     url: Option<String>,
     #[command(flatten)]
     host: Host,
@@ -223,7 +223,11 @@ pub(super) async fn add(session: &Session, args: AddArgs) -> Result<Exit, Failur
     let body = ToolServerCreate {
         name: args.name,
         about: args.wishes.about.clone().unwrap_or_default(),
-        way: way.ok_or_else(|| Failure::usage("give its MCP endpoint, or --node"))?,
+        way: way.ok_or_else(|| {
+            Failure::usage(
+                "give the URL of its MCP endpoint, or --node NODE where a node starts it",
+            )
+        })?,
         shown: args.wishes.shown()?.unwrap_or_default(),
         limits: args.wishes.limits(ServerLimitsShape::default())?.unwrap_or_default(),
     };
