@@ -251,6 +251,22 @@ async fn callers_share_no_instance_that_is_one_for_each_and_a_busy_pool_grows() 
 }
 
 #[tokio::test]
+async fn what_an_instance_says_that_changed_is_looked_at() {
+    let world = scene("").await;
+    let waiting = async || {
+        let tools = world.get("/api/v1/tool-servers/tries/tools").await;
+        let tools = tools["items"].as_array().unwrap().clone();
+        tools.iter().filter(|tool| tool["state"] == "new").count()
+    };
+    assert_eq!(waiting().await, 0);
+    wait_for("a tool more", || async {
+        assert_eq!(text(&call(&world, "grow", json!({})).await), "grown");
+        (waiting().await > 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn one_that_dies_is_started_again_and_waited_for_longer_each_time() {
     let mut world = scene("").await;
     let died = call(&world, "die", json!({})).await;

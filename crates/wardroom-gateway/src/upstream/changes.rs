@@ -6,11 +6,11 @@ use super::{
     http::{HttpEndpoint, Reply},
     modern,
     pipe::Pipe,
-    server::Upstream,
+    server::{Reach, Upstream},
 };
 use crate::{
     era::Era,
-    rpc::{self, Object},
+    rpc::{self, Notification, Object},
 };
 use reqwest::header::HeaderMap;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -31,24 +31,17 @@ impl Upstream {
     ) -> Result<(), Failure> {
         let listening =
             Listening { events, cancel: CancellationToken::new(), pace: Arc::default() };
-        let endpoint = match &self.pool {
-            None => self.endpoint(None).await?,
+        if let Reach::Node(pool) = &self.reach {
             // None is started only to be listened to.
-            Some(pool) => match pool.alive() {
-                Some(pipe) => Endpoint::Pipe(pipe),
-                None => return Ok(()),
-            },
-        };
-        match (&endpoint, self.era(&endpoint, &listening).await?) {
-            (Endpoint::Http(http), Era::Modern) => {
-                self.listen_modern(http, wanted, again, &listening).await
-            }
-            (Endpoint::Http(http), Era::Legacy) => {
-                self.listen_in_session(http, wanted, again, &listening).await
-            }
-            (Endpoint::Pipe(pipe), era) => {
-                self.listen_to(pipe, era, wanted, again, &listening).await
-            }
+            let Some(pipe) = pool.alive() else { return Ok(()) };
+            return self.listen_to(&pipe, pool.notes(), wanted, again, &listening).await;
+        }
+        let endpoint = self.endpoint(None).await?;
+        let era = self.era(&endpoint, &listening).await?;
+        let Endpoint::Http(http) = &endpoint else { return Ok(()) };
+        match era {
+            Era::Modern => self.listen_modern(http, wanted, again, &listening).await,
+            Era::Legacy => self.listen_in_session(http, wanted, again, &listening).await,
         }
     }
 
@@ -56,14 +49,17 @@ impl Upstream {
     async fn listen_to(
         &self,
         pipe: &Arc<Pipe>,
-        era: Era,
+        mut notes: broadcast::Receiver<Arc<Notification>>,
         wanted: impl Fn() -> BTreeSet<String>,
         mut again: watch::Receiver<()>,
         listening: &Listening,
     ) -> Result<(), Failure> {
-        let Some(mut notes) = self.pool.as_ref().map(super::pool::Pool::notes) else {
-            return Ok(());
-        };
+        let endpoint = Endpoint::Pipe(Arc::clone(pipe));
+        let era = self.era(&endpoint, listening).await?;
+        if era == Era::Legacy {
+            // Before anything else: nothing is asked of it outside of its session.
+            self.session(&endpoint, &Object::default(), listening).await?;
+        }
         let mut told = BTreeSet::new();
         loop {
             again.borrow_and_update();
@@ -77,13 +73,7 @@ impl Upstream {
                     Era::Legacy => {
                         let now = wanted();
                         for (uri, method) in wishes(&told, &now) {
-                            self.wish(
-                                &Endpoint::Pipe(Arc::clone(pipe)),
-                                &HeaderMap::new(),
-                                method,
-                                uri,
-                            )
-                            .await;
+                            self.wish(&endpoint, &HeaderMap::new(), method, uri).await;
                         }
                         told = now;
                         std::future::pending().await

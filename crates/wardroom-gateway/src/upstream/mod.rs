@@ -1,5 +1,6 @@
 //! Tool servers, as the gateway's client side sees them: asked within bounds, in the dialect that they speak.
 
+mod bounds;
 mod breaker;
 mod changes;
 mod credentials;

@@ -338,29 +338,38 @@ impl Pool {
             (Instances::PerSession, _) => most.saturating_sub(1).max(1),
         };
         let share = (most * 3 / 4).max(1);
-        let going = {
-            let pipes = self.pipes();
-            let own = pipes.iter().filter(|(other, _)| other.party() == key.party());
-            let within = key.party().is_none() || own.clone().count() < share;
-            if within && pipes.len() + self.starting.load(Ordering::Acquire) < most {
-                self.starting.fetch_add(1, Ordering::AcqRel);
-                return Ok(Place(&self.starting));
-            }
-            let ending = pipes.iter().find(|(_, pipe)| pipe.is_ending());
-            let own = own.filter(|(_, pipe)| pipe.load() == 0 && key.party().is_some());
-            let own = own.min_by_key(|(_, pipe)| pipe.used());
-            let long = |pipe: &Arc<Pipe>| pipe.load() == 0 && pipe.used().elapsed() > IDLE_MIN;
-            let idle = pipes.iter().filter(|(other, pipe)| {
-                long(pipe) && within && *other != Key::Caller(None, String::new())
-            });
-            let idle = idle.min_by_key(|(_, pipe)| pipe.used());
-            ending.or(own).or(idle).map(|(_, pipe)| Arc::clone(pipe))
-        };
-        let Some(going) = going else { return Err(full(most)) };
-        going.stop();
-        going.over().await;
-        self.starting.fetch_add(1, Ordering::AcqRel);
-        Ok(Place(&self.starting))
+        loop {
+            let going = self.take_place(most, share, key)?;
+            let Some(going) = going else { return Ok(Place(&self.starting)) };
+            going.stop();
+            going.over().await;
+        }
+    }
+
+    /// Takes a place, or gives the instance that has to go first.
+    fn take_place(
+        &self,
+        most: usize,
+        share: usize,
+        key: &Key,
+    ) -> Result<Option<Arc<Pipe>>, Failure> {
+        let pipes = self.pipes();
+        let own = pipes.iter().filter(|(other, _)| other.party() == key.party());
+        let within = key.party().is_none() || own.clone().count() < share;
+        if within && pipes.len() + self.starting.load(Ordering::Acquire) < most {
+            self.starting.fetch_add(1, Ordering::AcqRel);
+            return Ok(None);
+        }
+        let ending = pipes.iter().find(|(_, pipe)| pipe.is_ending());
+        let own = own.filter(|(_, pipe)| pipe.load() == 0 && key.party().is_some());
+        let own = own.min_by_key(|(_, pipe)| pipe.used());
+        let long = |pipe: &Arc<Pipe>| pipe.load() == 0 && pipe.used().elapsed() > IDLE_MIN;
+        let idle = pipes.iter().filter(|(other, pipe)| {
+            long(pipe) && within && *other != Key::Caller(None, String::new())
+        });
+        let idle = idle.min_by_key(|(_, pipe)| pipe.used());
+        let going = ending.or(own).or(idle).map(|(_, pipe)| Arc::clone(pipe));
+        going.ok_or_else(|| full(most)).map(Some)
     }
 }
 

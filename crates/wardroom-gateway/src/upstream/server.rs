@@ -1,7 +1,8 @@
 //! One tool server: its dialect, its sessions, its health, and the bounds within which it is asked.
 
 use super::{
-    Ask, Event, Failure, Listening, Pace,
+    Ask, Failure, Listening,
+    bounds::{Share, Waiting, Watched},
     breaker::{Breaker, BreakerRules, BreakerState},
     endpoint::Endpoint,
     host::Hosts,
@@ -23,8 +24,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::{Semaphore, mpsc};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 use wardroom_core::{
     Clock, Rng,
@@ -90,8 +90,15 @@ pub struct Upstream {
     ids: AtomicI64,
     era: Mutex<Option<Era>>,
     sessions: tokio::sync::Mutex<HashMap<String, Arc<Session>>>,
-    /// Its processes, where a node starts it.
-    pub(super) pool: Option<Pool>,
+    pub(super) reach: Reach,
+}
+
+/// How it is reached.
+pub(super) enum Reach {
+    /// At this address.
+    Http(String),
+    /// By instances that a node starts.
+    Node(Pool),
 }
 
 impl Upstream {
@@ -106,9 +113,9 @@ impl Upstream {
             ids: AtomicI64::new(1),
             era: Mutex::default(),
             sessions: tokio::sync::Mutex::default(),
-            pool: match &server.way {
-                Way::Http { .. } => None,
-                Way::Node { node, entry } => Some(Pool::new(*node, entry.clone())),
+            reach: match &server.way {
+                Way::Http { url } => Reach::Http(url.clone()),
+                Way::Node { node, entry } => Reach::Node(Pool::new(*node, entry.clone())),
             },
             server,
             parts,
@@ -122,7 +129,10 @@ impl Upstream {
 
     /// Its instances that this orchestrator talks to, where a node starts them.
     pub fn instances(&self) -> Option<usize> {
-        self.pool.as_ref().map(Pool::count)
+        match &self.reach {
+            Reach::Http(_) => None,
+            Reach::Node(pool) => Some(pool.count()),
+        }
     }
 
     /// Whether a node would have to start it only to look at it.
@@ -135,7 +145,7 @@ impl Upstream {
         self.suppose(None);
         let sessions = std::mem::take(&mut *self.sessions.lock().await);
         self.breaker.reset();
-        if let Some(pool) = &self.pool {
+        if let Reach::Node(pool) = &self.reach {
             return pool.stop_all();
         }
         let Ok(Endpoint::Http(http)) = self.endpoint(None).await else { return };
@@ -385,9 +395,7 @@ impl Upstream {
 
     /// What it says of itself.
     pub async fn facts(&self) -> Result<Facts, Failure> {
-        let (events, _) = mpsc::channel::<Event>(1);
-        let listening =
-            Listening { events, cancel: CancellationToken::new(), pace: Arc::default() };
+        let listening = Listening::quiet();
         let _place = self.place(&listening).await?;
         let now = self.parts.clock.now();
         let admitted = self.breaker.admit(now).map_err(Failure::Open)?;
@@ -430,89 +438,15 @@ impl Upstream {
 
     /// The way to it for what is asked; for what the gateway wants to know itself where nothing is.
     pub(super) async fn endpoint(&self, ask: Option<&Ask>) -> Result<Endpoint, Failure> {
-        if let Some(pool) = &self.pool {
-            return pool.pipe(self, ask).await.map(Endpoint::Pipe);
-        }
-        let Way::Http { url } = &self.server.way else {
-            return Err(Failure::Internal("a tool server has no way to it".to_owned()));
-        };
-        Ok(Endpoint::Http(HttpEndpoint {
-            outbound: self.parts.outbound.clone(),
-            url: url.clone(),
-            shown: self.headers().await?,
-            bytes_max: self.server.limits.result_bytes_max,
-            answers: Arc::clone(&self.answers),
-        }))
-    }
-}
-
-/// A party's place; given back when it is dropped.
-struct Share<'a> {
-    shares: &'a Mutex<HashMap<Uuid, u32>>,
-    party: Uuid,
-}
-
-impl Drop for Share<'_> {
-    fn drop(&mut self) {
-        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(own) = shares.get_mut(&self.party) {
-            *own = own.saturating_sub(1);
-            if *own == 0 {
-                shares.remove(&self.party);
-            }
-        }
-    }
-}
-
-/// A place in the queue.
-struct Waiting<'a>(&'a AtomicU32);
-
-impl<'a> Waiting<'a> {
-    fn new(count: &'a AtomicU32, most: u32) -> Option<Self> {
-        let next = |waiting| (waiting < most).then_some(waiting + 1);
-        let taken = count.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
-        taken.is_ok().then_some(Self(count))
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// Tells the breaker what came of a request, also when it was cut off.
-struct Watched<'a> {
-    admitted: Option<super::breaker::Admitted<'a>>,
-    clock: &'a dyn Clock,
-    pace: Arc<Pace>,
-}
-
-impl Watched<'_> {
-    fn tell<T>(mut self, answer: &Result<T, Failure>) {
-        let Some(admitted) = self.admitted.take() else { return };
-        match answer {
-            Err(failure) if failure.is_the_servers() => admitted.failed(self.clock.now()),
-            // That nobody waited says nothing of the server.
-            Err(
-                Failure::Cancelled
-                | Failure::NoSecret(_)
-                | Failure::Internal(_)
-                | Failure::Elsewhere(_)
-                | Failure::Resting { .. },
-            ) => drop(admitted),
-            _ => admitted.succeeded(),
-        }
-    }
-}
-
-impl Drop for Watched<'_> {
-    fn drop(&mut self) {
-        // That whoever asked took their time says nothing of the server.
-        if let Some(admitted) = self.admitted.take()
-            && !self.pace.has_waited()
-        {
-            admitted.failed(self.clock.now());
+        match &self.reach {
+            Reach::Node(pool) => pool.pipe(self, ask).await.map(Endpoint::Pipe),
+            Reach::Http(url) => Ok(Endpoint::Http(HttpEndpoint {
+                outbound: self.parts.outbound.clone(),
+                url: url.clone(),
+                shown: self.headers().await?,
+                bytes_max: self.server.limits.result_bytes_max,
+                answers: Arc::clone(&self.answers),
+            })),
         }
     }
 }

@@ -4,6 +4,8 @@ import os
 import sys
 import time
 
+names = ["count", "environment", "read", "large", "die", "steps", "ask", "sleep", "grow"]
+opened = False
 asked = {}
 counted = 0
 # Process ids are alike in every sandbox.
@@ -47,6 +49,10 @@ def call(name, params, request):
             note = {"progressToken": token, "progress": step}
             say({"method": "notifications/progress", "params": note})
         return text("done")
+    if name == "grow":
+        names.append(f"more-{len(names)}")
+        say({"method": "notifications/tools/list_changed"})
+        return text("grown")
     if name == "ask":
         say({"id": "q1", "method": "elicitation/create", "params": {
             "message": "Really?", "requestedSchema": {"type": "object", "properties": {}}}})
@@ -59,12 +65,15 @@ def call(name, params, request):
 for line in sys.stdin:
     message = json.loads(line)
     method, request = message.get("method"), message.get("id")
+    if method not in ("initialize", "server/discover") and not opened:
+        print(f"{method} came before the opening", file=sys.stderr, flush=True)
+        os._exit(9)
     if method == "initialize":
+        opened = True
         say({"id": request, "result": {
-            "protocolVersion": "2025-11-25", "capabilities": {"tools": {}},
+            "protocolVersion": "2025-11-25", "capabilities": {"tools": {"listChanged": True}},
             "serverInfo": {"name": "stdio", "version": "1"}}})
     elif method == "tools/list":
-        names = ["count", "environment", "read", "large", "die", "steps", "ask", "sleep"]
         say({"id": request, "result": {"tools": [tool(name) for name in names]}})
     elif method == "tools/call":
         params = message["params"]
