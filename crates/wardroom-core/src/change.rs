@@ -25,6 +25,7 @@ use crate::{
     sealed::{Personal, Sealed},
     secret::{NamedSecret, SecretVersion},
     tool::{
+        account::ToolAccountWrite,
         call::{CallEnd, ToolCall},
         server::ToolServer,
         toolbox::SeenTool,
@@ -518,15 +519,12 @@ pub enum Write {
         /// How often it went on before.
         round: u32,
     },
-    /// A call that ended. Nothing happens where it has an end already.
-    EndToolCall {
-        /// The call.
-        id: ToolCallId,
-        /// How.
-        end: CallEnd,
-    },
+    /// Calls that ended, and how. Nothing happens to one that has an end already.
+    EndToolCalls(Vec<(ToolCallId, CallEnd)>),
     /// Calls that began before this time are forgotten.
     RemoveToolCalls(Timestamp),
+    /// Something about a person's account at a tool server.
+    ToolAccount(ToolAccountWrite),
     /// Something about an approval.
     Approval(ApprovalWrite),
     /// A new key of the installation. Its name must be free.

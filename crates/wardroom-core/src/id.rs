@@ -146,6 +146,9 @@ id!(
     /// A process of a tool server that a node started.
     InstanceId, "instance");
 id!(
+    /// A person's account at a tool server.
+    ToolAccountId, "toolaccount");
+id!(
     /// One call of a tool.
     ToolCallId, "call");
 id!(

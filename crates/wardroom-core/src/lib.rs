@@ -38,7 +38,8 @@ pub use action::Action;
 pub use id::{
     AlertId, ApiTokenId, ApprovalId, AttachmentId, CustomerId, FactorId, IdError, InstanceId,
     JoinTokenId, LinkId, MessageId, NodeId, NoteId, OauthClientId, PassId, PersonId, RequestId,
-    RunId, SavedViewId, ServiceId, ServiceRequestId, SessionId, ToolCallId, ToolServerId, UserId,
+    RunId, SavedViewId, ServiceId, ServiceRequestId, SessionId, ToolAccountId, ToolCallId,
+    ToolServerId, UserId,
 };
 pub use principal::{Door, Origin, Principal, Role};
 pub use rng::Rng;

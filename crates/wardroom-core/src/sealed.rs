@@ -2,7 +2,7 @@
 
 use crate::{
     ApprovalId, AttachmentId, CustomerId, FactorId, MessageId, NoteId, RunId, ServiceRequestId,
-    SessionId, ToolCallId, UserId,
+    SessionId, ToolAccountId, ToolCallId, UserId,
 };
 
 /// Something that is sealed under the key ring.
@@ -43,6 +43,8 @@ pub enum Personal {
     File(AttachmentId),
     /// What a tool was called with.
     ToolCall(ToolCallId),
+    /// The tokens of a person's account at a tool server.
+    ToolAccount(ToolAccountId),
     /// What an approval is about.
     Approval(ApprovalId),
     /// Why an approval was given or not.

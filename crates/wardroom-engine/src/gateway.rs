@@ -35,6 +35,9 @@ impl Engine {
         let upstream = Arc::new(UpstreamParts {
             outbound,
             store: Arc::clone(&self.store),
+            ledger: Arc::clone(&ledger),
+            vault: Arc::clone(&self.vault),
+            public_url: public_url.clone(),
             sealer: Arc::clone(&self.sealer),
             clock: Arc::clone(&clock),
             rng: Arc::clone(&rng),

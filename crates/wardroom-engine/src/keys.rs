@@ -135,6 +135,7 @@ fn purpose_of(what: Personal) -> String {
         Personal::FileName(_) => desk::ATTACHMENT_NAME.to_owned(),
         Personal::File(id) => desk::purpose_of_file(id),
         Personal::ToolCall(_) => wardroom_gateway::door::SEAL_ARGUMENTS.to_owned(),
+        Personal::ToolAccount(_) => wardroom_gateway::upstream::SEAL_TOKENS.to_owned(),
         Personal::Approval(_) => approvals::SEAL_ARGUMENTS.to_owned(),
         Personal::Reason(_) => approvals::SEAL_REASON.to_owned(),
     }

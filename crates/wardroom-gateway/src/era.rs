@@ -72,6 +72,14 @@ pub fn unsupported(requested: &str) -> RpcError {
     RpcError::new(codes::UNSUPPORTED_VERSION, message).with(&facts)
 }
 
+/// Whether a server that does not take a request in `version` names it among those that it speaks.
+pub fn takes_after_all(error: &RpcError, version: &str) -> bool {
+    let facts = error.data.as_ref().and_then(|data| Object::parse(data.get()));
+    let supported: Option<Vec<String>> = facts.and_then(|facts| facts.get("supported"));
+    error.code == codes::UNSUPPORTED_VERSION
+        && supported.is_some_and(|all| all.iter().any(|one| one == version))
+}
+
 /// How urgent a log message is, by RFC 5424.
 const LEVELS: [&str; 8] =
     ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];

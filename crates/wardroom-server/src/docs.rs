@@ -54,6 +54,7 @@ const PAGES: &[(&str, &str)] = pages!(
     "busy",
     "timed_out",
     "tool_failed",
+    "authorization_failed",
     "store_unavailable",
     "internal",
 );

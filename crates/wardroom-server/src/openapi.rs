@@ -40,6 +40,7 @@ use utoipa::OpenApi;
         v1::runs::output::handler, v1::runs::cancel::handler, v1::runs::replay::handler,
         v1::audit::list::handler, v1::audit::get::handler, v1::audit::proof::handler,
         v1::audit::export::handler, v1::audit::checkpoint::handler, v1::audit::verify::handler,
+        v1::account::tool_accounts::list, v1::account::tool_accounts::connect, v1::account::tool_accounts::remove,
         v1::tool_servers::list::handler, v1::tool_servers::create::handler, v1::tool_servers::get::handler,
         v1::tool_servers::update::handler, v1::tool_servers::remove::handler, v1::tool_servers::test::handler,
         v1::tool_servers::tools::list, v1::tool_servers::tools::accept,

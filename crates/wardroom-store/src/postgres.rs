@@ -41,6 +41,7 @@ repository::oauth_writes!(Postgres);
 repository::tools!(PostgresStore, Postgres);
 repository::approvals!(PostgresStore, Postgres);
 repository::approval_writes!(Postgres);
+repository::tool_account_writes!(Postgres);
 repository::tool_writes!(Postgres);
 repository::watch_writes!(Postgres);
 repository::watch!(PostgresStore, Postgres);

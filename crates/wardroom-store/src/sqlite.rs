@@ -18,9 +18,10 @@ use wardroom_core::{
         AuditDraft,
         merkle::{Frontier, Hash},
     },
-    change::Change,
+    change::{Change, Write},
     hint::{Hint, HintSink},
     store::{Commit, Health, StoreError, StoreHealth, StoreResult},
+    tool::call::ToolCall,
 };
 
 /// Changes that may wait for the writer.
@@ -49,6 +50,7 @@ repository::oauth_writes!(Sqlite);
 repository::tools!(SqliteStore, Sqlite);
 repository::approvals!(SqliteStore, Sqlite);
 repository::approval_writes!(Sqlite);
+repository::tool_account_writes!(Sqlite);
 repository::tool_writes!(Sqlite);
 repository::watch_writes!(Sqlite);
 repository::watch!(SqliteStore, Sqlite);
@@ -260,8 +262,16 @@ impl Writer {
         sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await.map_err(of)?;
         let mut outcomes = Vec::with_capacity(changes.len());
         let mut drafts: Vec<&AuditDraft> = Vec::new();
+        let mut calls: Vec<&ToolCall> = Vec::new();
         for change in changes {
-            let outcome = apply(connection, change, changes.len() > 1).await?;
+            let outcome = match change.writes.as_slice() {
+                // Most of what is written where tools are called: all of them with one statement.
+                [Write::AddToolCall(call)] if changes.len() > 1 => {
+                    calls.push(call);
+                    Ok(())
+                }
+                _ => apply(connection, change, changes.len() > 1).await?,
+            };
             if outcome.is_ok() {
                 drafts.extend(&change.audit);
             } else if changes.len() == 1 {
@@ -270,6 +280,7 @@ impl Writer {
             }
             outcomes.push(outcome);
         }
+        tool_writes::add_calls(connection, &calls).await?;
         let mut tree = match &self.tree {
             Some(tree) => tree.clone(),
             None => writes::read_tree(connection, "").await?,

@@ -16,7 +16,7 @@ pub struct SecretError(&'static str);
 const TEXT_LENGTH: usize = 43;
 
 /// 256 random bits as text.
-pub(crate) fn random_text(rng: &dyn Rng) -> String {
+pub fn random_text(rng: &dyn Rng) -> String {
     let mut bytes = zeroize::Zeroizing::new([0_u8; 32]);
     rng.fill(&mut *bytes);
     BASE64URL_NOPAD.encode(&*bytes)

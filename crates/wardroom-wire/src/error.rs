@@ -108,6 +108,8 @@ codes! {
     TimedOut = "timed_out", 504, "Took too long";
     /// The tool gave no answer that can be used.
     ToolFailed = "tool_failed", 502, "The tool gave no answer";
+    /// Whoever gives tokens for a tool server gave none.
+    AuthorizationFailed = "authorization_failed", 502, "The authorization server gave no token";
     /// The store can't take or answer it now.
     StoreUnavailable = "store_unavailable", 503, "The store is unavailable";
     /// Something is wrong inside.

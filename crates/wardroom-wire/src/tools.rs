@@ -42,11 +42,66 @@ pub enum ShownShape {
         /// The secret's name.
         secret: String,
     },
+    /// `Authorization: Bearer` with a token that the gateway is given for itself (OAuth 2.1, client credentials).
+    Client {
+        /// As which client, at whom; with a secret.
+        client: OauthPartyShape,
+        /// What is asked for; as the tool server says where it is empty.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        scopes: Vec<String>,
+    },
+    /// `Authorization: Bearer` with a token of whoever calls, who has connected their account (OAuth 2.1,
+    /// authorization code with PKCE).
+    Account {
+        /// As which client, at whom. Absent: the tool server says at whom, and the gateway introduces itself there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<OauthPartyShape>,
+        /// What is asked for; as the tool server says where it is empty.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        scopes: Vec<String>,
+    },
     /// Environment variables of a process that a node starts, each with a named secret.
     Environment {
         /// The names of the secrets, by variable.
         secrets: BTreeMap<String, String>,
     },
+}
+
+/// A client as an authorization server knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OauthPartyShape {
+    /// The authorization server, as it names itself.
+    pub issuer: String,
+    /// The client's id there.
+    pub id: String,
+    /// The name of the secret by which the client proves who it is, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+}
+
+/// One's own account at a tool server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ToolAccountView {
+    /// The tool server.
+    pub server: String,
+    /// What it is, for people.
+    pub about: String,
+    /// Whether it is connected.
+    pub connected: bool,
+    /// The authorization server that gave the tokens.
+    pub issuer: Option<String>,
+    /// What it gave them for, in its own words.
+    pub scopes: Vec<String>,
+    /// When it was connected.
+    pub connected_at: Option<String>,
+}
+
+/// Where somebody goes to connect their account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ToolAccountBegun {
+    /// To be opened within 15 minutes, in a browser that is signed in here.
+    pub url: String,
 }
 
 /// Bounds of one tool server.

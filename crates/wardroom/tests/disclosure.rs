@@ -15,7 +15,7 @@ mod world;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, io::Read as _};
 use wardroom_core::Role;
-use world::{PASSWORD, World, command, wait_for, wardroom};
+use world::{PASSWORD, World, command, tool_server::ToolServer, wait_for, wardroom};
 
 /// The files of an archive, by name.
 fn unpacked(archive: Vec<u8>) -> BTreeMap<String, String> {
@@ -41,7 +41,9 @@ fn rows(files: &BTreeMap<String, String>, name: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn somebody_gets_all_that_is_known_of_them_and_nothing_of_others() {
-    let world = World::new().await;
+    let world = World::with(&["outbound_allow=127.0.0.0/8".to_owned()]).await;
+    let server = ToolServer::start().await;
+    world.add_tools("test", &server.url).await;
     for name in ["ann", "bob"] {
         let id = world.add_account(name, Role::Operator, PASSWORD).await;
         let path = world.at(&format!("/api/v1/users/{id}"));
@@ -54,6 +56,11 @@ async fn somebody_gets_all_that_is_known_of_them_and_nothing_of_others() {
     let run = world.client.post(world.at("/api/v1/runs")).bearer_auth(&token).json(&run).send();
     let run: Value = run.await.unwrap().json().await.unwrap();
 
+    for token in [&token, &world.token] {
+        let whose = if *token == world.token { "bob is called" } else { "ann calls" };
+        let params = json!({"name": "echo", "arguments": {"text": whose}});
+        world.mcp(token, "/mcp/test", "tools/call", params).await;
+    }
     let answer = fetch(&world, &token, "/api/v1/account/export").await;
     assert_eq!(answer.headers()["content-type"], "application/zip");
     let files = unpacked(answer.bytes().await.unwrap().to_vec());
@@ -69,6 +76,11 @@ async fn somebody_gets_all_that_is_known_of_them_and_nothing_of_others() {
     assert!(records.iter().any(|record| record["action"] == "user.update"), "{records:?}");
     for part in rows(&files, "account") {
         assert!(part.is_object());
+    }
+    assert_eq!(rows(&files, "tool-calls")[0]["arguments"]["text"], "ann calls");
+    assert_eq!(rows(&files, "tool-calls").len(), 1);
+    for part in ["tool-accounts", "approvals"] {
+        assert_eq!(rows(&files, part), Vec::<Value>::new(), "{part}");
     }
     let index = &files["index.html"];
     for name in files.keys().filter_map(|name| name.strip_suffix(".html")) {

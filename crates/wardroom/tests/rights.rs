@@ -244,7 +244,7 @@ async fn send(world: &World, token: &str, ask: &Ask) -> Response {
 }
 
 /// What everybody may do for themselves.
-const OWN: [(&str, &str); 30] = [
+const OWN: [(&str, &str); 33] = [
     ("GET", "/api/v1/approvals"),
     ("GET", "/api/v1/tool-calls"),
     ("GET", "/api/v1/tool-usage"),
@@ -268,6 +268,9 @@ const OWN: [(&str, &str); 30] = [
     ("GET", "/api/v1/account"),
     ("PATCH", "/api/v1/account"),
     ("POST", "/api/v1/account/password"),
+    ("GET", "/api/v1/account/tool-servers"),
+    ("POST", "/api/v1/account/tool-servers/{name}/connect"),
+    ("DELETE", "/api/v1/account/tool-servers/{name}"),
     ("GET", "/api/v1/account/factors"),
     ("DELETE", "/api/v1/account/factors/{id}"),
     ("POST", "/api/v1/account/factors/totp"),

@@ -145,6 +145,12 @@ actions! {
     ProfileUpdate = "profile.update" on User,
     /// Set one's own password.
     PasswordChange = "password.change" on User,
+    /// List one's own accounts at tool servers.
+    ToolAccountList = "tool_account.list" on User,
+    /// Let the gateway use one's own account at a tool server.
+    ToolAccountConnect = "tool_account.connect" on User,
+    /// Let the gateway use one's own account at a tool server no more.
+    ToolAccountRemove = "tool_account.remove" on User,
     /// List one's own second factors.
     FactorList = "factor.list" on User,
     /// Add a second factor to one's own account.

@@ -5,6 +5,7 @@ use crate::{
     Timestamp, ToolCallId, ToolServerId, UserId,
     page::{Page, PageRequest},
     tool::{
+        account::ToolAccount,
         call::{CallOutcome, ToolCall},
         server::ToolServer,
         toolbox::Tool,
@@ -35,6 +36,14 @@ pub trait Tools: Send + Sync {
     async fn lookup_tool_server(&self, name: &str) -> StoreResult<Option<ToolServer>>;
     /// A server's tools, by name; also those that it does not offer any more.
     async fn list_tools(&self, server: ToolServerId) -> StoreResult<Vec<Tool>>;
+    /// Somebody's account at a tool server.
+    async fn lookup_tool_account(
+        &self,
+        server: ToolServerId,
+        user: UserId,
+    ) -> StoreResult<Option<ToolAccount>>;
+    /// Somebody's accounts at tool servers.
+    async fn list_tool_accounts(&self, user: UserId) -> StoreResult<Vec<ToolAccount>>;
     /// A call.
     async fn lookup_tool_call(&self, id: ToolCallId) -> StoreResult<Option<ToolCall>>;
     /// Calls, newest first.

@@ -1,5 +1,6 @@
 //! Tool servers, the tools that they offer, and calls of them.
 
+pub mod account;
 pub mod arguments;
 pub mod call;
 pub mod facts;

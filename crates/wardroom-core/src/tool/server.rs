@@ -11,6 +11,8 @@ pub const NAME_CHARS_MAX: usize = 32;
 pub const ABOUT_CHARS_MAX: usize = 200;
 /// The longest address, in bytes.
 const URL_BYTES_MAX: usize = 2048;
+/// The most scopes that are asked for.
+const SCOPES_MAX: usize = 32;
 /// The most tool servers that are registered.
 pub const SERVERS_MAX: usize = 200;
 
@@ -52,6 +54,25 @@ pub enum Shown {
         /// The secret's name.
         secret: String,
     },
+    /// `Authorization: Bearer` with a token that the gateway is given for itself (OAuth 2.1, client credentials).
+    Client {
+        /// As which client, at whom.
+        client: OauthParty,
+        /// What is asked for; as the tool server says where it is empty.
+        #[serde(default)]
+        scopes: Vec<String>,
+    },
+    /// `Authorization: Bearer` with a token of whoever calls, who has connected their account (OAuth 2.1,
+    /// authorization code).
+    Account {
+        /// As which client, at whom. Where nothing is told, the tool server says at whom, and the gateway introduces
+        /// itself there.
+        #[serde(default)]
+        client: Option<OauthParty>,
+        /// What is asked for; as the tool server says where it is empty.
+        #[serde(default)]
+        scopes: Vec<String>,
+    },
     /// Environment variables of a process that a node starts, each with a named secret.
     Environment {
         /// The names of the secrets, by variable.
@@ -59,12 +80,44 @@ pub enum Shown {
     },
 }
 
+/// A client as an authorization server knows it. SECURITY: the issuer is told by whoever trusts it with the secret; a
+/// tool server that named one itself could name its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OauthParty {
+    /// The authorization server, as it names itself.
+    pub issuer: String,
+    /// The client's id there.
+    pub id: String,
+    /// The name of the secret by which the client proves who it is, where it has one.
+    #[serde(default)]
+    pub secret: Option<String>,
+}
+
 impl Shown {
+    /// Whether each caller shows what is their own.
+    pub fn is_each_callers(&self) -> bool {
+        matches!(self, Self::Account { .. })
+    }
+
+    /// The client that the gateway is at an authorization server, where people told one.
+    pub fn client(&self) -> Option<&OauthParty> {
+        match self {
+            Self::Client { client, .. } | Self::Account { client: Some(client), .. } => {
+                Some(client)
+            }
+            _ => None,
+        }
+    }
+
     /// The named secrets that it takes.
     pub fn secrets(&self) -> Vec<&str> {
         match self {
             Self::Nothing => vec![],
             Self::Bearer { secret } | Self::Header { secret, .. } => vec![secret],
+            Self::Client { .. } | Self::Account { .. } => {
+                self.client().and_then(|client| client.secret.as_deref()).into_iter().collect()
+            }
             Self::Environment { secrets } => secrets.values().map(String::as_str).collect(),
         }
     }
@@ -190,6 +243,17 @@ impl ToolServer {
         match (&self.way, &self.shown) {
             (_, Shown::Nothing) | (Way::Http { .. }, Shown::Bearer { .. }) => {}
             (Way::Http { .. }, Shown::Header { name, .. }) => check_header(name)?,
+            (Way::Http { .. }, Shown::Client { client, scopes }) => {
+                if client.secret.is_none() {
+                    let reason =
+                        "must be the name of a secret: the gateway can't prove otherwise who it is";
+                    return Err(FieldError::new("secret", reason));
+                }
+                check_client(Some(client), scopes)?;
+            }
+            (Way::Http { .. }, Shown::Account { client, scopes }) => {
+                check_client(client.as_ref(), scopes)?;
+            }
             (Way::Node { .. }, Shown::Environment { secrets }) => check_variables(secrets)?,
             (Way::Http { .. }, Shown::Environment { .. }) => {
                 let reason = "only a tool server that a node starts has an environment";
@@ -210,6 +274,26 @@ fn check_variables(secrets: &BTreeMap<String, String>) -> Result<(), FieldError>
     }
     let reason = format!("must name at most {SECRETS_MAX} variables, in capital letters");
     Err(FieldError::new("environment", reason))
+}
+
+/// RFC 6749 §3.3 and appendix A.1.
+fn check_client(client: Option<&OauthParty>, scopes: &[String]) -> Result<(), FieldError> {
+    let scope = |c: char| matches!(c, '!' | '#'..='[' | ']'..='~');
+    let sound = |text: &String| (1..=200).contains(&text.len()) && text.chars().all(scope);
+    if scopes.len() > SCOPES_MAX || !scopes.iter().all(sound) {
+        let reason =
+            format!("must be at most {SCOPES_MAX} scopes, each 1 to 200 characters without spaces");
+        return Err(FieldError::new("scopes", reason));
+    }
+    let Some(client) = client else { return Ok(()) };
+    if client.issuer.is_empty() || client.issuer.len() > URL_BYTES_MAX {
+        return Err(FieldError::new("issuer", "must be the address of the authorization server"));
+    }
+    if !(1..=512).contains(&client.id.len()) || !client.id.chars().all(|c| matches!(c, ' '..='~')) {
+        let reason = "must be the client's id at the authorization server, 1 to 512 characters";
+        return Err(FieldError::new("client", reason));
+    }
+    Ok(())
 }
 
 /// SECURITY: headers that carry the protocol, frame the message or tell where it goes are not to be set.
@@ -280,6 +364,27 @@ mod tests {
             ),
         ] {
             let found = ToolServer { way, shown, ..server() }.check();
+            assert_eq!(found.unwrap_err().field, field);
+        }
+        let party = OauthParty {
+            issuer: "https://auth.example".to_owned(),
+            id: "wardroom".to_owned(),
+            secret: Some("key".to_owned()),
+        };
+        let client = |client: OauthParty, scopes: &[&str]| Shown::Client {
+            client,
+            scopes: scopes.iter().map(ToString::to_string).collect(),
+        };
+        ToolServer { shown: client(party.clone(), &["a", "b:c"]), ..server() }.check().unwrap();
+        let nobody = Shown::Account { client: None, scopes: vec![] };
+        ToolServer { shown: nobody, ..server() }.check().unwrap();
+        for (shown, field) in [
+            (client(party.clone(), &["a b"]), "scopes"),
+            (client(OauthParty { secret: None, ..party.clone() }, &[]), "secret"),
+            (client(OauthParty { id: String::new(), ..party.clone() }, &[]), "client"),
+            (client(OauthParty { issuer: String::new(), ..party }, &[]), "issuer"),
+        ] {
+            let found = ToolServer { shown, ..server() }.check();
             assert_eq!(found.unwrap_err().field, field);
         }
         let limits = ServerLimits { call_ms_max: 0, ..ServerLimits::default() };

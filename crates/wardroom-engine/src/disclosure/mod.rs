@@ -3,6 +3,7 @@
 
 mod customer;
 mod runs;
+mod tools;
 mod user;
 
 use crate::{Engine, EngineError};

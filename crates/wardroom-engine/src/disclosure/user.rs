@@ -53,6 +53,7 @@ impl Engine {
         }
         views.end().await?;
         self.user_orders(user, out).await?;
+        self.user_tools(user, out).await?;
         let runs = RunFilter { submitted_by: Some(user.id), ..RunFilter::default() };
         let mut rows = out.rows("runs", "Runs");
         self.disclose_runs(&mut rows, None, runs).await?;

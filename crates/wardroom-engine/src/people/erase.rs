@@ -16,6 +16,7 @@ use wardroom_core::{
     page::{PAGE_ITEMS_MAX, PageRequest},
     person::BlindIndex,
     store::UserFilter,
+    tool::account::ToolAccountWrite,
 };
 
 impl Engine {
@@ -45,6 +46,7 @@ impl Engine {
             .write(Write::RemoveSessionsOf { user: id, but: None })
             .write(Write::RemoveOutsideOf(id))
             .write(Write::RemoveApiTokensOf(id))
+            .write(Write::ToolAccount(ToolAccountWrite::RemoveOf(id)))
             .write(Write::RemovePassesOf(id))
             .write(Write::RemoveFactorsOf { user: id, kind: None })
             .write(Write::ForgetPasswordsOf(id))

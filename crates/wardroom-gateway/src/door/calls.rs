@@ -205,10 +205,12 @@ impl CallBook {
 
     async fn write(&self, ended: Vec<Ended>) {
         let mut change = Change::default();
+        let mut ends = vec![];
         for Ended { id, end, audit } in ended {
-            change.writes.push(Write::EndToolCall { id, end });
+            ends.push((id, end));
             change.audit.push(audit);
         }
+        change.writes.push(Write::EndToolCalls(ends));
         // What is not written stays open, and is found by the next sweep.
         while let Err(error) = self.ledger.commit(change.clone()).await {
             tracing::warn!(%error, "ends of calls could not be written; they are tried again");
@@ -230,6 +232,7 @@ impl CallBook {
             }
             let at = self.clock.now();
             let mut change = Change::default();
+            let mut ends = vec![];
             for call in open {
                 let why = "nothing was heard of it any more: the orchestrator ended, or nobody came back for it";
                 let audit =
@@ -245,9 +248,10 @@ impl CallBook {
                     result_bytes: 0,
                     problem: Some(why.to_owned()),
                 };
-                change.writes.push(Write::EndToolCall { id: call.id, end });
+                ends.push((call.id, end));
                 change.audit.push(audit);
             }
+            change.writes.push(Write::EndToolCalls(ends));
             self.ledger.commit(change).await?;
         }
     }

@@ -64,6 +64,9 @@ impl Gateway {
         if let Some(call) = state.and_then(|state| state.call) {
             return self.consented_before(call, allowed).await;
         }
+        if let Some(first) = self.account_first(client, called).await? {
+            return Ok(Consent::Later(first));
+        }
         if allowed.wanted.is_none() {
             return Ok(Consent::Given(Box::new(allowed.audit), None));
         }
@@ -195,7 +198,7 @@ impl Gateway {
     }
 
     /// Whether a client can send its person to a page.
-    fn can_be_sent(&self, client: &Client) -> bool {
+    pub(super) fn can_be_sent(&self, client: &Client) -> bool {
         let elicitation = client.speaks.capabilities().object("elicitation");
         elicitation.is_some_and(|elicitation| elicitation.has("url"))
     }

@@ -41,8 +41,9 @@ impl Gateway {
             client.caller.may(action, &Resource::tool_server(known.name()))
                 && has(known, capability)
         });
+        let person = Some(client.caller.user());
         let lists = open.map(|known| async move {
-            match list_all(&known, method, member, ITEMS_MAX).await {
+            match list_all(&known, person, method, member, ITEMS_MAX).await {
                 Ok(items) => (known, items),
                 Err(failure) => {
                     // One that is not well takes nothing away from the others.
@@ -77,6 +78,7 @@ impl Gateway {
             params: for_upstream(params),
             capabilities: client.speaks.known_capabilities(),
             party: Some(client.caller.party()),
+            person: Some(client.caller.user()),
             session: client.speaks.session(),
             idempotent: true,
             time: Duration::from_millis(known.upstream.server.limits.call_ms_max.into()),

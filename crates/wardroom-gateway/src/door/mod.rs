@@ -1,5 +1,6 @@
 //! The gateway's side towards people and agents: what they say, whichever way they came, and what they are answered.
 
+mod account;
 mod asking;
 mod calls;
 mod capabilities;

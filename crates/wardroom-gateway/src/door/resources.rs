@@ -73,6 +73,7 @@ impl Gateway {
             params: for_upstream(&params),
             capabilities: client.speaks.known_capabilities(),
             log_level: client.speaks.log_level(),
+            person: Some(client.caller.user()),
             party: Some(client.caller.party()),
             session: client.speaks.session(),
             idempotent: true,
@@ -122,6 +123,7 @@ impl Gateway {
             method: "completion/complete".to_owned(),
             params: for_upstream(&params),
             capabilities: client.speaks.known_capabilities(),
+            person: Some(client.caller.user()),
             party: Some(client.caller.party()),
             session: client.speaks.session(),
             idempotent: true,
@@ -141,6 +143,10 @@ impl Gateway {
         let uri = uri(params)?;
         let missing = || RpcError::invalid_params(format!("there is no resource {uri:?} here"));
         let known = self.server_of(client, &uri).await.ok_or_else(missing)?;
+        if known.upstream.server.shown.is_each_callers() {
+            let why = "what is in people's own accounts is not watched: read it when you need it";
+            return Err(RpcError::refused(why));
+        }
         let wanted = self.registry.want(known.name(), &uri);
         if !session.subscribe(wanted) {
             return Err(RpcError::refused("the session is told of as many changes as it may be"));
@@ -183,14 +189,15 @@ impl Gateway {
         if !self.admit_call(client.caller.party(), "look-up", LOOKUPS_PER_MINUTE) {
             return None;
         }
+        let person = Some(client.caller.user());
         let looks = servers.iter().map(|known| async move {
-            let listed = list_all(known, "resources/list", "resources", ITEMS_MAX).await;
+            let listed = list_all(known, person, "resources/list", "resources", ITEMS_MAX).await;
             let own = |item: &Object| item.text("uri").as_deref() == Some(uri);
             if listed.unwrap_or_default().iter().any(own) {
                 return true;
             }
             let method = "resources/templates/list";
-            let templates = list_all(known, method, "resourceTemplates", ITEMS_MAX).await;
+            let templates = list_all(known, person, method, "resourceTemplates", ITEMS_MAX).await;
             templates.unwrap_or_default().iter().any(|template| {
                 template.text("uriTemplate").is_some_and(|template| could_be(&template, uri))
             })

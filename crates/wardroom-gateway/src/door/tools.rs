@@ -286,6 +286,7 @@ fn asking(
         method: "tools/call".to_owned(),
         params,
         capabilities: client.speaks.known_capabilities(),
+        person: Some(client.caller.user()),
         party: Some(client.caller.party()),
         session: client.speaks.session(),
         log_level: client.speaks.log_level(),

@@ -2,12 +2,14 @@
 //! the settings allow it, whatever a name resolves to.
 
 mod reach;
+mod token_request;
 
 pub use reach::Reach;
+pub use token_request::{ClientProof, takes_basic};
 
 use reqwest::{Client, Method, RequestBuilder, Url, dns, header::HeaderMap, redirect::Policy};
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     time::Duration,
 };
 use wardroom_core::causes::chain;
@@ -112,7 +114,10 @@ impl Outbound {
         {
             return Err(refused("a URL with a name or password in it is not asked".to_owned()));
         }
-        let plain = parsed.scheme() == "http" && literal.is_some_and(|ip| self.reach.names(ip));
+        // That name means this machine, whatever a resolver says (RFC 6761 §6.3); the guard sees to it.
+        let here = (host == "localhost").then_some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let near = literal.or(here).is_some_and(|ip| self.reach.names(ip));
+        let plain = parsed.scheme() == "http" && near;
         if parsed.scheme() != "https" && !plain {
             return Err(refused(format!("{url} is not https://")));
         }
@@ -170,6 +175,7 @@ mod tests {
             "https://100.100.100.200/",
             "http://192.0.2.1/",
             "http://example.org/",
+            "http://localhost/",
             "ftp://example.org/",
             "file:///etc/passwd",
             "https://ann:secret@example.org/",
@@ -186,6 +192,8 @@ mod tests {
         let some = outbound(&["127.0.0.0/8"]);
         assert!(some.check("http://127.0.0.1:4001/hook").is_ok());
         assert!(some.check("https://127.0.0.1/hook").is_ok());
+        assert!(some.check("http://localhost:4001/hook").is_ok());
+        assert!(some.check("http://localhost.example.org/hook").is_err());
         assert!(some.check("https://10.0.0.1/hook").is_err());
         assert!(some.check("http://1.1.1.1/hook").is_err(), "plain HTTP goes nowhere else");
     }

@@ -165,6 +165,10 @@ impl Registry {
             Way::Http { url } => {
                 let checked = self.parts.outbound.check(url);
                 checked.map_err(|error| FieldError::new("url", error.to_string()))?;
+                if let Some(client) = server.shown.client() {
+                    let checked = self.parts.outbound.check(&client.issuer);
+                    checked.map_err(|error| FieldError::new("issuer", error.to_string()))?;
+                }
             }
             Way::Node { node, entry } => self.check_entry(*node, entry, &server.shown).await?,
         }
@@ -206,6 +210,10 @@ fn told(audit: AuditDraft, server: &ToolServer) -> AuditDraft {
     let audit = match &server.way {
         Way::Http { url } => audit.detail("url", url),
         Way::Node { node, entry } => audit.detail("node", node).detail("entry", entry),
+    };
+    let audit = match server.shown.client() {
+        Some(client) => audit.detail("issuer", &client.issuer).detail("client", &client.id),
+        None => audit,
     };
     match server.shown.secrets().as_slice() {
         [] => audit,

@@ -17,7 +17,7 @@ use std::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use wardroom_core::{
-    Origin, Principal,
+    Origin, Principal, UserId,
     audit::{AuditDraft, AuditOutcome},
     change::{Change, Write},
     hint::Hint,
@@ -67,7 +67,7 @@ impl Registry {
         let at = self.parts.clock.now();
         let facts = known.upstream.facts().await?;
         let listed = match facts.capabilities.has("tools") {
-            true => list(known, "tools/list", "tools", TOOLS_MAX).await?,
+            true => list(known, None, "tools/list", "tools", TOOLS_MAX).await?,
             false => vec![],
         };
         let mut tools: Vec<SeenTool> = vec![];
@@ -145,6 +145,7 @@ impl Registry {
 /// Everything that a server lists, page by page.
 pub(crate) async fn list(
     known: &Known,
+    person: Option<UserId>,
     method: &str,
     member: &str,
     most: usize,
@@ -167,6 +168,7 @@ pub(crate) async fn list(
             params,
             idempotent: true,
             time: LOOK_TIME,
+            person,
             ..Ask::default()
         };
         let page = known.upstream.ask(&ask, &listening).await?;

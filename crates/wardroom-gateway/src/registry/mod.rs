@@ -1,5 +1,6 @@
 //! Tool servers as they are registered, and the tools of theirs that people accepted.
 
+mod accounts;
 mod digest;
 mod keep;
 mod known;

@@ -81,6 +81,10 @@ impl Registry {
 
 /// Whether a server says that it tells of changes.
 fn tells(known: &Known) -> bool {
+    // In somebody's name nobody listens for everybody.
+    if known.upstream.server.shown.is_each_callers() {
+        return false;
+    }
     let Some(facts) = known.health().facts else { return false };
     ["tools", "prompts", "resources"].iter().any(|name| {
         let own = facts.capabilities.object(name).unwrap_or_default();

@@ -18,6 +18,8 @@ pub mod codes {
     pub const INTERNAL_ERROR: i64 = -32603;
     /// Revisions until 2025-11-25: there is no such resource.
     pub const RESOURCE_NOT_FOUND: i64 = -32002;
+    /// Revision 2025-11-25: somebody has to go to a page first.
+    pub const URL_ELICITATION_REQUIRED: i64 = -32042;
     /// Revision 2026-07-28: headers and body say different things.
     pub const HEADER_MISMATCH: i64 = -32020;
     /// Revision 2026-07-28: the request takes a capability that the client did not declare.

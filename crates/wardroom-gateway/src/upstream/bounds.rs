@@ -66,7 +66,9 @@ impl Watched<'_> {
                 | Failure::NoSecret(_)
                 | Failure::Internal(_)
                 | Failure::Elsewhere(_)
-                | Failure::Resting { .. },
+                | Failure::Resting { .. }
+                | Failure::NoToken(_)
+                | Failure::NoAccount { .. },
             ) => drop(admitted),
             _ => admitted.succeeded(),
         }

@@ -3,27 +3,42 @@
 use super::{Failure, Upstream};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use std::collections::BTreeMap;
-use wardroom_core::tool::{
-    hosted::{HostedServer, SECRETS_BYTES_MAX, Variables},
-    server::Shown,
+use wardroom_core::{
+    UserId,
+    tool::{
+        hosted::{HostedServer, SECRETS_BYTES_MAX, Variables},
+        server::Shown,
+    },
 };
 use wardroom_trust::seal::purpose_of_secret;
 
 impl Upstream {
-    /// In headers.
-    pub(super) async fn headers(&self) -> Result<HeaderMap, Failure> {
+    /// In headers; and whose that is, where each caller shows what is their own.
+    pub(super) async fn headers(
+        &self,
+        person: Option<UserId>,
+    ) -> Result<(HeaderMap, String), Failure> {
         let mut headers = HeaderMap::new();
-        let (name, before, secret) = match &self.server.shown {
-            Shown::Nothing | Shown::Environment { .. } => return Ok(headers),
-            Shown::Bearer { secret } => (Ok(AUTHORIZATION), "Bearer ", secret),
-            Shown::Header { name, secret } => (HeaderName::try_from(name.as_str()), "", secret),
+        let mut whose = String::new();
+        let (name, text) = match &self.server.shown {
+            Shown::Nothing | Shown::Environment { .. } => return Ok((headers, whose)),
+            Shown::Bearer { secret } => {
+                (Ok(AUTHORIZATION), format!("Bearer {}", self.secret(secret).await?))
+            }
+            Shown::Header { name, secret } => {
+                (HeaderName::try_from(name.as_str()), self.secret(secret).await?)
+            }
+            Shown::Client { .. } | Shown::Account { .. } => {
+                let (token, own) = self.token(person).await?;
+                whose = own;
+                (Ok(AUTHORIZATION), format!("Bearer {token}"))
+            }
         };
-        let text = format!("{before}{}", self.secret(secret).await?);
-        let unfit = || Failure::Internal(format!("the secret {secret:?} does not fit in a header"));
+        let unfit = || Failure::Internal("what it is shown does not fit in a header".to_owned());
         let mut value = HeaderValue::from_str(&text).map_err(|_| unfit())?;
         value.set_sensitive(true);
         headers.insert(name.map_err(|_| unfit())?, value);
-        Ok(headers)
+        Ok((headers, whose))
     }
 
     /// In the environment of a process, as far as its entry wants it there.
@@ -46,7 +61,7 @@ impl Upstream {
         Ok(Variables(environment))
     }
 
-    async fn secret(&self, name: &str) -> Result<String, Failure> {
+    pub(super) async fn secret(&self, name: &str) -> Result<String, Failure> {
         let version = self.parts.store.lookup_secret_version(name).await;
         let version = version.map_err(|error| Failure::Internal(error.to_string()))?;
         let version = version.ok_or_else(|| Failure::NoSecret(name.to_owned()))?;

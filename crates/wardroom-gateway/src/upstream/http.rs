@@ -1,6 +1,6 @@
 //! Streamable HTTP, the client's side: one message there, an answer or a stream of messages back.
 
-use super::{Event, Failure, Listening, sse::SseReader};
+use super::{Denial, Event, Failure, Listening, sse::SseReader};
 use crate::{
     outbound::Outbound,
     rpc::{self, Id, Message, Object, Request, RpcError, codes},
@@ -9,7 +9,7 @@ use reqwest::{
     Method, RequestBuilder, Response, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, oneshot};
 use wardroom_core::causes::chain;
 
@@ -33,6 +33,8 @@ pub(super) struct HttpEndpoint {
     pub(super) url: String,
     /// What it is shown. SECURITY: no log and no error repeats it.
     pub(super) shown: HeaderMap,
+    /// Whose that is, where it is not the same for all.
+    pub(super) whose: String,
     pub(super) bytes_max: u32,
     /// Answers to its questions that are under way.
     pub(super) answers: Arc<Semaphore>,
@@ -76,6 +78,8 @@ impl HttpEndpoint {
             let incoming = Incoming::new(response, self.bytes_max);
             return Ok((Reply::Stream(Box::new(incoming)), session));
         }
+        let denied = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        let denial = Denial::read(status.as_u16(), response.headers());
         let body = whole(response, self.bytes_max).await?;
         match rpc::parse(&body) {
             Ok(message @ Message::Response(_)) => Ok((Reply::One(message), session)),
@@ -84,7 +88,7 @@ impl HttpEndpoint {
                 Ok((Reply::Taken, session))
             }
             _ if within && status == StatusCode::NOT_FOUND => Err(Failure::SessionLost),
-            _ if matches!(status.as_u16(), 401 | 403) => Err(Failure::Denied(status.as_u16())),
+            _ if denied => Err(Failure::Denied(denial)),
             Ok(_) => Err(odd("what is no answer")),
             Err(_) if status.is_success() => Err(odd("what is no JSON-RPC message")),
             Err(_) => Err(Failure::Unreachable(format!("it answered with HTTP {status}"))),
@@ -107,6 +111,9 @@ impl HttpEndpoint {
             StatusCode::NOT_FOUND if within => Err(Failure::SessionLost),
             status if status.is_success() && is_stream(&response) => {
                 Ok(Incoming::new(response, self.bytes_max))
+            }
+            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+                Err(Failure::Denied(Denial::read(status.as_u16(), response.headers())))
             }
             status => Err(Failure::Unreachable(format!("it answered with HTTP {status}"))),
         }
@@ -174,6 +181,21 @@ impl HttpEndpoint {
 }
 
 impl HttpEndpoint {
+    /// Passes on what a server asks on a stream that belongs to no request. It never comes back.
+    pub(super) async fn heed(
+        &self,
+        mut incoming: Incoming,
+        back: &HeaderMap,
+        listening: &Listening,
+    ) -> Infallible {
+        while let Ok(Some(message)) = incoming.next().await {
+            if let Message::Request(request) = message {
+                self.question(request, back, listening).await;
+            }
+        }
+        std::future::pending().await
+    }
+
     /// A question of the server's. One that asks more than it takes answers is not answered.
     async fn question(&self, request: Request, back: &HeaderMap, listening: &Listening) {
         let Ok(place) = Arc::clone(&self.answers).try_acquire_owned() else { return };

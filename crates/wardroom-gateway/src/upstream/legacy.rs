@@ -11,6 +11,11 @@ use crate::{
     rpc::{self, Id, Object},
 };
 use reqwest::header::{HeaderMap, HeaderValue};
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// How long a server may take to open a stream.
+const STREAM_TIME: Duration = Duration::from_secs(5);
 
 /// A session with a tool server.
 #[derive(Debug)]
@@ -21,6 +26,8 @@ pub(super) struct Session {
     pub(super) version: &'static str,
     /// What the server said of itself.
     pub(super) said: Object,
+    /// Whether it opens no stream on which it asks; held by whoever listens on that.
+    mute: Mutex<bool>,
 }
 
 impl Session {
@@ -54,7 +61,7 @@ impl Session {
             let why = format!("it speaks version {version:?} of the protocol, which is not known");
             return Err(Failure::Unreachable(why));
         };
-        let opened = Self { id: session, version, said };
+        let opened = Self { id: session, version, said, mute: Mutex::default() };
         let ready = rpc::notification("notifications/initialized", &Object::default());
         endpoint.tell(ready, opened.headers()).await?;
         Ok(opened)
@@ -69,7 +76,24 @@ impl Session {
         listening: &Listening,
     ) -> Result<Object, Failure> {
         let headers = self.headers();
-        together::ask(endpoint, id, ask, ask.params.clone(), headers.clone(), &headers, listening)
-            .await
+        let (params, own) = (ask.params.clone(), headers.clone());
+        let asking = together::ask(endpoint, id, ask, params, own, &headers, listening);
+        let Endpoint::Http(http) = endpoint else { return asking.await };
+        // Many servers ask on a stream that belongs to no request. The session is one caller's where it can be asked
+        // anything, so whoever listens there is the right one.
+        let mut mute = match self.mute.try_lock() {
+            Ok(mute) if !*mute && !ask.capabilities.is_empty() => mute,
+            _ => return asking.await,
+        };
+        let opening = tokio::time::timeout(STREAM_TIME, http.listen(headers.clone(), None)).await;
+        let Ok(Ok(incoming)) = opening else {
+            *mute = true;
+            drop(mute);
+            return asking.await;
+        };
+        tokio::select! {
+            outcome = asking => outcome,
+            never = http.heed(incoming, &headers, listening) => match never {},
+        }
     }
 }

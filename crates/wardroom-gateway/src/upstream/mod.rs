@@ -9,6 +9,7 @@ mod host;
 mod http;
 mod legacy;
 mod modern;
+mod oauth;
 mod pipe;
 mod pool;
 mod server;
@@ -17,6 +18,10 @@ mod together;
 
 pub use breaker::{BreakerRules, BreakerState};
 pub use host::{Ended, Hosts, Process, Start};
+pub(crate) use oauth::Attempt;
+pub use oauth::{
+    AccountAnswer, CALLBACK, CLIENT_DOCUMENT, Denial, Problem, SEAL_TOKENS, client_document,
+};
 pub use pool::ClientSession;
 pub use server::{Facts, Upstream, UpstreamParts};
 
@@ -32,6 +37,7 @@ use std::{
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use wardroom_core::UserId;
 
 /// Notifications and questions of one request that wait to be taken.
 pub const EVENTS_WAITING_MAX: usize = 256;
@@ -49,6 +55,8 @@ pub struct Ask {
     pub log_level: Option<String>,
     /// Parameters that are told in headers too, by the header's name.
     pub mirrored: BTreeMap<String, String>,
+    /// Whose account is used, where each caller has their own there; its registrar's where the gateway asks by itself.
+    pub person: Option<UserId>,
     /// Whose requests are counted together; nobody's where the gateway asks by itself.
     pub party: Option<Uuid>,
     /// The session in which it is asked, where there is one.
@@ -145,9 +153,9 @@ pub enum Failure {
     Unreachable(String),
     /// It does not let the gateway in.
     #[error(
-        "the tool server does not let the gateway in (HTTP {0}): look at the credential that it is shown"
+        "the tool server does not let the gateway in ({0}): look at the credential that it is shown"
     )]
-    Denied(u16),
+    Denied(Denial),
     /// It does not know the session any more, and did nothing.
     #[error("the tool server ended the session")]
     SessionLost,
@@ -180,6 +188,17 @@ pub enum Failure {
     /// What it is to be shown can't be had.
     #[error("the secret {0:?} that the tool server is shown is not there")]
     NoSecret(String),
+    /// Nobody gave a token for it.
+    #[error("there is no token for the tool server: {0}")]
+    NoToken(String),
+    /// Whoever asks has not connected their account there.
+    #[error("{why}: connect it at {page}")]
+    NoAccount {
+        /// What is missing.
+        why: String,
+        /// Where it is done.
+        page: String,
+    },
     /// The gateway itself failed.
     #[error("{0}")]
     Internal(String),

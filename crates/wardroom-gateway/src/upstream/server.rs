@@ -9,13 +9,15 @@ use super::{
     http::HttpEndpoint,
     legacy::Session,
     modern,
+    oauth::Authorization,
     pool::Pool,
 };
 use crate::{
-    era::{Era, LEGACY, MODERN, meta},
+    era::{self, Era, LEGACY, MODERN, meta},
     outbound::Outbound,
     rpc::{Id, Object, codes},
 };
+use reqwest::header::HeaderMap;
 use std::{
     collections::HashMap,
     sync::{
@@ -28,13 +30,13 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 use wardroom_core::{
     Clock, Rng,
-    store::Store,
+    store::{Commit, Store},
     tool::server::{ToolServer, Way},
 };
-use wardroom_trust::seal::Sealer;
+use wardroom_trust::{seal::Sealer, vault::Vault};
 
-/// Sessions with one server, each for clients of other capabilities.
-const SESSIONS_MAX: usize = 16;
+/// Sessions with one server: one for all clients that can be asked nothing, and one for each caller who can.
+const SESSIONS_MAX: usize = 128;
 /// How often an idempotent request is tried, and the first pause between.
 const TRIES_MAX: u32 = 3;
 const RETRY_AFTER: Duration = Duration::from_millis(100);
@@ -47,8 +49,14 @@ const GREETING_TIME: Duration = Duration::from_secs(15);
 pub struct UpstreamParts {
     /// Asks them.
     pub outbound: Outbound,
-    /// Where secrets are kept.
+    /// Where secrets and accounts are kept.
     pub store: Arc<dyn Store>,
+    /// Keeps accounts.
+    pub ledger: Arc<dyn Commit>,
+    /// Seals what is people's own.
+    pub vault: Arc<Vault>,
+    /// Where people reach the dashboard.
+    pub public_url: String,
     /// Opens them.
     pub sealer: Arc<Sealer>,
     /// The time.
@@ -91,6 +99,7 @@ pub struct Upstream {
     era: Mutex<Option<Era>>,
     sessions: tokio::sync::Mutex<HashMap<String, Arc<Session>>>,
     pub(super) reach: Reach,
+    pub(super) authorization: Authorization,
 }
 
 /// How it is reached.
@@ -113,6 +122,7 @@ impl Upstream {
             ids: AtomicI64::new(1),
             era: Mutex::default(),
             sessions: tokio::sync::Mutex::default(),
+            authorization: Authorization::default(),
             reach: match &server.way {
                 Way::Http { url } => Reach::Http(url.clone()),
                 Way::Node { node, entry } => Reach::Node(Pool::new(*node, entry.clone())),
@@ -234,14 +244,31 @@ impl Upstream {
 
     async fn ask_once(&self, ask: &Ask, listening: &Listening) -> Result<Object, Failure> {
         let endpoint = self.endpoint(Some(ask)).await?;
+        match self.ask_at(&endpoint, ask, listening).await {
+            // Nothing was done: with another token it may be.
+            Err(Failure::Denied(denial)) if self.renewed(&endpoint, ask, &denial).await? => {
+                let endpoint = self.endpoint(Some(ask)).await?;
+                let again = self.ask_at(&endpoint, ask, listening).await;
+                again.map_err(|failure| self.of_whom(failure))
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn ask_at(
+        &self,
+        endpoint: &Endpoint,
+        ask: &Ask,
+        listening: &Listening,
+    ) -> Result<Object, Failure> {
         let id = self.id();
-        match self.era(&endpoint, listening).await? {
+        match self.era(endpoint, listening).await? {
             Era::Modern => tokio::select! {
                 // The stream that is let go of tells the server.
                 () = listening.cancel.cancelled() => Err(Failure::Cancelled),
-                outcome = modern::ask(&endpoint, &id, ask, listening) => self.doubt(outcome),
+                outcome = modern::ask(endpoint, &id, ask, listening) => self.doubt(outcome),
             },
-            Era::Legacy => self.ask_in_session(&endpoint, &id, ask, listening).await,
+            Era::Legacy => self.ask_in_session(endpoint, &id, ask, listening).await,
         }
     }
 
@@ -254,7 +281,8 @@ impl Upstream {
     ) -> Result<Object, Failure> {
         let mut again = false;
         loop {
-            let session = self.session(endpoint, &ask.capabilities, listening).await?;
+            let whose = ask.party.filter(|_| !ask.capabilities.is_empty());
+            let session = self.session(endpoint, (whose, &ask.capabilities), listening).await?;
             let outcome = tokio::select! {
                 () = listening.cancel.cancelled() => {
                     endpoint.cancel(id, session.headers()).await;
@@ -273,23 +301,27 @@ impl Upstream {
         }
     }
 
-    /// The session for clients of these capabilities.
+    /// The session of a caller, or of all, with these capabilities.
     pub(super) async fn session(
         &self,
         endpoint: &Endpoint,
-        capabilities: &Object,
+        (caller, capabilities): (Option<Uuid>, &Object),
         listening: &Listening,
     ) -> Result<Arc<Session>, Failure> {
-        if let Endpoint::Pipe(pipe) = endpoint {
-            let quiet = Listening::quiet();
-            let opening = || self.open_session(endpoint, &pipe.capabilities, &quiet);
-            let opened = pipe.session.get_or_try_init(opening).await.cloned();
-            if opened.is_err() {
-                self.suppose(None);
+        let http = match endpoint {
+            Endpoint::Http(http) => http,
+            Endpoint::Pipe(pipe) => {
+                let quiet = Listening::quiet();
+                let opening = || self.open_session(endpoint, &pipe.capabilities, &quiet);
+                let opened = pipe.session.get_or_try_init(opening).await.cloned();
+                if opened.is_err() {
+                    self.suppose(None);
+                }
+                return opened;
             }
-            return opened;
-        }
-        let key = serde_json::to_string(capabilities).unwrap_or_default();
+        };
+        let own = serde_json::to_string(capabilities).unwrap_or_default();
+        let key = format!("{} {caller:?} {own}", http.whose);
         let mut sessions = self.sessions.lock().await;
         if let Some(session) = sessions.get(&key) {
             return Ok(Arc::clone(session));
@@ -348,7 +380,7 @@ impl Upstream {
                     self.suppose(Some(Era::Legacy));
                     return Err(failure);
                 }
-                let session = self.session(endpoint, &Object::default(), listening).await;
+                let session = self.session(endpoint, (None, &Object::default()), listening).await;
                 match (session, failure) {
                     (Ok(_), _) => Ok(Era::Legacy),
                     (Err(_), failure @ (Failure::Denied(_) | Failure::TooLong(_))) => Err(failure),
@@ -367,18 +399,25 @@ impl Upstream {
         endpoint: &Endpoint,
         listening: &Listening,
     ) -> Result<Object, Failure> {
-        let ask = Ask { method: "server/discover".to_owned(), ..Ask::default() };
-        let id = self.id();
-        let asking = modern::ask(endpoint, &id, &ask, listening);
-        let said = tokio::time::timeout(GREETING_TIME, asking).await;
-        let said = said.unwrap_or(Err(Failure::TimedOut(GREETING_TIME)))?;
+        let greeting = async || {
+            let ask = Ask { method: "server/discover".to_owned(), ..Ask::default() };
+            let id = self.id();
+            let asking = modern::ask(endpoint, &id, &ask, listening);
+            let said = tokio::time::timeout(GREETING_TIME, asking).await;
+            said.unwrap_or(Err(Failure::TimedOut(GREETING_TIME)))
+        };
+        let said = match greeting().await {
+            // One that names it among what it speaks after all is asked once more.
+            Err(Failure::Rpc(error)) if era::takes_after_all(&error, MODERN) => greeting().await?,
+            said => said?,
+        };
         let versions: Vec<String> = said.get("supportedVersions").unwrap_or_default();
         if versions.iter().any(|version| version == MODERN) {
             return Ok(said);
         }
         let known = |version: &String| LEGACY.contains(&version.as_str());
         if versions.iter().any(known) {
-            return Err(Failure::Rpc(crate::era::unsupported(MODERN)));
+            return Err(Failure::Rpc(era::unsupported(MODERN)));
         }
         Err(Failure::Unreachable("it names no version of the protocol that is known".to_owned()))
     }
@@ -410,12 +449,24 @@ impl Upstream {
     }
 
     async fn ask_facts(&self, listening: &Listening) -> Result<Facts, Failure> {
-        let endpoint = &self.endpoint(None).await?;
+        let endpoint = self.endpoint(None).await?;
+        match self.facts_at(&endpoint, listening).await {
+            Err(Failure::Denied(denial))
+                if self.renewed(&endpoint, &Ask::default(), &denial).await? =>
+            {
+                self.facts_at(&self.endpoint(None).await?, listening).await
+            }
+            outcome => outcome,
+        }
+        .map_err(|failure| self.of_whom(failure))
+    }
+
+    async fn facts_at(&self, endpoint: &Endpoint, listening: &Listening) -> Result<Facts, Failure> {
         let era = self.era(endpoint, listening).await?;
         let (version, said) = match era {
             Era::Modern => (MODERN, self.doubt(self.discover(endpoint, listening).await)?),
             Era::Legacy => {
-                let session = self.session(endpoint, &Object::default(), listening).await?;
+                let session = self.session(endpoint, (None, &Object::default()), listening).await?;
                 (session.version, session.said.clone())
             }
         };
@@ -440,13 +491,22 @@ impl Upstream {
     pub(super) async fn endpoint(&self, ask: Option<&Ask>) -> Result<Endpoint, Failure> {
         match &self.reach {
             Reach::Node(pool) => pool.pipe(self, ask).await.map(Endpoint::Pipe),
-            Reach::Http(url) => Ok(Endpoint::Http(HttpEndpoint {
-                outbound: self.parts.outbound.clone(),
-                url: url.clone(),
-                shown: self.headers().await?,
-                bytes_max: self.server.limits.result_bytes_max,
-                answers: Arc::clone(&self.answers),
-            })),
+            Reach::Http(url) => {
+                let (shown, whose) = self.headers(ask.and_then(|ask| ask.person)).await?;
+                Ok(Endpoint::Http(self.http(url, shown, whose)))
+            }
+        }
+    }
+
+    /// The way to it at an address, shown this.
+    pub(super) fn http(&self, url: &str, shown: HeaderMap, whose: String) -> HttpEndpoint {
+        HttpEndpoint {
+            outbound: self.parts.outbound.clone(),
+            url: url.to_owned(),
+            shown,
+            whose,
+            bytes_max: self.server.limits.result_bytes_max,
+            answers: Arc::clone(&self.answers),
         }
     }
 }

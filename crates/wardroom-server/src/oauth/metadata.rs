@@ -9,6 +9,7 @@ use axum::{
 use serde_json::{Value, json};
 use std::sync::Arc;
 use wardroom_core::{Action, oauth::is_grantable};
+use wardroom_gateway::upstream;
 
 /// Where metadata of resources is: the resource's own path stands behind it (RFC 9728 §3.1).
 pub(crate) const RESOURCES: &str = "/.well-known/oauth-protected-resource";
@@ -43,6 +44,17 @@ pub(crate) async fn server(State(app): State<Arc<App>>) -> Json<Value> {
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
     }))
+}
+
+/// What the gateway is as a client of others (OAuth Client ID Metadata Document, draft 00): its address is its id.
+pub(crate) async fn gateway_client(State(app): State<Arc<App>>) -> Json<Value> {
+    let mut document = upstream::client_document(app.issuer());
+    if let Value::Object(members) = &mut document {
+        let id = format!("{}{}", app.issuer(), upstream::CLIENT_DOCUMENT);
+        members.insert("client_id".to_owned(), id.into());
+        members.insert("token_endpoint_auth_method".to_owned(), "none".into());
+    }
+    Json(document)
 }
 
 fn resource(app: &App, resource: &str, scopes: &[&str]) -> Json<Value> {

@@ -2,7 +2,6 @@
 
 use super::OidcRules;
 use crate::{Outbound, OutboundError, error::ApiError};
-use data_encoding::BASE64;
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -11,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::Mutex;
+use wardroom_gateway::outbound::{ClientProof, takes_basic};
 use wardroom_trust::oidc::{Attempt, KeySet, Metadata, OidcError, Verifier};
 use wardroom_wire::error::ErrorCode;
 
@@ -179,37 +179,19 @@ impl Issuer {
         attempt: &Attempt,
         code: &str,
     ) -> Result<RequestBuilder, ApiError> {
-        let mut asked = self
-            .outbound
-            .request(Method::POST, &metadata.token_endpoint)
-            .map_err(|error| unreachable(&error))?
-            .header("accept", "application/json")
-            .header("content-type", "application/x-www-form-urlencoded");
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("grant_type", "authorization_code")
-            .append_pair("code", code)
-            .append_pair("redirect_uri", &self.redirect_uri)
-            .append_pair("code_verifier", &attempt.verifier);
-        // Where the issuer does not say, it is Basic (Discovery §3).
-        let methods = metadata.token_endpoint_auth_methods_supported.as_ref();
-        let basic = methods.is_none_or(|all| all.iter().any(|one| one == "client_secret_basic"));
-        let id = &self.rules.client_id;
-        match self.rules.client_secret.as_ref().map(|secret| secret.expose_secret()) {
-            Some(secret) if basic => {
-                // RFC 6749 §2.3.1: each half is encoded as in a form first.
-                let half = |text: &str| -> String {
-                    form_urlencoded::byte_serialize(text.as_bytes()).collect()
-                };
-                let pair = BASE64.encode(format!("{}:{}", half(id), half(secret)).as_bytes());
-                asked = asked.header("authorization", format!("Basic {pair}"));
-            }
-            Some(secret) => {
-                form.append_pair("client_id", id).append_pair("client_secret", secret);
-            }
-            None => {
-                form.append_pair("client_id", id);
-            }
-        }
-        Ok(asked.body(form.finish()))
+        let methods = metadata.token_endpoint_auth_methods_supported.as_deref();
+        let client = ClientProof {
+            id: &self.rules.client_id,
+            secret: self.rules.client_secret.as_ref().map(|secret| secret.expose_secret()),
+            basic: takes_basic(methods),
+        };
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", &self.redirect_uri),
+            ("code_verifier", &attempt.verifier),
+        ];
+        let asked = self.outbound.token_request(&metadata.token_endpoint, client, &form);
+        asked.map_err(|error| unreachable(&error))
     }
 }

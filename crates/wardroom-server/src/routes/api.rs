@@ -23,6 +23,7 @@ pub(super) fn api(r: &mut Routes) {
     r.public(Method::GET, "/.well-known/oauth-protected-resource/api", of_api, same);
     r.public(Method::GET, "/.well-known/oauth-protected-resource/mcp", of_tools, same);
     r.public(Method::GET, "/.well-known/oauth-protected-resource/mcp/{server}", of_tools, same);
+    r.public(Method::GET, "/oauth/gateway-client", oauth::metadata::gateway_client, same);
     let proof = "a code, a refresh token or a client's secret proves it";
     r.public(Method::POST, "/oauth/token", oauth::token::handler, proof);
     let own = "the client proves itself, and ends only what is its own";
@@ -173,6 +174,7 @@ pub(super) fn api(r: &mut Routes) {
 
 fn gateway(r: &mut Routes) {
     use crate::mcp::http;
+    use v1::account::tool_accounts;
     use v1::tool_servers::{
         call, calls, create, get, list, remove, restart, test, tools, update, usage,
     };
@@ -196,6 +198,16 @@ fn gateway(r: &mut Routes) {
     let accept = Action::ToolAccept;
     r.secured(Method::POST, "/api/v1/tool-servers/{name}/tools/accept", accept, tools::accept);
     r.secured(Method::POST, "/api/v1/tool-servers/{name}/call", Action::ToolCall, call::handler);
+    let own = Action::ToolAccountList;
+    r.secured(Method::GET, "/api/v1/account/tool-servers", own, tool_accounts::list);
+    r.secured(
+        Method::POST,
+        "/api/v1/account/tool-servers/{name}/connect",
+        Action::ToolAccountConnect,
+        tool_accounts::connect,
+    );
+    let forget = Action::ToolAccountRemove;
+    r.secured(Method::DELETE, "/api/v1/account/tool-servers/{name}", forget, tool_accounts::remove);
     r.secured(Method::GET, "/api/v1/tool-calls", Action::ToolCallList, calls::list);
     r.secured(Method::GET, "/api/v1/tool-calls/{id}", Action::ToolCallRead, calls::get);
     r.secured(Method::GET, "/api/v1/tool-usage", Action::ToolCallList, usage::handler);

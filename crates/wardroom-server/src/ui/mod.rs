@@ -34,6 +34,7 @@ pub(crate) mod secrets;
 pub(crate) mod security;
 pub(crate) mod services;
 pub(crate) mod sign_in;
+pub(crate) mod tool_accounts;
 pub(crate) mod users;
 
 pub(crate) use errors::{error_page, page_of};

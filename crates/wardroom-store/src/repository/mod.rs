@@ -12,6 +12,7 @@ mod oauth;
 mod person_keys;
 pub(crate) mod personal;
 mod runs;
+mod tool_accounts;
 mod tools;
 mod watch;
 mod watch_writes;
@@ -27,6 +28,7 @@ pub(crate) use nodes::nodes;
 pub(crate) use oauth::{oauth, oauth_writes};
 pub(crate) use person_keys::person_keys;
 pub(crate) use runs::runs;
+pub(crate) use tool_accounts::tool_account_writes;
 pub(crate) use tools::{tool_writes, tools};
 pub(crate) use watch::watch;
 pub(crate) use watch_writes::watch_writes;
@@ -41,6 +43,20 @@ use wardroom_core::{
 /// A guarded write that touched nothing met another state than it was made for.
 pub(crate) fn guarded(what: &'static str, touched: u64) -> StoreResult<()> {
     if touched == 0 { Err(StoreError::Conflict(what)) } else { Ok(()) }
+}
+
+/// Rows that one statement takes at most.
+const ROWS_MAX: usize = 256;
+
+/// Rows in parts of 256, 128, 64 and so on: few statements for many rows, and few different ones, which stay prepared.
+pub(crate) fn in_powers<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut left = rows;
+    std::iter::from_fn(move || {
+        let size = left.len().checked_ilog2().map_or(0, |power| 1 << power).min(ROWS_MAX);
+        let (part, rest) = left.split_at_checked(size)?;
+        left = rest;
+        (!part.is_empty()).then_some(part)
+    })
 }
 
 /// A value as JSON text.

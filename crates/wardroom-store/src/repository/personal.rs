@@ -33,7 +33,7 @@ macro_rules! place {
 }
 
 /// Every kind.
-pub(crate) static PLACES: [Place; 13] = [
+pub(crate) static PLACES: [Place; 14] = [
     place!("users", "id", "profile", u32::MAX, User, UserId),
     place!("sessions", "id", "about", u32::MAX, Session, SessionId),
     place!("factors", "id", "sealed", u32::MAX, Factor, FactorId),
@@ -45,6 +45,7 @@ pub(crate) static PLACES: [Place; 13] = [
     place!("attachments", "id", "sealed_name", u32::MAX, FileName, AttachmentId),
     place!("attachment_contents", "attachment_id", "sealed", FILES_MAX, File, AttachmentId),
     place!("tool_calls", "id", "arguments", u32::MAX, ToolCall, ToolCallId),
+    place!("tool_accounts", "id", "sealed", u32::MAX, ToolAccount, ToolAccountId),
     place!("approvals", "id", "arguments", u32::MAX, Approval, ApprovalId),
     place!("approvals", "id", "reason", u32::MAX, Reason, ApprovalId),
 ];
@@ -60,7 +61,7 @@ pub(crate) fn older(place: &Place) -> String {
 pub(crate) fn place_of(what: Personal) -> (&'static Place, Uuid) {
     let [user, session, factor, message, customer, request, run, note, name, file, rest @ ..] =
         &PLACES;
-    let [call, approval, reason] = rest;
+    let [call, account, approval, reason] = rest;
     match what {
         Personal::User(id) => (user, id.uuid()),
         Personal::Session(id) => (session, id.uuid()),
@@ -73,6 +74,7 @@ pub(crate) fn place_of(what: Personal) -> (&'static Place, Uuid) {
         Personal::FileName(id) => (name, id.uuid()),
         Personal::File(id) => (file, id.uuid()),
         Personal::ToolCall(id) => (call, id.uuid()),
+        Personal::ToolAccount(id) => (account, id.uuid()),
         Personal::Approval(id) => (approval, id.uuid()),
         Personal::Reason(id) => (reason, id.uuid()),
     }

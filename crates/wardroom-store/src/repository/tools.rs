@@ -10,10 +10,11 @@ macro_rules! tools {
             };
             use uuid::Uuid;
             use wardroom_core::{
-                OauthClientId, Timestamp, ToolCallId, ToolServerId, UserId,
+                OauthClientId, Timestamp, ToolAccountId, ToolCallId, ToolServerId, UserId,
                 page::{Page, PageRequest},
                 store::{CallFilter, StoreResult, Tools},
                 tool::{
+                    account::ToolAccount,
                     call::{CallEnd, ToolCall},
                     server::ToolServer,
                     toolbox::{Acceptance, Definition, Tool},
@@ -66,6 +67,19 @@ macro_rules! tools {
                     seen: definition(row, "seen", "seen_digest")?,
                     warnings: parse("warnings", row.try_get("warnings").map_err(of)?)?,
                     first_seen_at: time(row, "first_seen_at")?,
+                })
+            }
+
+            fn account(row: &DbRow) -> StoreResult<ToolAccount> {
+                Ok(ToolAccount {
+                    id: ToolAccountId::from_uuid(row.try_get("id").map_err(of)?),
+                    server: ToolServerId::from_uuid(row.try_get("server").map_err(of)?),
+                    user: UserId::from_uuid(row.try_get("user_id").map_err(of)?),
+                    issuer: row.try_get("issuer").map_err(of)?,
+                    scopes: parse("scopes", row.try_get("scopes").map_err(of)?)?,
+                    sealed: row.try_get("sealed").map_err(of)?,
+                    version: row.try_get("version").map_err(of)?,
+                    connected_at: time(row, "connected_at")?,
                 })
             }
 
@@ -160,6 +174,16 @@ macro_rules! tools {
                     rows.map_err(of)?.iter().map(tool).collect()
                 }
 
+                async fn lookup_tool_account(&self, server: ToolServerId, user: UserId) -> StoreResult<Option<ToolAccount>> {
+                    let row = sqlx::query("SELECT * FROM tool_accounts WHERE server = $1 AND user_id = $2").bind(server.uuid()).bind(user.uuid()).fetch_optional(self.reader()).await;
+                    row.map_err(of)?.as_ref().map(account).transpose()
+                }
+
+                async fn list_tool_accounts(&self, user: UserId) -> StoreResult<Vec<ToolAccount>> {
+                    let rows = sqlx::query("SELECT * FROM tool_accounts WHERE user_id = $1 ORDER BY id").bind(user.uuid()).fetch_all(self.reader()).await;
+                    rows.map_err(of)?.iter().map(account).collect()
+                }
+
                 async fn lookup_tool_call(&self, id: ToolCallId) -> StoreResult<Option<ToolCall>> {
                     let row = sqlx::query("SELECT * FROM tool_calls WHERE id = $1").bind(id.uuid()).fetch_optional(self.reader()).await;
                     row.map_err(of)?.as_ref().map(call).transpose()
@@ -233,9 +257,13 @@ macro_rules! tool_writes {
     ($db:ty) => {
         mod tool_writes {
             use super::*;
-            use crate::repository::{guarded, json, signed, statement as run};
+            use crate::{
+                error::of,
+                repository::{guarded, in_powers, json, signed, statement as run},
+            };
+            use sqlx::QueryBuilder;
             use wardroom_core::{
-                Timestamp, ToolServerId,
+                Timestamp, ToolCallId, ToolServerId,
                 change::Write,
                 store::{StoreError, StoreResult},
                 tool::{call::{CallEnd, ToolCall}, server::ToolServer, toolbox::SeenTool},
@@ -246,9 +274,9 @@ macro_rules! tool_writes {
             /// Applies a write to tool servers, tools or calls; nothing where it is none.
             pub(super) async fn apply(c: &mut Connection, write: &Write) -> Option<StoreResult<()>> {
                 Some(match write {
-                    Write::AddToolCall(call) => add_call(c, call).await,
+                    Write::AddToolCall(call) => add_calls(c, &[call]).await,
                     Write::ContinueToolCall { id, round } => continue_call(c, id.uuid(), *round).await,
-                    Write::EndToolCall { id, end } => end_call(c, id.uuid(), end).await,
+                    Write::EndToolCalls(ends) => end_calls(c, ends).await,
                     Write::SeeTools { server, tools, at } => see_tools(c, *server, tools, *at).await,
                     Write::AddToolServer(server) => add_server(c, server).await,
                     Write::UpdateToolServer(server) => update_server(c, server).await,
@@ -295,10 +323,28 @@ macro_rules! tool_writes {
                 Ok(())
             }
 
-            async fn add_call(c: &mut Connection, call: &ToolCall) -> StoreResult<()> {
-                run!(c, "INSERT INTO tool_calls (id, server, server_name, tool, user_id, client_id, door, arguments, arguments_digest, arguments_bytes, policy, begun_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-                    call.id.uuid(), call.server.uuid(), call.server_name.clone(), call.tool.clone(), call.user.uuid(), call.client.map(|id| id.uuid()), call.door.as_str(),
-                    call.arguments.clone(), call.arguments_digest.to_vec(), signed(call.arguments_bytes), call.policy.clone(), call.begun_at.as_micros());
+            /// Adds calls, several with one statement.
+            pub(super) async fn add_calls(c: &mut Connection, calls: &[&ToolCall]) -> StoreResult<()> {
+                for part in in_powers(calls) {
+                    let mut query = QueryBuilder::<$db>::new(
+                        "INSERT INTO tool_calls (id, server, server_name, tool, user_id, client_id, door, arguments, arguments_digest, arguments_bytes, policy, begun_at) ",
+                    );
+                    query.push_values(part, |mut row, call| {
+                        row.push_bind(call.id.uuid())
+                            .push_bind(call.server.uuid())
+                            .push_bind(call.server_name.clone())
+                            .push_bind(call.tool.clone())
+                            .push_bind(call.user.uuid())
+                            .push_bind(call.client.map(|id| id.uuid()))
+                            .push_bind(call.door.as_str())
+                            .push_bind(call.arguments.clone())
+                            .push_bind(call.arguments_digest.to_vec())
+                            .push_bind(signed(call.arguments_bytes))
+                            .push_bind(call.policy.clone())
+                            .push_bind(call.begun_at.as_micros());
+                    });
+                    query.build().execute(&mut *c).await.map_err(of)?;
+                }
                 Ok(())
             }
 
@@ -306,9 +352,26 @@ macro_rules! tool_writes {
                 guarded("the call", run!(c, "UPDATE tool_calls SET rounds = rounds + 1 WHERE id = $1 AND rounds = $2 AND ended_at IS NULL", id, i64::from(round)))
             }
 
-            async fn end_call(c: &mut Connection, id: uuid::Uuid, end: &CallEnd) -> StoreResult<()> {
-                run!(c, "UPDATE tool_calls SET outcome = $2, ended_at = $3, result_digest = $4, result_bytes = $5, problem = $6 WHERE id = $1 AND ended_at IS NULL",
-                    id, end.outcome.as_str(), end.at.as_micros(), end.result_digest.map(|digest| digest.to_vec()), signed(end.result_bytes), end.problem.clone());
+            /// Ends calls, several with one statement.
+            async fn end_calls(c: &mut Connection, ends: &[(ToolCallId, CallEnd)]) -> StoreResult<()> {
+                for part in in_powers(ends) {
+                    let mut query = QueryBuilder::<$db>::new(
+                        "WITH ends (id, outcome, ended_at, result_digest, result_bytes, problem) AS (",
+                    );
+                    query.push_values(part, |mut row, (id, end)| {
+                        row.push_bind(id.uuid())
+                            .push_bind(end.outcome.as_str())
+                            .push_bind(end.at.as_micros())
+                            .push_bind(end.result_digest.map(|digest| digest.to_vec()))
+                            .push_bind(signed(end.result_bytes))
+                            .push_bind(end.problem.clone());
+                    });
+                    query.push(
+                        ") UPDATE tool_calls SET outcome = ends.outcome, ended_at = ends.ended_at, result_digest = ends.result_digest, \
+                         result_bytes = ends.result_bytes, problem = ends.problem FROM ends WHERE tool_calls.id = ends.id AND tool_calls.ended_at IS NULL",
+                    );
+                    query.build().execute(&mut *c).await.map_err(of)?;
+                }
                 Ok(())
             }
         }

@@ -12,7 +12,7 @@ macro_rules! writes {
     ($db:ty) => {
         mod writes {
             use super::*;
-            use crate::{error::of, repository::{guarded, json, personal::place_of, signed, statement as run}};
+            use crate::{error::of, repository::{guarded, in_powers, json, personal::place_of, signed, statement as run}};
             use sqlx::QueryBuilder;
             use wardroom_core::{
                 audit::{AuditDraft, merkle::{Frontier, Hash, leaf_hash}},
@@ -26,9 +26,6 @@ macro_rules! writes {
             };
 
             type Connection = <$db as sqlx::Database>::Connection;
-
-            /// Rows that one statement inserts at most.
-            const ROWS_MAX: usize = 256;
 
             pub(super) async fn apply(c: &mut Connection, write: &Write) -> StoreResult<()> {
                 match write {
@@ -132,6 +129,9 @@ macro_rules! writes {
                 if let Write::Approval(write) = write {
                     return super::approval_writes::apply(c, write).await;
                 }
+                if let Write::ToolAccount(write) = write {
+                    return super::tool_account_writes::apply(c, write).await;
+                }
                 if let Some(outcome) = super::identity_writes::apply(c, write).await {
                     return outcome;
                 }
@@ -197,7 +197,7 @@ macro_rules! writes {
             }
 
             async fn add_candidates(c: &mut Connection, run: uuid::Uuid, candidates: &[Candidate]) -> StoreResult<()> {
-                for part in candidates.chunks(ROWS_MAX) {
+                for part in in_powers(candidates) {
                     let mut query = QueryBuilder::<$db>::new("INSERT INTO run_candidates (run, node, command_digest, idempotent) ");
                     query.push_values(part, |mut row, candidate| {
                         row.push_bind(run).push_bind(candidate.node.uuid()).push_bind(candidate.command_digest.clone()).push_bind(candidate.idempotent);
@@ -208,7 +208,7 @@ macro_rules! writes {
             }
 
             async fn append_output(c: &mut Connection, run: uuid::Uuid, chunks: &[OutputChunk]) -> StoreResult<()> {
-                for part in chunks.chunks(ROWS_MAX) {
+                for part in in_powers(chunks) {
                     let mut query = QueryBuilder::<$db>::new("INSERT INTO run_output (run, fence, seq, stderr, bytes) ");
                     query.push_values(part, |mut row, chunk| {
                         row.push_bind(run).push_bind(chunk.fence).push_bind(i64::from(chunk.seq)).push_bind(chunk.stderr).push_bind(chunk.bytes.clone());
@@ -241,7 +241,7 @@ macro_rules! writes {
             /// Inserts records: placed from `first` on, or without a place.
             pub(super) async fn add_records(c: &mut Connection, leaves: &[Leaf<'_>], first: Option<u64>) -> StoreResult<()> {
                 let mut index = first;
-                for part in leaves.chunks(ROWS_MAX) {
+                for part in in_powers(leaves) {
                     let mut query = QueryBuilder::<$db>::new("INSERT INTO audit_records (idx, at, action, actor, target, outcome, body, leaf) ");
                     query.push_values(part, |mut row, leaf| {
                         let record = &leaf.draft.record;

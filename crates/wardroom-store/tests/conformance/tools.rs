@@ -3,11 +3,12 @@ use super::{
     sample::{Sample, at},
 };
 use wardroom_core::{
-    Door, OauthClientId, ToolCallId, ToolServerId, UserId,
+    Door, OauthClientId, ToolAccountId, ToolCallId, ToolServerId, UserId,
     change::Write,
     page::PageRequest,
     store::{CallFilter, StoreError},
     tool::{
+        account::{ToolAccount, ToolAccountWrite},
         call::{CallEnd, CallOutcome, ToolCall},
         server::{ServerLimits, Shown, ToolServer, Way},
         toolbox::{Definition, SeenTool, ToolState},
@@ -20,6 +21,7 @@ on_both!(
     tool_servers_and_their_guards,
     tools_are_seen_accepted_and_changed,
     calls_are_kept_until_they_are_forgotten,
+    accounts_are_connected_renewed_and_let_go_of,
     use_is_counted_by_what_calls_have_in_common,
 );
 
@@ -58,6 +60,60 @@ async fn tool_servers_and_their_guards(test: TestStore) {
     assert_eq!(store.lookup_tool_server("mail").await.unwrap(), None);
     let gone = commit(&store, Write::RemoveToolServer(mail.id)).await;
     assert!(matches!(gone, Err(StoreError::Conflict(_))));
+}
+
+async fn accounts_are_connected_renewed_and_let_go_of(test: TestStore) {
+    let (store, s) = (test.store, Sample::default());
+    let (ann, bob) = (s.user("ann"), s.user("bob"));
+    for user in [&ann, &bob] {
+        commit(&store, Write::AddUser(user.clone())).await.unwrap();
+    }
+    let files = server(&s, "files", ann.id);
+    let account = |user: UserId, sealed: u8| ToolAccount {
+        id: ToolAccountId::new(at(0), &s),
+        server: files.id,
+        user,
+        issuer: "https://auth.example".to_owned(),
+        scopes: vec!["read".to_owned()],
+        sealed: vec![sealed],
+        version: 1,
+        connected_at: at(2),
+    };
+    let write = async |write: ToolAccountWrite| commit(&store, Write::ToolAccount(write)).await;
+    let first = account(ann.id, 1);
+    let nowhere = write(ToolAccountWrite::Connect(first.clone().into())).await;
+    assert!(matches!(nowhere, Err(StoreError::Conflict(_))));
+    commit(&store, Write::AddToolServer(files.clone().into())).await.unwrap();
+    write(ToolAccountWrite::Connect(first.clone().into())).await.unwrap();
+    let of_bob = account(bob.id, 2);
+    write(ToolAccountWrite::Connect(of_bob.clone().into())).await.unwrap();
+    assert_eq!(store.list_tool_accounts(ann.id).await.unwrap(), [first.clone()]);
+    // One takes the place of another.
+    let second = account(ann.id, 3);
+    write(ToolAccountWrite::Connect(second.clone().into())).await.unwrap();
+    let renewed = |account: &ToolAccount| {
+        ToolAccountWrite::Renew(
+            ToolAccount { version: 2, sealed: vec![4], scopes: vec![], ..account.clone() }.into(),
+        )
+    };
+    let stale = write(renewed(&first)).await;
+    assert!(matches!(stale, Err(StoreError::Conflict(_))));
+    write(renewed(&second)).await.unwrap();
+    let again = write(renewed(&second)).await;
+    assert!(matches!(again, Err(StoreError::Conflict(_))), "renewed once");
+    let found = store.lookup_tool_account(files.id, ann.id).await.unwrap().unwrap();
+    assert_eq!((found.sealed, found.version, found.id), (vec![4], 2, second.id));
+    let stale = write(ToolAccountWrite::Remove { id: second.id, version: 1 }).await;
+    assert!(matches!(stale, Err(StoreError::Conflict(_))));
+    write(ToolAccountWrite::Remove { id: second.id, version: 2 }).await.unwrap();
+    assert_eq!(store.lookup_tool_account(files.id, ann.id).await.unwrap(), None);
+    assert_eq!(store.lookup_tool_account(files.id, bob.id).await.unwrap(), Some(of_bob));
+    write(ToolAccountWrite::RemoveOf(bob.id)).await.unwrap();
+    assert_eq!(store.list_tool_accounts(bob.id).await.unwrap(), []);
+    // With its server an account goes too.
+    write(ToolAccountWrite::Connect(first.into())).await.unwrap();
+    commit(&store, Write::RemoveToolServer(files.id)).await.unwrap();
+    assert_eq!(store.list_tool_accounts(ann.id).await.unwrap(), []);
 }
 
 fn seen(name: &str, version: u8, warnings: &[&str]) -> SeenTool {
@@ -150,9 +206,9 @@ async fn calls_are_kept_until_they_are_forgotten(test: TestStore) {
         result_bytes: 5,
         problem: Some("no".to_owned()),
     };
-    commit(&store, Write::EndToolCall { id: first.id, end: end.clone() }).await.unwrap();
+    commit(&store, Write::EndToolCalls(vec![(first.id, end.clone())])).await.unwrap();
     let later = CallEnd { outcome: CallOutcome::Interrupted, ..end.clone() };
-    commit(&store, Write::EndToolCall { id: first.id, end: later }).await.unwrap();
+    commit(&store, Write::EndToolCalls(vec![(first.id, later)])).await.unwrap();
     let ended = ToolCall { end: Some(end), ..first.clone() };
     assert_eq!(
         store.lookup_tool_call(first.id).await.unwrap(),
@@ -217,13 +273,16 @@ async fn use_is_counted_by_what_calls_have_in_common(test: TestStore) {
             end: (n != 101).then_some(end),
         });
     }
-    let mut change = wardroom_core::change::Change::default();
-    for mut call in calls {
-        let (id, end) = (call.id, call.end.take());
-        change.writes.push(Write::AddToolCall(call.into()));
-        change.writes.extend(end.map(|end| Write::EndToolCall { id, end }));
+    // All at once, as where many callers are: the store may put them together.
+    let mut ends = vec![];
+    let beginning = calls.into_iter().map(|mut call| {
+        ends.extend(call.end.take().map(|end| (call.id, end)));
+        commit(&store, Write::AddToolCall(call.into()))
+    });
+    for begun in futures_util::future::join_all(beginning).await {
+        begun.unwrap();
     }
-    store.commit(change).await.unwrap();
+    commit(&store, Write::EndToolCalls(ends)).await.unwrap();
     let used =
         async |by, user| store.tool_usage(UsageFilter { by, since: at(50), user }).await.unwrap();
     let by_tool = used(UsageBy::Tool, None).await;

@@ -173,9 +173,9 @@ async fn by_websocket(
 /// Sends them all.
 pub(crate) async fn messages(all: u64) -> anyhow::Result<Vec<Figure>> {
     let world = Arc::new(World::with(&SETTINGS).await?);
-    let (url, calls) = tool_server(true).await?;
+    let (url, server) = tool_server().await?;
     let through = with_server(&world, "fast", &url).await?;
-    let before_calls = calls.load(Ordering::Relaxed);
+    let before_calls = server.calls.load(Ordering::Relaxed);
     let tls = TlsConnector::from(Arc::new(wardroom_trust::tls::client_config(&world.authority)?));
     let count = Arc::<Count>::default();
     let next = Arc::<AtomicU64>::default();
@@ -203,7 +203,7 @@ pub(crate) async fn messages(all: u64) -> anyhow::Result<Vec<Figure>> {
     let before = before.context("nothing was sent")?;
     let (sent, refused) =
         (count.sent.load(Ordering::Relaxed), count.refused.load(Ordering::Relaxed));
-    let reached = calls.load(Ordering::Relaxed) - before_calls;
+    let reached = server.calls.load(Ordering::Relaxed) - before_calls;
     let mib = |bytes: u64| bytes as f64 / 1024.0 / 1024.0;
     let note = format!(
         "{} messages, {} refused, in {:.0} s, over HTTP and WebSocket; resident {:.0} MiB after the first {}, {:.0} MiB after all, {:.0} MiB at the highest",

@@ -131,7 +131,7 @@ impl std::error::Error for Failure {}
 fn exit_of(problem: &Problem) -> Exit {
     match (problem.code.as_str(), problem.status) {
         ("timed_out", _) | (_, 408 | 504) => Exit::Unreachable,
-        ("tool_failed", _) => Exit::Found,
+        ("tool_failed" | "authorization_failed", _) => Exit::Found,
         ("no_node" | "unknown_command", _) | (_, 404) => Exit::NotFound,
         (_, 401 | 403) => Exit::Denied,
         (_, 409 | 412) => Exit::Conflict,
@@ -212,6 +212,7 @@ mod tests {
                 "busy 7",
                 "timed_out 5",
                 "tool_failed 1",
+                "authorization_failed 1",
                 "store_unavailable 7",
                 "internal 7",
             ]

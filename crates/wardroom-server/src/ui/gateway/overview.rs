@@ -25,11 +25,26 @@ use wardroom_core::{
     Action,
     tool::server::{ABOUT_CHARS_MAX, NAME_CHARS_MAX},
 };
-use wardroom_wire::tools::{ShownShape, ToolServerCreate, ToolServerView, WayShape};
+use wardroom_wire::tools::{
+    OauthPartyShape, ShownShape, ToolServerCreate, ToolServerView, WayShape,
+};
 
 /// The fields that the dialog shows errors beside.
-const FIELDS: [&str; 10] =
-    ["name", "about", "url", "way", "secret", "header", "node", "entry", "environment", "shown"];
+const FIELDS: [&str; 13] = [
+    "name",
+    "about",
+    "url",
+    "way",
+    "secret",
+    "header",
+    "node",
+    "entry",
+    "environment",
+    "shown",
+    "issuer",
+    "client",
+    "scopes",
+];
 
 /// Which dialog is open.
 #[derive(Debug, Default, Deserialize)]
@@ -111,9 +126,21 @@ pub(crate) struct New {
     node: String,
     entry: String,
     environment: String,
+    tokens: String,
+    issuer: String,
+    client: String,
+    scopes: String,
 }
 
 impl New {
+    /// The client that the gateway is at an authorization server, where that is told.
+    fn client(&self) -> Option<OauthPartyShape> {
+        let (issuer, id) = (self.issuer.trim(), self.client.trim());
+        let secret = Some(self.secret.trim().to_owned()).filter(|secret| !secret.is_empty());
+        let told = !(issuer.is_empty() && id.is_empty());
+        told.then(|| OauthPartyShape { issuer: issuer.to_owned(), id: id.to_owned(), secret })
+    }
+
     fn way(&self) -> WayShape {
         match self.node.trim() {
             "" => WayShape::Http { url: self.url.trim().to_owned() },
@@ -130,6 +157,16 @@ impl New {
             if !secret.trim().is_empty() {
                 secrets.insert(name.trim().to_owned(), secret.trim().to_owned());
             }
+        }
+        let scopes = self.scopes.split_whitespace().map(str::to_owned).collect();
+        match self.tokens.as_str() {
+            "client" => {
+                let missing = || ApiError::field("issuer", "must be told, and so must the client");
+                let client = self.client().ok_or_else(missing)?;
+                return Ok(ShownShape::Client { client, scopes });
+            }
+            "account" => return Ok(ShownShape::Account { client: self.client(), scopes }),
+            _ => {}
         }
         let secret = self.secret.trim().to_owned();
         Ok(match (secrets.is_empty(), secret.is_empty(), self.header.trim()) {
@@ -159,8 +196,22 @@ pub(crate) async fn create(ctx: Ctx, Form(form): Form<New>) -> Result<Response, 
         Err(error) => {
             let errors = errors_of(error, &FIELDS)?;
             let New { name, about, url, secret, header, node, entry, environment, .. } = form;
-            let dialog =
-                ServerDialog { name, about, url, node, entry, environment, secret, header, errors };
+            let New { tokens, issuer, client, scopes, .. } = form;
+            let dialog = ServerDialog {
+                name,
+                about,
+                url,
+                node,
+                entry,
+                environment,
+                secret,
+                header,
+                tokens,
+                issuer,
+                client,
+                scopes,
+                errors,
+            };
             show(&ctx, StatusCode::UNPROCESSABLE_ENTITY, Some(dialog)).await
         }
     }

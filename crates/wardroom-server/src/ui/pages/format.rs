@@ -169,7 +169,7 @@ pub(crate) fn sentence(text: &str) -> String {
 pub(crate) fn tone(state: &str) -> &'static str {
     match state {
         "online" | "succeeded" | "done" | "open" | "sound" | "active" | "allowed" | "in force"
-        | "completed" | "published" | "approved" | "accepted" | "ready" => "ok",
+        | "completed" | "published" | "approved" | "accepted" | "ready" | "connected" => "ok",
         "running" | "leased" | "invited" | "in_progress" | "scheduled" => "live",
         "stale" | "retrying" | "interrupted" | "refused" | "waiting" | "awaiting_approval"
         | "left alone" | "changed" | "tool_error" => "warn",

@@ -33,4 +33,5 @@ pub(crate) mod security;
 pub(crate) mod services;
 pub(crate) mod shell;
 pub(crate) mod timeline;
+pub(crate) mod tool_accounts;
 pub(crate) mod users;

@@ -1,5 +1,6 @@
 //! `wardroom mcp …`: tool servers, their tools, and calls of these
 
+mod accounts;
 mod calls;
 mod connections;
 mod import;
@@ -7,6 +8,7 @@ mod servers;
 mod stats;
 mod stdio;
 mod tools;
+mod wishes;
 
 use super::{Exit, Failure, Session};
 use std::path::PathBuf;
@@ -49,6 +51,9 @@ pub(crate) enum McpCommand {
         #[arg(value_name = "SERVER")]
         name: String,
     },
+    /// Your own accounts at tool servers
+    #[command(subcommand)]
+    Account(accounts::AccountCommand),
     /// List tools, and what waits for a person to look at it
     Tools(tools::ToolsArgs),
     /// Show a tool as it is described, and what changed since it was accepted
@@ -101,6 +106,7 @@ pub(crate) async fn run(session: &Session, command: McpCommand) -> Result<Exit, 
         McpCommand::Disable { name } => servers::switch(session, &name, false).await,
         McpCommand::Remove { name } => servers::remove(session, &name).await,
         McpCommand::Test { name } => servers::test(session, &name).await,
+        McpCommand::Account(command) => accounts::run(session, command).await,
         McpCommand::Tools(args) => tools::list(session, args).await,
         McpCommand::Show { name, tool } => tools::show(session, &name, &tool).await,
         McpCommand::Accept(args) => tools::accept(session, args).await,

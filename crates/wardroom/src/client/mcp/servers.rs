@@ -1,6 +1,9 @@
 //! Tool servers: list, add, change, switch, forget, test
 
-use super::super::{Exit, Failure, Session, http::segment, runs::node_names};
+use super::{
+    super::{Exit, Failure, Session, http::segment, runs::node_names},
+    wishes::Wishes,
+};
 use crate::output::Table;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -11,76 +14,6 @@ use wardroom_wire::{
         ToolServerView, WayShape,
     },
 };
-
-/// What a server is shown, and its bounds.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Wishes {
-    /// What it is, for people
-    #[arg(long)]
-    about: Option<String>,
-    /// Show it `Authorization: Bearer` with the value of this named secret
-    #[arg(long, value_name = "SECRET", conflicts_with = "header")]
-    bearer: Option<String>,
-    /// Show it a header with the value of a named secret
-    #[arg(long, value_name = "HEADER=SECRET")]
-    header: Option<String>,
-    /// Put the value of a named secret into its environment, where a node starts it; may be given several times
-    #[arg(long = "env", value_name = "VARIABLE=SECRET", conflicts_with_all = ["bearer", "header"])]
-    environment: Vec<String>,
-    /// A bound, such as call_ms_max=5000; may be given several times
-    #[arg(long = "limit", value_name = "NAME=NUMBER")]
-    limits: Vec<String>,
-}
-
-impl Wishes {
-    fn shown(&self) -> Result<Option<ShownShape>, Failure> {
-        if let Some(secret) = &self.bearer {
-            return Ok(Some(ShownShape::Bearer { secret: secret.clone() }));
-        }
-        if !self.environment.is_empty() {
-            let pair = |text: &String| {
-                let (name, secret) = text.split_once('=')?;
-                Some((name.trim().to_owned(), secret.trim().to_owned()))
-            };
-            let wrong = || Failure::usage("--env takes VARIABLE=SECRET, such as API_KEY=files-key");
-            let secrets = self.environment.iter().map(|text| pair(text).ok_or_else(wrong));
-            return Ok(Some(ShownShape::Environment {
-                secrets: secrets.collect::<Result<_, _>>()?,
-            }));
-        }
-        let Some(text) = &self.header else { return Ok(None) };
-        let wrong = || Failure::usage("--header takes HEADER=SECRET, such as X-Api-Key=files-key");
-        let (name, secret) = text.split_once('=').ok_or_else(wrong)?;
-        let (name, secret) = (name.trim().to_owned(), secret.trim().to_owned());
-        Ok(Some(ShownShape::Header { name, secret }))
-    }
-
-    fn limits(&self, before: ServerLimitsShape) -> Result<Option<ServerLimitsShape>, Failure> {
-        if self.limits.is_empty() {
-            return Ok(None);
-        }
-        let mut limits = before;
-        for text in &self.limits {
-            let wrong = || Failure::usage(format!("--limit takes NAME=NUMBER, not {text:?}"));
-            let (name, number) = text.split_once('=').ok_or_else(wrong)?;
-            let number: u32 = number.trim().parse().map_err(|_| wrong())?;
-            let place = match name.trim() {
-                "call_ms_max" => &mut limits.call_ms_max,
-                "concurrent_max" => &mut limits.concurrent_max,
-                "waiting_max" => &mut limits.waiting_max,
-                "arguments_bytes_max" => &mut limits.arguments_bytes_max,
-                "result_bytes_max" => &mut limits.result_bytes_max,
-                "calls_per_minute" => &mut limits.calls_per_minute,
-                _ => {
-                    return Err(Failure::usage(format!("there is no bound {:?}", name.trim()))
-                        .advice("Bounds are call_ms_max, concurrent_max, waiting_max, arguments_bytes_max, result_bytes_max and calls_per_minute."));
-                }
-            };
-            *place = number;
-        }
-        Ok(Some(limits))
-    }
-}
 
 /// A node that starts it.
 #[derive(Debug, clap::Args)]
@@ -134,7 +67,7 @@ pub(crate) struct UpdateArgs {
     #[command(flatten)]
     wishes: Wishes,
     /// Show it nothing any more
-    #[arg(long, conflicts_with_all = ["bearer", "header", "environment"])]
+    #[arg(long, conflicts_with_all = ["bearer", "header", "environment", "issuer", "accounts"])]
     show_nothing: bool,
 }
 

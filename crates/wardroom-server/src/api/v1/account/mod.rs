@@ -4,6 +4,7 @@ pub(crate) mod factors;
 pub(crate) mod passkeys;
 pub(crate) mod password;
 pub(crate) mod profile;
+pub(crate) mod tool_accounts;
 pub(crate) mod totp;
 
 use crate::error::ApiError;

@@ -18,14 +18,16 @@ use wardroom_core::{
     Action,
     action::Resource,
     tool::{
-        server::{ServerLimits, Shown, ToolServer, Way},
+        server::{OauthParty, ServerLimits, Shown, ToolServer, Way},
         toolbox::{Tool, ToolState},
     },
 };
 use wardroom_gateway::registry::{Health, KeepError, Known};
 use wardroom_wire::{
     error::ErrorCode,
-    tools::{ServerHealth, ServerLimitsShape, ShownShape, ToolServerView, WayShape},
+    tools::{
+        OauthPartyShape, ServerHealth, ServerLimitsShape, ShownShape, ToolServerView, WayShape,
+    },
 };
 
 /// The tool server of this name, if the caller may do `action` to it.
@@ -68,7 +70,20 @@ fn shown(shape: ShownShape) -> Shown {
         ShownShape::Bearer { secret } => Shown::Bearer { secret },
         ShownShape::Header { name, secret } => Shown::Header { name, secret },
         ShownShape::Environment { secrets } => Shown::Environment { secrets },
+        ShownShape::Client { client, scopes } => Shown::Client { client: party(client), scopes },
+        ShownShape::Account { client, scopes } => {
+            Shown::Account { client: client.map(party), scopes }
+        }
     }
+}
+
+fn party(shape: OauthPartyShape) -> OauthParty {
+    OauthParty { issuer: shape.issuer, id: shape.id, secret: shape.secret }
+}
+
+fn party_shape(party: &OauthParty) -> OauthPartyShape {
+    let OauthParty { issuer, id, secret } = party.clone();
+    OauthPartyShape { issuer, id, secret }
 }
 
 fn limits(shape: ServerLimitsShape) -> ServerLimits {
@@ -133,6 +148,13 @@ pub(crate) fn view(ctx: &Ctx, server: &ToolServer, tools: &[Tool]) -> ToolServer
                 ShownShape::Header { name: name.clone(), secret: secret.clone() }
             }
             Shown::Environment { secrets } => ShownShape::Environment { secrets: secrets.clone() },
+            Shown::Client { client, scopes } => {
+                ShownShape::Client { client: party_shape(client), scopes: scopes.clone() }
+            }
+            Shown::Account { client, scopes } => ShownShape::Account {
+                client: client.as_ref().map(party_shape),
+                scopes: scopes.clone(),
+            },
         },
         limits: ServerLimitsShape {
             call_ms_max: limits.call_ms_max,

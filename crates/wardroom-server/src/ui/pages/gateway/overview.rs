@@ -26,6 +26,14 @@ pub(crate) struct ServerDialog {
     pub(crate) secret: String,
     /// The header for that; `Authorization: Bearer` where empty.
     pub(crate) header: String,
+    /// Whose token of an authorization server it is shown: `client`, `account`, or nobody's.
+    pub(crate) tokens: String,
+    /// The authorization server.
+    pub(crate) issuer: String,
+    /// The client there.
+    pub(crate) client: String,
+    /// What tokens are asked for, separated by spaces.
+    pub(crate) scopes: String,
     /// What was wrong.
     pub(crate) errors: Errors,
 }
