@@ -67,7 +67,7 @@ test('somebody connects their account at a tool server, calls with it and lets g
         await page.getByRole('button', { name: 'Forget', exact: true }).click();
         await page.getByText('not connected').first().waitFor();
         // Somebody else's answer, or one that was used, is told as what it is.
-        await page.goto('/tool-accounts/finish?code=x&state=y');
+        await page.goto('/tool-accounts/harbour-mail/finish?code=x&state=y');
         await page.getByText(/was not begun here/).waitFor();
         await look(page, 'accounts-not-begun');
         assert.match(page.url(), /tool-accounts/);

@@ -343,6 +343,7 @@ impl Action {
                 | Self::ProfileUpdate
                 | Self::TokenCreate
                 | Self::GrantCreate
+                | Self::ToolAccountConnect
                 | Self::FactorAdd
                 | Self::FactorRemove
                 | Self::NodeRemove

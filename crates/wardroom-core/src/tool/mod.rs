@@ -6,6 +6,7 @@ pub mod call;
 pub mod facts;
 pub mod hosted;
 pub mod server;
+pub mod shown;
 pub mod toolbox;
 pub mod usage;
 

@@ -11,7 +11,7 @@ pub const NAME_CHARS_MAX: usize = 32;
 pub const ABOUT_CHARS_MAX: usize = 200;
 /// The longest address, in bytes.
 const URL_BYTES_MAX: usize = 2048;
-/// The most scopes that are asked for.
+/// The most scopes that people name.
 const SCOPES_MAX: usize = 32;
 /// The most tool servers that are registered.
 pub const SERVERS_MAX: usize = 200;

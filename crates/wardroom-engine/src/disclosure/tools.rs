@@ -8,7 +8,7 @@ use wardroom_core::{
     identity::User,
     page::{PAGE_ITEMS_MAX, PageRequest},
     store::{ApprovalFilter, CallFilter},
-    tool::{arguments::SaltedArguments, call::ToolCall},
+    tool::{arguments::SaltedArguments, call::ToolCall, shown::shown},
 };
 use wardroom_gateway::door::SEAL_ARGUMENTS;
 
@@ -57,7 +57,7 @@ impl Engine {
         let plain = cipher.open(SEAL_ARGUMENTS, &call.arguments).map_err(EngineError::seal)?;
         // What can't be read is told as it is.
         let kept = serde_json::from_slice::<SaltedArguments>(&plain);
-        Ok(kept.ok().and_then(|kept| serde_json::from_str(kept.text()).ok()).unwrap_or_default())
+        Ok(kept.ok().and_then(|kept| shown(kept.text())).unwrap_or_default())
     }
 
     async fn user_approvals(&self, user: &User, out: &Out) -> Result<(), Stop> {
@@ -70,7 +70,7 @@ impl Engine {
             for approval in &found.items {
                 rows.add(json!({
                     "id": approval.id.to_string(), "for": approval.target,
-                    "with": self.approval_arguments(approval).await?,
+                    "with": self.approval_arguments(approval).await?.and_then(|text| shown(&text)),
                     "asked_at": approval.asked_at.to_string(), "state": approval.state(now).as_str(),
                     "reason": self.approval_reason(approval).await?,
                 }))

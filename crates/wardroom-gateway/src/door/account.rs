@@ -22,7 +22,7 @@ impl Gateway {
         called: &Called<'_>,
     ) -> Result<Option<Object>, RpcError> {
         let (known, _) = called.about;
-        let failure = match known.upstream.is_connected(client.caller.user()).await {
+        let failure = match known.upstream.require_account(client.caller.user()).await {
             Ok(()) => return Ok(None),
             Err(failure) => failure,
         };
@@ -44,7 +44,7 @@ impl Gateway {
                 Err(RpcError::new(codes::URL_ELICITATION_REQUIRED, failure.to_string()).with(&data))
             }
             Speaks::Modern(_) => {
-                let state = Carried { consent: true, ..Carried::default() };
+                let state = Carried { account: true, ..Carried::default() };
                 let asked =
                     Object::default().with("method", "elicitation/create").with("params", question);
                 Ok(Some(

@@ -36,6 +36,9 @@ pub(super) struct Carried {
     /// Whether the call waits for a person's consent, and has not begun.
     #[serde(default)]
     pub(super) consent: bool,
+    /// Whether the call waits for its caller to connect an account, and has not begun.
+    #[serde(default)]
+    pub(super) account: bool,
 }
 
 /// What is sealed.

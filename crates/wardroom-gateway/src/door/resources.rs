@@ -72,6 +72,7 @@ impl Gateway {
             method: method.to_owned(),
             params: for_upstream(&params),
             capabilities: client.speaks.known_capabilities(),
+            asked_back: true,
             log_level: client.speaks.log_level(),
             person: Some(client.caller.user()),
             party: Some(client.caller.party()),

@@ -208,7 +208,11 @@ impl Gateway {
                     Failure::Rpc(error) => {
                         format!("the tool server answered with error {}", error.code)
                     }
-                    other => other.to_string().chars().take(PROBLEM_CHARS_MAX).collect(),
+                    other => {
+                        let words = other.to_string();
+                        let kept = words.chars().filter(|c| !c.is_control());
+                        kept.take(PROBLEM_CHARS_MAX).collect()
+                    }
                 };
                 (outcome, Err(RpcError::from(failure)), Some(problem))
             }
@@ -278,7 +282,7 @@ fn asking(
     state: Option<&Carried>,
 ) -> Ask {
     let mut params = known_members(params).with("name", &tool.name);
-    if state.is_some_and(|state| state.consent) {
+    if state.is_some_and(|state| state.consent || state.account) {
         // What was answered was asked here, not by the server.
         params.remove("inputResponses");
     }
@@ -289,6 +293,7 @@ fn asking(
         person: Some(client.caller.user()),
         party: Some(client.caller.party()),
         session: client.speaks.session(),
+        asked_back: true,
         log_level: client.speaks.log_level(),
         mirrored: BTreeMap::new(),
         idempotent: tool.hints.idempotent,

@@ -124,6 +124,7 @@ pub struct Registry {
     wanted: Arc<AllWanted>,
     /// Servers that said that their tools changed.
     doubtful: Mutex<BTreeSet<String>>,
+    connecting: accounts::Connecting,
 }
 
 impl Registry {
@@ -137,6 +138,7 @@ impl Registry {
             changes: broadcast::channel(CHANGES_WAITING_MAX).0,
             wanted: Arc::default(),
             doubtful: Mutex::default(),
+            connecting: accounts::Connecting::default(),
         }
     }
 

@@ -58,7 +58,7 @@ impl Upstream {
         let era = self.era(&endpoint, listening).await?;
         if era == Era::Legacy {
             // Before anything else: nothing is asked of it outside of its session.
-            self.session(&endpoint, (None, &Object::default()), listening).await?;
+            self.session(&endpoint, (String::new(), &Object::default()), listening).await?;
         }
         let mut told = BTreeSet::new();
         loop {
@@ -152,7 +152,7 @@ impl Upstream {
         listening: &Listening,
     ) -> Result<(), Failure> {
         let way = Endpoint::Http(endpoint.clone());
-        let session = self.session(&way, (None, &Object::default()), listening).await?;
+        let session = self.session(&way, (String::new(), &Object::default()), listening).await?;
         let opened =
             tokio::time::timeout(WISH_TIME, endpoint.listen(session.headers(), None)).await;
         let mut incoming = match opened.unwrap_or(Err(Failure::TimedOut(WISH_TIME))) {

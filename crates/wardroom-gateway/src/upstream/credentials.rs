@@ -34,7 +34,13 @@ impl Upstream {
                 (Ok(AUTHORIZATION), format!("Bearer {token}"))
             }
         };
-        let unfit = || Failure::Internal("what it is shown does not fit in a header".to_owned());
+        let unfit = || {
+            Failure::Internal(format!(
+                "what {} is shown ({}) does not fit in a header",
+                self.server.name,
+                self.server.shown.secrets().join(", ")
+            ))
+        };
         let mut value = HeaderValue::from_str(&text).map_err(|_| unfit())?;
         value.set_sensitive(true);
         headers.insert(name.map_err(|_| unfit())?, value);

@@ -154,7 +154,15 @@ impl HttpEndpoint {
                     let wait = incoming.reader.retry.unwrap_or(RESUME_AFTER);
                     tokio::time::sleep(wait.min(RESUME_AFTER_MAX)).await;
                     let last = incoming.reader.last_id.clone();
-                    let next = self.listen(back.clone(), last.as_deref()).await?;
+                    // The request was taken: whatever this says, it is not to be sent again.
+                    let next = self.listen(back.clone(), last.as_deref()).await;
+                    let next = next.map_err(|failure| match failure {
+                        Failure::Denied(_) | Failure::SessionLost => {
+                            let why = "its stream broke off, and it does not go on with it";
+                            Failure::Unreachable(why.to_owned())
+                        }
+                        failure => failure,
+                    })?;
                     let reader = std::mem::take(&mut incoming.reader);
                     incoming = Incoming { reader: reader.carried(), ..next };
                 }
@@ -181,15 +189,19 @@ impl HttpEndpoint {
 }
 
 impl HttpEndpoint {
-    /// Passes on what a server asks on a stream that belongs to no request. It never comes back.
+    /// Passes on what a server asks on a stream that belongs to no request, where it can be told who is meant. It never
+    /// comes back.
     pub(super) async fn heed(
         &self,
         mut incoming: Incoming,
         back: &HeaderMap,
         listening: &Listening,
+        meant: impl Fn() -> bool,
     ) -> Infallible {
         while let Ok(Some(message)) = incoming.next().await {
-            if let Message::Request(request) = message {
+            if let Message::Request(request) = message
+                && meant()
+            {
                 self.question(request, back, listening).await;
             }
         }

@@ -11,7 +11,10 @@ use crate::{
     rpc::{self, Id, Object},
 };
 use reqwest::header::{HeaderMap, HeaderValue};
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 use tokio::sync::Mutex;
 
 /// How long a server may take to open a stream.
@@ -28,6 +31,17 @@ pub(super) struct Session {
     pub(super) said: Object,
     /// Whether it opens no stream on which it asks; held by whoever listens on that.
     mute: Mutex<bool>,
+    /// Requests within it that are open.
+    open: AtomicU32,
+}
+
+/// A request within a session.
+struct Open<'a>(&'a AtomicU32);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Session {
@@ -61,7 +75,8 @@ impl Session {
             let why = format!("it speaks version {version:?} of the protocol, which is not known");
             return Err(Failure::Unreachable(why));
         };
-        let opened = Self { id: session, version, said, mute: Mutex::default() };
+        let opened =
+            Self { id: session, version, said, mute: Mutex::default(), open: AtomicU32::new(0) };
         let ready = rpc::notification("notifications/initialized", &Object::default());
         endpoint.tell(ready, opened.headers()).await?;
         Ok(opened)
@@ -79,10 +94,12 @@ impl Session {
         let (params, own) = (ask.params.clone(), headers.clone());
         let asking = together::ask(endpoint, id, ask, params, own, &headers, listening);
         let Endpoint::Http(http) = endpoint else { return asking.await };
-        // Many servers ask on a stream that belongs to no request. The session is one caller's where it can be asked
-        // anything, so whoever listens there is the right one.
+        self.open.fetch_add(1, Ordering::AcqRel);
+        let _open = Open(&self.open);
+        // Many servers ask on a stream that belongs to no request. It is there before they can: what they ask when nobody
+        // listens is lost.
         let mut mute = match self.mute.try_lock() {
-            Ok(mute) if !*mute && !ask.capabilities.is_empty() => mute,
+            Ok(mute) if !*mute && ask.asked_back && !ask.capabilities.is_empty() => mute,
             _ => return asking.await,
         };
         let opening = tokio::time::timeout(STREAM_TIME, http.listen(headers.clone(), None)).await;
@@ -91,9 +108,11 @@ impl Session {
             drop(mute);
             return asking.await;
         };
+        // SECURITY: within a client's own session it is that client who is meant, otherwise whose request is the only one.
+        let meant = || ask.session.is_some() || self.open.load(Ordering::Acquire) == 1;
         tokio::select! {
             outcome = asking => outcome,
-            never = http.heed(incoming, &headers, listening) => match never {},
+            never = http.heed(incoming, &headers, listening, meant) => match never {},
         }
     }
 }

@@ -19,9 +19,7 @@ mod together;
 pub use breaker::{BreakerRules, BreakerState};
 pub use host::{Ended, Hosts, Process, Start};
 pub(crate) use oauth::Attempt;
-pub use oauth::{
-    AccountAnswer, CALLBACK, CLIENT_DOCUMENT, Denial, Problem, SEAL_TOKENS, client_document,
-};
+pub use oauth::{AccountAnswer, Denial, Problem, SEAL_TOKENS, client_document};
 pub use pool::ClientSession;
 pub use server::{Facts, Upstream, UpstreamParts};
 
@@ -61,6 +59,8 @@ pub struct Ask {
     pub party: Option<Uuid>,
     /// The session in which it is asked, where there is one.
     pub session: Option<ClientSession>,
+    /// Whether the server may ask back before it answers.
+    pub asked_back: bool,
     /// Whether asking twice does no more than asking once.
     pub idempotent: bool,
     /// How long it may take.

@@ -35,7 +35,8 @@ use wardroom_core::{
 };
 use wardroom_trust::{seal::Sealer, vault::Vault};
 
-/// Sessions with one server: one for all clients that can be asked nothing, and one for each caller who can.
+/// Sessions with one server: one for all clients that can be asked nothing, or one for each account, and one for each
+/// caller who can be asked something.
 const SESSIONS_MAX: usize = 128;
 /// How often an idempotent request is tried, and the first pause between.
 const TRIES_MAX: u32 = 3;
@@ -51,14 +52,14 @@ pub struct UpstreamParts {
     pub outbound: Outbound,
     /// Where secrets and accounts are kept.
     pub store: Arc<dyn Store>,
+    /// Opens secrets, and seals what goes to an authorization server and back.
+    pub sealer: Arc<Sealer>,
     /// Keeps accounts.
     pub ledger: Arc<dyn Commit>,
     /// Seals what is people's own.
     pub vault: Arc<Vault>,
     /// Where people reach the dashboard.
     pub public_url: String,
-    /// Opens them.
-    pub sealer: Arc<Sealer>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -244,15 +245,15 @@ impl Upstream {
 
     async fn ask_once(&self, ask: &Ask, listening: &Listening) -> Result<Object, Failure> {
         let endpoint = self.endpoint(Some(ask)).await?;
-        match self.ask_at(&endpoint, ask, listening).await {
+        let outcome = match self.ask_at(&endpoint, ask, listening).await {
             // Nothing was done: with another token it may be.
-            Err(Failure::Denied(denial)) if self.renewed(&endpoint, ask, &denial).await? => {
+            Err(Failure::Denied(denial)) if self.shows_another(&endpoint, ask, &denial).await? => {
                 let endpoint = self.endpoint(Some(ask)).await?;
-                let again = self.ask_at(&endpoint, ask, listening).await;
-                again.map_err(|failure| self.of_whom(failure))
+                self.ask_at(&endpoint, ask, listening).await
             }
             outcome => outcome,
-        }
+        };
+        outcome.map_err(|failure| self.of_whom(failure))
     }
 
     async fn ask_at(
@@ -281,8 +282,8 @@ impl Upstream {
     ) -> Result<Object, Failure> {
         let mut again = false;
         loop {
-            let whose = ask.party.filter(|_| !ask.capabilities.is_empty());
-            let session = self.session(endpoint, (whose, &ask.capabilities), listening).await?;
+            let session =
+                self.session(endpoint, (caller_of(ask), &ask.capabilities), listening).await?;
             let outcome = tokio::select! {
                 () = listening.cancel.cancelled() => {
                     endpoint.cancel(id, session.headers()).await;
@@ -305,7 +306,7 @@ impl Upstream {
     pub(super) async fn session(
         &self,
         endpoint: &Endpoint,
-        (caller, capabilities): (Option<Uuid>, &Object),
+        (caller, capabilities): (String, &Object),
         listening: &Listening,
     ) -> Result<Arc<Session>, Failure> {
         let http = match endpoint {
@@ -321,7 +322,7 @@ impl Upstream {
             }
         };
         let own = serde_json::to_string(capabilities).unwrap_or_default();
-        let key = format!("{} {caller:?} {own}", http.whose);
+        let key = format!("{} {caller} {own}", http.whose);
         let mut sessions = self.sessions.lock().await;
         if let Some(session) = sessions.get(&key) {
             return Ok(Arc::clone(session));
@@ -380,7 +381,8 @@ impl Upstream {
                     self.suppose(Some(Era::Legacy));
                     return Err(failure);
                 }
-                let session = self.session(endpoint, (None, &Object::default()), listening).await;
+                let session =
+                    self.session(endpoint, (String::new(), &Object::default()), listening).await;
                 match (session, failure) {
                     (Ok(_), _) => Ok(Era::Legacy),
                     (Err(_), failure @ (Failure::Denied(_) | Failure::TooLong(_))) => Err(failure),
@@ -452,7 +454,7 @@ impl Upstream {
         let endpoint = self.endpoint(None).await?;
         match self.facts_at(&endpoint, listening).await {
             Err(Failure::Denied(denial))
-                if self.renewed(&endpoint, &Ask::default(), &denial).await? =>
+                if self.shows_another(&endpoint, &Ask::default(), &denial).await? =>
             {
                 self.facts_at(&self.endpoint(None).await?, listening).await
             }
@@ -466,7 +468,8 @@ impl Upstream {
         let (version, said) = match era {
             Era::Modern => (MODERN, self.doubt(self.discover(endpoint, listening).await)?),
             Era::Legacy => {
-                let session = self.session(endpoint, (None, &Object::default()), listening).await?;
+                let session =
+                    self.session(endpoint, (String::new(), &Object::default()), listening).await?;
                 (session.version, session.said.clone())
             }
         };
@@ -508,5 +511,14 @@ impl Upstream {
             bytes_max: self.server.limits.result_bytes_max,
             answers: Arc::clone(&self.answers),
         }
+    }
+}
+
+/// Whose session it takes: a client's own, otherwise its caller's, and nobody's where nobody can be asked anything.
+fn caller_of(ask: &Ask) -> String {
+    match (&ask.session, ask.party) {
+        _ if !ask.asked_back || ask.capabilities.is_empty() => String::new(),
+        (Some(session), _) => session.id.clone(),
+        (None, party) => party.map(|party| party.to_string()).unwrap_or_default(),
     }
 }

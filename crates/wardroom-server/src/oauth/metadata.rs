@@ -8,7 +8,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
-use wardroom_core::{Action, oauth::is_grantable};
+use wardroom_core::{Action, oauth::is_grantable, tool::server::is_name};
 use wardroom_gateway::upstream;
 
 /// Where metadata of resources is: the resource's own path stands behind it (RFC 9728 §3.1).
@@ -46,15 +46,16 @@ pub(crate) async fn server(State(app): State<Arc<App>>) -> Json<Value> {
     }))
 }
 
-/// What the gateway is as a client of others (OAuth Client ID Metadata Document, draft 00): its address is its id.
-pub(crate) async fn gateway_client(State(app): State<Arc<App>>) -> Json<Value> {
-    let mut document = upstream::client_document(app.issuer());
-    if let Value::Object(members) = &mut document {
-        let id = format!("{}{}", app.issuer(), upstream::CLIENT_DOCUMENT);
-        members.insert("client_id".to_owned(), id.into());
-        members.insert("token_endpoint_auth_method".to_owned(), "none".into());
+/// What the gateway is as a client of others for a tool server (OAuth Client ID Metadata Document, draft 00): its address
+/// is its id. SECURITY: made of the name alone, so that it tells nobody which tool servers there are.
+pub(crate) async fn gateway_client(
+    State(app): State<Arc<App>>,
+    Path(server): Path<String>,
+) -> Response {
+    if !is_name(&server) {
+        return ApiError::not_found().into_response();
     }
-    Json(document)
+    Json(upstream::client_document(app.issuer(), &server)).into_response()
 }
 
 fn resource(app: &App, resource: &str, scopes: &[&str]) -> Json<Value> {

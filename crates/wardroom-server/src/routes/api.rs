@@ -23,7 +23,8 @@ pub(super) fn api(r: &mut Routes) {
     r.public(Method::GET, "/.well-known/oauth-protected-resource/api", of_api, same);
     r.public(Method::GET, "/.well-known/oauth-protected-resource/mcp", of_tools, same);
     r.public(Method::GET, "/.well-known/oauth-protected-resource/mcp/{server}", of_tools, same);
-    r.public(Method::GET, "/oauth/gateway-client", oauth::metadata::gateway_client, same);
+    let own = oauth::metadata::gateway_client;
+    r.public(Method::GET, "/oauth/gateway-client/{server}", own, same);
     let proof = "a code, a refresh token or a client's secret proves it";
     r.public(Method::POST, "/oauth/token", oauth::token::handler, proof);
     let own = "the client proves itself, and ends only what is its own";

@@ -4,7 +4,6 @@ use super::Routes;
 use crate::{api::v1, oauth, oidc, sign_in, ui};
 use axum::http::Method;
 use wardroom_core::Action;
-use wardroom_gateway::upstream;
 
 pub(super) fn pages(r: &mut Routes) {
     r.public(Method::GET, "/assets/{hash}/{name}", ui::assets::handler, "the same for everybody");
@@ -105,8 +104,9 @@ fn gateway_pages(r: &mut Routes) {
     let connect = Action::ToolAccountConnect;
     r.secured(Method::POST, "/tool-accounts/{name}/connect", connect, ui::tool_accounts::connect);
     let leads = "only leads to the page that takes the answer";
-    r.public(Method::GET, upstream::CALLBACK, ui::tool_accounts::callback, leads);
-    r.secured(Method::GET, "/tool-accounts/finish", connect, ui::tool_accounts::finish);
+    let back = ui::tool_accounts::callback;
+    r.public(Method::GET, "/tool-accounts/callback/{name}", back, leads);
+    r.secured(Method::GET, "/tool-accounts/{name}/finish", connect, ui::tool_accounts::finish);
     let remove = Action::ToolAccountRemove;
     r.secured(Method::POST, "/tool-accounts/{name}/remove", remove, ui::tool_accounts::remove);
     r.secured(Method::GET, "/approvals", Action::ApprovalList, ui::approvals::list);

@@ -59,8 +59,9 @@ pub(crate) fn page_of(route: &str, path: &str) -> String {
         "/requests/{id}/attachments/{attachment}/remove" => "/requests/{id}",
         "/join-tokens/{id}/revoke" => "/join-tokens",
         "/gateway/connections/{id}/end" => "/gateway",
-        "/tool-accounts/{name}/connect" | "/tool-accounts/{name}/remove" => "/tool-accounts",
-        "/tool-accounts/finish" => return "/tool-accounts".to_owned(),
+        "/tool-accounts/{name}/connect"
+        | "/tool-accounts/{name}/remove"
+        | "/tool-accounts/{name}/finish" => "/tool-accounts",
         "/faults/{fingerprint}/resolve" => "/faults",
         "/secrets/{name}/renew" | "/secrets/{name}/remove" => "/secrets",
         "/oauth/clients/{id}/secret" | "/oauth/clients/{id}/remove" => "/oauth/clients",

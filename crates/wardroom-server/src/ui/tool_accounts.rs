@@ -16,6 +16,7 @@ use axum::{
     response::Response,
 };
 use serde::Deserialize;
+use wardroom_core::tool::server::is_name;
 use wardroom_gateway::upstream::AccountAnswer;
 
 /// What just happened.
@@ -47,16 +48,23 @@ pub(crate) async fn connect(ctx: Ctx, Path(name): Path<String>) -> Result<Respon
 
 /// Where authorization servers send people back to. A page, not a redirection: on the way from another site, a
 /// browser does not send the session's cookie, which is for this site alone.
-pub(crate) async fn callback(RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    onward("Wardroom", &format!("/tool-accounts/finish?{}", query.unwrap_or_default()))
+pub(crate) async fn callback(
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    if !is_name(&name) {
+        return Err(ApiError::not_found());
+    }
+    onward("Wardroom", &format!("/tool-accounts/{name}/finish?{}", query.unwrap_or_default()))
 }
 
 /// Takes the answer.
 pub(crate) async fn finish(
     ctx: Ctx,
+    Path(server): Path<String>,
     QueryOf(answer): QueryOf<AccountAnswer>,
 ) -> Result<Response, ApiError> {
-    let server = tool_accounts::finish(&ctx, answer).await?;
+    let server = tool_accounts::finish(&ctx, AccountAnswer { server, ..answer }).await?;
     Ok(see_other(&format!("/tool-accounts?connected={server}")))
 }
 

@@ -70,8 +70,8 @@ impl Scene {
         let answer = self.browser.get(way).send().await.unwrap();
         let back = answer.headers()["location"].to_str().unwrap().to_owned();
         let back = Url::parse(&back).unwrap();
-        assert_eq!(back.path(), "/tool-accounts/callback");
-        format!("/tool-accounts/finish?{}", back.query().unwrap())
+        assert_eq!(back.path(), "/tool-accounts/callback/own");
+        format!("/tool-accounts/own/finish?{}", back.query().unwrap())
     }
 
     async fn connect(&self, token: &str, login: &str) {
@@ -96,6 +96,10 @@ impl Scene {
         self.connect(&self.world.token, "admin").await;
         self.world.accept_tools("own").await;
     }
+}
+
+async fn world_secret(world: &World) {
+    world.post("/api/v1/secrets", json!({"name": "gate.key", "value": "s3cret"})).await;
 }
 
 fn message(answered: &Value) -> &str {
@@ -137,6 +141,13 @@ async fn each_caller_is_shown_with_their_own_account_and_with_no_other() {
     assert_eq!(listed["items"][0]["issuer"], json!(scene.place.known().issuer));
     let connected = scene.world.records("tool_account.connect").await;
     assert_eq!(connected.len(), 2);
+    let about = scene.place.known().registered.clone();
+    assert_eq!(about[0]["client_name"], "Wardroom (own)", "the gateway introduces itself");
+    let document =
+        scene.browser.get(scene.world.at("/oauth/gateway-client/own")).send().await.unwrap();
+    let document: Value = document.json().await.unwrap();
+    assert_eq!(document["client_id"], scene.world.at("/oauth/gateway-client/own"));
+    assert_eq!(document["redirect_uris"], about[0]["redirect_uris"]);
     let tokens: Vec<String> = scene.place.known().tokens.keys().cloned().collect();
     let log = scene.world.text("/api/v1/audit/records?limit=100").await;
     assert!(!tokens.iter().any(|token| log.contains(token.as_str())), "a token stands in the log");
@@ -160,9 +171,12 @@ async fn an_answer_is_good_for_whoever_asked_and_once() {
     let (status, _) = scene.ask(Method::GET, &back, &scene.dora).await;
     assert_eq!(status, StatusCode::BAD_GATEWAY);
     let answer = scene.authorize(scene.begin(&scene.dora).await, "dora").await;
-    for (from, to) in
-        [("iss=http", "iss=https"), ("code=code", "code=other"), ("state=", "state=x")]
-    {
+    for (from, to) in [
+        ("iss=http", "iss=https"),
+        ("code=code", "code=other"),
+        ("state=", "state=x"),
+        ("own/finish", "other/finish"),
+    ] {
         let altered = answer.replacen(from, to, 1);
         assert_ne!(altered, answer);
         let (status, _) = scene.ask(Method::GET, &altered, &scene.dora).await;
@@ -177,9 +191,9 @@ async fn an_answer_is_good_for_whoever_asked_and_once() {
     // The way back is a page that leads on within the site: the session's cookie is not sent from elsewhere.
     let page = scene
         .browser
-        .get(scene.world.at("/tool-accounts/callback?code=1&state=%22%3E%3Cscript%3E"));
+        .get(scene.world.at("/tool-accounts/callback/own?code=1&state=%22%3E%3Cscript%3E"));
     let page = page.send().await.unwrap().text().await.unwrap();
-    assert!(page.contains("0;url=/tool-accounts/finish?code=1"), "{page}");
+    assert!(page.contains("0;url=/tool-accounts/own/finish?code=1"), "{page}");
     assert!(!page.contains("<script>"), "{page}");
 }
 
@@ -194,6 +208,14 @@ async fn tokens_are_renewed_once_and_what_is_lost_is_connected_anew() {
     let who = futures_util::future::join_all(calls).await;
     assert!(who.iter().all(|who| who == "dora"), "{who:?}");
     scene.place.known().life = 3600;
+    let refreshed = |scene: &Scene| {
+        let known = scene.place.known();
+        known.forms.iter().filter(|form| form["grant_type"] == "refresh_token").count()
+    };
+    let before = refreshed(&scene);
+    let calls = (0..8).map(|_| scene.who(&scene.dora));
+    futures_util::future::join_all(calls).await;
+    assert_eq!(refreshed(&scene), before + 1, "one renews it for all");
     assert_eq!(scene.who(&scene.dora).await, "dora");
     // Taken back before its end: the server says so, and another is asked for.
     scene.place.known().tokens.clear();
@@ -214,7 +236,23 @@ async fn tokens_are_renewed_once_and_what_is_lost_is_connected_anew() {
     assert!(message(&said).contains("not connected any more"), "{said}");
     let lost = scene.world.records("tool_account.lost").await;
     assert_eq!((lost.len(), &lost[0]["outcome"]), (1, &json!("failed")), "{lost:?}");
-    // None of that says anything of the server.
+    // What is refused to one says nothing of the server, however often.
+    scene.connect(&scene.dora, "dora").await;
+    scene.connect(&scene.world.token, "admin").await;
+    scene.place.known().banned = Some("dora".to_owned());
+    for _ in 0..10 {
+        let said = scene.call(&scene.dora, "whoami").await;
+        assert!(message(&said).contains("does not take your account"), "{said}");
+    }
+    assert_eq!(scene.who(&scene.world.token).await, "admin");
+    // Nor does it cost anybody's account that the client is not known for a while.
+    scene.place.known().banned = None;
+    scene.place.known().closed = true;
+    scene.place.known().tokens.clear();
+    let said = scene.call(&scene.dora, "whoami").await;
+    assert!(message(&said).contains("invalid_client"), "{said}");
+    scene.place.known().closed = false;
+    assert_eq!(scene.who(&scene.dora).await, "dora");
     let server = scene.world.get("/api/v1/tool-servers/own").await;
     assert_eq!(server["health"]["breaker"], "closed");
 }
@@ -238,10 +276,29 @@ async fn tokens_go_nowhere_but_where_their_holder_sent_them() {
     assert!(other.known().calls.is_empty());
     change(json!({"way": {"kind": "http", "url": scene.place.url}})).await;
     assert_eq!(scene.who(&scene.world.token).await, "admin");
+    let client = json!({"issuer": scene.place.known().issuer, "id": "another"});
+    change(json!({"shown": {"kind": "account", "client": client}})).await;
+    assert!(message(&scene.call(&scene.world.token, "whoami").await).contains("was changed since"));
+    change(json!({"shown": {"kind": "account"}})).await;
+    assert_eq!(scene.who(&scene.world.token).await, "admin");
+    // Neither a code nor a secret goes to an issuer that was exchanged for another meanwhile.
+    let begun = scene.begin(&scene.world.token).await;
+    world_secret(&scene.world).await;
+    let client = json!({"issuer": scene.place.known().issuer, "id": "gate", "secret": "gate.key"});
+    change(json!({"shown": {"kind": "account", "client": client}})).await;
+    let forms = scene.place.known().forms.len();
+    let back = scene.authorize(begun, "admin").await;
+    let (status, _) = scene.ask(Method::GET, &back, &scene.world.token).await;
+    assert_eq!((status, scene.place.known().forms.len()), (StatusCode::BAD_GATEWAY, forms));
+    change(json!({"shown": {"kind": "account"}})).await;
+    // A token that was given for everything is not given for this: somebody connects who just proved who they are.
+    let unscoped = scene.world.post("/api/v1/tokens", json!({"name": "robot"})).await;
+    let path = "/api/v1/account/tool-servers/own/connect";
+    let (status, _) = scene.ask(Method::POST, path, unscoped["secret"].as_str().unwrap()).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
     // One that calls itself by another's name is given nothing.
     scene.place.known().lies = Some(other.url.clone());
     change(json!({"about": "lies"})).await;
-    let path = "/api/v1/account/tool-servers/own/connect";
     let (status, problem) = scene.ask(Method::POST, path, &scene.world.token).await;
     assert_eq!(
         (status, problem["code"].as_str()),

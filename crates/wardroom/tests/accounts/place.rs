@@ -43,6 +43,10 @@ pub struct Known {
     pub registered: Vec<Value>,
     /// In seconds; tokens that live for no time are renewed with each use.
     pub life: i64,
+    /// Whom the tool server lets do nothing.
+    pub banned: Option<String>,
+    /// Whether the authorization server knows no client.
+    pub closed: bool,
     /// What the tool server calls itself, where it lies.
     pub lies: Option<String>,
     counted: u32,
@@ -165,6 +169,9 @@ async fn token(
         form.insert("basic".to_owned(), basic.to_str().unwrap().to_owned());
     }
     known.forms.push(form.clone());
+    if known.closed {
+        return refused("invalid_client");
+    }
     if form.get("resource") != Some(&known.resource) {
         return refused("invalid_target");
     }
@@ -216,6 +223,9 @@ async fn answer(
     let Some((who, scope)) = known.tokens.get(shown).cloned() else {
         return refusal(&known, StatusCode::UNAUTHORIZED, ", scope=\"read\"");
     };
+    if known.banned.as_ref() == Some(&who) {
+        return refusal(&known, StatusCode::FORBIDDEN, "");
+    }
     let tool = |name: &str| json!({"name": name, "description": "Says who asks", "inputSchema": {"type": "object"}});
     let params = &message["params"];
     let result = match message["method"].as_str().unwrap_or_default() {

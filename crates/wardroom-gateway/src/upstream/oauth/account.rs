@@ -24,6 +24,8 @@ pub const SEAL_TOKENS: &str = "tool_account.tokens";
 pub(super) struct Kept {
     pub(super) token: Token,
     pub(super) client: OwnClient,
+    /// Whether people told the client, or the gateway introduced itself.
+    pub(super) told: bool,
     /// Where tokens are renewed.
     pub(super) endpoint: String,
     /// For what they are asked.
@@ -43,8 +45,8 @@ impl Upstream {
         Ok((token.access, account.id.to_string()))
     }
 
-    /// Whether somebody has connected their account here, where that is wanted.
-    pub async fn is_connected(&self, user: UserId) -> Result<(), Failure> {
+    /// Fails where somebody has not connected their account here, and it is wanted.
+    pub async fn require_account(&self, user: UserId) -> Result<(), Failure> {
         match self.server.shown.is_each_callers() {
             true => self.account(user).await.map(drop),
             false => Ok(()),
@@ -81,7 +83,7 @@ impl Upstream {
             client.issuer.trim_end_matches('/') == account.issuer.trim_end_matches('/')
                 && client.id == kept.client.id
         };
-        *url == kept.url && client.as_ref().is_none_or(same)
+        *url == kept.url && kept.told == client.is_some() && client.as_ref().is_none_or(same)
     }
 
     /// Renews somebody's token, unless that happened since `used` was read.

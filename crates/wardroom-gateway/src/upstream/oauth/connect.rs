@@ -24,10 +24,11 @@ use wardroom_core::{
 };
 use wardroom_trust::{seal::Sealer, secret::random_text};
 
-/// Where authorization servers send people back to.
-pub const CALLBACK: &str = "/tool-accounts/callback";
-/// Where the gateway says of itself what client it is.
-pub const CLIENT_DOCUMENT: &str = "/oauth/gateway-client";
+/// Where authorization servers send people back to: the tool server's name stands behind it. SECURITY: what one
+/// authorization server answers is not taken for another's answer (RFC 9700 §4.4).
+const CALLBACK: &str = "/tool-accounts/callback";
+/// Where the gateway says what client it is for a tool server, whose name stands behind it.
+const CLIENT_DOCUMENT: &str = "/oauth/gateway-client";
 /// What an attempt is sealed for.
 const PURPOSE: &str = "tool_account.attempt";
 /// How long somebody has.
@@ -41,6 +42,9 @@ const TEXT_BYTES_MAX: usize = 16 * 1024;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct AccountAnswer {
+    /// The tool server whose callback it came to.
+    #[serde(skip)]
+    pub server: String,
     /// What is exchanged for tokens.
     pub code: String,
     /// What it was given to give back.
@@ -66,6 +70,8 @@ pub(crate) struct Attempt {
     endpoint: String,
     resource: String,
     url: String,
+    /// Whether people told the client.
+    told: bool,
     client: OwnClient,
 }
 
@@ -96,16 +102,23 @@ impl Attempt {
     }
 }
 
-/// What the gateway says of itself to authorization servers (RFC 7591 §2, «OAuth Client ID Metadata Document»).
-pub fn client_document(public_url: &str) -> Value {
+/// What the gateway says of itself to authorization servers for a tool server (RFC 7591 §2, «OAuth Client ID Metadata
+/// Document»). People see the name when they are asked.
+pub fn client_document(public_url: &str, server: &str) -> Value {
     json!({
-        "client_name": "Wardroom",
+        "client_id": document_url(public_url, server),
+        "client_name": format!("Wardroom ({server})"),
         "client_uri": public_url,
-        "redirect_uris": [format!("{public_url}{CALLBACK}")],
+        "redirect_uris": [format!("{public_url}{CALLBACK}/{server}")],
+        "token_endpoint_auth_method": "none",
         "grant_types": ["authorization_code", "refresh_token"],
         "response_types": ["code"],
         "application_type": "web",
     })
+}
+
+fn document_url(public_url: &str, server: &str) -> String {
+    format!("{public_url}{CLIENT_DOCUMENT}/{server}")
 }
 
 impl Upstream {
@@ -144,6 +157,7 @@ impl Upstream {
             endpoint: issuer.token_endpoint.clone(),
             resource: found.resource.clone(),
             url: url.to_owned(),
+            told: party.is_some(),
             client,
         };
         let challenge = BASE64URL_NOPAD.encode(&sha256(&[attempt.verifier.as_bytes()]));
@@ -180,10 +194,25 @@ impl Upstream {
         audit: AuditDraft,
     ) -> Result<(), Failure> {
         let refused = |why: &str| Failure::from(Problem::new(why));
+        if answer.server != self.server.name {
+            return Err(refused("the answer came to another tool server's address: begin anew"));
+        }
         // RFC 9207: against an answer of one issuer that is taken for another's.
         let same = |iss: &String| *iss == attempt.issuer;
         if answer.iss.as_ref().map_or(attempt.names_itself, |iss| !same(iss)) {
             return Err(refused("the answer is of another authorization server: begin anew"));
+        }
+        // SECURITY: whoever changed the server since, a code and a secret go only to whom it names now.
+        let (url, party, _) = self.account_settings()?;
+        let same = |party: &OauthParty| {
+            party.issuer.trim_end_matches('/') == attempt.issuer.trim_end_matches('/')
+                && party.id == attempt.client.id
+        };
+        if url != attempt.url || party.is_some() != attempt.told || !party.is_none_or(same) {
+            return Err(refused("the tool server was changed since: begin anew"));
+        }
+        if answer.error.as_deref() == Some("invalid_scope") {
+            self.authorization.ask_for_less();
         }
         if answer.error.is_some() {
             // What it says is whatever somebody put into an address.
@@ -213,6 +242,7 @@ impl Upstream {
         let kept = Kept {
             token,
             client: attempt.client,
+            told: attempt.told,
             endpoint: attempt.endpoint,
             resource: attempt.resource,
             url: attempt.url,
@@ -249,7 +279,7 @@ impl Upstream {
         }
         let public = &self.parts.public_url;
         if issuer.client_id_metadata_document_supported && public.starts_with("https://") {
-            return Ok(OwnClient::known(&format!("{public}{CLIENT_DOCUMENT}"), None, issuer));
+            return Ok(OwnClient::known(&document_url(public, &self.server.name), None, issuer));
         }
         let Some(endpoint) = &issuer.registration_endpoint else {
             return Err(Problem::new(format!(
@@ -258,7 +288,8 @@ impl Upstream {
                 self.redirect_uri()
             )));
         };
-        OwnClient::register(&self.parts.outbound, endpoint, issuer, client_document(public)).await
+        let about = client_document(public, &self.server.name);
+        OwnClient::register(&self.parts.outbound, endpoint, issuer, about).await
     }
 
     /// Asks the server for nothing in particular, to be told who lets in.
@@ -275,6 +306,6 @@ impl Upstream {
     }
 
     fn redirect_uri(&self) -> String {
-        format!("{}{CALLBACK}", self.parts.public_url)
+        format!("{}{CALLBACK}/{}", self.parts.public_url, self.server.name)
     }
 }

@@ -64,10 +64,10 @@ impl Found {
             (Some(told), _) => issuer(outbound, told).await?,
             (None, Some(named)) => issuer(outbound, named).await?,
             // Revision 2025-03-26: the tool server is its own authorization server.
-            (None, None) => match issuer(outbound, &origin(&url)).await {
-                Ok(found) => found,
-                Err(_) => Issuer::by_default(&origin(&url)),
-            },
+            (None, None) => {
+                let own = origin(&url);
+                said(outbound, &own).await?.unwrap_or_else(|| Issuer::by_default(&own))
+            }
         };
         let scopes = match (denial.scopes.as_slice(), &resource) {
             ([], Some(own)) => own.scopes_supported.clone(),
@@ -121,6 +121,13 @@ async fn resource(
 
 /// What an authorization server says of itself.
 async fn issuer(outbound: &Outbound, named: &str) -> Result<Issuer, Problem> {
+    let silent =
+        || Problem::new(format!("the authorization server {named} says nothing of itself"));
+    said(outbound, named).await?.ok_or_else(silent)
+}
+
+/// The same; nothing where it says nothing.
+async fn said(outbound: &Outbound, named: &str) -> Result<Option<Issuer>, Problem> {
     let url = outbound.check(named).map_err(|error| Problem::new(error.to_string()))?;
     let origin = origin(&url);
     let places = match url.path().trim_end_matches('/') {
@@ -138,9 +145,9 @@ async fn issuer(outbound: &Outbound, named: &str) -> Result<Issuer, Problem> {
             let why = format!("the metadata at {place} are of {:?}", found.issuer);
             return Err(Problem::new(why));
         }
-        return Ok(found);
+        return Ok(Some(found));
     }
-    Err(Problem::new(format!("the authorization server {named} says nothing of itself")))
+    Ok(None)
 }
 
 /// A document; nothing where there is none.

@@ -13,6 +13,10 @@ const SPARE_SECONDS: i64 = 30;
 const LIFE_SECONDS: i64 = 3600;
 const LIFE_SECONDS_MAX: i64 = 30 * 24 * 3600;
 
+/// What is kept of the scopes that a token is good for.
+const SCOPES_MAX: usize = 128;
+const SCOPE_BYTES_MAX: usize = 200;
+
 /// A token, as it is kept.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Token {
@@ -78,6 +82,7 @@ impl OwnClient {
         };
         let mut about = about;
         if let Value::Object(about) = &mut about {
+            about.remove("client_id");
             about.insert("token_endpoint_auth_method".to_owned(), json!(method));
         }
         let failed = |why: String| Problem::new(format!("it did not register the gateway: {why}"));
@@ -107,8 +112,9 @@ impl OwnClient {
         let (_, body) = match outbound.send(request).await {
             Ok(answer) => answer,
             Err(error) => {
-                let lost = matches!(&error, OutboundError::Status(400..=401, _));
-                return Err(Problem { lost, ..failed(words(error)) });
+                let said = words(error);
+                let lost = said.starts_with("invalid_grant ");
+                return Err(Problem { lost, ..failed(said) });
             }
         };
         let answer: Answer =
@@ -120,7 +126,8 @@ impl OwnClient {
         let life = answer.expires_in.unwrap_or(LIFE_SECONDS).clamp(0, LIFE_SECONDS_MAX);
         let until = now.as_micros() + (life - SPARE_SECONDS.min(life / 2)) * 1_000_000;
         let scopes = answer.scope.unwrap_or_default();
-        let scopes = scopes.split_whitespace().map(str::to_owned).collect();
+        let scopes = scopes.split_whitespace().filter(|scope| scope.len() <= SCOPE_BYTES_MAX);
+        let scopes = scopes.take(SCOPES_MAX).map(str::to_owned).collect();
         Ok(Token { access: answer.access_token, until, refresh: answer.refresh_token, scopes })
     }
 }

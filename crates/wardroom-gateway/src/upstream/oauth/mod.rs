@@ -10,7 +10,7 @@ mod exchange;
 pub use account::SEAL_TOKENS;
 pub use challenge::Denial;
 pub(crate) use connect::Attempt;
-pub use connect::{AccountAnswer, CALLBACK, CLIENT_DOCUMENT, client_document};
+pub use connect::{AccountAnswer, client_document};
 
 use self::{
     discover::{Found, Issuer},
@@ -30,7 +30,8 @@ use wardroom_core::{
 
 /// How long it is taken who gives tokens, without asking again.
 const FRESH: Duration = Duration::from_secs(600);
-/// Scopes that a server may ask for beyond the first ones.
+/// Scopes that a server names, and those that it may ask for beyond them.
+const NAMED_MAX: usize = 64;
 const MORE_MAX: usize = 32;
 
 /// Why there is no token.
@@ -86,6 +87,13 @@ impl Authorization {
     }
 }
 
+impl Authorization {
+    /// The authorization server does not know what the tool server asked for.
+    fn ask_for_less(&self) {
+        self.more.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
 impl Upstream {
     /// A token for the server, and whose it is: something that is another for everybody who has one.
     pub(super) async fn token(&self, person: Option<UserId>) -> Result<(String, String), Failure> {
@@ -115,7 +123,11 @@ impl Upstream {
             form.push(("scope", &scopes));
         }
         let endpoint = &found.issuer.token_endpoint;
-        let token = party.ask(&self.parts.outbound, endpoint, &form, now).await?;
+        let token = party.ask(&self.parts.outbound, endpoint, &form, now).await;
+        if token.as_ref().is_err_and(|problem| problem.why.contains("invalid_scope")) {
+            self.authorization.ask_for_less();
+        }
+        let token = token?;
         Ok(own.insert(token).access.clone())
     }
 
@@ -149,7 +161,7 @@ impl Upstream {
     }
 
     /// Whether something else is shown now, after it let nobody in.
-    pub(super) async fn renewed(
+    pub(super) async fn shows_another(
         &self,
         endpoint: &Endpoint,
         ask: &Ask,
@@ -189,12 +201,15 @@ impl Upstream {
         Ok(Arc::clone(&kept.insert((Instant::now(), Arc::new(found))).1))
     }
 
-    /// What is asked for: what people say, otherwise what the server does; and what it asked for since.
+    /// What is asked for: what people say, otherwise what the server does, now and since.
     fn scopes(&self, told: &[String], found: &Found) -> Vec<String> {
-        let first = if told.is_empty() { &found.scopes } else { told };
-        let mut all = first.to_vec();
+        if !told.is_empty() {
+            return told.to_vec();
+        }
+        let mut all: Vec<String> = found.scopes.iter().take(NAMED_MAX).cloned().collect();
         let more = self.authorization.more.lock().unwrap_or_else(PoisonError::into_inner);
-        all.extend(more.iter().filter(|one| !first.contains(one)).cloned());
+        let new: Vec<String> = more.iter().filter(|one| !all.contains(one)).cloned().collect();
+        all.extend(new);
         all
     }
 

@@ -1,9 +1,6 @@
 //! `/api/v1/approvals`
 
-use super::{
-    super::input::{Json, QueryOf, filter, id, page},
-    tool_servers::calls::shown_to_decider,
-};
+use super::super::input::{Json, QueryOf, filter, id, page};
 use crate::{context::Ctx, error::ApiError, policies::principal_of, view};
 use axum::{Json as Answer, extract::Path};
 use serde::Deserialize;
@@ -16,6 +13,7 @@ use wardroom_core::{
     page::{PAGE_ITEMS_MAX, PageRequest},
     run::{Run, Target},
     store::{ApprovalFilter, RunFilter},
+    tool::shown::shown_to_decider,
 };
 use wardroom_engine::approvals::Decision;
 use wardroom_trust::policy::Circumstances;

@@ -7,10 +7,7 @@ use wardroom_core::{
     action::Resource,
     tool::{account::ToolAccount, server::ToolServer},
 };
-use wardroom_gateway::{
-    registry::KeepError,
-    upstream::{AccountAnswer, Failure, Problem as NoToken},
-};
+use wardroom_gateway::upstream::{AccountAnswer, Failure, Problem as NoToken};
 use wardroom_wire::{
     api::List,
     error::{ErrorCode, Problem},
@@ -108,11 +105,8 @@ pub(crate) async fn disconnect(ctx: &Ctx, name: &str) -> Result<(), ApiError> {
     let allowed = ctx.authorise(Action::ToolAccountRemove, &Resource::user(user)).await?;
     let server = ctx.app.engine.store().lookup_tool_server(name).await?;
     let server = server.ok_or_else(ApiError::not_found)?;
-    let gone = ctx.app.gateway.registry.disconnect(&server, user, allowed.draft(ctx)).await;
-    gone.map_err(|error| match error {
-        KeepError::Conflict => ApiError::not_found(),
-        error => error.into(),
-    })
+    let gone = ctx.app.gateway.registry.disconnect(&server, user, allowed.draft(ctx)).await?;
+    if gone { Ok(()) } else { Err(ApiError::not_found()) }
 }
 
 impl From<NoToken> for ApiError {
