@@ -98,6 +98,9 @@ async fn only_what_was_accepted_as_it_is_described_is_listed_and_called() {
     assert_eq!(names(&world, &world.token, "/mcp/test").await, ["odd", "slow"]);
     let (status, refused) = call(&world, &world.token, "echo", json!({})).await;
     assert_eq!((status, &refused["error"]["code"]), (200, &json!(-32602)), "{refused}");
+    let said = world.post("/api/v1/tool-servers/test/call", json!({"tool": "more"})).await;
+    let advice = "`wardroom mcp accept test more`";
+    assert!(said["detail"].as_str().unwrap().contains(advice), "{said}");
     assert_eq!(server.scene.calls.load(Ordering::Acquire), 0, "nothing reached it");
     let tools = world.get("/api/v1/tool-servers/test/tools").await;
     let of = |name: &str| {

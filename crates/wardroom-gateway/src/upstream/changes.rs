@@ -157,7 +157,7 @@ impl Upstream {
             tokio::time::timeout(WISH_TIME, endpoint.listen(session.headers(), None)).await;
         let mut incoming = match opened.unwrap_or(Err(Failure::TimedOut(WISH_TIME))) {
             Err(Failure::SessionLost) => {
-                self.drop_session(&session).await;
+                self.drop_session(&session);
                 return Err(Failure::SessionLost);
             }
             opened => opened?,

@@ -13,6 +13,7 @@ mod oauth;
 mod pipe;
 mod pool;
 mod server;
+mod sessions;
 mod sse;
 mod together;
 

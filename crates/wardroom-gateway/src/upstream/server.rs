@@ -11,6 +11,7 @@ use super::{
     modern,
     oauth::Authorization,
     pool::Pool,
+    sessions::{SessionKey, Sessions},
 };
 use crate::{
     era::{self, Era, LEGACY, MODERN, meta},
@@ -35,9 +36,6 @@ use wardroom_core::{
 };
 use wardroom_trust::{seal::Sealer, vault::Vault};
 
-/// Sessions with one server: one for all clients that can be asked nothing, or one for each account, and one for each
-/// caller who can be asked something.
-const SESSIONS_MAX: usize = 128;
 /// How often an idempotent request is tried, and the first pause between.
 const TRIES_MAX: u32 = 3;
 const RETRY_AFTER: Duration = Duration::from_millis(100);
@@ -98,7 +96,7 @@ pub struct Upstream {
     answers: Arc<Semaphore>,
     ids: AtomicI64,
     era: Mutex<Option<Era>>,
-    sessions: tokio::sync::Mutex<HashMap<String, Arc<Session>>>,
+    sessions: Sessions,
     pub(super) reach: Reach,
     pub(super) authorization: Authorization,
 }
@@ -122,7 +120,7 @@ impl Upstream {
             answers: Arc::new(Semaphore::new(super::http::ANSWERS_MAX)),
             ids: AtomicI64::new(1),
             era: Mutex::default(),
-            sessions: tokio::sync::Mutex::default(),
+            sessions: Sessions::default(),
             authorization: Authorization::default(),
             reach: match &server.way {
                 Way::Http { url } => Reach::Http(url.clone()),
@@ -154,13 +152,13 @@ impl Upstream {
     /// Forgets what is known of it: its dialect, its sessions, its processes, its failures.
     pub async fn restart(&self) {
         self.suppose(None);
-        let sessions = std::mem::take(&mut *self.sessions.lock().await);
+        let sessions = self.sessions.take();
         self.breaker.reset();
         if let Reach::Node(pool) = &self.reach {
             return pool.stop_all();
         }
         let Ok(Endpoint::Http(http)) = self.endpoint(None).await else { return };
-        for session in sessions.into_values() {
+        for session in sessions {
             http.end(session.headers()).await;
         }
     }
@@ -295,7 +293,7 @@ impl Upstream {
                 // It knows nothing of the session, so it did nothing.
                 Err(Failure::SessionLost) if !again => {
                     again = true;
-                    self.drop_session(&session).await;
+                    self.drop_session(&session);
                 }
                 other => return other,
             }
@@ -321,20 +319,22 @@ impl Upstream {
                 return opened;
             }
         };
-        let own = serde_json::to_string(capabilities).unwrap_or_default();
-        let key = format!("{} {caller} {own}", http.whose);
-        let mut sessions = self.sessions.lock().await;
-        if let Some(session) = sessions.get(&key) {
-            return Ok(Arc::clone(session));
+        // In what is for all, nobody can be asked anything.
+        let nothing = Object::default();
+        let capabilities = if caller.is_empty() { &nothing } else { capabilities };
+        let key = SessionKey {
+            account: http.whose.clone(),
+            caller,
+            capabilities: serde_json::to_string(capabilities).unwrap_or_default(),
+        };
+        let opening = || self.open_session(endpoint, capabilities, listening);
+        let (session, gone) = self.sessions.get(key, opening).await;
+        // Where each account has its own, this is not the one to end others' with.
+        for session in gone.into_iter().filter(|_| !self.server.shown.is_each_callers()) {
+            let http = http.clone();
+            tokio::spawn(async move { http.end(session.headers()).await });
         }
-        if sessions.len() >= SESSIONS_MAX
-            && let Some(oldest) = sessions.keys().next().cloned()
-        {
-            sessions.remove(&oldest);
-        }
-        let session = self.open_session(endpoint, capabilities, listening).await?;
-        sessions.insert(key, Arc::clone(&session));
-        Ok(session)
+        session
     }
 
     async fn open_session(
@@ -349,8 +349,8 @@ impl Upstream {
         session.unwrap_or(Err(Failure::TimedOut(GREETING_TIME))).map(Arc::new)
     }
 
-    pub(super) async fn drop_session(&self, lost: &Arc<Session>) {
-        self.sessions.lock().await.retain(|_, session| !Arc::ptr_eq(session, lost));
+    pub(super) fn drop_session(&self, lost: &Arc<Session>) {
+        self.sessions.forget(lost);
     }
 
     /// What it speaks: asked once, and anew when it does not understand any more.

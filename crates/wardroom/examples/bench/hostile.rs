@@ -8,20 +8,27 @@ use crate::{
 };
 use anyhow::{Context as _, ensure};
 use futures_util::{SinkExt as _, StreamExt as _};
+use rustls_pki_types::ServerName;
 use std::{
+    net::Ipv4Addr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Instant,
 };
-use tokio::task::JoinSet;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader, split},
+    net::TcpStream,
+    task::JoinSet,
+};
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::Message;
 
-/// Who sends them, by HTTP and by WebSocket.
-const BY_HTTP: usize = 12;
+/// Who sends them, by HTTP, by WebSocket and by TCP.
+const BY_HTTP: usize = 8;
 const BY_WEBSOCKET: usize = 4;
+const BY_TCP: usize = 4;
 /// Messages before memory is looked at for the first time.
 const WARM_UP: u64 = 20_000;
 /// One in so many is as long as a message may be, and longer.
@@ -170,9 +177,67 @@ async fn by_websocket(
     }
 }
 
+async fn by_tcp(
+    world: &World,
+    tls: &TlsConnector,
+    port: u16,
+    next: &AtomicU64,
+    all: u64,
+    count: &Count,
+) -> anyhow::Result<()> {
+    let token = world.token();
+    let hello = format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"authenticate\",\"params\":{{\"token\":\"{token}\",\"server\":\"fast\"}}}}\n"
+    );
+    loop {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+        stream.set_nodelay(true)?;
+        let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
+        let (reader, mut writer) = split(tls.connect(name, stream).await?);
+        let mut lines = BufReader::new(reader).lines();
+        writer.write_all(hello.as_bytes()).await?;
+        writer.flush().await?;
+        let welcome = lines.next_line().await?.unwrap_or_default();
+        ensure!(welcome.contains("\"result\""), "not let in by TCP: {welcome}");
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= all {
+                return Ok(());
+            }
+            // A line is a message: one that has ends of lines would be several, an empty one none.
+            let mut line = message(index);
+            line.iter_mut()
+                .filter(|byte| matches!(byte, b'\n' | b'\r'))
+                .for_each(|byte| *byte = b'x');
+            line.extend_from_slice(if line.is_empty() { b"x\n" } else { b"\n" });
+            count.sent.fetch_add(1, Ordering::Relaxed);
+            let said = match send(&mut writer, &line).await {
+                Ok(()) => lines.next_line().await.ok().flatten(),
+                Err(_) => None,
+            };
+            count.refused.fetch_add(1, Ordering::Relaxed);
+            match said {
+                Some(text) => {
+                    ensure!(text.contains("\"error\""), "message {index} was not refused: {text}");
+                }
+                // The connection ends after a few: another one is opened.
+                None => break,
+            }
+        }
+    }
+}
+
+async fn send(writer: &mut (impl AsyncWrite + Unpin), line: &[u8]) -> std::io::Result<()> {
+    writer.write_all(line).await?;
+    writer.flush().await
+}
+
 /// Sends them all.
 pub(crate) async fn messages(all: u64) -> anyhow::Result<Vec<Figure>> {
-    let world = Arc::new(World::with(&SETTINGS).await?);
+    let port = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+    let lines = format!("listen_mcp_tcp=127.0.0.1:{port}");
+    let settings: Vec<&str> = SETTINGS.into_iter().chain([lines.as_str()]).collect();
+    let world = Arc::new(World::with(&settings).await?);
     let (url, server) = tool_server().await?;
     let through = with_server(&world, "fast", &url).await?;
     let before_calls = server.calls.load(Ordering::Relaxed);
@@ -183,13 +248,16 @@ pub(crate) async fn messages(all: u64) -> anyhow::Result<Vec<Figure>> {
     let mut before = None;
     for until in [WARM_UP.min(all), all] {
         let mut senders = JoinSet::new();
-        for number in 0..BY_HTTP + BY_WEBSOCKET {
+        for number in 0..BY_HTTP + BY_WEBSOCKET + BY_TCP {
             let (world, tls, url) = (Arc::clone(&world), tls.clone(), through.clone());
             let (next, count) = (Arc::clone(&next), Arc::clone(&count));
             senders.spawn(async move {
-                match number < BY_HTTP {
-                    true => by_http(&world, &url, &next, until, &count).await,
-                    false => by_websocket(&world, &tls, number, &next, until, &count).await,
+                if number < BY_HTTP {
+                    by_http(&world, &url, &next, until, &count).await
+                } else if number < BY_HTTP + BY_WEBSOCKET {
+                    by_websocket(&world, &tls, number, &next, until, &count).await
+                } else {
+                    by_tcp(&world, &tls, port, &next, until, &count).await
                 }
             });
         }
@@ -206,7 +274,7 @@ pub(crate) async fn messages(all: u64) -> anyhow::Result<Vec<Figure>> {
     let reached = server.calls.load(Ordering::Relaxed) - before_calls;
     let mib = |bytes: u64| bytes as f64 / 1024.0 / 1024.0;
     let note = format!(
-        "{} messages, {} refused, in {:.0} s, over HTTP and WebSocket; resident {:.0} MiB after the first {}, {:.0} MiB after all, {:.0} MiB at the highest",
+        "{} messages, {} refused, in {:.0} s, over HTTP, WebSocket and TCP; resident {:.0} MiB after the first {}, {:.0} MiB after all, {:.0} MiB at the highest",
         number(sent as f64),
         number(refused as f64),
         begun.elapsed().as_secs_f64(),

@@ -88,7 +88,8 @@ impl Upstream {
 
     /// Renews somebody's token, unless that happened since `used` was read.
     pub(super) async fn renew_account(&self, user: UserId, used: &str) -> Result<Token, Failure> {
-        let _one_at_a_time = self.authorization.renewing.lock().await;
+        let turn = self.authorization.turn(user);
+        let _one_at_a_time = turn.lock().await;
         let (account, mut kept) = self.account(user).await?;
         if kept.token.access != used {
             return Ok(kept.token);

@@ -19,7 +19,7 @@ use self::{
 use super::{Ask, Failure, Upstream, endpoint::Endpoint};
 use reqwest::header::AUTHORIZATION;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -61,8 +61,8 @@ pub(super) struct Authorization {
     found: tokio::sync::Mutex<Option<(Instant, Arc<Found>)>>,
     /// The gateway's own token.
     own: tokio::sync::Mutex<Option<Token>>,
-    /// One account is renewed at a time.
-    renewing: tokio::sync::Mutex<()>,
+    /// An account is renewed by one who wants it; the others wait.
+    renewing: Mutex<HashMap<UserId, Arc<tokio::sync::Mutex<()>>>>,
     /// What the server said when it last let nobody in.
     denial: Mutex<Denial>,
     /// Scopes that it asked for beyond the first ones.
@@ -88,6 +88,13 @@ impl Authorization {
 }
 
 impl Authorization {
+    /// Whoever holds it renews somebody's account.
+    fn turn(&self, user: UserId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut all = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, turn| Arc::strong_count(turn) > 1);
+        Arc::clone(all.entry(user).or_default())
+    }
+
     /// The authorization server does not know what the tool server asked for.
     fn ask_for_less(&self) {
         self.more.lock().unwrap_or_else(PoisonError::into_inner).clear();

@@ -6,7 +6,11 @@ use axum::extract::Path;
 use serde_json::Value;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-use wardroom_core::{Action, action::Resource};
+use wardroom_core::{
+    Action,
+    action::Resource,
+    tool::toolbox::{Tool, ToolState},
+};
 use wardroom_gateway::{
     door::{Client, Modern, Outlet, Speaks},
     era::meta,
@@ -33,6 +37,32 @@ pub(crate) async fn handler(
     run(&ctx, &name, body).await.map(axum::Json)
 }
 
+/// Why a tool can't be called, for those who may look after its server; for others it is not there.
+async fn missing(ctx: &Ctx, server: &str, tool: &str) -> Result<ApiError, ApiError> {
+    if !ctx.may(Action::ToolServerRead) {
+        return Ok(ApiError::not_found());
+    }
+    let store = ctx.app.engine.store();
+    let Some(found) = store.lookup_tool_server(server).await? else {
+        return Ok(ApiError::not_found());
+    };
+    let tools = store.list_tools(found.id).await?;
+    let state = tools.iter().find(|known| known.name == tool).map(Tool::state);
+    let said = match (found.enabled, state) {
+        (false, _) => format!("{server} is disabled: `wardroom mcp enable {server}`."),
+        (true, Some(ToolState::New | ToolState::Changed)) => format!(
+            "{tool} waits for somebody to accept it as it is described now: `wardroom mcp show {server} {tool}`, then `wardroom mcp accept {server} {tool}`."
+        ),
+        (true, Some(ToolState::Gone)) => format!("{server} does not offer {tool} any more."),
+        (true, _) => {
+            format!(
+                "{server} offers no such tool: `wardroom mcp tools {server}` lists what it does."
+            )
+        }
+    };
+    Ok(ApiError::say(ErrorCode::NotFound, said))
+}
+
 /// Calls a tool and gives its answer.
 pub(crate) async fn run(
     ctx: &Ctx,
@@ -48,7 +78,7 @@ pub(crate) async fn run(
     let resource = Resource::tool(server, &body.tool, hints);
     if tool.is_none() || !ctx.may_call(&resource) {
         ctx.authorise(Action::ToolCall, &resource).await?;
-        return Err(ApiError::not_found());
+        return Err(missing(ctx, server, &body.tool).await?);
     }
     let arguments = body.arguments.unwrap_or_else(|| Value::Object(Default::default()));
     let params = Object::default().with("name", &body.tool).with("arguments", arguments);
