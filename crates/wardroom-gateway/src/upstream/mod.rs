@@ -5,6 +5,7 @@ mod breaker;
 mod changes;
 mod credentials;
 mod endpoint;
+mod greeting;
 mod host;
 mod http;
 mod legacy;

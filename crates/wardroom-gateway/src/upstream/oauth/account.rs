@@ -65,7 +65,7 @@ impl Upstream {
         let plain = cipher.open(SEAL_TOKENS, &account.sealed).map_err(internal)?;
         let kept: Kept = serde_json::from_slice(&plain).map_err(internal)?;
         // SECURITY: tokens go nowhere but where their holder sent them, whoever changes the server since.
-        if !self.is_for(&account, &kept) {
+        if !self.is_still(&kept.url, kept.told, &account.issuer, &kept.client) {
             return Err(self.no_account(
                 "the tool server was changed since you connected your account: connect it anew",
             ));
@@ -73,17 +73,18 @@ impl Upstream {
         Ok((account, kept))
     }
 
-    fn is_for(&self, account: &ToolAccount, kept: &Kept) -> bool {
-        let (Way::Http { url }, Shown::Account { client, .. }) =
+    /// Whether the server still is the one for which somebody was sent to this issuer as this client.
+    pub(super) fn is_still(&self, url: &str, told: bool, issuer: &str, client: &OwnClient) -> bool {
+        let (Way::Http { url: now }, Shown::Account { client: party, .. }) =
             (&self.server.way, &self.server.shown)
         else {
             return false;
         };
-        let same = |client: &OauthParty| {
-            client.issuer.trim_end_matches('/') == account.issuer.trim_end_matches('/')
-                && client.id == kept.client.id
+        let same = |party: &OauthParty| {
+            party.issuer.trim_end_matches('/') == issuer.trim_end_matches('/')
+                && party.id == client.id
         };
-        *url == kept.url && kept.told == client.is_some() && client.as_ref().is_none_or(same)
+        now == url && told == party.is_some() && party.as_ref().is_none_or(same)
     }
 
     /// Renews somebody's token, unless that happened since `used` was read.

@@ -203,12 +203,7 @@ impl Upstream {
             return Err(refused("the answer is of another authorization server: begin anew"));
         }
         // SECURITY: whoever changed the server since, a code and a secret go only to whom it names now.
-        let (url, party, _) = self.account_settings()?;
-        let same = |party: &OauthParty| {
-            party.issuer.trim_end_matches('/') == attempt.issuer.trim_end_matches('/')
-                && party.id == attempt.client.id
-        };
-        if url != attempt.url || party.is_some() != attempt.told || !party.is_none_or(same) {
+        if !self.is_still(&attempt.url, attempt.told, &attempt.issuer, &attempt.client) {
             return Err(refused("the tool server was changed since: begin anew"));
         }
         if answer.error.as_deref() == Some("invalid_scope") {
