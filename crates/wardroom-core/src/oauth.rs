@@ -15,6 +15,8 @@ const URI_BYTES_MAX: usize = 500;
 const URIS_MAX: usize = 10;
 /// The most clients that are kept.
 pub const CLIENTS_MAX: usize = 1000;
+/// The most of them that nobody registered: they are known by documents of their own.
+pub const DOCUMENTS_MAX: usize = 200;
 /// The most grants of one account to one client; the oldest ends when there would be one more.
 pub const GRANTS_MAX: usize = 20;
 /// The most sessions that a client has at a time in which it acts by itself; each is as short as an access token.
@@ -23,8 +25,11 @@ pub const ALONE_MAX: usize = 100;
 /// A program that may ask for grants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OauthClient {
-    /// The client, as it names itself.
+    /// The client, as it names itself unless it has a document.
     pub id: OauthClientId,
+    /// The address of the document in which it says itself what it is, by which it names itself then (OAuth Client ID
+    /// Metadata Document, draft 00).
+    pub document: Option<String>,
     /// What people know it by.
     pub name: String,
     /// Hash of its secret; a program on somebody's own machine can keep none.
@@ -35,7 +40,7 @@ pub struct OauthClient {
     pub scopes: Vec<String>,
     /// The account as which it acts when nobody is there to ask.
     pub acts_as: Option<UserId>,
-    /// Who registered it.
+    /// Who registered it, or first granted it something where it has a document.
     pub created_by: UserId,
     /// When.
     pub created_at: Timestamp,
@@ -136,6 +141,12 @@ impl OauthClient {
         self.redirect_uris.iter().try_for_each(|uri| check_redirect(uri))
     }
 
+    /// Whether `document` says of itself what is kept of it.
+    pub fn is_as(&self, document: &Self) -> bool {
+        (&self.name, &self.redirect_uris, &self.scopes)
+            == (&document.name, &document.redirect_uris, &document.scopes)
+    }
+
     /// Whether codes may be sent to `uri`: one that was registered, letter by letter, but for the port of a program
     /// on the same machine, which takes whichever is free (RFC 8252 §7.3).
     pub fn redirects_to(&self, uri: &str) -> bool {
@@ -167,7 +178,8 @@ fn misleads(c: char) -> bool {
         || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether an address is on the same machine.
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
@@ -209,6 +221,7 @@ mod tests {
     fn client(redirect_uris: &[&str]) -> OauthClient {
         OauthClient {
             id: OauthClientId::from_uuid(uuid::Uuid::nil()),
+            document: None,
             name: "Chart".to_owned(),
             secret_hash: None,
             redirect_uris: redirect_uris.iter().map(|uri| (*uri).to_owned()).collect(),

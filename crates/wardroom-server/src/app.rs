@@ -8,6 +8,7 @@ use crate::{
     mcp::{Channels, StaticTokens},
     metrics::Metrics,
     middleware::RefusalLog,
+    oauth::ClientDocuments,
     oidc::{Issuer, OidcRules},
     places::PerAddress,
     policies::{Current, InForce, PolicySource},
@@ -126,6 +127,8 @@ pub struct AppParts {
     pub hosts: BTreeSet<String>,
     /// Origins of other sites whose scripts may call the API with a token.
     pub cors_origins: Vec<HeaderValue>,
+    /// Whose documents about themselves are believed.
+    pub client_documents: ClientDocuments,
     /// What holds at every door.
     pub doors: DoorRules,
     /// The ways to the outside.
@@ -174,6 +177,8 @@ pub struct App {
     pub(crate) public_url: String,
     pub(crate) hosts: BTreeSet<String>,
     pub(crate) cors_origins: Vec<HeaderValue>,
+    pub(crate) client_documents: ClientDocuments,
+    pub(crate) outbound: Outbound,
     pub(crate) blocks: Blocks,
     /// Connections by network, for each listener.
     pub(crate) connections: Mutex<Vec<PerAddress>>,
@@ -249,6 +254,8 @@ impl App {
             public_url: parts.public_url,
             hosts: parts.hosts,
             cors_origins: parts.cors_origins,
+            client_documents: parts.client_documents,
+            outbound: parts.outbound.clone(),
             blocks: Blocks::new(&parts.doors),
             connections: Mutex::default(),
             rates: Rates::new(&parts.doors),

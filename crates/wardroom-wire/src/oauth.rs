@@ -27,8 +27,11 @@ pub struct OauthClientCreate {
 /// A registered program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OauthClientView {
-    /// Its `client_id`.
+    /// Its `client_id`, unless it has a document.
     pub id: String,
+    /// The address of the document in which it says itself what it is: its `client_id` then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
     /// What people know it by.
     pub name: String,
     /// Where codes may be sent.
@@ -40,7 +43,7 @@ pub struct OauthClientView {
     /// The account as which it acts by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acts_as: Option<String>,
-    /// Who registered it.
+    /// Who registered it, or first granted it something where it has a document.
     pub created_by: String,
     /// When.
     pub created_at: String,

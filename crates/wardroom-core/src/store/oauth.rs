@@ -15,6 +15,8 @@ pub trait Oauth: Send + Sync {
     async fn list_oauth_clients(&self) -> StoreResult<Vec<OauthClient>>;
     /// A program of others by its id.
     async fn lookup_oauth_client(&self, id: OauthClientId) -> StoreResult<Option<OauthClient>>;
+    /// A program of others by the address of its document.
+    async fn lookup_document_client(&self, document: &str) -> StoreResult<Option<OauthClient>>;
     /// A code by its hash. Ended ones are found until they are forgotten.
     async fn lookup_oauth_code(&self, hash: SecretHash) -> StoreResult<Option<OauthCode>>;
 }

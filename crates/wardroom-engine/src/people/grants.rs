@@ -7,7 +7,7 @@ use wardroom_core::{
     audit::AuditDraft,
     change::{Change, Write},
     identity::{SecretHash, Session, SessionAbout, User},
-    oauth::{ALONE_MAX, CLIENTS_MAX, GRANTS_MAX, Grant, OauthClient, OauthCode},
+    oauth::{ALONE_MAX, CLIENTS_MAX, DOCUMENTS_MAX, GRANTS_MAX, Grant, OauthClient, OauthCode},
     store::StoreError,
 };
 
@@ -60,14 +60,45 @@ impl Engine {
         }
     }
 
-    /// Keeps a code by which a program comes by a grant.
+    /// Keeps a code by which a program comes by a grant, and what the program says of itself where nobody registered it.
     pub async fn add_oauth_code(
         &self,
         code: OauthCode,
+        client: &OauthClient,
         audit: AuditDraft,
     ) -> Result<(), EngineError> {
         let audit = granted(audit.on(code.user), &code.grant);
-        Ok(self.commit(Change::recorded(audit).write(Write::AddOauthCode(code))).await?)
+        let Some(document) = &client.document else {
+            return Ok(self
+                .commit(Change::recorded(audit).write(Write::AddOauthCode(code)))
+                .await?);
+        };
+        let mut change = Change::recorded(audit.detail("document", document));
+        match self.store.lookup_document_client(document).await? {
+            Some(known) if client.is_as(&known) => {}
+            Some(_) => change.writes.push(Write::KeepDocumentClient(client.clone())),
+            None => {
+                self.check_room_for_documents().await?;
+                change.writes.push(Write::KeepDocumentClient(client.clone()));
+            }
+        }
+        match self.commit(change.write(Write::AddOauthCode(code))).await {
+            // Somebody else granted it something for the first time in this moment.
+            Err(StoreError::Conflict(_) | StoreError::Duplicate(_)) => Err(EngineError::Conflict),
+            other => Ok(other?),
+        }
+    }
+
+    async fn check_room_for_documents(&self) -> Result<(), EngineError> {
+        let clients = self.store.list_oauth_clients().await?;
+        let documents = clients.iter().filter(|client| client.document.is_some()).count();
+        if clients.len() >= CLIENTS_MAX || documents >= DOCUMENTS_MAX {
+            let said = format!(
+                "{DOCUMENTS_MAX} programs that nobody registered are known already: an administrator has to forget one first"
+            );
+            return Err(EngineError::LimitReached(said));
+        }
+        Ok(())
     }
 
     /// Opens a program's session for what `user` granted it, by a code or because it acts as that account. The oldest

@@ -39,18 +39,13 @@ pub(crate) enum Unasked {
 }
 
 impl Ask {
-    /// Reads it. SECURITY: until program and address are known, nothing is sent anywhere.
-    pub(crate) async fn read(app: &App, encoded: &[u8]) -> Result<Self, Unasked> {
-        let parameters = Parameters::read(encoded);
-        let client = match parameters.get("client_id").map(str::parse) {
-            Some(Ok(id)) => {
-                let found = app.engine.store().lookup_oauth_client(id).await;
-                found.map_err(|error| Unasked::Here(error.into()))?
-            }
-            _ => None,
-        };
-        let nobody = "No program is registered under the client_id in this address. Nothing was granted: tell whoever sent you here.";
-        let client = client.ok_or_else(|| here(nobody))?;
+    /// Reads what `client` asks for. SECURITY: until program and address are known, nothing is sent anywhere.
+    pub(super) fn read(
+        app: &App,
+        client: Option<OauthClient>,
+        parameters: &Parameters,
+    ) -> Result<Self, Unasked> {
+        let client = client.ok_or_else(|| here(nobody(parameters)))?;
         let redirect_uri = match (parameters.get("redirect_uri"), client.redirect_uris.as_slice()) {
             (Some(uri), _) if client.redirects_to(uri) => uri.to_owned(),
             (None, [only]) => only.clone(),
@@ -76,7 +71,7 @@ impl Ask {
             challenge: String::new(),
             resource: String::new(),
         };
-        match ask.fill(app, &parameters) {
+        match ask.fill(app, parameters) {
             Ok(()) => Ok(ask),
             Err(refusal) => Err(Unasked::There(ask.refuse(app, &refusal))),
         }
@@ -135,6 +130,16 @@ pub(super) fn wanted_scopes(
     match wanted.iter().find(|scope| !most.contains(scope)) {
         Some(scope) => Err(invalid(&format!("the client may not ask for {scope}"))),
         None => Ok(wanted),
+    }
+}
+
+/// What is said where it is not known who asks.
+fn nobody(parameters: &Parameters) -> &'static str {
+    let documented = parameters.get("client_id").is_some_and(|named| named.starts_with("https://"));
+    if documented {
+        "The program that sent you here names itself by a document of its own, and that document is not believed here. Nothing was granted: an administrator names the site in oauth_client_documents, or registers the program."
+    } else {
+        "No program is registered under the client_id in this address. Nothing was granted: tell whoever sent you here."
     }
 }
 

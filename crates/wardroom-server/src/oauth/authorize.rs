@@ -1,6 +1,6 @@
 //! `GET /oauth/authorize`: where a program sends somebody's browser.
 
-use super::{Ask, Unasked};
+use super::{Ask, Parameters, Unasked};
 use crate::{App, error::ApiError, sign_in::see_other, ui};
 use axum::{
     extract::{RawQuery, State},
@@ -16,8 +16,15 @@ pub(crate) async fn handler(
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let query = query.unwrap_or_default();
-    match Ask::read(&app, query.as_bytes()).await {
-        Ok(ask) => ui::grants::onward(&ask.client.name, &format!("/oauth/consent?{query}")),
+    let parameters = Parameters::read(query.as_bytes());
+    let next = format!("/oauth/consent?{query}");
+    let named = parameters.get("client_id").unwrap_or_default();
+    if app.client_documents.believes(named) {
+        return ui::grants::onward(named, &next);
+    }
+    let client = app.known_client(named).await?;
+    match Ask::read(&app, client, &parameters) {
+        Ok(ask) => ui::grants::onward(&ask.client.name, &next),
         Err(Unasked::There(address)) => Ok(see_other(&address)),
         Err(Unasked::Here(error)) => Err(error),
     }

@@ -39,11 +39,7 @@ pub(super) async fn authenticate(
             (parameters.need("client_id")?.to_owned(), secret)
         }
     };
-    let client = match id.parse() {
-        Ok(id) => app.engine.store().lookup_oauth_client(id).await?,
-        Err(_) => None,
-    };
-    match client {
+    match app.known_client(&id).await? {
         Some(client) if proves(&client, secret.as_deref()) => Ok(client),
         other => refuse(app, info, other.map(|client| client.id)).await,
     }

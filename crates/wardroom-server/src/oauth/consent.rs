@@ -1,7 +1,7 @@
 //! Who may grant what, and the code that carries it.
 
 use super::{
-    Ask, Unasked,
+    Ask, Parameters, Unasked,
     error::{Code, Refusal},
 };
 use crate::{
@@ -38,7 +38,10 @@ impl Question {
             let said = "Only a person in a browser can grant this.";
             return Err(Unasked::Here(ApiError::say(ErrorCode::Forbidden, said)));
         }
-        let mut ask = Ask::read(&ctx.app, query.as_bytes()).await?;
+        let parameters = Parameters::read(query.as_bytes());
+        let named = parameters.get("client_id").unwrap_or_default();
+        let client = ctx.app.client_before(ctx, named).await.map_err(Unasked::Here)?;
+        let mut ask = Ask::read(&ctx.app, client, &parameters)?;
         ask.scopes.retain(|scope| scope.parse().is_ok_and(|action: Action| ctx.may(action)));
         if ask.scopes.is_empty() {
             let said = "the person may do nothing of what was asked for";
@@ -79,7 +82,7 @@ impl Question {
             challenge: self.ask.challenge.clone(),
             expires_at: ctx.now().plus(CODE_TTL),
         };
-        engine.add_oauth_code(code, self.allowed.draft(ctx)).await?;
+        engine.add_oauth_code(code, &self.ask.client, self.allowed.draft(ctx)).await?;
         Ok(self.ask.answer(&ctx.app, &[("code", secret.expose().expose_secret())]))
     }
 }

@@ -43,6 +43,7 @@ pub(crate) async fn server(State(app): State<Arc<App>>) -> Json<Value> {
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
+        "client_id_metadata_document_supported": !app.client_documents.is_empty(),
     }))
 }
 

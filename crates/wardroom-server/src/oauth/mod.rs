@@ -4,6 +4,7 @@ mod ask;
 pub(crate) mod authorize;
 mod client;
 mod consent;
+mod document;
 mod error;
 pub(crate) mod metadata;
 mod parameters;
@@ -13,6 +14,7 @@ pub(crate) mod token;
 
 pub(crate) use ask::{Ask, Unasked};
 pub(crate) use consent::Question;
+pub use document::ClientDocuments;
 pub(crate) use parameters::Parameters;
 
 use crate::App;

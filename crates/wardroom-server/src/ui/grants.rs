@@ -34,6 +34,7 @@ pub(crate) async fn consent(ctx: Ctx, RawQuery(query): RawQuery) -> Result<Respo
         csrf: ctx.csrf().to_owned(),
         client: ask.client.name.clone(),
         place: place(&ask.redirect_uri),
+        document: ask.client.document.clone(),
         name: ctx.app.engine.profile(ctx.account()).await?.name,
         asked: actions
             .map(|action| Asked { name: action.as_str(), about: action.about() })

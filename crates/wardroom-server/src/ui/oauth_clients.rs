@@ -11,7 +11,7 @@ use crate::{
 };
 use axum::{Form, extract::Path, http::StatusCode, response::Response};
 use serde::Deserialize;
-use wardroom_wire::oauth::OauthClientCreate;
+use wardroom_wire::oauth::{OauthClientCreate, OauthClientView};
 
 /// The fields that the dialog shows errors beside.
 const FIELDS: [&str; 5] = ["name", "redirect_uris", "scopes", "confidential", "acts_as"];
@@ -40,7 +40,11 @@ async fn page(
 ) -> Result<Response, ApiError> {
     let list = clients::load(ctx).await?;
     let mut shell = shell(ctx, "/security");
-    let ids = list.items.iter().filter_map(|client| client.acts_as.clone()).collect();
+    let first =
+        |client: &OauthClientView| client.document.is_some().then(|| client.created_by.clone());
+    let ids =
+        list.items.iter().filter_map(|client| client.acts_as.clone().or_else(|| first(client)));
+    let ids = ids.collect();
     name_ids(ctx, &mut shell, ids).await?;
     html(status, &OauthClientsPage { shell, list, dialog })
 }

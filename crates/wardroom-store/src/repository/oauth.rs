@@ -26,6 +26,7 @@ macro_rules! oauth {
                 let secret: Option<Vec<u8>> = row.try_get("secret_hash").map_err(of)?;
                 Ok(OauthClient {
                     id: OauthClientId::from_uuid(row.try_get("id").map_err(of)?),
+                    document: row.try_get("document").map_err(of)?,
                     name: row.try_get("name").map_err(of)?,
                     secret_hash: secret
                         .map(|hash| Ok(SecretHash(fixed("secret", hash)?)))
@@ -89,6 +90,17 @@ macro_rules! oauth {
                     row.map_err(of)?.as_ref().map(client).transpose()
                 }
 
+                async fn lookup_document_client(
+                    &self,
+                    document: &str,
+                ) -> StoreResult<Option<OauthClient>> {
+                    let row = sqlx::query("SELECT * FROM oauth_clients WHERE document = $1")
+                        .bind(document)
+                        .fetch_optional(self.reader())
+                        .await;
+                    row.map_err(of)?.as_ref().map(client).transpose()
+                }
+
                 async fn lookup_oauth_code(
                     &self,
                     hash: SecretHash,
@@ -122,6 +134,7 @@ macro_rules! oauth_writes {
             pub(super) async fn apply(c: &mut Connection, write: &Write) -> Option<StoreResult<()>> {
                 Some(match write {
                     Write::AddOauthClient(client) => add_client(c, client).await,
+                    Write::KeepDocumentClient(client) => keep_client(c, client).await,
                     Write::AddOauthCode(code) => add_code(c, code).await,
                     Write::RenewOauthClient { .. } | Write::RemoveOauthClient(_) | Write::RequireGrantable { .. } | Write::RedeemOauthCode { .. } => change(c, write).await,
                     _ => return None,
@@ -148,10 +161,16 @@ macro_rules! oauth_writes {
             }
 
             async fn add_client(c: &mut Connection, client: &OauthClient) -> StoreResult<()> {
-                run!(c, "INSERT INTO oauth_clients (id, name, secret_hash, redirect_uris, scopes, acts_as, created_by, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                run!(c, "INSERT INTO oauth_clients (id, name, secret_hash, redirect_uris, scopes, acts_as, created_by, created_at, document) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                     client.id.uuid(), client.name.clone(), client.secret_hash.map(|hash| hash.0.to_vec()), json(&client.redirect_uris)?, json(&client.scopes)?,
-                    client.acts_as.map(|user| user.uuid()), client.created_by.uuid(), client.created_at.as_micros());
+                    client.acts_as.map(|user| user.uuid()), client.created_by.uuid(), client.created_at.as_micros(), client.document.clone());
                 Ok(())
+            }
+
+            async fn keep_client(c: &mut Connection, client: &OauthClient) -> StoreResult<()> {
+                let changed = run!(c, "UPDATE oauth_clients SET name = $3, redirect_uris = $4, scopes = $5 WHERE id = $1 AND document = $2",
+                    client.id.uuid(), client.document.clone(), client.name.clone(), json(&client.redirect_uris)?, json(&client.scopes)?);
+                if changed > 0 { Ok(()) } else { add_client(c, client).await }
             }
 
             async fn add_code(c: &mut Connection, code: &OauthCode) -> StoreResult<()> {

@@ -10,7 +10,7 @@ use wardroom_core::{
 };
 use wardroom_store::testing::{TestStore, postgres, sqlite};
 
-on_both!(programs_of_others_with_their_grants_and_codes,);
+on_both!(programs_of_others_with_their_grants_and_codes, programs_are_kept_as_their_documents_say,);
 
 async fn programs_of_others_with_their_grants_and_codes(test: TestStore) {
     let (store, s) = (test.store, Sample::default());
@@ -20,6 +20,7 @@ async fn programs_of_others_with_their_grants_and_codes(test: TestStore) {
     }
     let client = |name: &str| OauthClient {
         id: OauthClientId::new(at(0), &s),
+        document: None,
         name: name.to_owned(),
         secret_hash: Some(s.secret()),
         redirect_uris: vec!["https://chart.example/cb".into(), "com.example:/cb".into()],
@@ -95,4 +96,38 @@ async fn programs_of_others_with_their_grants_and_codes(test: TestStore) {
     let twice = commit(&store, Write::RemoveOauthClient(kept.id)).await;
     assert!(matches!(twice, Err(StoreError::Conflict(_))));
     assert_eq!(store.list_oauth_clients().await.unwrap(), [open]);
+}
+
+async fn programs_are_kept_as_their_documents_say(test: TestStore) {
+    let (store, s) = (test.store, Sample::default());
+    let ann = s.user("ann");
+    commit(&store, Write::AddUser(ann.clone())).await.unwrap();
+    let address = "https://editor.example/client.json";
+    let first = OauthClient {
+        id: OauthClientId::new(at(0), &s),
+        document: Some(address.to_owned()),
+        name: "Editor".to_owned(),
+        secret_hash: None,
+        redirect_uris: vec!["http://127.0.0.1/cb".into()],
+        scopes: vec!["tool.call".into()],
+        acts_as: None,
+        created_by: ann.id,
+        created_at: at(3),
+    };
+    commit(&store, Write::KeepDocumentClient(first.clone())).await.unwrap();
+    assert_eq!(store.lookup_document_client(address).await.unwrap(), Some(first.clone()));
+    assert_eq!(store.lookup_document_client("https://editor.example/").await.unwrap(), None);
+    let moved = vec!["https://editor.example/cb".into()];
+    let later = OauthClient { redirect_uris: moved, name: "Editor 2".to_owned(), ..first.clone() };
+    commit(&store, Write::KeepDocumentClient(later.clone())).await.unwrap();
+    assert_eq!(store.list_oauth_clients().await.unwrap(), [later.clone()]);
+    // Somebody else was first: the same document is no second program, and no other takes its place.
+    let second = OauthClient { id: OauthClientId::new(at(1), &s), ..first.clone() };
+    let twice = commit(&store, Write::KeepDocumentClient(second)).await;
+    assert!(matches!(twice, Err(StoreError::Duplicate(_))), "{twice:?}");
+    let other = Some("https://editor.example/other.json".to_owned());
+    let swapped =
+        commit(&store, Write::KeepDocumentClient(OauthClient { document: other, ..first })).await;
+    assert!(matches!(swapped, Err(StoreError::Duplicate(_))), "{swapped:?}");
+    assert_eq!(store.lookup_document_client(address).await.unwrap(), Some(later));
 }

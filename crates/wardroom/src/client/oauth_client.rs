@@ -84,7 +84,10 @@ fn list(output: &Output, list: &List<OauthClientView>) -> Result<(), Failure> {
     for client in &list.items {
         table.row([
             client.id.clone(),
-            client.name.clone(),
+            match &client.document {
+                Some(document) => format!("{} ({document})", client.name),
+                None => client.name.clone(),
+            },
             if client.confidential { "yes" } else { "no" }.to_owned(),
             client.scopes.join(" "),
             client.redirect_uris.join(" "),

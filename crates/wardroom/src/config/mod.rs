@@ -106,6 +106,7 @@ impl Config {
         self.check_token_header()?;
         self.networks("outbound_allow")?;
         self.delivery()?;
+        self.client_documents()?;
         self.oidc()?;
         self.static_tokens()?;
         self.address("listen_redirect")?;

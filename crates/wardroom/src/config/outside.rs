@@ -5,7 +5,9 @@ use anyhow::{Context as _, bail};
 use secrecy::SecretString;
 use std::{collections::BTreeMap, fs};
 use wardroom_core::Role;
-use wardroom_server::{Delivery, MailRules, OidcRules, Outbound, Reach, Tracker, Webhook};
+use wardroom_server::{
+    ClientDocuments, Delivery, MailRules, OidcRules, Outbound, Reach, Tracker, Webhook,
+};
 use wardroom_trust::webhook::WebhookSecret;
 
 impl Config {
@@ -20,6 +22,12 @@ impl Config {
             };
         let reach = Reach::new(self.networks("outbound_allow")?);
         Outbound::new(reach, authorities.as_deref()).context("outbound_ca_file")
+    }
+
+    /// Whose documents about themselves are believed.
+    pub(crate) fn client_documents(&self) -> anyhow::Result<ClientDocuments> {
+        let places = self.list("oauth_client_documents");
+        ClientDocuments::new(places).map_err(|why| anyhow::anyhow!("oauth_client_documents: {why}"))
     }
 
     /// The ways to the outside.

@@ -64,6 +64,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Origins whose scripts may call the API with a token of their own, comma-separated. Never `*`.",
     ),
     setting(
+        "oauth_client_documents",
+        None,
+        "Sites whose programs may ask people for tools without being registered, comma-separated: origins such as `https://editor.example`, or addresses of single documents (OAuth Client ID Metadata Documents). Nobody's where absent.",
+    ),
+    setting(
         "tls_certificate_file",
         None,
         "Your own certificate chain, PEM. Read anew when it changes. Wardroom's own authority issues one where absent.",

@@ -120,26 +120,32 @@ fn doors(config: &Config) -> Vec<Check> {
         let found = format!("request_filter is {filter}");
         Check::demand("N-10", title, false, found, "Set request_filter to detect, later to block.")
     };
-    let origins = config.list("cors_origins");
-    let title = "Scripts of other sites are kept out";
-    let cors = match origins.as_slice() {
-        [] => Check::demand("N-7", title, true, "", ""),
-        _ => Check::attest(
-            "N-7",
-            title,
-            format!("Make sure that these belong to you: {}.", origins.join(", ")),
-        ),
+    // What is open to whom a setting names is for whoever runs it to vouch for.
+    let vouched = |control, title, setting, ask: &str| {
+        let named = config.list(setting);
+        if named.is_empty() {
+            return Check::demand(control, title, true, format!("{setting} names none"), "");
+        }
+        Check::attest(control, title, format!("{ask}: {}.", named.join(", ")))
     };
-    let proxies = config.list("trusted_proxies");
-    let title = "Addresses are believed of nobody but your own proxies";
-    let proxies = match proxies.as_slice() {
-        [] => Check::demand("N-5", title, true, "no proxy is trusted", ""),
-        _ => Check::attest(
-            "N-5",
-            title,
-            format!("Make sure that these are yours: {}.", proxies.join(", ")),
-        ),
-    };
+    let cors = vouched(
+        "N-7",
+        "Scripts of other sites are kept out",
+        "cors_origins",
+        "Make sure that these belong to you",
+    );
+    let documents = vouched(
+        "I-10",
+        "Programs are registered before they ask people for grants",
+        "oauth_client_documents",
+        "Make sure that you trust whoever writes documents there",
+    );
+    let proxies = vouched(
+        "N-5",
+        "Addresses are believed of nobody but your own proxies",
+        "trusted_proxies",
+        "Make sure that these are yours",
+    );
     vec![
         Check::demand(
             "N-4",
@@ -164,6 +170,7 @@ fn doors(config: &Config) -> Vec<Check> {
         ),
         filter,
         cors,
+        documents,
         proxies,
     ]
 }

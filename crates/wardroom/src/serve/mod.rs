@@ -145,6 +145,7 @@ pub(crate) async fn start(
                 origin.parse().with_context(|| format!("cors_origins: {origin:?} is not an origin"))
             })
             .collect::<anyhow::Result<_>>()?,
+        client_documents: config.client_documents()?,
         doors: config.doors()?,
         delivery,
         outbound: config.outbound()?,

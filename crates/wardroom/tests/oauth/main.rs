@@ -11,6 +11,7 @@
 )]
 
 mod alone;
+mod documents;
 mod scene;
 #[path = "../world/mod.rs"]
 mod world;

@@ -29,11 +29,6 @@ impl Scene {
     pub async fn new() -> Self {
         let world = World::new().await;
         world.add_account("dora", Role::Operator, PASSWORD).await;
-        let client = Client::builder()
-            .danger_accept_invalid_certs(true)
-            .redirect(Policy::none())
-            .build()
-            .unwrap();
         let made = world
             .post(
                 "/api/v1/oauth/clients",
@@ -45,9 +40,20 @@ impl Scene {
             .await;
         let program = made["client"]["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
         let secret = made["secret"].as_str().unwrap().to_owned();
-        let mut scene = Self { world, client, cookie: String::new(), program, secret };
+        let mut scene = Self { program, secret, ..Self::of(world) };
         scene.sign_in().await;
         scene
+    }
+
+    /// An installation with neither.
+    pub fn of(world: World) -> Self {
+        let client = Client::builder()
+            .danger_accept_invalid_certs(true)
+            .redirect(Policy::none())
+            .build()
+            .unwrap();
+        let nothing = String::new;
+        Self { world, client, cookie: nothing(), program: nothing(), secret: nothing() }
     }
 
     /// Goes on as the program that was just made.

@@ -21,6 +21,7 @@ use wardroom_wire::{
 fn view(client: OauthClient) -> OauthClientView {
     OauthClientView {
         id: client.id.to_string(),
+        document: client.document,
         name: client.name,
         redirect_uris: client.redirect_uris,
         scopes: client.scopes,
@@ -78,6 +79,7 @@ pub(crate) async fn add(ctx: &Ctx, body: OauthClientCreate) -> Result<NewOauthCl
     let scopes = scopes(body.scopes.iter().map(String::as_str)).map_err(EngineError::from)?;
     let client = OauthClient {
         id: OauthClientId::new(now, rng),
+        document: None,
         name: body.name.trim().to_owned(),
         secret_hash: secret.as_ref().map(ClientSecret::hash),
         redirect_uris: body.redirect_uris.iter().map(|uri| uri.trim().to_owned()).collect(),

@@ -26,6 +26,8 @@ pub(crate) struct ConsentPage {
     pub(crate) client: String,
     /// Where the answer goes.
     pub(crate) place: String,
+    /// Where it says itself what it is, if nobody registered it.
+    pub(crate) document: Option<String>,
     /// Whose name it is.
     pub(crate) name: String,
     /// What it asks for.
