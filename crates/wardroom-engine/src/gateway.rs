@@ -11,6 +11,7 @@ use wardroom_gateway::{
     door::{CallBook, Gateway, Parts},
     outbound::Outbound,
     registry::Registry,
+    trace::{Spans, Tracer},
     upstream::{BreakerRules, Hosts, UpstreamParts},
 };
 
@@ -29,8 +30,11 @@ impl Engine {
         breaker: BreakerRules,
         calls_kept: Duration,
         public_url: String,
+        spans: Option<Arc<dyn Spans>>,
     ) -> Arc<Gateway> {
         let (clock, rng) = (Arc::clone(&self.clock), Arc::clone(&self.rng));
+        let tracer = |spans| Tracer { spans, clock: Arc::clone(&clock), rng: Arc::clone(&rng) };
+        let tracer = spans.map(tracer).map(Arc::new);
         let ledger: Arc<dyn Commit> = Arc::clone(self) as Arc<dyn Commit>;
         let upstream = Arc::new(UpstreamParts {
             outbound,
@@ -43,6 +47,7 @@ impl Engine {
             rng: Arc::clone(&rng),
             breaker,
             hosts: Arc::clone(self) as Arc<dyn Hosts>,
+            tracer: tracer.clone(),
         });
         Gateway::new(Parts {
             registry: Arc::new(Registry::new(upstream, Arc::clone(&ledger))),
@@ -59,6 +64,7 @@ impl Engine {
             rng,
             calls_kept,
             public_url,
+            tracer,
         })
     }
 }

@@ -9,4 +9,5 @@ pub mod era;
 pub mod outbound;
 pub mod registry;
 pub mod rpc;
+pub mod trace;
 pub mod upstream;

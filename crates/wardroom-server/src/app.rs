@@ -27,7 +27,7 @@ use tokio::sync::{Semaphore, broadcast::error::RecvError};
 use tokio_util::sync::CancellationToken;
 use wardroom_core::{UserId, hint::Hint, store::StoreError};
 use wardroom_engine::Engine;
-use wardroom_gateway::{door::Gateway, upstream::BreakerRules};
+use wardroom_gateway::{door::Gateway, trace::Spans, upstream::BreakerRules};
 use wardroom_trust::{
     access_token::AccessTokens,
     node_token::{Challenges, NodeTokens, SpentChallenges},
@@ -139,6 +139,8 @@ pub struct AppParts {
     pub breaker: BreakerRules,
     /// How long calls of tools are kept.
     pub calls_kept: Duration,
+    /// Takes what requests of the gateway took, where it is sent anywhere.
+    pub spans: Option<Arc<dyn Spans>>,
     /// Tokens that settings give its doors.
     pub static_tokens: StaticTokens,
     /// How people sign in through a provider outside, if they do.
@@ -230,6 +232,7 @@ impl App {
             parts.breaker,
             parts.calls_kept,
             parts.public_url.clone(),
+            parts.spans,
         );
         Arc::new(Self {
             static_tokens: parts.static_tokens,

@@ -14,6 +14,7 @@ mod request_state;
 mod resources;
 mod session;
 mod tools;
+mod traced;
 
 pub use calls::{BookError, CallBook, SEAL_ARGUMENTS};
 pub use client::{
@@ -25,6 +26,7 @@ pub use session::{Running, Session, SessionInfo};
 use crate::{
     registry::Registry,
     rpc::{Object, Request, RpcError},
+    trace::Tracer,
 };
 use consent::Waiters;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -74,6 +76,8 @@ pub struct Parts {
     pub rng: Arc<dyn Rng>,
     /// How long calls are kept.
     pub calls_kept: Duration,
+    /// Tells what requests took.
+    pub tracer: Option<Arc<Tracer>>,
 }
 
 /// By caller and tool.
@@ -95,6 +99,7 @@ pub struct Gateway {
     sealer: Arc<Sealer>,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
+    tracer: Option<Arc<Tracer>>,
     /// Calls per minute, by the bound that the tool server sets.
     rates: Mutex<HashMap<u32, Arc<Rates>>>,
 }
@@ -115,6 +120,7 @@ impl Gateway {
             sealer: parts.sealer,
             clock: parts.clock,
             rng: parts.rng,
+            tracer: parts.tracer,
             rates: Mutex::default(),
         })
     }
@@ -192,6 +198,20 @@ impl Gateway {
 
     /// Answers a request. What is said before the answer goes to the client's outlet.
     pub async fn answer(
+        self: &Arc<Self>,
+        client: &Client,
+        mut request: Request,
+    ) -> Result<Object, RpcError> {
+        let begin = |tracer| traced::begin(tracer, client, &mut request);
+        let span = self.tracer.as_ref().map(begin);
+        let answer = self.work_on(client, request).await;
+        if let Some(span) = span {
+            span.answered(answer.as_ref());
+        }
+        answer
+    }
+
+    async fn work_on(
         self: &Arc<Self>,
         client: &Client,
         request: Request,

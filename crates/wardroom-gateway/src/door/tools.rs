@@ -13,13 +13,16 @@ use crate::{
     era::meta,
     registry::{Known, KnownTool},
     rpc::{Object, RpcError, codes},
+    trace::TraceContext,
     upstream::{Ask, Failure},
 };
+use data_encoding::HEXLOWER;
 use serde_json::{Value, value::RawValue};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use wardroom_core::{
     Action,
     action::Resource,
+    audit::AuditDraft,
     store::StoreError,
     tool::{call::CallOutcome, facts::ArgumentFacts},
 };
@@ -157,7 +160,7 @@ impl Gateway {
             Called { about, tool: &resource, facts: &facts, arguments: raw, params, digest };
         let (audit, approval) = match self.consent(client, &called, allowed, state.as_ref()).await?
         {
-            Consent::Given(audit, approval) => (*audit, approval),
+            Consent::Given(audit, approval) => (traced(*audit, params), approval),
             Consent::Later(result) => return Ok(result),
         };
         let round = state.as_ref().and_then(|state| state.call);
@@ -298,6 +301,14 @@ fn asking(
         mirrored: BTreeMap::new(),
         idempotent: tool.hints.idempotent,
         time: Duration::from_millis(known.upstream.server.limits.call_ms_max.into()),
+    }
+}
+
+/// The record of a call, with the trace that it belongs to.
+fn traced(audit: AuditDraft, params: &Object) -> AuditDraft {
+    match TraceContext::of(params) {
+        Some(context) => audit.detail("trace", HEXLOWER.encode(&context.trace)),
+        None => audit,
     }
 }
 

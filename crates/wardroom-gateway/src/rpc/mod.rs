@@ -27,6 +27,15 @@ pub enum Id {
     Text(String),
 }
 
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => text.fmt(f),
+        }
+    }
+}
+
 /// Something that was sent.
 #[derive(Debug)]
 pub enum Message {

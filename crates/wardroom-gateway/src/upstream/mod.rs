@@ -17,6 +17,7 @@ mod server;
 mod sessions;
 mod sse;
 mod together;
+mod traced;
 
 pub use breaker::{BreakerRules, BreakerState};
 pub use host::{Ended, Hosts, Process, Start};

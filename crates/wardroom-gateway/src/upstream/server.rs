@@ -13,11 +13,13 @@ use super::{
     oauth::Authorization,
     pool::Pool,
     sessions::{SessionKey, Sessions},
+    traced,
 };
 use crate::{
     era::{Era, MODERN, meta},
     outbound::Outbound,
     rpc::{Id, Object},
+    trace::Tracer,
 };
 use reqwest::header::HeaderMap;
 use std::{
@@ -65,6 +67,8 @@ pub struct UpstreamParts {
     pub breaker: BreakerRules,
     /// Starts those that are started.
     pub hosts: Arc<dyn Hosts>,
+    /// Tells what requests took.
+    pub tracer: Option<Arc<Tracer>>,
 }
 
 /// What a server says of itself.
@@ -260,13 +264,30 @@ impl Upstream {
         listening: &Listening,
     ) -> Result<Object, Failure> {
         let id = self.id();
-        match self.era(endpoint, listening).await? {
+        let era = self.era(endpoint, listening).await?;
+        let Some((ask, span)) = self.trace(endpoint, era, &id, ask) else {
+            return self.ask_in(era, endpoint, &id, ask, listening).await;
+        };
+        let outcome = self.ask_in(era, endpoint, &id, &ask, listening).await;
+        traced::end(span, &outcome);
+        outcome
+    }
+
+    async fn ask_in(
+        &self,
+        era: Era,
+        endpoint: &Endpoint,
+        id: &Id,
+        ask: &Ask,
+        listening: &Listening,
+    ) -> Result<Object, Failure> {
+        match era {
             Era::Modern => tokio::select! {
                 // The stream that is let go of tells the server.
                 () = listening.cancel.cancelled() => Err(Failure::Cancelled),
-                outcome = modern::ask(endpoint, &id, ask, listening) => self.doubt(outcome),
+                outcome = modern::ask(endpoint, id, ask, listening) => self.doubt(outcome),
             },
-            Era::Legacy => self.ask_in_session(endpoint, &id, ask, listening).await,
+            Era::Legacy => self.ask_in_session(endpoint, id, ask, listening).await,
         }
     }
 

@@ -27,6 +27,7 @@ use wardroom_gateway::{
     door::{Caller, Client, Modern, Outlet, Speaks, check_headers},
     era::{LEGACY, meta},
     rpc::{Id, Message, Object, Request, RpcError, parse},
+    trace::TraceContext,
 };
 use wardroom_wire::error::ErrorCode;
 
@@ -149,9 +150,10 @@ fn is_modern(arrived: &Arrived, request: &Request) -> bool {
     said || (later && !opens && !arrived.headers.contains_key(SESSION))
 }
 
-async fn modern(arrived: &Arrived, request: Request) -> Response {
+async fn modern(arrived: &Arrived, mut request: Request) -> Response {
     match read_modern(arrived, &request) {
         Ok(modern) => {
+            TraceContext::carry(&arrived.headers, &mut request.params);
             let (outlet, notes) = Outlet::new();
             let cancel = CancellationToken::new();
             let client = Client {

@@ -17,6 +17,7 @@ use wardroom_gateway::{
     door::{Client, Opening, Outlet, Session, Speaks},
     era::WITH_BATCHES,
     rpc::{Message, Object, Request, RpcError, parse, split_batch},
+    trace::TraceContext,
 };
 use wardroom_wire::error::ErrorCode;
 
@@ -99,8 +100,9 @@ fn take(session: &Session, message: Message) {
 fn work_on(
     arrived: &Arrived,
     session: &Arc<Session>,
-    request: Request,
+    mut request: Request,
 ) -> Result<Exchange, RpcError> {
+    TraceContext::carry(&arrived.headers, &mut request.params);
     // A client that lost its connection has not said that it does not want the answer.
     let running = session.begin(&request.id, arrived.ctx.app.engine.now())?;
     let (outlet, notes) = Outlet::new();

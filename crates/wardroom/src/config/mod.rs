@@ -6,6 +6,7 @@ mod gateway;
 mod outside;
 mod secrets;
 mod table;
+mod traces;
 pub(crate) use aliases::{ALIASES, Meaning};
 pub(crate) use table::{SETTINGS, Setting};
 
@@ -107,6 +108,7 @@ impl Config {
         self.networks("outbound_allow")?;
         self.delivery()?;
         self.client_documents()?;
+        self.traces()?;
         self.oidc()?;
         self.static_tokens()?;
         self.address("listen_redirect")?;

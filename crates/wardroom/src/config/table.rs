@@ -279,6 +279,21 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "The DSN of an error tracker that speaks Sentry's protocol, `https://KEY@HOST/PROJECT`; faults are sent there.",
     ),
     setting(
+        "otlp_endpoint",
+        None,
+        "Where traces of what passes the gateway are sent to, an OpenTelemetry collector's address for them (OTLP over HTTP), e.g. `http://127.0.0.1:4318/v1/traces`; what is not public must be in `outbound_allow`. Wants a build with `--features otlp`.",
+    ),
+    setting(
+        "otlp_headers_file",
+        None,
+        "What the collector is shown, a header on each line: `Name: value`.",
+    ),
+    setting(
+        "otlp_percent",
+        Some("100"),
+        "Of a hundred traces that begin here, how many are recorded. Whoever began a trace elsewhere decides for it.",
+    ),
+    setting(
         "outbound_allow",
         None,
         "Addresses or networks that are not public and may still be asked, comma-separated, e.g. `10.1.2.0/24`. Nothing else private, on loopback or of a cloud's metadata is ever asked over HTTP. The mail server is not meant: it is the one that you name.",

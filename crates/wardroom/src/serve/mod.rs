@@ -3,6 +3,8 @@
 pub(crate) mod certificate;
 pub(crate) mod installation;
 pub(crate) mod key_file;
+#[cfg(feature = "otlp")]
+pub(crate) mod traces;
 
 use crate::config::Config;
 use anyhow::Context as _;
@@ -125,6 +127,17 @@ pub(crate) async fn start(
     let fingerprint = installation.authority.fingerprint();
     let (policy, policy_source) = policy(config)?;
     let static_tokens = config.static_tokens()?;
+    #[cfg(feature = "otlp")]
+    let spans = match config.traces()? {
+        Some(rules) => {
+            let (spans, sending) = traces::open(rules, stop.clone())?;
+            tasks.spawn(sending);
+            Some(spans)
+        }
+        None => None,
+    };
+    #[cfg(not(feature = "otlp"))]
+    let spans = None;
     let app = App::new(AppParts {
         engine: engine.clone(),
         policy,
@@ -151,6 +164,7 @@ pub(crate) async fn start(
         outbound: config.outbound()?,
         breaker: config.breaker()?,
         calls_kept: config.calls_kept()?,
+        spans,
         static_tokens: StaticTokens::new(&static_tokens),
         oidc: config.oidc()?,
         faults,
