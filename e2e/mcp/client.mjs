@@ -1,5 +1,5 @@
 // A client made with the official TypeScript SDK: lists tools, greets somebody, tells what came of it.
-// Arguments: the SDK's major version, the era, the way (http, ws, tcp), the address. TOKEN proves who asks.
+// Arguments: the SDK's major version, the era, the way (http, sse, ws, tcp), the address. TOKEN proves who asks.
 
 import tls from 'node:tls';
 
@@ -71,13 +71,15 @@ async function parts() {
   }
   const { Client } = await import('@modelcontextprotocol/sdk/client/index.js');
   const http = await import('@modelcontextprotocol/sdk/client/streamableHttp.js');
-  return { Client, ...http, options: {} };
+  const sse = await import('@modelcontextprotocol/sdk/client/sse.js');
+  return { Client, ...http, ...sse, options: {} };
 }
 
-const { Client, StreamableHTTPClientTransport, options } = await parts();
+const { Client, StreamableHTTPClientTransport, SSEClientTransport, options } = await parts();
 const client = new Client({ name: `typescript-${version}`, version: '1' }, options);
 const transport = {
   http: () => new StreamableHTTPClientTransport(new URL(address), { requestInit: { headers: { authorization } } }),
+  sse: () => new SSEClientTransport(new URL(address), { requestInit: { headers: { authorization } }, eventSourceInit: { fetch: (url, init) => fetch(url, { ...init, headers: { ...Object.fromEntries(new Headers(init?.headers)), authorization } }) } }),
   ws: () => new WebSocketTransport(),
   tcp: () => new TcpTransport(),
 }[way]();

@@ -5,7 +5,7 @@ use crate::{
     disclosure::Exports,
     doors::{Blocks, DoorRules, Filter, Rates},
     identity::{AccountRules, Ceremonies, PasswordPool, Relying},
-    mcp::{Channels, StaticTokens},
+    mcp::{Channels, Inboxes, StaticTokens},
     metrics::Metrics,
     middleware::RefusalLog,
     oauth::ClientDocuments,
@@ -198,6 +198,8 @@ pub struct App {
     pub(crate) gateway: Arc<Gateway>,
     /// Connections that speak with it.
     pub(crate) channels: Channels,
+    /// Where connections that listen on a stream are posted to.
+    pub(crate) inboxes: Inboxes,
     /// Tokens that settings give its doors.
     pub(crate) static_tokens: StaticTokens,
     pub(crate) limits: Limits,
@@ -271,6 +273,7 @@ impl App {
             local_checks: parts.local_checks,
             gateway,
             channels: Channels::new(&limits),
+            inboxes: Inboxes::default(),
             metrics: Metrics::new(),
             refusals: RefusalLog::default(),
             streams: Arc::new(Semaphore::new(limits.streams_max)),

@@ -1,14 +1,15 @@
-//! A connection to the gateway over which messages come one after the other: WebSocket and TCP. Who speaks is looked at
+//! A connection to the gateway over which messages come one after the other: WebSocket, TCP, the stream of revision 2024-11-05. Who speaks is looked at
 //! anew with each message, so that an end of their token or session holds at once.
 
-use super::{caller::McpCaller, exchange::Answered};
+use super::{caller::McpCaller, exchange::Answered, http::Arrived};
 use crate::{
     App,
     app::Limits,
     context::Ctx,
     error::ApiError,
-    middleware::{Proof, RequestInfo, Shown, by_shown},
+    middleware::{Proof, RequestInfo, Shown, by_shown, by_token},
 };
+use axum::http::header;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
@@ -16,6 +17,7 @@ use std::{
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -182,6 +184,23 @@ impl Channel {
     ) -> Self {
         let running = Arc::default();
         Self { app, info, shown, outlet, session: None, running, malformed: 0, place }
+    }
+
+    /// One for who was let in by a request; gives where what it says goes, and where that comes out.
+    pub(super) async fn open(
+        arrived: Arrived,
+        door: Door,
+    ) -> Result<(Self, Outlet, mpsc::Receiver<String>), ApiError> {
+        let Arrived { ctx, caller, scope, headers } = arrived;
+        let info = RequestInfo { door, ..ctx.info };
+        let app = Arc::clone(&ctx.app);
+        let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = token.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        let (shown, proof) = by_token(&app, &info, token).await?;
+        let now = app.engine.now();
+        let place = app.channels.take(&proof, caller.user(), door, scope, now)?;
+        let (outlet, messages) = Outlet::new();
+        Ok((Self::new(app, info, shown, outlet.clone(), place), outlet, messages))
     }
 
     /// What is told of it.

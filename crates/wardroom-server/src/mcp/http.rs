@@ -8,7 +8,9 @@ use super::{
     reply::{document, reply},
     sessions::{SESSION, in_session, open_session},
 };
-use crate::{context::Ctx, error::ApiError, listen::KeptPlace, middleware::is_own_host};
+use crate::{
+    api::input::QueryOf, context::Ctx, error::ApiError, listen::KeptPlace, middleware::is_own_host,
+};
 use axum::{
     Extension,
     body::Bytes,
@@ -16,6 +18,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use serde::Deserialize;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use wardroom_core::{
@@ -104,10 +107,18 @@ async fn own_page(ctx: &Ctx, headers: &HeaderMap) -> Result<(), ApiError> {
     Err(ApiError::new(ErrorCode::CrossSite))
 }
 
+/// Where a message goes that is posted.
+#[derive(Default, Deserialize)]
+pub(crate) struct Posting {
+    /// To the connection whose stream was told this name.
+    channel: Option<String>,
+}
+
 /// Takes a message.
 pub(crate) async fn post(
     ctx: Ctx,
     scope: Scope,
+    QueryOf(query): QueryOf<Posting>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
@@ -119,6 +130,9 @@ pub(crate) async fn post(
         return Err(ApiError::new(ErrorCode::UnsupportedMediaType));
     }
     let arrived = Arrived::new(ctx, scope, headers).await?;
+    if let Some(channel) = query.channel {
+        return super::sse::post(&arrived, &channel, body).await;
+    }
     if let Some(batch) = super::sessions::batch(&arrived, &body) {
         return batch.await;
     }
@@ -199,8 +213,16 @@ pub(crate) async fn get(
     let arrived = Arrived::new(ctx, scope, headers).await?;
     match upgrade {
         Ok(upgrade) => super::websocket::open(arrived, place, upgrade).await,
+        Err(_) if is_2024(&arrived) => super::sse::open(arrived).await,
         Err(_) => super::sessions::listen(&arrived),
     }
+}
+
+/// Whether somebody listens as clients of revision 2024-11-05 do: before they said anything, in no session.
+fn is_2024(arrived: &Arrived) -> bool {
+    let accepts = arrived.header("accept").is_some_and(|kinds| kinds.contains("text/event-stream"));
+    let later = [SESSION, "mcp-protocol-version"];
+    accepts && !later.iter().any(|name| arrived.headers.contains_key(*name))
 }
 
 /// Ends a session.

@@ -6,6 +6,7 @@ mod exchange;
 pub(crate) mod http;
 mod reply;
 mod sessions;
+mod sse;
 mod static_tokens;
 pub(crate) mod tcp;
 mod websocket;
@@ -13,6 +14,7 @@ mod websocket;
 pub(crate) use caller::McpCaller;
 pub(crate) use channel::Channels;
 pub(crate) use reply::Lacks;
+pub(crate) use sse::Inboxes;
 pub use static_tokens::{StaticToken, StaticTokenError, StaticTokens};
 
 use crate::App;

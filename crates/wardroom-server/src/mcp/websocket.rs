@@ -4,19 +4,13 @@ use super::{
     channel::{Channel, Closing},
     http::Arrived,
 };
-use crate::{
-    App,
-    error::ApiError,
-    listen::KeptPlace,
-    middleware::{RequestInfo, by_token},
-};
+use crate::{App, error::ApiError, listen::KeptPlace};
 use axum::{
     Extension,
     extract::{
         WebSocketUpgrade,
         ws::{CloseFrame, Message, WebSocket},
     },
-    http::header,
     response::Response,
 };
 use std::{
@@ -28,7 +22,6 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 use wardroom_core::Door;
-use wardroom_gateway::door::Outlet;
 
 /// What clients may ask the connection to be called.
 const SUBPROTOCOL: &str = "mcp";
@@ -47,16 +40,8 @@ pub(super) async fn open(
     place: Option<Extension<KeptPlace>>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, ApiError> {
-    let Arrived { ctx, caller, scope, headers } = arrived;
-    let info = RequestInfo { door: Door::McpWebsocket, ..ctx.info };
-    let app = Arc::clone(&ctx.app);
-    let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = token.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    let (shown, proof) = by_token(&app, &info, token).await?;
-    let now = app.engine.now();
-    let own = app.channels.take(&proof, caller.user(), info.door, scope, now)?;
-    let (outlet, messages) = Outlet::new();
-    let channel = Channel::new(Arc::clone(&app), info, shown, outlet, own);
+    let app = Arc::clone(&arrived.ctx.app);
+    let (channel, _, messages) = Channel::open(arrived, Door::McpWebsocket).await?;
     let bytes_max = app.limits.message_bytes_max;
     let upgrade = upgrade
         .protocols([SUBPROTOCOL])

@@ -1,6 +1,7 @@
 //! Calls of tools through the gateway, against calls of the tool server itself; connections that are idle.
 
 use crate::{
+    contextforge::ContextForge,
     figure::{Figure, Target, number},
     latency::at,
     pace::paced,
@@ -11,6 +12,7 @@ use anyhow::{Context as _, ensure};
 use axum::{Json, Router, http::StatusCode, response::IntoResponse as _, routing::post};
 use serde_json::{Value, json};
 use std::{
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -52,6 +54,12 @@ pub(crate) async fn tool_server() -> anyhow::Result<(String, ToolServer)> {
     let answer = move |Json(message): Json<Value>| async move {
         let method = message.get("method").and_then(Value::as_str).unwrap_or_default();
         let result = match method {
+            // Clients with sessions.
+            "initialize" => json!({
+                "protocolVersion": "2025-06-18", "capabilities": {"tools": {}},
+                "serverInfo": {"name": "bench", "version": "1"}
+            }),
+            _ if message.get("id").is_none() => return StatusCode::ACCEPTED.into_response(),
             "server/discover" => json!({
                 "supportedVersions": [VERSION], "capabilities": {"tools": {}}, "resultType": "complete"
             }),
@@ -192,21 +200,62 @@ pub(crate) async fn latency(seconds: u64) -> anyhow::Result<Vec<Figure>> {
     ])
 }
 
-/// As many calls as there can be.
-pub(crate) async fn calls(seconds: u64) -> anyhow::Result<Vec<Figure>> {
-    let world = Arc::new(World::with(&SETTINGS).await?);
+/// As many calls as there can be; through another gateway as well, where it is there.
+pub(crate) async fn calls(seconds: u64, other: Option<&Path>) -> anyhow::Result<Vec<Figure>> {
+    let world = World::with(&SETTINGS).await?;
     let (direct, _) = tool_server().await?;
     let through = with_server(&world, "fast", &direct).await?;
+    let own = busiest(seconds, || {
+        let (own, url) = (world.another_client()?, through.clone());
+        let token = world.token().to_owned();
+        Ok(move || call(&own, &url, &token))
+    })
+    .await?;
+    let note = format!(
+        "{CALLERS} callers with one call open each, {} calls in {:.1} s; callers and tool server share the machine",
+        number(own.count),
+        own.seconds
+    );
+    let what = "calls of tools through one orchestrator";
+    let figure = Figure::new(what, Target::AtLeast(3000.0), own.rate(), "calls/s").note(note);
+    let Some(program) = other else { return Ok(vec![figure]) };
+    drop(world);
+    let contextforge = ContextForge::start(program, &direct).await?;
+    let others = busiest(seconds, || Ok(contextforge.caller())).await?;
+    let note = format!(
+        "ContextForge made {} calls/s for the same callers: one worker for each core, SQLite, without TLS, its limits off",
+        number(others.rate())
+    );
+    let what = "calls of tools, against IBM ContextForge";
+    let ratio = own.rate() / others.rate();
+    Ok(vec![figure, Figure::new(what, Target::AtLeast(1.0), ratio, "times").note(note)])
+}
+
+/// What many callers at the same time came to.
+struct Came {
+    count: f64,
+    seconds: f64,
+}
+
+impl Came {
+    fn rate(&self) -> f64 {
+        self.count / self.seconds
+    }
+}
+
+/// Calls by all callers, each with the next as soon as the last one was answered.
+async fn busiest<F>(seconds: u64, caller: impl Fn() -> anyhow::Result<F>) -> anyhow::Result<Came>
+where
+    F: Fn() -> reqwest::RequestBuilder + Send + Sync + 'static,
+{
     let last = Instant::now() + WARM_UP + Duration::from_secs(seconds);
     let ends = Arc::new(AtomicU64::new(0));
     let mut callers = JoinSet::new();
     for _ in 0..CALLERS {
-        let (own, url, token) =
-            (world.another_client()?, through.clone(), world.token().to_owned());
-        let ends = Arc::clone(&ends);
+        let (request, ends) = (caller()?, Arc::clone(&ends));
         callers.spawn(async move {
             while Instant::now() < last {
-                called(call(&own, &url, &token)).await?;
+                called(request()).await?;
                 ends.fetch_add(1, Ordering::Relaxed);
             }
             anyhow::Ok(())
@@ -219,14 +268,7 @@ pub(crate) async fn calls(seconds: u64) -> anyhow::Result<Vec<Figure>> {
     while let Some(caller) = callers.join_next().await {
         caller??;
     }
-    let rate = count as f64 / took.as_secs_f64();
-    let note = format!(
-        "{CALLERS} callers with one call open each, {} calls in {:.1} s; callers and tool server share the machine",
-        number(count as f64),
-        took.as_secs_f64()
-    );
-    let what = "calls of tools through one orchestrator";
-    Ok(vec![Figure::new(what, Target::AtLeast(3000.0), rate, "calls/s").note(note)])
+    Ok(Came { count: count as f64, seconds: took.as_secs_f64() })
 }
 
 /// What an idle WebSocket costs.

@@ -5,6 +5,7 @@
 
 mod audit;
 mod board;
+mod contextforge;
 mod customers;
 mod figure;
 mod fleet;
@@ -47,6 +48,9 @@ struct Arguments {
     /// How many hostile messages are sent
     #[arg(long, default_value_t = 100_000)]
     messages: u64,
+    /// The `mcpgateway` program of IBM ContextForge (PyPI `mcp-contextforge-gateway`): calls of tools go through it too
+    #[arg(long, value_name = "PROGRAM")]
+    contextforge: Option<PathBuf>,
     /// Write the figures to this file as well, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -99,7 +103,9 @@ impl Measure {
             Self::Road => road::added(arguments.seconds).await,
             Self::Customers => customers::search().await,
             Self::Call => gateway::latency(arguments.seconds).await,
-            Self::Calls => gateway::calls(arguments.seconds).await,
+            Self::Calls => {
+                gateway::calls(arguments.seconds, arguments.contextforge.as_deref()).await
+            }
             Self::Sockets => gateway::idle(arguments.sockets).await,
             Self::Hostile => hostile::messages(arguments.messages).await,
         }
