@@ -17,6 +17,8 @@ const URIS_MAX: usize = 10;
 pub const CLIENTS_MAX: usize = 1000;
 /// The most of them that nobody registered: they are known by documents of their own.
 pub const DOCUMENTS_MAX: usize = 200;
+/// The most of these that one account was the first to grant something.
+pub const DOCUMENTS_OF_ONE_MAX: usize = 20;
 /// The most grants of one account to one client; the oldest ends when there would be one more.
 pub const GRANTS_MAX: usize = 20;
 /// The most sessions that a client has at a time in which it acts by itself; each is as short as an access token.
@@ -116,8 +118,11 @@ impl OauthClient {
     /// Checks what people say of it.
     pub fn check(&self) -> Result<(), FieldError> {
         let count = self.name.chars().count();
-        if !(1..=NAME_CHARS_MAX).contains(&count) || self.name.chars().any(misleads) {
-            let reason = format!("must be 1 to {NAME_CHARS_MAX} characters");
+        let seen = self.name.chars().any(char::is_alphanumeric);
+        if count > NAME_CHARS_MAX || !seen || self.name.chars().any(misleads) {
+            let reason = format!(
+                "must be 1 to {NAME_CHARS_MAX} characters, all of them seen, with a letter or digit"
+            );
             return Err(FieldError::new("name", reason));
         }
         if self.scopes.is_empty() {
@@ -141,10 +146,10 @@ impl OauthClient {
         self.redirect_uris.iter().try_for_each(|uri| check_redirect(uri))
     }
 
-    /// Whether `document` says of itself what is kept of it.
-    pub fn is_as(&self, document: &Self) -> bool {
+    /// Whether it is kept as it says of itself now.
+    pub fn is_kept_as(&self, said: &Self) -> bool {
         (&self.name, &self.redirect_uris, &self.scopes)
-            == (&document.name, &document.redirect_uris, &document.scopes)
+            == (&said.name, &said.redirect_uris, &said.scopes)
     }
 
     /// Whether codes may be sent to `uri`: one that was registered, letter by letter, but for the port of a program
@@ -172,10 +177,18 @@ fn is_plain(url: &Url, uri: &str) -> bool {
     url.as_str() == uri || url.as_str().strip_suffix('/') == Some(uri)
 }
 
-/// Whether a character is not seen, or turns those around it.
+/// Whether a character is not seen, or turns those around it: controls, the code points that are ignored by default
+/// (Unicode Standard Annex #44, `Default_Ignorable_Code_Point`), separators of lines and the empty braille pattern.
 fn misleads(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(
+            c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+        )
 }
 
 /// Whether an address is on the same machine.
@@ -266,7 +279,16 @@ mod tests {
         let named =
             |name: &str| OauthClient { name: name.to_owned(), ..client(&["https://a.example/"]) };
         assert!(named("Chart Room ü").check().is_ok());
-        for bad in ["", "\u{200b}", "Chart\u{202e}mooR", "a\nb"] {
+        for bad in [
+            "",
+            "\u{200b}",
+            "\u{2800}",
+            "\u{3164}",
+            "Chart\u{e0041}",
+            "…",
+            "Chart\u{202e}mooR",
+            "a\nb",
+        ] {
             assert!(named(bad).check().is_err(), "{bad:?}");
         }
         assert!(client(&[]).check().is_err(), "nowhere");

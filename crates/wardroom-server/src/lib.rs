@@ -40,7 +40,7 @@ pub use identity::AccountRules;
 pub use listen::{ListenError, Listener};
 pub use mcp::{StaticToken, StaticTokenError, StaticTokens};
 pub use metrics::serve_metrics;
-pub use oauth::ClientDocuments;
+pub use oauth::{ClientDocuments, ClientDocumentsError};
 pub use oidc::OidcRules;
 pub use openapi::openapi_json;
 pub use policies::PolicySource;

@@ -16,7 +16,10 @@ pub trait Oauth: Send + Sync {
     /// A program of others by its id.
     async fn lookup_oauth_client(&self, id: OauthClientId) -> StoreResult<Option<OauthClient>>;
     /// A program of others by the address of its document.
-    async fn lookup_document_client(&self, document: &str) -> StoreResult<Option<OauthClient>>;
+    async fn lookup_oauth_client_by_document(
+        &self,
+        document: &str,
+    ) -> StoreResult<Option<OauthClient>>;
     /// A code by its hash. Ended ones are found until they are forgotten.
     async fn lookup_oauth_code(&self, hash: SecretHash) -> StoreResult<Option<OauthCode>>;
 }

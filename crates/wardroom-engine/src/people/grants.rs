@@ -7,7 +7,10 @@ use wardroom_core::{
     audit::AuditDraft,
     change::{Change, Write},
     identity::{SecretHash, Session, SessionAbout, User},
-    oauth::{ALONE_MAX, CLIENTS_MAX, DOCUMENTS_MAX, GRANTS_MAX, Grant, OauthClient, OauthCode},
+    oauth::{
+        ALONE_MAX, CLIENTS_MAX, DOCUMENTS_MAX, DOCUMENTS_OF_ONE_MAX, GRANTS_MAX, Grant,
+        OauthClient, OauthCode,
+    },
     store::StoreError,
 };
 
@@ -73,32 +76,44 @@ impl Engine {
                 .commit(Change::recorded(audit).write(Write::AddOauthCode(code)))
                 .await?);
         };
-        let mut change = Change::recorded(audit.detail("document", document));
-        match self.store.lookup_document_client(document).await? {
-            Some(known) if client.is_as(&known) => {}
-            Some(_) => change.writes.push(Write::KeepDocumentClient(client.clone())),
+        let audit = audit.detail("document", document).detail("name", &client.name);
+        let mut change = Change::recorded(audit);
+        match self.store.lookup_oauth_client_by_document(document).await? {
+            // Somebody else granted it something for the first time in this moment.
+            Some(known) if known.id != client.id => return Err(EngineError::Conflict),
+            Some(known) if known.is_kept_as(client) => {}
+            Some(_) => change.writes.push(Write::PutDocumentClient(client.clone())),
             None => {
-                self.check_room_for_documents().await?;
-                change.writes.push(Write::KeepDocumentClient(client.clone()));
+                self.check_room_for_document(client).await?;
+                change.writes.push(Write::PutDocumentClient(client.clone()));
             }
         }
         match self.commit(change.write(Write::AddOauthCode(code))).await {
-            // Somebody else granted it something for the first time in this moment.
-            Err(StoreError::Conflict(_) | StoreError::Duplicate(_)) => Err(EngineError::Conflict),
+            // The same.
+            Err(StoreError::Duplicate(_)) => Err(EngineError::Conflict),
             other => Ok(other?),
         }
     }
 
-    async fn check_room_for_documents(&self) -> Result<(), EngineError> {
+    async fn check_room_for_document(&self, client: &OauthClient) -> Result<(), EngineError> {
         let clients = self.store.list_oauth_clients().await?;
-        let documents = clients.iter().filter(|client| client.document.is_some()).count();
-        if clients.len() >= CLIENTS_MAX || documents >= DOCUMENTS_MAX {
-            let said = format!(
-                "{DOCUMENTS_MAX} programs that nobody registered are known already: an administrator has to forget one first"
-            );
-            return Err(EngineError::LimitReached(said));
-        }
-        Ok(())
+        let mut documents = clients.iter().filter(|other| other.document.is_some());
+        let (all, own) = documents.by_ref().fold((0, 0), |(all, own), other| {
+            (all + 1, own + usize::from(other.created_by == client.created_by))
+        });
+        let why = if own >= DOCUMENTS_OF_ONE_MAX {
+            format!(
+                "you were the first to grant something to {own} programs that nobody registered"
+            )
+        } else if all >= DOCUMENTS_MAX {
+            format!("{all} programs that nobody registered are known")
+        } else if clients.len() >= CLIENTS_MAX {
+            format!("{CLIENTS_MAX} programs are known")
+        } else {
+            return Ok(());
+        };
+        let said = format!("{why} already: an administrator has to forget one first");
+        Err(EngineError::LimitReached(said))
     }
 
     /// Opens a program's session for what `user` granted it, by a code or because it acts as that account. The oldest

@@ -42,20 +42,10 @@ impl Ask {
     /// Reads what `client` asks for. SECURITY: until program and address are known, nothing is sent anywhere.
     pub(super) fn read(
         app: &App,
-        client: Option<OauthClient>,
+        client: OauthClient,
         parameters: &Parameters,
     ) -> Result<Self, Unasked> {
-        let client = client.ok_or_else(|| here(nobody(parameters)))?;
-        let redirect_uri = match (parameters.get("redirect_uri"), client.redirect_uris.as_slice()) {
-            (Some(uri), _) if client.redirects_to(uri) => uri.to_owned(),
-            (None, [only]) => only.clone(),
-            _ => {
-                return Err(here(&format!(
-                    "{} wants its answer at an address that is not registered for it. Nothing was granted: tell its makers, or an administrator, who registers addresses.",
-                    client.name
-                )));
-            }
-        };
+        let redirect_uri = redirect_uri(&client, parameters.get("redirect_uri"))?;
         let state = parameters.get("state").map(str::to_owned);
         if state.as_ref().is_some_and(|state| state.len() > STATE_BYTES_MAX) {
             return Err(here(&format!(
@@ -73,8 +63,20 @@ impl Ask {
         };
         match ask.fill(app, parameters) {
             Ok(()) => Ok(ask),
-            Err(refusal) => Err(Unasked::There(ask.refuse(app, &refusal))),
+            Err(refusal) => Err(ask.unasked(app, &refusal)),
         }
+    }
+
+    /// Tells of a refusal that no person decided. SECURITY: nobody looked at the addresses of a program that nobody
+    /// registered: without somebody's own click no browser is led there (RFC 9700 §4.11.2).
+    pub(super) fn unasked(&self, app: &App, refusal: &Refusal) -> Unasked {
+        if self.client.document.is_none() {
+            return Unasked::There(self.refuse(app, refusal));
+        }
+        here(&format!(
+            "{} asks for what can't be granted ({}). Nothing was granted: tell its makers.",
+            self.client.name, refusal.said
+        ))
     }
 
     fn fill(&mut self, app: &App, parameters: &Parameters) -> Result<(), Refusal> {
@@ -133,14 +135,32 @@ pub(super) fn wanted_scopes(
     }
 }
 
-/// What is said where it is not known who asks.
-fn nobody(parameters: &Parameters) -> &'static str {
-    let documented = parameters.get("client_id").is_some_and(|named| named.starts_with("https://"));
-    if documented {
-        "The program that sent you here names itself by a document of its own, and that document is not believed here. Nothing was granted: an administrator names the site in oauth_client_documents, or registers the program."
+/// Where the answer goes.
+fn redirect_uri(client: &OauthClient, named: Option<&str>) -> Result<String, Unasked> {
+    match (named, client.redirect_uris.as_slice()) {
+        (Some(uri), _) if client.redirects_to(uri) => Ok(uri.to_owned()),
+        // SECURITY: a document may name another address from one look to the next.
+        (None, [only]) if client.document.is_none() => Ok(only.clone()),
+        _ => {
+            let whom = match client.document {
+                Some(_) => "its makers: its document has to name the address, and the program too",
+                None => "its makers, or an administrator, who registers addresses",
+            };
+            let name = &client.name;
+            Err(here(&format!(
+                "{name} wants its answer at an address that is not registered for it. Nothing was granted: tell {whom}."
+            )))
+        }
+    }
+}
+
+/// It is not known who asks.
+pub(super) fn nobody(named: &str) -> Unasked {
+    here(if named.starts_with("https://") {
+        "The program that sent you here names itself by a document of its own, and that document is not believed here. Nothing was granted: ask an administrator to name its site in oauth_client_documents, or tell its makers (the address must be in its one spelling)."
     } else {
         "No program is registered under the client_id in this address. Nothing was granted: tell whoever sent you here."
-    }
+    })
 }
 
 fn here(said: &str) -> Unasked {

@@ -1,6 +1,6 @@
 //! `GET /oauth/authorize`: where a program sends somebody's browser.
 
-use super::{Ask, Parameters, Unasked};
+use super::{Ask, Parameters, Unasked, ask::nobody};
 use crate::{App, error::ApiError, sign_in::see_other, ui};
 use axum::{
     extract::{RawQuery, State},
@@ -19,11 +19,15 @@ pub(crate) async fn handler(
     let parameters = Parameters::read(query.as_bytes());
     let next = format!("/oauth/consent?{query}");
     let named = parameters.get("client_id").unwrap_or_default();
+    // Its document is read once it is known who is asked.
     if app.client_documents.believes(named) {
         return ui::grants::onward(named, &next);
     }
-    let client = app.known_client(named).await?;
-    match Ask::read(&app, client, &parameters) {
+    let asked = match app.known_client(named).await? {
+        Some(client) if client.document.is_none() => Ask::read(&app, client, &parameters),
+        _ => Err(nobody(named)),
+    };
+    match asked {
         Ok(ask) => ui::grants::onward(&ask.client.name, &next),
         Err(Unasked::There(address)) => Ok(see_other(&address)),
         Err(Unasked::Here(error)) => Err(error),

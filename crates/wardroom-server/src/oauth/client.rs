@@ -4,7 +4,7 @@ use super::{
     Parameters,
     error::{Code, OauthError, Refusal},
 };
-use crate::{App, middleware::RequestInfo};
+use crate::{App, error::ApiError, middleware::RequestInfo};
 use axum::http::{HeaderMap, header};
 use data_encoding::BASE64;
 use subtle::ConstantTimeEq as _;
@@ -42,6 +42,18 @@ pub(super) async fn authenticate(
     match app.known_client(&id).await? {
         Some(client) if proves(&client, secret.as_deref()) => Ok(client),
         other => refuse(app, info, other.map(|client| client.id)).await,
+    }
+}
+
+impl App {
+    /// The program that names itself so, as far as it is known here.
+    pub(super) async fn known_client(&self, named: &str) -> Result<Option<OauthClient>, ApiError> {
+        let store = self.engine.store();
+        Ok(match named.parse() {
+            // SECURITY: one that has a document is known by that alone: it may say something else now.
+            Ok(id) => store.lookup_oauth_client(id).await?.filter(|known| known.document.is_none()),
+            Err(_) => store.lookup_oauth_client_by_document(named).await?,
+        })
     }
 }
 

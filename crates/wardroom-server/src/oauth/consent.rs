@@ -2,6 +2,7 @@
 
 use super::{
     Ask, Parameters, Unasked,
+    ask::nobody,
     error::{Code, Refusal},
 };
 use crate::{
@@ -40,13 +41,14 @@ impl Question {
         }
         let parameters = Parameters::read(query.as_bytes());
         let named = parameters.get("client_id").unwrap_or_default();
-        let client = ctx.app.client_before(ctx, named).await.map_err(Unasked::Here)?;
+        let client = ctx.app.asking_client(ctx, named).await.map_err(Unasked::Here)?;
+        let client = client.ok_or_else(|| nobody(named))?;
         let mut ask = Ask::read(&ctx.app, client, &parameters)?;
         ask.scopes.retain(|scope| scope.parse().is_ok_and(|action: Action| ctx.may(action)));
         if ask.scopes.is_empty() {
             let said = "the person may do nothing of what was asked for";
             let refusal = Refusal::new(Code::AccessDenied, said);
-            return Err(Unasked::There(ask.refuse(&ctx.app, &refusal)));
+            return Err(ask.unasked(&ctx.app, &refusal));
         }
         Ok(Self { ask, allowed })
     }
@@ -55,6 +57,12 @@ impl Question {
     pub(crate) fn denied(&self, ctx: &Ctx) -> String {
         let refusal = Refusal::new(Code::AccessDenied, "the person did not grant it");
         self.ask.refuse(&ctx.app, &refusal)
+    }
+
+    /// Who asks, in the words that the person was shown: a program that nobody registered may say something else of
+    /// itself by the time that they answer.
+    pub(crate) fn asker(&self) -> String {
+        format!("{} {}", self.ask.redirect_uri, self.ask.client.name)
     }
 
     /// Grants of it what was `shown`, by the actions' names: what policy came to allow since then was not, and where

@@ -2,20 +2,26 @@
 //! (OAuth Client ID Metadata Document, draft 00).
 
 use super::metadata::MCP_SCOPES;
-use crate::{App, context::Ctx, error::ApiError};
-use reqwest::{Method, header::ACCEPT};
-use serde::Deserialize;
+use crate::{App, OutboundError, context::Ctx, error::ApiError};
+use reqwest::{
+    Method,
+    header::{ACCEPT, CONTENT_TYPE},
+};
+use serde::{Deserialize, de::IgnoredAny};
 use url::Url;
 use wardroom_core::{
-    OauthClientId, Timestamp, UserId,
+    OauthClientId,
     oauth::{OauthClient, is_loopback, scopes},
 };
 use wardroom_wire::error::ErrorCode;
 
 /// The longest address of a document, in bytes.
 const ADDRESS_BYTES_MAX: usize = 500;
-/// The longest document, in bytes. The draft asks for no more than 5 KiB (§6.6).
+/// The longest document, in bytes: the draft asks for no more than 5 KiB (§6.6), and some name many addresses.
 const DOCUMENT_BYTES_MAX: usize = 16 * 1024;
+/// What is repeated of it where it is wrong, in characters.
+const QUOTED_CHARS_MAX: usize = 160;
+const JSON: &str = "application/json";
 
 /// Whose documents are believed: nobody's, unless settings name them.
 #[derive(Debug, Clone, Default)]
@@ -24,8 +30,23 @@ pub struct ClientDocuments {
     places: Vec<String>,
 }
 
-/// As which program it is kept here, by whom and since when.
-type Entry = (OauthClientId, UserId, Timestamp);
+/// Why a document counts for nothing.
+#[derive(Debug, thiserror::Error)]
+enum DocumentError {
+    /// It could not be read.
+    #[error("can't be read now: try again later")]
+    Unread(#[from] OutboundError),
+    /// It does not say what it should.
+    #[error("can't be believed: {0}; tell its makers")]
+    Untrue(&'static str),
+}
+
+/// What is no place of documents.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{0:?} is neither an origin such as https://editor.example nor the address of a document there"
+)]
+pub struct ClientDocumentsError(String);
 
 /// What a program says of itself.
 #[derive(Deserialize)]
@@ -35,19 +56,23 @@ struct Document {
     #[serde(default)]
     redirect_uris: Vec<String>,
     token_endpoint_auth_method: Option<String>,
-    client_secret: Option<serde::de::IgnoredAny>,
+    client_secret: Option<IgnoredAny>,
+    client_secret_expires_at: Option<IgnoredAny>,
 }
 
 impl ClientDocuments {
     /// These are believed: origins such as `https://editor.example`, or addresses of single documents.
-    pub fn new(places: Vec<String>) -> Result<Self, String> {
+    pub fn new(places: Vec<String>) -> Result<Self, ClientDocumentsError> {
         let sound = |place: &String| is_address(place) || origin_of(place).as_ref() == Some(place);
         match places.iter().find(|place| !sound(place)) {
             None => Ok(Self { places }),
-            Some(wrong) => Err(format!(
-                "{wrong:?} is neither an origin such as https://editor.example nor the address of a document there"
-            )),
+            Some(wrong) => Err(ClientDocumentsError(wrong.clone())),
         }
+    }
+
+    /// The places.
+    pub fn places(&self) -> &[String] {
+        &self.places
     }
 
     /// Whether nobody is believed.
@@ -84,86 +109,90 @@ fn origin_of(text: &str) -> Option<String> {
 }
 
 impl App {
-    /// The program that names itself so, as far as it is known here.
-    pub(super) async fn known_client(&self, named: &str) -> Result<Option<OauthClient>, ApiError> {
-        let store = self.engine.store();
-        Ok(match named.parse() {
-            // SECURITY: one that has a document is known by that alone: it may say something else now.
-            Ok(id) => store.lookup_oauth_client(id).await?.filter(|known| known.document.is_none()),
-            Err(_) if self.client_documents.believes(named) => {
-                store.lookup_document_client(named).await?
-            }
-            Err(_) => None,
-        })
-    }
-
     /// The program that names itself so, as it puts itself to the caller: its document, where it is believed, is read
     /// anew each time. SECURITY: nobody who is not signed in makes this server ask anything outside.
-    pub(super) async fn client_before(
+    pub(super) async fn asking_client(
         &self,
         ctx: &Ctx,
         named: &str,
     ) -> Result<Option<OauthClient>, ApiError> {
         let known = self.known_client(named).await?;
         if !self.client_documents.believes(named) {
-            return Ok(known);
+            return Ok(known.filter(|known| known.document.is_none()));
         }
+        let said = self.document(named).await.map_err(|error| {
+            tracing::warn!(document = named, %error, "a program's document came to nothing");
+            let what = format!("{named} {error}. Nothing was granted");
+            ApiError::say(ErrorCode::BadRequest, what)
+        })?;
         let (now, rng) = (ctx.now(), self.engine.rng());
-        let entry = match known {
+        let (id, created_by, created_at) = match known {
             Some(known) => (known.id, known.created_by, known.created_at),
             None => (OauthClientId::new(now, rng), ctx.account().id, now),
         };
-        let read = self.document(named).await.and_then(|document| read(named, &document, entry));
-        read.map(Some).map_err(|why| {
-            let said = format!("What {named} says of itself can't be believed: {why}. Nothing was granted: tell the program's makers.");
-            ApiError::say(ErrorCode::BadRequest, said)
+        let client = OauthClient {
+            id,
+            document: Some(named.to_owned()),
+            name: said.name(named),
+            secret_hash: None,
+            redirect_uris: said.redirect_uris,
+            // Whom nobody looked at asks for tools and nothing else.
+            scopes: scopes(MCP_SCOPES).map_err(ApiError::internal)?,
+            acts_as: None,
+            created_by,
+            created_at,
+        };
+        client.check().map(|()| Some(client)).map_err(|error| {
+            let reason: String = error.reason.chars().take(QUOTED_CHARS_MAX).collect();
+            let what = format!(
+                "{named} can't be believed: its {} {reason}. Nothing was granted: tell its makers.",
+                error.field
+            );
+            ApiError::say(ErrorCode::BadRequest, what)
         })
     }
 
-    async fn document(&self, address: &str) -> Result<Vec<u8>, String> {
-        let request = self.outbound.request(Method::GET, address);
-        let request = request.map_err(|error| error.to_string())?;
-        let sent = self.outbound.send(request.header(ACCEPT, "application/json")).await;
-        sent.map(|(_, body)| body).map_err(|error| error.to_string())
+    async fn document(&self, address: &str) -> Result<Document, DocumentError> {
+        let request = self.outbound.request(Method::GET, address)?;
+        let (headers, body) = self.outbound.send(request.header(ACCEPT, JSON)).await?;
+        let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+        // SECURITY: what somebody uploaded to a believed site is served as something else.
+        if kind != JSON && !(kind.starts_with("application/") && kind.ends_with("+json")) {
+            return Err(DocumentError::Untrue("it is not served as JSON"));
+        }
+        Document::read(address, &body)
     }
 }
 
-/// The program that a document speaks of, or why not.
-fn read(address: &str, body: &[u8], entry: Entry) -> Result<OauthClient, String> {
-    if body.len() > DOCUMENT_BYTES_MAX {
-        return Err(format!("it is longer than {DOCUMENT_BYTES_MAX} bytes"));
+impl Document {
+    fn read(address: &str, body: &[u8]) -> Result<Self, DocumentError> {
+        if body.len() > DOCUMENT_BYTES_MAX {
+            return Err(DocumentError::Untrue("it is too long"));
+        }
+        // What else it says is for others: the draft has members that are not read here.
+        let said: Self = serde_json::from_slice(body)
+            .map_err(|_| DocumentError::Untrue("there is no such document"))?;
+        // SECURITY: a copy of another program's document would speak in that one's name (§4.1).
+        if said.client_id != address {
+            return Err(DocumentError::Untrue("its client_id is not its own address"));
+        }
+        // SECURITY: what stands there for everybody to read proves nothing.
+        if said.client_secret.is_some() || said.client_secret_expires_at.is_some() {
+            return Err(DocumentError::Untrue("it has a client_secret in it"));
+        }
+        if said.token_endpoint_auth_method.as_ref().is_some_and(|method| method != "none") {
+            let why = "its token_endpoint_auth_method must be none: a program with a document keeps no secret here";
+            return Err(DocumentError::Untrue(why));
+        }
+        Ok(said)
     }
-    let said: Document =
-        serde_json::from_slice(body).map_err(|error| format!("it is no such document: {error}"))?;
-    // SECURITY: a copy of another program's document would speak in that one's name (§4.1).
-    if said.client_id != address {
-        return Err("its client_id is not its own address".to_owned());
+
+    /// What it is called; where it is, if it does not say.
+    fn name(&self, address: &str) -> String {
+        let host = || Url::parse(address).ok().and_then(|url| url.host_str().map(str::to_owned));
+        self.client_name.clone().or_else(host).unwrap_or_default().trim().to_owned()
     }
-    // SECURITY: what stands there for everybody to read proves nothing.
-    if said.client_secret.is_some() {
-        return Err("it has a client_secret in it".to_owned());
-    }
-    if let Some(method) = said.token_endpoint_auth_method.filter(|method| method != "none") {
-        return Err(format!(
-            "its token_endpoint_auth_method is {method:?}, and a program with a document keeps no secret here: it must be none"
-        ));
-    }
-    let host = Url::parse(address).ok().and_then(|url| url.host_str().map(str::to_owned));
-    let (id, created_by, created_at) = entry;
-    let client = OauthClient {
-        id,
-        document: Some(address.to_owned()),
-        name: said.client_name.or(host).unwrap_or_default().trim().to_owned(),
-        secret_hash: None,
-        redirect_uris: said.redirect_uris,
-        // Whom nobody looked at asks for tools and nothing else.
-        scopes: scopes(MCP_SCOPES).map_err(|error| error.to_string())?,
-        acts_as: None,
-        created_by,
-        created_at,
-    };
-    client.check().map_err(|error| format!("its {} {}", error.field, error.reason))?;
-    Ok(client)
 }
 
 #[cfg(test)]
@@ -208,42 +237,37 @@ mod tests {
         }
     }
 
-    fn said(address: &str, body: &[u8]) -> Result<OauthClient, String> {
-        let nobody = uuid::Uuid::nil();
-        let entry = (
-            OauthClientId::from_uuid(nobody),
-            UserId::from_uuid(nobody),
-            Timestamp::from_micros(0),
-        );
-        read(address, body, entry)
-    }
-
     #[test]
     fn a_document_speaks_for_itself_alone_and_holds_no_secret() {
         let address = "https://editor.example/client.json";
-        let with = |more: &str| {
-            let text = format!(
-                r#"{{"client_id":"{address}","client_name":"Editor","redirect_uris":["http://127.0.0.1/cb"]{more}}}"#
-            );
-            said(address, text.as_bytes())
+        let sound = serde_json::json!({"client_id": address, "client_name": "Editor", "redirect_uris": ["http://127.0.0.1/cb"]});
+        let with = |name: &str, value: serde_json::Value| {
+            let mut said = sound.clone();
+            if let Some(members) = said.as_object_mut() {
+                members.insert(name.to_owned(), value);
+            }
+            Document::read(address, said.to_string().as_bytes())
         };
-        let client = with(r#","token_endpoint_auth_method":"none","logo_uri":"x""#).unwrap();
-        assert_eq!((client.name.as_str(), client.scopes.len()), ("Editor", MCP_SCOPES.len()));
-        for (more, why) in [
-            (r#","client_secret":"x""#, "client_secret"),
-            (r#","token_endpoint_auth_method":"client_secret_basic""#, "must be none"),
-            (r#","redirect_uris":[]"#, "no such document"),
+        assert_eq!(with("logo_uri", "x".into()).unwrap().name(address), "Editor");
+        assert_eq!(
+            with("token_endpoint_auth_method", "none".into()).unwrap().redirect_uris.len(),
+            1
+        );
+        for (name, value, why) in [
+            ("client_id", "https://editor.example/other.json", "its own address"),
+            ("client_secret", "x", "client_secret"),
+            ("client_secret_expires_at", "0", "client_secret"),
+            ("token_endpoint_auth_method", "client_secret_basic", "must be none"),
+            ("redirect_uris", "https://editor.example/", "no such document"),
         ] {
-            let wrong = with(more).unwrap_err();
+            let wrong = with(name, value.into()).err().unwrap().to_string();
             assert!(wrong.contains(why), "{wrong}");
         }
-        let other = said("https://editor.example/other.json", br#"{"client_id":"https://editor.example/client.json","redirect_uris":["https://editor.example/cb"]}"#);
-        assert!(other.unwrap_err().contains("its own address"));
-        let nameless = said(address, br#"{"client_id":"https://editor.example/client.json","redirect_uris":["https://editor.example/cb"]}"#);
-        assert_eq!(nameless.unwrap().name, "editor.example");
-        let wrong = said(address, br#"{"client_id":"https://editor.example/client.json","redirect_uris":["javascript:alert(1)"]}"#);
-        assert!(wrong.unwrap_err().contains("redirect_uris"));
-        assert!(said(address, b"[]").is_err() && said(address, b"\xff").is_err());
-        assert!(said(address, &[b' '; DOCUMENT_BYTES_MAX + 1]).unwrap_err().contains("longer"));
+        let nameless =
+            Document::read(address, format!(r#"{{"client_id":"{address}"}}"#).as_bytes());
+        assert_eq!(nameless.unwrap().name(address), "editor.example");
+        for wrong in [&b"[]"[..], b"\xff", &[b' '; DOCUMENT_BYTES_MAX + 1]] {
+            assert!(Document::read(address, wrong).is_err());
+        }
     }
 }

@@ -14,7 +14,7 @@ pub(crate) mod token;
 
 pub(crate) use ask::{Ask, Unasked};
 pub(crate) use consent::Question;
-pub use document::ClientDocuments;
+pub use document::{ClientDocuments, ClientDocumentsError};
 pub(crate) use parameters::Parameters;
 
 use crate::App;

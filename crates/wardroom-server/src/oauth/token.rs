@@ -49,6 +49,10 @@ pub(crate) async fn handler(
     parameters: Parameters,
 ) -> Result<Json<Tokens>, OauthError> {
     let client = client::authenticate(&app, &info, &headers, &parameters).await?;
+    if client.document.as_ref().is_some_and(|document| !app.client_documents.believes(document)) {
+        let said = "the client's document is not believed here any more";
+        return Err(Refusal::new(Code::UnauthorizedClient, said).into());
+    }
     let agent =
         headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     let request = Request { app: &app, info: &info, agent, parameters: &parameters, client };

@@ -14,6 +14,7 @@ use axum::{extract::RawQuery, http::StatusCode, response::Response};
 use std::time::Duration;
 use url::Url;
 use wardroom_core::Action;
+use wardroom_wire::error::ErrorCode;
 
 /// A page that leads on by itself.
 pub(crate) fn onward(client: &str, next: &str) -> Result<Response, ApiError> {
@@ -23,8 +24,8 @@ pub(crate) fn onward(client: &str, next: &str) -> Result<Response, ApiError> {
 /// Asks.
 pub(crate) async fn consent(ctx: Ctx, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let query = query.unwrap_or_default();
-    let ask = match Question::put(&ctx, &query).await {
-        Ok(question) => question.ask,
+    let (asker, ask) = match Question::put(&ctx, &query).await {
+        Ok(question) => (question.asker(), question.ask),
         Err(Unasked::There(address)) => return Ok(see_other(&address)),
         Err(Unasked::Here(error)) => return Err(error),
     };
@@ -35,6 +36,8 @@ pub(crate) async fn consent(ctx: Ctx, RawQuery(query): RawQuery) -> Result<Respo
         client: ask.client.name.clone(),
         place: place(&ask.redirect_uri),
         document: ask.client.document.clone(),
+        near: !ask.redirect_uri.starts_with("https://"),
+        asker,
         name: ctx.app.engine.profile(ctx.account()).await?.name,
         asked: actions
             .map(|action| Asked { name: action.as_str(), about: action.about() })
@@ -75,6 +78,10 @@ pub(crate) async fn answer(
         Err(Unasked::There(address)) => return onward("the program", &address),
         Err(Unasked::Here(error)) => return Err(error),
     };
+    if form.get("asker").unwrap_or_default() != question.asker() {
+        let said = "The program says something else of itself now than it did on the page. Nothing was granted: go back to the program and begin anew.";
+        return Err(ApiError::say(ErrorCode::BadRequest, said));
+    }
     let address = match form.get("decision") {
         Some("allow") => question.granted(&ctx, form.get("shown").unwrap_or_default()).await?,
         _ => question.denied(&ctx),

@@ -90,7 +90,7 @@ macro_rules! oauth {
                     row.map_err(of)?.as_ref().map(client).transpose()
                 }
 
-                async fn lookup_document_client(
+                async fn lookup_oauth_client_by_document(
                     &self,
                     document: &str,
                 ) -> StoreResult<Option<OauthClient>> {
@@ -134,7 +134,7 @@ macro_rules! oauth_writes {
             pub(super) async fn apply(c: &mut Connection, write: &Write) -> Option<StoreResult<()>> {
                 Some(match write {
                     Write::AddOauthClient(client) => add_client(c, client).await,
-                    Write::KeepDocumentClient(client) => keep_client(c, client).await,
+                    Write::PutDocumentClient(client) => put_document_client(c, client).await,
                     Write::AddOauthCode(code) => add_code(c, code).await,
                     Write::RenewOauthClient { .. } | Write::RemoveOauthClient(_) | Write::RequireGrantable { .. } | Write::RedeemOauthCode { .. } => change(c, write).await,
                     _ => return None,
@@ -167,7 +167,7 @@ macro_rules! oauth_writes {
                 Ok(())
             }
 
-            async fn keep_client(c: &mut Connection, client: &OauthClient) -> StoreResult<()> {
+            async fn put_document_client(c: &mut Connection, client: &OauthClient) -> StoreResult<()> {
                 let changed = run!(c, "UPDATE oauth_clients SET name = $3, redirect_uris = $4, scopes = $5 WHERE id = $1 AND document = $2",
                     client.id.uuid(), client.document.clone(), client.name.clone(), json(&client.redirect_uris)?, json(&client.scopes)?);
                 if changed > 0 { Ok(()) } else { add_client(c, client).await }

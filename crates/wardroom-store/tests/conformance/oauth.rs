@@ -114,20 +114,23 @@ async fn programs_are_kept_as_their_documents_say(test: TestStore) {
         created_by: ann.id,
         created_at: at(3),
     };
-    commit(&store, Write::KeepDocumentClient(first.clone())).await.unwrap();
-    assert_eq!(store.lookup_document_client(address).await.unwrap(), Some(first.clone()));
-    assert_eq!(store.lookup_document_client("https://editor.example/").await.unwrap(), None);
+    commit(&store, Write::PutDocumentClient(first.clone())).await.unwrap();
+    assert_eq!(store.lookup_oauth_client_by_document(address).await.unwrap(), Some(first.clone()));
+    assert_eq!(
+        store.lookup_oauth_client_by_document("https://editor.example/").await.unwrap(),
+        None
+    );
     let moved = vec!["https://editor.example/cb".into()];
     let later = OauthClient { redirect_uris: moved, name: "Editor 2".to_owned(), ..first.clone() };
-    commit(&store, Write::KeepDocumentClient(later.clone())).await.unwrap();
+    commit(&store, Write::PutDocumentClient(later.clone())).await.unwrap();
     assert_eq!(store.list_oauth_clients().await.unwrap(), [later.clone()]);
     // Somebody else was first: the same document is no second program, and no other takes its place.
     let second = OauthClient { id: OauthClientId::new(at(1), &s), ..first.clone() };
-    let twice = commit(&store, Write::KeepDocumentClient(second)).await;
+    let twice = commit(&store, Write::PutDocumentClient(second)).await;
     assert!(matches!(twice, Err(StoreError::Duplicate(_))), "{twice:?}");
     let other = Some("https://editor.example/other.json".to_owned());
     let swapped =
-        commit(&store, Write::KeepDocumentClient(OauthClient { document: other, ..first })).await;
+        commit(&store, Write::PutDocumentClient(OauthClient { document: other, ..first })).await;
     assert!(matches!(swapped, Err(StoreError::Duplicate(_))), "{swapped:?}");
-    assert_eq!(store.lookup_document_client(address).await.unwrap(), Some(later));
+    assert_eq!(store.lookup_oauth_client_by_document(address).await.unwrap(), Some(later));
 }

@@ -26,8 +26,13 @@ impl Config {
 
     /// Whose documents about themselves are believed.
     pub(crate) fn client_documents(&self) -> anyhow::Result<ClientDocuments> {
-        let places = self.list("oauth_client_documents");
-        ClientDocuments::new(places).map_err(|why| anyhow::anyhow!("oauth_client_documents: {why}"))
+        let documents = ClientDocuments::new(self.list("oauth_client_documents"));
+        let documents = documents.context("oauth_client_documents")?;
+        let outbound = self.outbound()?;
+        for place in documents.places() {
+            outbound.check(place).context("oauth_client_documents")?;
+        }
+        Ok(documents)
     }
 
     /// The ways to the outside.

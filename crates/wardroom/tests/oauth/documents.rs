@@ -28,7 +28,7 @@ impl Site {
         let origin = format!("http://{}", socket.local_addr().unwrap());
         let told = async |State(site): State<Self>| {
             site.reads.fetch_add(1, Ordering::Relaxed);
-            site.document.lock().unwrap().to_string()
+            axum::Json(site.document.lock().unwrap().clone())
         };
         let routes = Router::new().route("/client.json", get(told)).with_state(self.clone());
         tokio::spawn(async move { axum::serve(socket, routes).await });
@@ -171,7 +171,7 @@ async fn what_is_not_believed_is_granted_nothing() {
     change("redirect_uris", json!(["http://127.0.0.1/other"]));
     refused(&ask, "not registered for it").await;
     change("client_name", json!("x".repeat(20_000)));
-    refused(&ask, "longer than").await;
+    refused(&ask, "too long").await;
     site.say(document(&id));
     let reads = site.reads();
     let elsewhere = "https://elsewhere.example/client.json";
@@ -182,12 +182,66 @@ async fn what_is_not_believed_is_granted_nothing() {
         refused(&ask, "Nothing was granted").await;
     }
     assert_eq!(site.reads(), reads, "nothing is asked of whom nobody believes");
-    // Beyond tools it asks in vain: the program is told, at its own address.
+    // Beyond tools it asks in vain; nobody's browser is led to an address that nobody looked at.
     ask.insert("scope", "run.list");
-    let beyond = scene.page("/oauth/consent", &ask).await;
-    let address = beyond.headers()["location"].to_str().unwrap();
-    assert!(address.starts_with(BACK) && address.contains("invalid_scope"), "{address}");
+    refused(&ask, "the client may not ask for run.list").await;
+    ask.insert("scope", "tool.call");
+    ask.remove("redirect_uri");
+    refused(&ask, "its document has to name the address, and the program too").await;
     assert_eq!(scene.world.get("/api/v1/oauth/clients").await["items"], json!([]));
     let (status, said) = exchange(&scene, &id, "wrc_nothing").await;
     assert_eq!((status, &said["error"]), (StatusCode::UNAUTHORIZED, &json!("invalid_client")));
+}
+
+#[tokio::test]
+async fn what_a_program_says_between_page_and_answer_counts_for_nothing() {
+    let site = Site::default();
+    let (scene, id) = scene(&site).await;
+    let challenge = challenge();
+    let mut ask = scene.ask(&challenge);
+    ask.insert("scope", "tool.call");
+    let shown = scene.page("/oauth/consent", &ask).await.text().await.unwrap();
+    let hidden =
+        |name: &str| between(&shown, &format!("name=\"{name}\" value=\""), "\"").to_owned();
+    let (csrf, scopes, asker) = (hidden("csrf"), hidden("shown"), hidden("asker"));
+    let mut other = document(&id);
+    other["client_name"] = json!("Another");
+    site.say(other);
+    let form =
+        [("csrf", csrf.as_str()), ("shown", &scopes), ("asker", &asker), ("decision", "allow")];
+    let url = reqwest::Url::parse_with_params(&scene.world.at("/oauth/consent"), &ask).unwrap();
+    let sent = scene.client.post(url).header("cookie", &scene.cookie);
+    let sent = sent.header("origin", &scene.world.url).form(&form).send().await.unwrap();
+    assert_eq!(sent.status(), StatusCode::BAD_REQUEST);
+    assert!(sent.text().await.unwrap().contains("something else of itself now"));
+    assert_eq!(scene.world.get("/api/v1/oauth/clients").await["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_site_that_is_not_believed_any_more_renews_nothing_and_gives_back() {
+    let site = Site::default();
+    let (mut scene, id) = scene(&site).await;
+    let challenge = challenge();
+    let mut ask = scene.ask(&challenge);
+    ask.insert("scope", "tool.call");
+    let code = scene.decide(&ask, "allow").await["code"].clone();
+    let (_, tokens) = exchange(&scene, &id, &code).await;
+    scene.world.kill_orchestrator();
+    scene.world.args.retain(|arg| !arg.starts_with("oauth_client_documents"));
+    scene.world.args.push("oauth_client_documents=https://elsewhere.example".to_owned());
+    scene.world.restart().await;
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    let form = [("grant_type", "refresh_token"), ("refresh_token", refresh)];
+    let (status, said) = token(&scene, &id, &form).await;
+    assert_eq!(
+        (status, &said["error"]),
+        (StatusCode::BAD_REQUEST, &json!("unauthorized_client")),
+        "{said}"
+    );
+    let form = [("client_id", id.as_str()), ("token", refresh)];
+    let back = scene.client.post(scene.world.at("/oauth/revoke")).form(&form).send().await.unwrap();
+    assert_eq!(back.status(), StatusCode::OK);
+    let listed = scene.world.get("/api/v1/oauth/clients").await;
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
+    assert!(scene.sessions("dora").await.iter().all(|session| session["client"] != "Editor"));
 }

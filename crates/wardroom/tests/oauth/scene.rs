@@ -110,8 +110,9 @@ impl Scene {
         let text = shown.text().await.unwrap();
         let hidden =
             |name: &str| between(&text, &format!("name=\"{name}\" value=\""), "\"").to_owned();
-        let (csrf, shown) = (hidden("csrf"), hidden("shown"));
-        let form = [("csrf", csrf.as_str()), ("shown", &shown), ("decision", decision)];
+        let (csrf, shown, asker) = (hidden("csrf"), hidden("shown"), hidden("asker"));
+        let form =
+            [("csrf", csrf.as_str()), ("shown", &shown), ("asker", &asker), ("decision", decision)];
         let url = Url::parse_with_params(&self.world.at("/oauth/consent"), ask).unwrap();
         let sent = self
             .client

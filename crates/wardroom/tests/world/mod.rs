@@ -30,7 +30,7 @@ pub struct World {
     pub client: reqwest::Client,
     orchestrator: Option<Child>,
     node: Option<Child>,
-    args: Vec<String>,
+    pub args: Vec<String>,
 }
 
 /// A command that takes a secret and tells its hash.

@@ -28,6 +28,10 @@ pub(crate) struct ConsentPage {
     pub(crate) place: String,
     /// Where it says itself what it is, if nobody registered it.
     pub(crate) document: Option<String>,
+    /// Whether the answer goes to a program on the person's own machine, where any other could take it.
+    pub(crate) near: bool,
+    /// Who asks, as it is shown.
+    pub(crate) asker: String,
     /// Whose name it is.
     pub(crate) name: String,
     /// What it asks for.

@@ -42,7 +42,9 @@ pub(crate) async fn load(ctx: &Ctx, user: UserId) -> Result<List<SessionView>, A
             expires_at: session.expires_at.to_string(),
             second_factor: session.second_factor,
             client: client.map(|client| client.name.clone()),
-            client_id: holder.map(|id| id.to_string()),
+            client_id: client
+                .and_then(|client| client.document.clone())
+                .or_else(|| holder.map(|id| id.to_string())),
             scopes: session.grant.map(|grant| grant.scopes).unwrap_or_default(),
         });
     }
