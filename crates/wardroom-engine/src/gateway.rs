@@ -11,7 +11,7 @@ use wardroom_gateway::{
     door::{CallBook, Gateway, Parts},
     outbound::Outbound,
     registry::Registry,
-    trace::{Spans, Tracer},
+    trace::{Tracer, Traces},
     upstream::{BreakerRules, Hosts, UpstreamParts},
 };
 
@@ -30,11 +30,11 @@ impl Engine {
         breaker: BreakerRules,
         calls_kept: Duration,
         public_url: String,
-        spans: Option<Arc<dyn Spans>>,
+        traces: Option<Traces>,
     ) -> Arc<Gateway> {
         let (clock, rng) = (Arc::clone(&self.clock), Arc::clone(&self.rng));
-        let tracer = |spans| Tracer { spans, clock: Arc::clone(&clock), rng: Arc::clone(&rng) };
-        let tracer = spans.map(tracer).map(Arc::new);
+        let tracer = |traces| Tracer { traces, clock: Arc::clone(&clock), rng: Arc::clone(&rng) };
+        let tracer = traces.map(tracer).map(Arc::new);
         let ledger: Arc<dyn Commit> = Arc::clone(self) as Arc<dyn Commit>;
         let upstream = Arc::new(UpstreamParts {
             outbound,

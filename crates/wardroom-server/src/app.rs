@@ -27,7 +27,7 @@ use tokio::sync::{Semaphore, broadcast::error::RecvError};
 use tokio_util::sync::CancellationToken;
 use wardroom_core::{UserId, hint::Hint, store::StoreError};
 use wardroom_engine::Engine;
-use wardroom_gateway::{door::Gateway, trace::Spans, upstream::BreakerRules};
+use wardroom_gateway::{door::Gateway, trace::Traces, upstream::BreakerRules};
 use wardroom_trust::{
     access_token::AccessTokens,
     node_token::{Challenges, NodeTokens, SpentChallenges},
@@ -139,8 +139,8 @@ pub struct AppParts {
     pub breaker: BreakerRules,
     /// How long calls of tools are kept.
     pub calls_kept: Duration,
-    /// Takes what requests of the gateway took, where it is sent anywhere.
-    pub spans: Option<Arc<dyn Spans>>,
+    /// Where it is told what requests of the gateway took, if anywhere.
+    pub traces: Option<Traces>,
     /// Tokens that settings give its doors.
     pub static_tokens: StaticTokens,
     /// How people sign in through a provider outside, if they do.
@@ -234,7 +234,7 @@ impl App {
             parts.breaker,
             parts.calls_kept,
             parts.public_url.clone(),
-            parts.spans,
+            parts.traces,
         );
         Arc::new(Self {
             static_tokens: parts.static_tokens,

@@ -47,6 +47,7 @@ pub use policies::PolicySource;
 pub use redirect::serve_redirects;
 pub use routes::{RouteInfo, route_table};
 pub use wardroom_gateway::outbound::{Outbound, OutboundError, Reach};
-pub use wardroom_gateway::trace::{Attribute, Span, SpanKind, Spans};
 pub use wardroom_gateway::upstream::BreakerRules;
 pub use watch::{Delivery, FaultLog, MailRules, Tracker, Webhook};
+#[cfg(feature = "otlp")]
+pub use watch::{TraceRules, open_traces};

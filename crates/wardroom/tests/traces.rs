@@ -48,7 +48,7 @@ async fn a_trace_passes_through_by_parameters_and_by_headers() {
         (&own["traceparent"], &own["tracestate"], &own["baggage"]),
         (&json!(PARENT), &json!("a=1"), &json!("b=2"))
     );
-    assert_eq!(world.records("tool.call").await[0]["detail"]["trace"], TRACE);
+    assert_eq!(world.records("tool.call").await[0]["detail"]["trace_id"], TRACE);
     // In a session, by headers alone.
     let session = world.open_session(&world.token, "/mcp/test").await;
     let params = json!({"name": "echo", "arguments": {"text": "b"}});
@@ -151,9 +151,9 @@ mod collected {
         let headers = folder.path().join("headers");
         fs::write(&headers, "x-key: planted-secret\n").unwrap();
         let more = [
-            format!("otlp_endpoint={url}"),
+            format!("otlp_traces_endpoint={url}"),
             format!("otlp_headers_file={}", headers.display()),
-            "otlp_percent=0".to_owned(),
+            "otlp_sample_percent=0".to_owned(),
         ];
         let (world, server) = scene(&more).await;
         call(&world, PARENT, json!({"text": "planted-argument"})).await;
@@ -221,7 +221,7 @@ mod collected {
     #[tokio::test]
     async fn calls_go_on_where_nobody_takes_their_spans() {
         let (world, _server) =
-            scene(&["otlp_endpoint=http://127.0.0.1:1/v1/traces".to_owned()]).await;
+            scene(&["otlp_traces_endpoint=http://127.0.0.1:1/v1/traces".to_owned()]).await;
         for _ in 0..3 {
             let answered = call(&world, PARENT, json!({"text": "a"})).await;
             assert!(answered["result"].is_object(), "{answered}");

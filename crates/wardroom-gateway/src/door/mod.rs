@@ -13,8 +13,8 @@ mod parked;
 mod request_state;
 mod resources;
 mod session;
+mod spans;
 mod tools;
-mod traced;
 
 pub use calls::{BookError, CallBook, SEAL_ARGUMENTS};
 pub use client::{
@@ -202,8 +202,8 @@ impl Gateway {
         client: &Client,
         mut request: Request,
     ) -> Result<Object, RpcError> {
-        let begin = |tracer| traced::begin(tracer, client, &mut request);
-        let span = self.tracer.as_ref().map(begin);
+        let begin = |tracer| spans::begin(tracer, client, &mut request);
+        let span = self.tracer.as_ref().and_then(begin);
         let answer = self.work_on(client, request).await;
         if let Some(span) = span {
             span.answered(answer.as_ref());

@@ -160,7 +160,7 @@ impl Gateway {
             Called { about, tool: &resource, facts: &facts, arguments: raw, params, digest };
         let (audit, approval) = match self.consent(client, &called, allowed, state.as_ref()).await?
         {
-            Consent::Given(audit, approval) => (traced(*audit, params), approval),
+            Consent::Given(audit, approval) => (with_trace(*audit, params), approval),
             Consent::Later(result) => return Ok(result),
         };
         let round = state.as_ref().and_then(|state| state.call);
@@ -305,9 +305,9 @@ fn asking(
 }
 
 /// The record of a call, with the trace that it belongs to.
-fn traced(audit: AuditDraft, params: &Object) -> AuditDraft {
-    match TraceContext::of(params) {
-        Some(context) => audit.detail("trace", HEXLOWER.encode(&context.trace)),
+fn with_trace(audit: AuditDraft, params: &Object) -> AuditDraft {
+    match TraceContext::extract(params) {
+        Some(context) => audit.detail("trace_id", HEXLOWER.encode(&context.trace_id)),
         None => audit,
     }
 }

@@ -6,4 +6,4 @@ mod request;
 mod span;
 
 pub use context::TraceContext;
-pub use span::{Attribute, OpenSpan, Span, SpanKind, Spans, Tracer};
+pub use span::{Attribute, OpenSpan, Span, SpanKind, SpanSink, Tracer, Traces};

@@ -1,9 +1,8 @@
-//! What is told of a request on either side. SECURITY: names, and never arguments or results: who reads traces need not
-//! be who may read those.
+//! What is told of a request on either side. SECURITY: names of methods, tools and prompts, and never arguments, results
+//! or addresses of what is read: who reads traces need not be who may read those.
 
 use super::{OpenSpan, SpanKind, Tracer};
 use crate::rpc::{Id, Object, RpcError};
-use reqwest::Url;
 use std::sync::Arc;
 
 /// The longest name that is told, in characters.
@@ -25,19 +24,19 @@ impl Tracer {
             None => method.clone(),
         };
         let mut span = self.begin(kind, title, params);
-        span.tell("jsonrpc.request.id", bounded(&id.to_string()));
+        // What a client calls its request otherwise than by number may say anything.
+        if let Id::Number(id) = id {
+            span.set_attribute("jsonrpc.request.id", id.to_string());
+        }
         match (method.as_str(), name) {
             ("tools/call", Some(name)) => {
-                span.tell("gen_ai.operation.name", "execute_tool");
-                span.tell("gen_ai.tool.name", name);
+                span.set_attribute("gen_ai.operation.name", "execute_tool");
+                span.set_attribute("gen_ai.tool.name", name);
             }
-            ("prompts/get", Some(name)) => span.tell("gen_ai.prompt.name", name),
+            ("prompts/get", Some(name)) => span.set_attribute("gen_ai.prompt.name", name),
             _ => {}
         }
-        span.tell("mcp.method.name", method);
-        if let Some(uri) = params.text("uri").as_deref().and_then(without_secrets) {
-            span.tell("mcp.resource.uri", bounded(&uri));
-        }
+        span.set_attribute("mcp.method.name", method);
         span
     }
 }
@@ -50,21 +49,12 @@ impl OpenSpan {
                 (result.get::<bool>("isError") == Some(true)).then(|| "tool_error".to_owned())
             }
             Err(error) => {
-                self.tell("rpc.response.status_code", error.code.to_string());
+                self.set_attribute("rpc.response.status_code", error.code.to_string());
                 Some(error.code.to_string())
             }
         };
         self.end(error);
     }
-}
-
-/// An address without what may be a secret in it.
-fn without_secrets(uri: &str) -> Option<String> {
-    let mut url = Url::parse(uri).ok()?;
-    let _ = (url.set_username(""), url.set_password(None));
-    url.set_query(None);
-    url.set_fragment(None);
-    Some(url.into())
 }
 
 /// A name that somebody else chose.

@@ -15,9 +15,9 @@ mod pipe;
 mod pool;
 mod server;
 mod sessions;
+mod spans;
 mod sse;
 mod together;
-mod traced;
 
 pub use breaker::{BreakerRules, BreakerState};
 pub use host::{Ended, Hosts, Process, Start};

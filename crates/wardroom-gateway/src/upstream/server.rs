@@ -13,7 +13,7 @@ use super::{
     oauth::Authorization,
     pool::Pool,
     sessions::{SessionKey, Sessions},
-    traced,
+    spans,
 };
 use crate::{
     era::{Era, MODERN, meta},
@@ -269,7 +269,7 @@ impl Upstream {
             return self.ask_in(era, endpoint, &id, ask, listening).await;
         };
         let outcome = self.ask_in(era, endpoint, &id, &ask, listening).await;
-        traced::end(span, &outcome);
+        spans::end(span, &outcome);
         outcome
     }
 

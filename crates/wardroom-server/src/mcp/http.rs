@@ -167,7 +167,7 @@ fn is_modern(arrived: &Arrived, request: &Request) -> bool {
 async fn modern(arrived: &Arrived, mut request: Request) -> Response {
     match read_modern(arrived, &request) {
         Ok(modern) => {
-            TraceContext::carry(&arrived.headers, &mut request.params);
+            TraceContext::inject_from_headers(&arrived.headers, &mut request.params);
             let (outlet, notes) = Outlet::new();
             let cancel = CancellationToken::new();
             let client = Client {

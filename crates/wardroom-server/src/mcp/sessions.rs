@@ -102,7 +102,7 @@ fn work_on(
     session: &Arc<Session>,
     mut request: Request,
 ) -> Result<Exchange, RpcError> {
-    TraceContext::carry(&arrived.headers, &mut request.params);
+    TraceContext::inject_from_headers(&arrived.headers, &mut request.params);
     // A client that lost its connection has not said that it does not want the answer.
     let running = session.begin(&request.id, arrived.ctx.app.engine.now())?;
     let (outlet, notes) = Outlet::new();

@@ -13,6 +13,11 @@ use wardroom_trust::webhook::WebhookSecret;
 impl Config {
     /// What asks the outside.
     pub(crate) fn outbound(&self) -> anyhow::Result<Outbound> {
+        self.outbound_to(Reach::new(self.networks("outbound_allow")?))
+    }
+
+    /// What asks what is public, and where else it may reach.
+    pub(super) fn outbound_to(&self, reach: Reach) -> anyhow::Result<Outbound> {
         let authorities =
             match self.path("outbound_ca_file") {
                 Some(file) => Some(fs::read(&file).with_context(|| {
@@ -20,7 +25,6 @@ impl Config {
                 })?),
                 None => None,
             };
-        let reach = Reach::new(self.networks("outbound_allow")?);
         Outbound::new(reach, authorities.as_deref()).context("outbound_ca_file")
     }
 

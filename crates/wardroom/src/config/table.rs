@@ -279,17 +279,17 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "The DSN of an error tracker that speaks Sentry's protocol, `https://KEY@HOST/PROJECT`; faults are sent there.",
     ),
     setting(
-        "otlp_endpoint",
+        "otlp_traces_endpoint",
         None,
-        "Where traces of what passes the gateway are sent to, an OpenTelemetry collector's address for them (OTLP over HTTP), e.g. `http://127.0.0.1:4318/v1/traces`; what is not public must be in `outbound_allow`. Wants a build with `--features otlp`.",
+        "Where traces of what passes the gateway are sent to: an OpenTelemetry collector's whole address for them (OTLP over HTTP), e.g. `http://127.0.0.1:4318/v1/traces`, by HTTPS where it is a name. Wants a build with `--features otlp`.",
     ),
     setting(
         "otlp_headers_file",
         None,
-        "What the collector is shown, a header on each line: `Name: value`.",
+        "HTTP headers that are sent to the collector, `Name: value` on each line.",
     ),
     setting(
-        "otlp_percent",
+        "otlp_sample_percent",
         Some("100"),
         "Of a hundred traces that begin here, how many are recorded. Whoever began a trace elsewhere decides for it.",
     ),

@@ -3,8 +3,6 @@
 pub(crate) mod certificate;
 pub(crate) mod installation;
 pub(crate) mod key_file;
-#[cfg(feature = "otlp")]
-pub(crate) mod traces;
 
 use crate::config::Config;
 use anyhow::Context as _;
@@ -23,6 +21,8 @@ use wardroom_core::{
     change::{Change, Write},
 };
 use wardroom_engine::{Engine, Parts, hub::Hub};
+#[cfg(feature = "otlp")]
+use wardroom_server::open_traces;
 use wardroom_server::{
     App, AppParts, FaultLog, Listener, PolicySource, StaticTokens, serve_metrics, serve_redirects,
 };
@@ -128,16 +128,13 @@ pub(crate) async fn start(
     let (policy, policy_source) = policy(config)?;
     let static_tokens = config.static_tokens()?;
     #[cfg(feature = "otlp")]
-    let spans = match config.traces()? {
-        Some(rules) => {
-            let (spans, sending) = traces::open(rules, stop.clone())?;
-            tasks.spawn(sending);
-            Some(spans)
-        }
-        None => None,
-    };
+    let traces = config.traces()?.map(|rules| {
+        let (traces, sending) = open_traces(rules, stop.clone());
+        tasks.spawn(sending);
+        traces
+    });
     #[cfg(not(feature = "otlp"))]
-    let spans = None;
+    let traces = None;
     let app = App::new(AppParts {
         engine: engine.clone(),
         policy,
@@ -164,7 +161,7 @@ pub(crate) async fn start(
         outbound: config.outbound()?,
         breaker: config.breaker()?,
         calls_kept: config.calls_kept()?,
-        spans,
+        traces,
         static_tokens: StaticTokens::new(&static_tokens),
         oidc: config.oidc()?,
         faults,

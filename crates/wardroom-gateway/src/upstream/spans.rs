@@ -22,21 +22,21 @@ impl Upstream {
         let tracer = self.parts.tracer.as_ref().filter(|_| ask.party.is_some())?;
         let mut ask = ask.clone();
         let mut span = tracer.request(SpanKind::Client, &ask.method, id, &mut ask.params);
-        span.tell("wardroom.tool_server", self.server.name.as_str());
+        span.set_attribute("wardroom.tool_server", self.server.name.as_str());
         if era == Era::Modern {
-            span.tell("mcp.protocol.version", MODERN);
+            span.set_attribute("mcp.protocol.version", MODERN);
         }
         match (endpoint, &self.server.way) {
             (Endpoint::Http(_), Way::Http { url }) => {
-                span.tell("network.transport", "tcp");
-                span.tell("network.protocol.name", "http");
+                span.set_attribute("network.transport", "tcp");
+                span.set_attribute("network.protocol.name", "http");
                 if let Ok(url) = Url::parse(url) {
-                    span.tell("server.address", url.host_str().unwrap_or_default());
+                    span.set_attribute("server.address", url.host_str().unwrap_or_default());
                     let port = url.port_or_known_default().unwrap_or_default();
-                    span.tell("server.port", i64::from(port));
+                    span.set_attribute("server.port", i64::from(port));
                 }
             }
-            _ => span.tell("network.transport", "pipe"),
+            _ => span.set_attribute("network.transport", "pipe"),
         }
         Some((ask, span))
     }
