@@ -29,10 +29,15 @@ impl Registry {
             return;
         }
         if what == What::Tools {
-            let mut doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
-            doubtful.insert(server.to_owned());
+            self.doubt(server);
         }
         self.tell(server, what);
+    }
+
+    /// Has a server's tools looked at again soon.
+    fn doubt(&self, server: &str) {
+        let mut doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
+        doubtful.insert(server.to_owned());
     }
 
     /// Keeps streams open to servers that tell of changes, and looks again at those whose tools changed: each by
@@ -109,7 +114,9 @@ async fn follow(registry: Arc<Registry>, known: Arc<Known>) {
         let begun = tokio::time::Instant::now();
         let name = known.name().to_owned();
         let of = || registry.wanted.of(&name);
-        let listening = known.upstream.listen(of, registry.wanted.changes(), events);
+        // What changed before was told to nobody.
+        let opened = || registry.doubt(&name);
+        let listening = known.upstream.listen(of, registry.wanted.changes(), events, opened);
         let (ended, ()) = tokio::join!(listening, passing);
         if let Err(failure) = ended {
             tracing::debug!(server = known.name(), %failure, "a stream of changes ended");

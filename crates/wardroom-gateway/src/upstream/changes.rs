@@ -22,26 +22,28 @@ const WISH_TIME: Duration = Duration::from_secs(15);
 
 impl Upstream {
     /// Listens until the server lets go of the stream. `wanted` gives the addresses of which it is to tell, `again`
-    /// goes off when these are others.
+    /// goes off when these are others; `opened` is called when changes are heard from then on.
     pub async fn listen(
         &self,
         wanted: impl Fn() -> BTreeSet<String>,
         again: watch::Receiver<()>,
         events: mpsc::Sender<Event>,
+        opened: impl FnOnce(),
     ) -> Result<(), Failure> {
         let listening =
             Listening { events, cancel: CancellationToken::new(), pace: Arc::default() };
         if let Reach::Node(pool) = &self.reach {
             // None is started only to be listened to.
             let Some(pipe) = pool.alive() else { return Ok(()) };
-            return self.listen_to(&pipe, pool.notes(), wanted, again, &listening).await;
+            let heard = (pool.notes(), opened);
+            return self.listen_to(&pipe, heard, wanted, again, &listening).await;
         }
         let endpoint = self.endpoint(None).await?;
         let era = self.era(&endpoint, &listening).await?;
         let Endpoint::Http(http) = &endpoint else { return Ok(()) };
         match era {
-            Era::Modern => self.listen_modern(http, wanted, again, &listening).await,
-            Era::Legacy => self.listen_in_session(http, wanted, again, &listening).await,
+            Era::Modern => self.listen_modern(http, wanted, again, &listening, opened).await,
+            Era::Legacy => self.listen_in_session(http, wanted, again, &listening, opened).await,
         }
     }
 
@@ -49,7 +51,7 @@ impl Upstream {
     async fn listen_to(
         &self,
         pipe: &Arc<Pipe>,
-        mut notes: broadcast::Receiver<Arc<Notification>>,
+        (mut notes, heard): (broadcast::Receiver<Arc<Notification>>, impl FnOnce()),
         wanted: impl Fn() -> BTreeSet<String>,
         mut again: watch::Receiver<()>,
         listening: &Listening,
@@ -60,6 +62,7 @@ impl Upstream {
             // Before anything else: nothing is asked of it outside of its session.
             self.session(&endpoint, (String::new(), &Object::default()), listening).await?;
         }
+        heard();
         let mut told = BTreeSet::new();
         loop {
             again.borrow_and_update();
@@ -111,7 +114,9 @@ impl Upstream {
         wanted: impl Fn() -> BTreeSet<String>,
         mut again: watch::Receiver<()>,
         listening: &Listening,
+        heard: impl FnOnce(),
     ) -> Result<(), Failure> {
+        let mut heard = Some(heard);
         loop {
             again.borrow_and_update();
             let ask = listen_ask(wanted());
@@ -122,6 +127,9 @@ impl Upstream {
             let Reply::Stream(mut incoming) = reply else {
                 return Err(Failure::Unreachable("it opens no stream of changes".to_owned()));
             };
+            if let Some(heard) = heard.take() {
+                heard();
+            }
             loop {
                 tokio::select! {
                     changed = again.changed() => {
@@ -150,6 +158,7 @@ impl Upstream {
         wanted: impl Fn() -> BTreeSet<String>,
         mut again: watch::Receiver<()>,
         listening: &Listening,
+        heard: impl FnOnce(),
     ) -> Result<(), Failure> {
         let way = Endpoint::Http(endpoint.clone());
         let session = self.session(&way, (String::new(), &Object::default()), listening).await?;
@@ -162,6 +171,7 @@ impl Upstream {
             }
             opened => opened?,
         };
+        heard();
         let mut told: BTreeSet<String> = BTreeSet::new();
         loop {
             again.borrow_and_update();

@@ -4,7 +4,12 @@ use crate::{
     scene::{BACK, Scene, VERIFIER, between, challenge},
     world::{PASSWORD, World},
 };
-use axum::{Router, extract::State, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, Uri},
+    routing::get,
+};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::sync::{
@@ -12,7 +17,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 use tokio::net::TcpListener;
-use wardroom_core::Role;
+use wardroom_core::{Role, oauth::DOCUMENTS_OF_ONE_MAX};
 
 /// A site with a program's document, which may change, and how often it was read.
 #[derive(Clone, Default)]
@@ -30,7 +35,13 @@ impl Site {
             site.reads.fetch_add(1, Ordering::Relaxed);
             axum::Json(site.document.lock().unwrap().clone())
         };
-        let routes = Router::new().route("/client.json", get(told)).with_state(self.clone());
+        // As many programs as somebody likes, each at an address of its own.
+        let many = async |headers: HeaderMap, uri: Uri| {
+            let host = headers["host"].to_str().unwrap();
+            axum::Json(document(&format!("http://{host}{}", uri.path())))
+        };
+        let routes = Router::new().route("/client.json", get(told)).route("/many/{n}", get(many));
+        let routes = routes.with_state(self.clone());
         tokio::spawn(async move { axum::serve(socket, routes).await });
         origin
     }
@@ -215,6 +226,32 @@ async fn what_a_program_says_between_page_and_answer_counts_for_nothing() {
     assert_eq!(sent.status(), StatusCode::BAD_REQUEST);
     assert!(sent.text().await.unwrap().contains("something else of itself now"));
     assert_eq!(scene.world.get("/api/v1/oauth/clients").await["items"], json!([]));
+}
+
+#[tokio::test]
+async fn nobody_fills_the_table_of_programs() {
+    let (scene, id) = scene(&Site::default()).await;
+    let challenge = challenge();
+    let site = id.strip_suffix("/client.json").unwrap();
+    let many: Vec<String> =
+        (0..=DOCUMENTS_OF_ONE_MAX).map(|n| format!("{site}/many/{n}")).collect();
+    let mut ask = scene.ask(&challenge);
+    ask.insert("scope", "tool.call");
+    let (last, first) = many.split_last().unwrap();
+    for named in first {
+        ask.insert("client_id", named);
+        scene.decide(&ask, "allow").await;
+    }
+    ask.insert("client_id", last);
+    let refused = scene.answer(&ask, "allow").await;
+    assert!(refused.status().is_client_error(), "{}", refused.status());
+    let text = refused.text().await.unwrap();
+    assert!(text.contains("ou were the first to grant something to 20 programs"), "{text}");
+    // Those that are known are granted more.
+    ask.insert("client_id", &many[0]);
+    scene.decide(&ask, "allow").await;
+    let listed = scene.world.get("/api/v1/oauth/clients").await;
+    assert_eq!(listed["items"].as_array().unwrap().len(), DOCUMENTS_OF_ONE_MAX);
 }
 
 #[tokio::test]

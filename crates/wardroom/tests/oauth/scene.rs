@@ -105,6 +105,16 @@ impl Scene {
         ask: &BTreeMap<&str, &str>,
         decision: &str,
     ) -> BTreeMap<String, String> {
+        let sent = self.answer(ask, decision).await;
+        assert_eq!(sent.status(), StatusCode::OK);
+        let text = sent.text().await.unwrap();
+        let address = between(&text, "content=\"0;url=", "\"").replace("&#38;", "&");
+        assert!(address.starts_with(BACK), "{address}");
+        brought(&address)
+    }
+
+    /// What is said to the person's answer on the page that asks.
+    pub async fn answer(&self, ask: &BTreeMap<&str, &str>, decision: &str) -> Response {
         let shown = self.page("/oauth/consent", ask).await;
         assert_eq!(shown.status(), StatusCode::OK);
         let text = shown.text().await.unwrap();
@@ -114,20 +124,8 @@ impl Scene {
         let form =
             [("csrf", csrf.as_str()), ("shown", &shown), ("asker", &asker), ("decision", decision)];
         let url = Url::parse_with_params(&self.world.at("/oauth/consent"), ask).unwrap();
-        let sent = self
-            .client
-            .post(url)
-            .header("cookie", &self.cookie)
-            .header("origin", &self.world.url)
-            .form(&form)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(sent.status(), StatusCode::OK);
-        let text = sent.text().await.unwrap();
-        let address = between(&text, "content=\"0;url=", "\"").replace("&#38;", "&");
-        assert!(address.starts_with(BACK), "{address}");
-        brought(&address)
+        let sent = self.client.post(url).header("cookie", &self.cookie);
+        sent.header("origin", &self.world.url).form(&form).send().await.unwrap()
     }
 
     pub async fn code(&self) -> String {
