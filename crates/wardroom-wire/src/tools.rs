@@ -13,6 +13,10 @@ pub enum WayShape {
     Http {
         /// The MCP endpoint: `https://…`, or plain HTTP at an address that `outbound_allow` names.
         url: String,
+        /// Further hosts that may be asked for it, at most 20, such as those that give tokens for it; no other is then.
+        /// Any that is public where there are none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        egress: Vec<String>,
     },
     /// Standard input and output, by a node that starts it as its own allow-list says.
     Node {

@@ -13,6 +13,8 @@ pub const ABOUT_CHARS_MAX: usize = 200;
 const URL_BYTES_MAX: usize = 2048;
 /// The most scopes that people name.
 const SCOPES_MAX: usize = 32;
+/// The most further hosts of one.
+const EGRESS_MAX: usize = 20;
 /// The most tool servers that are registered.
 pub const SERVERS_MAX: usize = 200;
 
@@ -24,6 +26,10 @@ pub enum Way {
     Http {
         /// The MCP endpoint.
         url: String,
+        /// Further hosts that may be asked for it, such as those that give tokens for it: no other beside its own is.
+        /// Where there are none, any that is public may be.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        egress: Vec<String>,
     },
     /// Standard input and output, by a node that starts it as its own allow-list says.
     Node {
@@ -216,6 +222,15 @@ pub fn is_name(name: &str) -> bool {
     starts && name.len() <= NAME_CHARS_MAX && name.chars().all(sound) && !name.ends_with('-')
 }
 
+/// Whether a text is a host, in its one spelling.
+fn is_host(text: &str) -> bool {
+    let url = url::Url::parse(&format!("https://{text}/"));
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    !text.is_empty()
+        && text.chars().all(plain)
+        && url.is_ok_and(|url| url.host_str() == Some(text) && url.port().is_none())
+}
+
 impl ToolServer {
     /// Checks what people say of it.
     pub fn check(&self) -> Result<(), FieldError> {
@@ -228,8 +243,15 @@ impl ToolServer {
             return Err(FieldError::new("about", "must be at most 200 characters in one line"));
         }
         match &self.way {
-            Way::Http { url } if url.len() > URL_BYTES_MAX => {
+            Way::Http { url, .. } if url.len() > URL_BYTES_MAX => {
                 return Err(FieldError::new("url", "must be at most 2048 bytes"));
+            }
+            Way::Http { egress, .. }
+                if egress.len() > EGRESS_MAX || !egress.iter().all(|host| is_host(host)) =>
+            {
+                let reason =
+                    format!("must be at most {EGRESS_MAX} hosts, such as auth.example.org");
+                return Err(FieldError::new("egress", reason));
             }
             Way::Node { entry, .. } if !command::is_name(entry) => {
                 let reason = "must be the name of a [[tool_server]] in the node's allow-list";
@@ -322,7 +344,7 @@ mod tests {
             id: ToolServerId::from_uuid(Uuid::nil()),
             name: "files".to_owned(),
             about: String::new(),
-            way: Way::Http { url: "https://tools.example/mcp".to_owned() },
+            way: Way::Http { url: "https://tools.example/mcp".to_owned(), egress: vec![] },
             shown: Shown::Nothing,
             limits: ServerLimits::default(),
             enabled: true,

@@ -1,12 +1,15 @@
 //! Requests to the outside, at addresses that settings or people name. No request reaches what is not public unless
 //! the settings allow it, whatever a name resolves to.
 
+mod egress;
 mod reach;
 mod token_request;
 
+pub use egress::Egress;
 pub use reach::Reach;
 pub use token_request::{ClientProof, takes_basic};
 
+use egress::Leave;
 use reqwest::{Client, Method, RequestBuilder, Url, dns, header::HeaderMap, redirect::Policy};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -42,7 +45,11 @@ pub struct Outbound {
     client: Client,
     /// For conversations: answers that take their time, connections that are kept.
     lasting: Client,
+    /// For what is public alone.
+    public: Client,
     reach: Reach,
+    /// The hosts that may be asked, where it is for one tool server.
+    egress: Option<Egress>,
 }
 
 /// Resolves names and drops what may not be reached. SECURITY: the connection is made to what was checked; there
@@ -70,7 +77,7 @@ impl Outbound {
         let failed = |error: reqwest::Error| OutboundError::Failed(chain(&error));
         let bundle = authorities.map(reqwest::Certificate::from_pem_bundle).transpose();
         let bundle = bundle.map_err(failed)?.unwrap_or_default();
-        let builder = || {
+        let builder = |reach: &Reach| {
             Client::builder()
                 .tls_backend_rustls()
                 .tls_certs_merge(bundle.clone())
@@ -83,31 +90,64 @@ impl Outbound {
                 .user_agent(concat!("wardroom/", env!("CARGO_PKG_VERSION")))
         };
         // A connection that is kept was checked by an older answer.
-        let once = builder().timeout(REQUEST_TIMEOUT).pool_max_idle_per_host(0);
-        let lasting = builder()
+        let once =
+            |reach| builder(reach).timeout(REQUEST_TIMEOUT).pool_max_idle_per_host(0).build();
+        let lasting = builder(&reach)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(IDLE_MAX)
             .tcp_nodelay(true);
-        let (client, lasting) = (once.build(), lasting.build());
-        Ok(Self { client: client.map_err(failed)?, lasting: lasting.map_err(failed)?, reach })
+        let (client, public) = (once(&reach), once(&Reach::default()));
+        let (client, public) = (client.map_err(failed)?, public.map_err(failed)?);
+        Ok(Self { client, lasting: lasting.build().map_err(failed)?, public, reach, egress: None })
+    }
+
+    /// The same for one tool server.
+    #[must_use]
+    pub fn narrowed(&self, egress: Egress) -> Self {
+        Self { egress: Some(egress), ..self.clone() }
+    }
+
+    /// What of the reach a host has.
+    fn leave(&self, url: &Url) -> Leave {
+        self.egress.as_ref().map_or(Leave::Settings, |egress| egress.leave(url))
     }
 
     /// A request of a conversation with a tool server, when its address may be asked. Whoever sends it bounds its time
     /// and the answer's length.
     pub fn conversation(&self, method: Method, url: &str) -> Result<RequestBuilder, OutboundError> {
-        Ok(self.lasting.request(method, self.check(url)?))
+        let url = self.check(url)?;
+        match self.leave(&url) {
+            Leave::Settings => Ok(self.lasting.request(method, url)),
+            _ => Err(OutboundError::Refused("it is not the tool server's own host".to_owned())),
+        }
     }
 
     /// A request, when its address may be asked. SECURITY: an address in place of a name never comes to the
     /// resolver, so it is checked here.
     pub fn request(&self, method: Method, url: &str) -> Result<RequestBuilder, OutboundError> {
-        Ok(self.client.request(method, self.check(url)?))
+        let url = self.check(url)?;
+        let client = match self.leave(&url) {
+            Leave::Settings => &self.client,
+            Leave::Public | Leave::Nothing => &self.public,
+        };
+        Ok(client.request(method, url))
     }
 
     /// An address that may be asked: HTTPS, and plain HTTP only where settings let it reach what is not public.
     pub fn check(&self, url: &str) -> Result<Url, OutboundError> {
         let refused = |why: String| OutboundError::Refused(why);
         let parsed = Url::parse(url).map_err(|error| refused(format!("{url:?}: {error}")))?;
+        let public = Reach::default();
+        let reach = match self.leave(&parsed) {
+            Leave::Settings => &self.reach,
+            Leave::Public => &public,
+            Leave::Nothing => {
+                let host = parsed.host_str().unwrap_or_default();
+                return Err(refused(format!(
+                    "{host} is none of the hosts that this tool server may lead to: its egress names them"
+                )));
+            }
+        };
         let host = parsed.host_str().unwrap_or_default().trim_matches(['[', ']']);
         let literal = host.parse::<IpAddr>().ok();
         if parsed.has_authority() && (!parsed.username().is_empty() || parsed.password().is_some())
@@ -116,13 +156,13 @@ impl Outbound {
         }
         // That name means this machine, whatever a resolver says (RFC 6761 §6.3); the guard sees to it.
         let here = (host == "localhost").then_some(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let near = literal.or(here).is_some_and(|ip| self.reach.names(ip));
+        let near = literal.or(here).is_some_and(|ip| reach.names(ip));
         let plain = parsed.scheme() == "http" && near;
         if parsed.scheme() != "https" && !plain {
             return Err(refused(format!("{url} is not https://")));
         }
         match literal {
-            Some(address) if !self.reach.allows(address) => Err(refused(format!(
+            Some(address) if !reach.allows(address) => Err(refused(format!(
                 "{address} is not public: outbound_allow names what else may be reached"
             ))),
             _ => Ok(parsed),
@@ -196,6 +236,38 @@ mod tests {
         assert!(some.check("http://localhost.example.org/hook").is_err());
         assert!(some.check("https://10.0.0.1/hook").is_err());
         assert!(some.check("http://1.1.1.1/hook").is_err(), "plain HTTP goes nowhere else");
+    }
+
+    #[test]
+    fn what_a_tool_server_names_is_public_or_was_named_for_it() {
+        let some = outbound(&["127.0.0.0/8", "10.0.0.0/8"]);
+        let urls = ["https://tools.example/mcp", "http://127.0.0.1:4001/mcp"];
+        let free = some.narrowed(Egress::new(urls.into_iter(), &[]));
+        for asked in [
+            "https://tools.example/x",
+            "http://127.0.0.1:9/x",
+            "https://auth.example/",
+            "https://1.1.1.1/",
+        ] {
+            assert!(free.check(asked).is_ok(), "{asked}");
+        }
+        for refused in ["https://10.0.0.1/", "http://localhost:4001/", "http://127.0.0.2/"] {
+            assert!(free.check(refused).is_err(), "no person named {refused}");
+        }
+        let further = ["auth.example".to_owned(), "10.0.0.1".to_owned()];
+        let bound = some.narrowed(Egress::new(urls.into_iter(), &further));
+        for asked in ["https://tools.example/x", "https://auth.example/token", "https://10.0.0.1/"]
+        {
+            assert!(bound.check(asked).is_ok(), "{asked}");
+        }
+        for refused in
+            ["https://other.example/", "https://1.1.1.1/", "https://auth.example.evil.example/"]
+        {
+            let said = bound.check(refused).unwrap_err().to_string();
+            assert!(said.contains("egress"), "{said}");
+        }
+        assert!(bound.conversation(Method::POST, "https://tools.example/mcp").is_ok());
+        assert!(free.conversation(Method::POST, "https://auth.example/mcp").is_err());
     }
 
     #[tokio::test]

@@ -162,7 +162,7 @@ impl Registry {
             return Ok(());
         }
         match &server.way {
-            Way::Http { url } => {
+            Way::Http { url, .. } => {
                 let checked = self.parts.outbound.check(url);
                 checked.map_err(|error| FieldError::new("url", error.to_string()))?;
                 if let Some(client) = server.shown.client() {
@@ -208,7 +208,8 @@ impl Registry {
 fn told(audit: AuditDraft, server: &ToolServer) -> AuditDraft {
     let audit = audit.on(&server.name).detail("enabled", server.enabled);
     let audit = match &server.way {
-        Way::Http { url } => audit.detail("url", url),
+        Way::Http { url, egress } if egress.is_empty() => audit.detail("url", url),
+        Way::Http { url, egress } => audit.detail("url", url).detail("egress", egress.join(" ")),
         Way::Node { node, entry } => audit.detail("node", node).detail("entry", entry),
     };
     let audit = match server.shown.client() {

@@ -29,7 +29,7 @@ const END_TIME: Duration = Duration::from_secs(5);
 /// A tool server's endpoint, and what every message to it carries.
 #[derive(Clone)]
 pub(super) struct HttpEndpoint {
-    pub(super) outbound: Outbound,
+    pub(super) outbound: Arc<Outbound>,
     pub(super) url: String,
     /// What it is shown. SECURITY: no log and no error repeats it.
     pub(super) shown: HeaderMap,

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     era::{Era, MODERN, meta},
-    outbound::Outbound,
+    outbound::{Egress, Outbound},
     rpc::{Id, Object},
     trace::Tracer,
 };
@@ -101,6 +101,8 @@ pub struct Upstream {
     pub(super) era: Mutex<Option<Era>>,
     sessions: Sessions,
     pub(super) reach: Reach,
+    /// Asks what may be asked for it.
+    pub(super) outbound: Arc<Outbound>,
     pub(super) authorization: Authorization,
 }
 
@@ -110,6 +112,15 @@ pub(super) enum Reach {
     Http(String),
     /// By instances that a node starts.
     Node(Pool),
+}
+
+/// What asks for a tool server: its own host and that of the authorization server that people told, and where else they
+/// let it lead.
+fn egress(server: &ToolServer, outbound: &Outbound) -> Outbound {
+    let Way::Http { url, egress } = &server.way else { return outbound.clone() };
+    let told = server.shown.client().map(|client| client.issuer.as_str());
+    let own = [Some(url.as_str()), told].into_iter().flatten();
+    outbound.narrowed(Egress::new(own, egress))
 }
 
 impl Upstream {
@@ -125,8 +136,9 @@ impl Upstream {
             era: Mutex::default(),
             sessions: Sessions::default(),
             authorization: Authorization::default(),
+            outbound: Arc::new(egress(&server, &parts.outbound)),
             reach: match &server.way {
-                Way::Http { url } => Reach::Http(url.clone()),
+                Way::Http { url, .. } => Reach::Http(url.clone()),
                 Way::Node { node, entry } => Reach::Node(Pool::new(*node, entry.clone())),
             },
             server,
@@ -443,7 +455,7 @@ impl Upstream {
     /// The way to it at an address, shown this.
     pub(super) fn http(&self, url: &str, shown: HeaderMap, whose: String) -> HttpEndpoint {
         HttpEndpoint {
-            outbound: self.parts.outbound.clone(),
+            outbound: Arc::clone(&self.outbound),
             url: url.to_owned(),
             shown,
             whose,

@@ -27,7 +27,7 @@ impl Upstream {
             span.set_attribute("mcp.protocol.version", MODERN);
         }
         match (endpoint, &self.server.way) {
-            (Endpoint::Http(_), Way::Http { url }) => {
+            (Endpoint::Http(_), Way::Http { url, .. }) => {
                 span.set_attribute("network.transport", "tcp");
                 span.set_attribute("network.protocol.name", "http");
                 if let Ok(url) = Url::parse(url) {

@@ -30,7 +30,10 @@ fn server(s: &Sample, name: &str, by: UserId) -> ToolServer {
         id: ToolServerId::new(at(0), s),
         name: name.to_owned(),
         about: "what it is".to_owned(),
-        way: Way::Http { url: "https://tools.example/mcp".to_owned() },
+        way: Way::Http {
+            url: "https://tools.example/mcp".to_owned(),
+            egress: vec!["auth.example".to_owned()],
+        },
         shown: Shown::Header { name: "X-Key".into(), secret: "key".into() },
         limits: ServerLimits { call_ms_max: 77, ..ServerLimits::default() },
         enabled: true,

@@ -350,3 +350,42 @@ async fn the_gateways_own_token_is_asked_for_with_a_named_secret() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_tool_server_leads_nowhere_but_where_it_may() {
+    let scene = Scene::new().await;
+    let elsewhere = scene.place.known().issuer.replace("127.0.0.1", "127.0.0.9");
+    assert!(elsewhere.contains("127.0.0.9"), "{elsewhere}");
+    scene.place.known().issuer = elsewhere;
+    let begin = async || {
+        let path = "/api/v1/account/tool-servers/own/connect";
+        scene.ask(Method::POST, path, &scene.dora).await.1.to_string()
+    };
+    // Settings open that network to what people name, and to nothing that a tool server names.
+    let said = begin().await;
+    assert!(said.contains("127.0.0.9"), "{said}");
+    assert!(said.contains("not https") || said.contains("not public"), "{said}");
+    let patch = async |egress: Value| {
+        let way = json!({"kind": "http", "url": scene.place.url, "egress": egress});
+        let patch = scene.browser.patch(scene.world.at("/api/v1/tool-servers/own"));
+        let patch = patch.bearer_auth(&scene.world.token).header("if-match", "*");
+        let answer = patch.json(&json!({"way": way})).send().await.unwrap();
+        (answer.status(), answer.text().await.unwrap())
+    };
+    assert_eq!(patch(json!(["auth.example"])).await.0, StatusCode::OK);
+    let said = begin().await;
+    assert!(said.contains("127.0.0.9 is none of the hosts"), "{said}");
+    // Its registrar named the host: it is asked, and is not there.
+    assert_eq!(patch(json!(["127.0.0.9"])).await.0, StatusCode::OK);
+    let said = begin().await;
+    assert!(!said.contains("none of the hosts") && !said.contains("not public"), "{said}");
+    for wrong in ["auth.example:8443", "https://auth.example", "AUTH.example", "*", ""] {
+        let (status, said) = patch(json!([wrong])).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
+        assert!(said.contains("egress"), "{said}");
+    }
+    let shown = scene.world.get("/api/v1/tool-servers/own").await;
+    assert_eq!(shown["way"]["egress"], json!(["127.0.0.9"]));
+    let records = scene.world.records("tool_server.update").await;
+    assert_eq!(records[0]["detail"]["egress"], "127.0.0.9", "{records:?}");
+}

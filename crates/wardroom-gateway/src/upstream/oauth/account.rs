@@ -75,7 +75,7 @@ impl Upstream {
 
     /// Whether the server still is the one for which somebody was sent to this issuer as this client.
     pub(super) fn is_still(&self, url: &str, told: bool, issuer: &str, client: &OwnClient) -> bool {
-        let (Way::Http { url: now }, Shown::Account { client: party, .. }) =
+        let (Way::Http { url: now, .. }, Shown::Account { client: party, .. }) =
             (&self.server.way, &self.server.shown)
         else {
             return false;
@@ -108,7 +108,7 @@ impl Upstream {
             ("resource", kept.resource.as_str()),
         ];
         let now = self.parts.clock.now();
-        let renewed = client.ask(&self.parts.outbound, &kept.endpoint, &form, now).await;
+        let renewed = client.ask(&self.outbound, &kept.endpoint, &form, now).await;
         let mut token = match renewed {
             Ok(token) => token,
             Err(Problem { lost: true, why }) => return Err(self.lose(&account, &why).await),

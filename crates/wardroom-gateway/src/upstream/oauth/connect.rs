@@ -124,7 +124,7 @@ fn document_url(public_url: &str, server: &str) -> String {
 impl Upstream {
     fn account_settings(&self) -> Result<(&str, Option<&OauthParty>, &[String]), Problem> {
         match (&self.server.way, &self.server.shown) {
-            (Way::Http { url }, Shown::Account { client, scopes }) => {
+            (Way::Http { url, .. }, Shown::Account { client, scopes }) => {
                 Ok((url, client.as_ref(), scopes))
             }
             _ => Err(Problem::new("nobody connects an account at this tool server")),
@@ -144,7 +144,7 @@ impl Upstream {
         let none = || Problem::new(format!("{} sends nobody anywhere", issuer.issuer));
         let endpoint = issuer.authorization_endpoint.as_deref().ok_or_else(none)?;
         let mut way =
-            self.parts.outbound.check(endpoint).map_err(|error| Problem::new(error.to_string()))?;
+            self.outbound.check(endpoint).map_err(|error| Problem::new(error.to_string()))?;
         let client = self.own_client(party, &found).await?;
         let rng = &*self.parts.rng;
         let attempt = Attempt {
@@ -231,7 +231,7 @@ impl Upstream {
             ("resource", attempt.resource.as_str()),
         ];
         let now = self.parts.clock.now();
-        let token = client.ask(&self.parts.outbound, &attempt.endpoint, &form, now).await?;
+        let token = client.ask(&self.outbound, &attempt.endpoint, &form, now).await?;
         let user = UserId::from_uuid(attempt.user);
         let scopes = token.scopes.clone();
         let kept = Kept {
@@ -284,7 +284,7 @@ impl Upstream {
             )));
         };
         let about = client_document(public, &self.server.name);
-        OwnClient::register(&self.parts.outbound, endpoint, issuer, about).await
+        OwnClient::register(&self.outbound, endpoint, issuer, about).await
     }
 
     /// Asks the server for nothing in particular, to be told who lets in.

@@ -130,7 +130,7 @@ impl Upstream {
             form.push(("scope", &scopes));
         }
         let endpoint = &found.issuer.token_endpoint;
-        let token = party.ask(&self.parts.outbound, endpoint, &form, now).await;
+        let token = party.ask(&self.outbound, endpoint, &form, now).await;
         if token.as_ref().is_err_and(|problem| problem.why.contains("invalid_scope")) {
             self.authorization.ask_for_less();
         }
@@ -198,13 +198,13 @@ impl Upstream {
         {
             return Ok(Arc::clone(found));
         }
-        let Way::Http { url } = &self.server.way else {
+        let Way::Http { url, .. } = &self.server.way else {
             return Err(Problem::new("a process is shown no tokens"));
         };
         let denial =
             self.authorization.denial.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let told = client.map(|client| client.issuer.as_str());
-        let found = Found::look(&self.parts.outbound, url, &denial, told).await?;
+        let found = Found::look(&self.outbound, url, &denial, told).await?;
         Ok(Arc::clone(&kept.insert((Instant::now(), Arc::new(found))).1))
     }
 

@@ -1,7 +1,7 @@
 //! `/gateway`
 
 use super::super::{
-    frame::{errors_of, html, name_ids, see_other, shell},
+    frame::{errors_of, html, name_ids, see_other, shell, words},
     pages::gateway::{
         map::Map,
         overview::{GatewayPage, ServerDialog},
@@ -30,7 +30,7 @@ use wardroom_wire::tools::{
 };
 
 /// The fields that the dialog shows errors beside.
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "name",
     "about",
     "url",
@@ -44,6 +44,7 @@ const FIELDS: [&str; 13] = [
     "issuer",
     "client",
     "scopes",
+    "egress",
 ];
 
 /// Which dialog is open.
@@ -130,6 +131,7 @@ pub(crate) struct New {
     issuer: String,
     client: String,
     scopes: String,
+    egress: String,
 }
 
 impl New {
@@ -143,7 +145,7 @@ impl New {
 
     fn way(&self) -> WayShape {
         match self.node.trim() {
-            "" => WayShape::Http { url: self.url.trim().to_owned() },
+            "" => WayShape::Http { url: self.url.trim().to_owned(), egress: words(&self.egress) },
             node => WayShape::Node { node: node.to_owned(), entry: self.entry.trim().to_owned() },
         }
     }
@@ -196,7 +198,7 @@ pub(crate) async fn create(ctx: Ctx, Form(form): Form<New>) -> Result<Response, 
         Err(error) => {
             let errors = errors_of(error, &FIELDS)?;
             let New { name, about, url, secret, header, node, entry, environment, .. } = form;
-            let New { tokens, issuer, client, scopes, .. } = form;
+            let New { tokens, issuer, client, scopes, egress, .. } = form;
             let dialog = ServerDialog {
                 name,
                 about,
@@ -210,6 +212,7 @@ pub(crate) async fn create(ctx: Ctx, Form(form): Form<New>) -> Result<Response, 
                 issuer,
                 client,
                 scopes,
+                egress,
                 errors,
             };
             show(&ctx, StatusCode::UNPROCESSABLE_ENTITY, Some(dialog)).await

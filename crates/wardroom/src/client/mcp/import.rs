@@ -86,7 +86,7 @@ pub(super) async fn run(session: &Session, file: &Path) -> Result<Exit, Failure>
                     } else {
                         format!("{name:?} of an mcp.json")
                     },
-                    way: WayShape::Http { url: url.clone() },
+                    way: WayShape::Http { url: url.clone(), egress: vec![] },
                     shown: ShownShape::Nothing,
                     limits: ServerLimitsShape::default(),
                 };

@@ -24,6 +24,10 @@ pub(crate) struct Host {
     /// The `[[tool_server]]` of the node's allow-list; of its own name where absent
     #[arg(long, requires = "node")]
     entry: Option<String>,
+    /// A further host that may be asked for it, such as one that gives tokens for it, and no other then; may be given
+    /// several times, with its address
+    #[arg(long, value_name = "HOST", requires = "url")]
+    egress: Vec<String>,
 }
 
 impl Host {
@@ -33,7 +37,7 @@ impl Host {
                 let entry = self.entry.unwrap_or_else(|| name.to_owned());
                 Some(WayShape::Node { node, entry })
             }
-            (None, url) => url.map(|url| WayShape::Http { url }),
+            (None, url) => url.map(|url| WayShape::Http { url, egress: self.egress }),
         }
     }
 }
@@ -81,7 +85,7 @@ async fn load(session: &Session) -> Result<List<ToolServerView>, Failure> {
 
 fn address(server: &ToolServerView, nodes: &BTreeMap<String, String>) -> String {
     match &server.way {
-        WayShape::Http { url } => url.clone(),
+        WayShape::Http { url, .. } => url.clone(),
         WayShape::Node { node, entry } => format!("{} {entry}", nodes.get(node).unwrap_or(node)),
     }
 }

@@ -54,7 +54,7 @@ async fn may_use(ctx: &Ctx, shown: &Shown) -> Result<(), ApiError> {
 /// How a server is to be reached. A node is one that whoever says so may see.
 async fn way(ctx: &Ctx, shape: WayShape) -> Result<Way, ApiError> {
     match shape {
-        WayShape::Http { url } => Ok(Way::Http { url }),
+        WayShape::Http { url, egress } => Ok(Way::Http { url, egress }),
         WayShape::Node { node, entry } => {
             let missing = |error: ApiError| error.or_field("node", "there is no such node");
             let found = nodes::find(ctx, &node).await.map_err(missing)?;
@@ -136,7 +136,9 @@ pub(crate) fn view(ctx: &Ctx, server: &ToolServer, tools: &[Tool]) -> ToolServer
         name: server.name.clone(),
         about: server.about.clone(),
         way: match &server.way {
-            Way::Http { url } => WayShape::Http { url: url.clone() },
+            Way::Http { url, egress } => {
+                WayShape::Http { url: url.clone(), egress: egress.clone() }
+            }
             Way::Node { node, entry } => {
                 WayShape::Node { node: node.to_string(), entry: entry.clone() }
             }

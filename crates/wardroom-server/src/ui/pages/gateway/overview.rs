@@ -34,6 +34,8 @@ pub(crate) struct ServerDialog {
     pub(crate) client: String,
     /// What tokens are asked for, separated by spaces.
     pub(crate) scopes: String,
+    /// Further hosts that may be asked for it, separated by spaces.
+    pub(crate) egress: String,
     /// What was wrong.
     pub(crate) errors: Errors,
 }
