@@ -108,7 +108,8 @@ impl Ctx {
     /// Whether policy lets the caller do `action` to something of its own kind: for showing and
     /// hiding controls only.
     pub(crate) fn may(&self, action: Action) -> bool {
-        self.decide(action, &Resource::own(action.resource_kind(), &self.principal)).allowed
+        // What takes a person's consent is asked for when it is done.
+        self.decide(action, &Resource::own(action.resource_kind(), &self.principal)).reachable()
     }
 
     /// What policy says, within what the caller's proof is good for.

@@ -16,6 +16,7 @@ use wardroom_core::{
     policy::StoredPolicy,
     principal::Credential,
     store::{StoreError, UserFilter},
+    tool::Hints,
 };
 use wardroom_trust::policy::{Policy, PolicyError};
 use wardroom_wire::{api::AccessChange, error::ErrorCode};
@@ -182,6 +183,13 @@ fn samples(who: &Principal, nodes: &[Node]) -> Vec<(String, Resource)> {
         found.push((own.to_owned(), Resource::own(kind, who)));
         found.push((anothers.to_owned(), Resource::anothers(kind)));
     }
+    let harmless = Hints { read_only: true, destructive: false, ..Hints::default() };
+    for (called, hints) in [
+        ("a tool that may destroy something", Hints::default()),
+        ("a tool that only reads", harmless),
+    ] {
+        found.push((called.to_owned(), Resource::tool("any", "any", hints)));
+    }
     for node in nodes {
         found.push((format!("node {}", node.name), Resource::node(node)));
     }
@@ -212,8 +220,10 @@ fn compare(
                 if resource.kind != action.resource_kind() {
                     continue;
                 }
-                let [was, will] =
-                    [before, after].map(|policy| policy.decide(who, *action, resource).allowed);
+                let [was, will] = [before, after].map(|policy| {
+                    let decision = policy.decide(who, *action, resource);
+                    (decision.allowed, decision.asks.is_some())
+                });
                 if was == will {
                     continue;
                 }
@@ -226,7 +236,8 @@ fn compare(
                     count: *count,
                     action: action.to_string(),
                     resource: called.clone(),
-                    allowed: will,
+                    allowed: will.0,
+                    consent: will.1,
                 });
             }
         }

@@ -340,6 +340,9 @@ pub struct ExplainRequest {
 pub struct Explanation {
     /// Whether it is allowed.
     pub allowed: bool,
+    /// The policies that want a person's consent, where it is allowed with that alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wanted_by: Vec<String>,
     /// The policies that decided.
     pub policies: Vec<String>,
     /// For a denial: policies that speak of this action but did not match.
@@ -408,6 +411,9 @@ pub struct AccessChange {
     pub resource: String,
     /// Whether it would be allowed from then on, or not any more.
     pub allowed: bool,
+    /// Whether it would be, with a person's consent to each.
+    #[serde(default)]
+    pub consent: bool,
 }
 
 /// A policy's place in history.

@@ -385,3 +385,49 @@ async fn the_command_line_waits_shows_and_decides() {
     let (code, _) = said(program(&["approval", "deny", &id]));
     assert_eq!(code, 6);
 }
+
+/// The first policy in the guide, as somebody copies it.
+fn documented() -> String {
+    let guide = std::fs::read_to_string("../../docs/approvals.md").unwrap();
+    let text = guide.split_once("```cedar\n").unwrap().1.split_once("```").unwrap().0.to_owned();
+    assert!(text.contains("two-keys"), "{text}");
+    text
+}
+
+#[tokio::test]
+async fn the_guides_policy_takes_consent_and_nothing_else() {
+    let world = World::with(&["outbound_allow=127.0.0.0/8".to_owned()]).await;
+    let server = ToolServer::start().await;
+    world.add_tools("test", &server.url).await;
+    let current = world.get("/api/v1/policy").await;
+    let text = format!("{}\n{}", current["text"].as_str().unwrap(), documented());
+    let trial = world.post("/api/v1/policy/try", json!({"text": text})).await;
+    let changes = trial["changes"].as_array().unwrap();
+    let tells = |change: &Value| {
+        change["action"] == "tool.call"
+            && change["resource"] == "a tool that may destroy something"
+            && change["allowed"] == false
+            && change["consent"] == true
+    };
+    assert!(changes.iter().any(tells), "{trial}");
+    world.add_policy(&documented()).await;
+    let question = json!({"action": "tool.call", "resource": null, "own": false, "role": "admin"});
+    let explained = world.post("/api/v1/policy/explain", question).await;
+    assert_eq!(
+        (&explained["allowed"], &explained["wanted_by"]),
+        (&json!(false), &json!(["two-keys"])),
+        "{explained}"
+    );
+    // Programs may be granted what takes consent: it is asked for at each call.
+    let who = world.get("/api/v1/whoami").await;
+    let actions = who["may"].to_string();
+    assert!(actions.contains("tool.call"), "{who}");
+    // What can't be called says why, whoever would have to consent.
+    let (status, said) = try_out(&world, &world.token, "nosuch", json!({})).await;
+    assert_eq!(status, 404, "{said}");
+    assert!(said["detail"].as_str().unwrap().contains("nosuch"), "{said}");
+    let (status, asked) = try_out(&world, &world.token, "wipe", json!({})).await;
+    assert_eq!((status, &asked["code"]), (409, &json!("approval_required")), "{asked}");
+    let (status, done) = try_out(&world, &world.token, "echo", json!({"text": "a"})).await;
+    assert_eq!(status, 200, "{done}");
+}

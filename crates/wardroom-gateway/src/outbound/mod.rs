@@ -159,7 +159,9 @@ impl Outbound {
         let near = literal.or(here).is_some_and(|ip| reach.names(ip));
         let plain = parsed.scheme() == "http" && near;
         if parsed.scheme() != "https" && !plain {
-            return Err(refused(format!("{url} is not https://")));
+            return Err(refused(format!(
+                "{url} is not https://: plain HTTP goes only to addresses that the setting outbound_allow names"
+            )));
         }
         match literal {
             Some(address) if !reach.allows(address) => Err(refused(format!(

@@ -122,7 +122,7 @@ impl App {
         }
         let said = self.document(named).await.map_err(|error| {
             tracing::warn!(document = named, %error, "a program's document came to nothing");
-            let what = format!("{named} {error}. Nothing was granted");
+            let what = format!("{named} {error}. Nothing was granted.");
             ApiError::say(ErrorCode::BadRequest, what)
         })?;
         let (now, rng) = (ctx.now(), self.engine.rng());

@@ -145,6 +145,14 @@ async fn ask(session: &Session, args: &Explain) -> Result<Explanation, Failure> 
     session.api()?.post("/api/v1/policy/explain", &body).await
 }
 
+fn verdict(allowed: bool, consent: bool) -> &'static str {
+    match (allowed, consent) {
+        (true, _) => "allowed",
+        (false, true) => "allowed with a person's consent",
+        (false, false) => "denied",
+    }
+}
+
 fn tell(session: &Session, args: &Explain, explained: Explanation) -> Result<Exit, Failure> {
     let output = &session.output;
     if output.json {
@@ -152,7 +160,7 @@ fn tell(session: &Session, args: &Explain, explained: Explanation) -> Result<Exi
         return Ok(Exit::Ok);
     }
     let who = args.role.map_or_else(|| "your role".to_owned(), |role| role.to_string());
-    let verdict = if explained.allowed { "allowed" } else { "denied" };
+    let verdict = verdict(explained.allowed, !explained.wanted_by.is_empty());
     output.line(&format!("{} for {who}: {verdict}", args.action))?;
     let near =
         if explained.near.is_empty() { "none".to_owned() } else { explained.near.join(", ") };
@@ -162,6 +170,9 @@ fn tell(session: &Session, args: &Explain, explained: Explanation) -> Result<Exi
         explained.policies.join(", ")
     };
     let mut rows = vec![("decided by", decided)];
+    if !explained.wanted_by.is_empty() {
+        rows.push(("consent wanted by", explained.wanted_by.join(", ")));
+    }
     if !explained.allowed {
         rows.push(("near", near));
     }
@@ -201,7 +212,7 @@ fn tried(session: &Session, trial: &PolicyTrial) -> Result<Exit, Failure> {
             table.row([
                 change.action.clone(),
                 change.resource.clone(),
-                if change.allowed { "allowed" } else { "denied" }.to_owned(),
+                verdict(change.allowed, change.consent).to_owned(),
                 format!("{}{more}", change.who.join(", ")),
             ]);
         }

@@ -64,6 +64,7 @@ pub(crate) fn explain(
     let explained = policy.explain(&principal, action, &asked);
     Ok(Explanation {
         allowed: explained.decision.allowed,
+        wanted_by: explained.decision.asks.unwrap_or_default(),
         policies: explained.decision.policies,
         near: explained.near,
         version: explained.decision.version,

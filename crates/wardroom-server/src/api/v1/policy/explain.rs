@@ -38,6 +38,7 @@ pub(crate) async fn handler(
     let explained = ctx.app.policy.load().policy.explain(&principal, action, &resource);
     Ok(axum::Json(Explanation {
         allowed: explained.decision.allowed,
+        wanted_by: explained.decision.asks.unwrap_or_default(),
         policies: explained.decision.policies,
         near: explained.near,
         version: explained.decision.version,

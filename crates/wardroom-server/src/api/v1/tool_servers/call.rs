@@ -16,6 +16,7 @@ use wardroom_gateway::{
     era::meta,
     rpc::{Id, Object, Request, RpcError, codes},
 };
+use wardroom_trust::policy::Circumstances;
 use wardroom_wire::{
     error::{ErrorCode, Problem},
     tools::{ToolCallRequest, ToolCallResult},
@@ -77,7 +78,8 @@ pub(crate) async fn run(
     let hints = tool.as_ref().map(|tool| tool.hints).unwrap_or_default();
     let resource = Resource::tool(server, &body.tool, hints);
     if tool.is_none() || !ctx.may_call(&resource) {
-        ctx.authorise(Action::ToolCall, &resource).await?;
+        // Whoever may call such tools, if need be with consent, is told why this one can't be called.
+        ctx.authorise_or_ask(Action::ToolCall, &resource, &Circumstances::default()).await?;
         return Err(missing(ctx, server, &body.tool).await?);
     }
     let arguments = body.arguments.unwrap_or_else(|| Value::Object(Default::default()));
