@@ -301,7 +301,13 @@ impl Ctx {
 const NOT_COVERED: &str = "the token's scopes do not have it";
 
 fn beyond(action: Action) -> ApiError {
-    let detail = format!("The token's scopes do not have {action}: use one that has it.");
+    let detail = if action.needs_fresh_proof() {
+        format!(
+            "{action} takes a fresh proof of who asks, or a token that was made for it: `wardroom token create NAME --scope {action}`."
+        )
+    } else {
+        format!("The token's scopes do not have {action}: use one that has it.")
+    };
     ApiError { lacks: Some(action), ..ApiError::say(ErrorCode::Forbidden, detail) }
 }
 

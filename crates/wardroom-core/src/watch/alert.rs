@@ -18,7 +18,7 @@ pub const EXPIRY_NOTICE: Duration = Duration::from_secs(14 * 24 * 3600);
 
 named! {
     /// Why there is an alert.
-    Rule = "sign_in_failures, new_network, copied_token, privilege_change, block, refused_command, policy_change, erasure, clock_jump, expiring, audit_unsound" {
+    Rule = "sign_in_failures, new_network, copied_token, privilege_change, block, refused_command, changed_tool, policy_change, erasure, clock_jump, expiring, audit_unsound" {
         /// Many failed attempts to prove who somebody is.
         SignInFailures = "sign_in_failures",
         /// A sign-in from where the account never signed in before.
@@ -31,6 +31,8 @@ named! {
         Block = "block",
         /// A command was refused, by policy or by a node.
         RefusedCommand = "refused_command",
+        /// An accepted tool is described otherwise now.
+        ChangedTool = "changed_tool",
         /// Another policy is in force.
         PolicyChange = "policy_change",
         /// Somebody was erased.
@@ -54,6 +56,7 @@ impl Rule {
             Self::PrivilegeChange => "An account's rights changed",
             Self::Block => "A network was blocked",
             Self::RefusedCommand => "A command was refused",
+            Self::ChangedTool => "An accepted tool changed",
             Self::PolicyChange => "Policy changed",
             Self::Erasure => "Somebody was erased",
             Self::ClockJump => "The clock jumped",
@@ -77,6 +80,9 @@ impl Rule {
             Self::PrivilegeChange => "Make sure that it was meant.",
             Self::Block => "Lift it if it turns away somebody who belongs here.",
             Self::RefusedCommand => "Look at who asked for it and why.",
+            Self::ChangedTool => {
+                "It is kept apart until somebody accepts it: compare it with `wardroom mcp show`, and ask the tool server's makers if the change was meant."
+            }
             Self::PolicyChange => {
                 "Make sure that it was meant; `wardroom policy rollback` takes it back."
             }
@@ -149,6 +155,7 @@ pub fn sighting(record: &AuditRecord) -> Option<Sighting> {
         "address.blocked" => Rule::Block,
         "run.submit" if !done => Rule::RefusedCommand,
         "run.ended" if record.outcome == AuditOutcome::Refused => Rule::RefusedCommand,
+        "tool_server.seen" if !done => Rule::ChangedTool,
         "policy.update" if done => Rule::PolicyChange,
         "user.erase" | "customer.erase" if done => Rule::Erasure,
         "clock.jumped" => Rule::ClockJump,
@@ -209,6 +216,11 @@ mod tests {
             (record("address.blocked"), Some(Rule::Block)),
             (record("run.submit"), None),
             (refused(record("run.submit")), Some(Rule::RefusedCommand)),
+            (record("tool_server.seen").detail("new", "echo"), None),
+            (
+                refused(record("tool_server.seen").detail("changed", "echo")),
+                Some(Rule::ChangedTool),
+            ),
             (record("policy.update"), Some(Rule::PolicyChange)),
             (refused(record("policy.update")), None),
         ] {

@@ -127,7 +127,9 @@ impl Upstream {
             (Way::Http { url, .. }, Shown::Account { client, scopes }) => {
                 Ok((url, client.as_ref(), scopes))
             }
-            _ => Err(Problem::new("nobody connects an account at this tool server")),
+            _ => Err(Problem::new(
+                "it is shown nothing of its callers: only a tool server that was added with --accounts takes an account",
+            )),
         }
     }
 
@@ -284,7 +286,14 @@ impl Upstream {
             )));
         };
         let about = client_document(public, &self.server.name);
-        OwnClient::register(&self.outbound, endpoint, issuer, about).await
+        let made = OwnClient::register(&self.outbound, endpoint, issuer, about).await;
+        made.map_err(|problem| match issuer.guessed {
+            false => problem,
+            true => Problem::new(format!(
+                "{} does not say who gives tokens for it, and takes no clients itself: it seems to take no accounts. Register it without --accounts, or tell --issuer and --client",
+                self.server.name
+            )),
+        })
     }
 
     /// Asks the server for nothing in particular, to be told who lets in.

@@ -37,6 +37,9 @@ pub(super) struct Issuer {
     pub(super) client_id_metadata_document_supported: bool,
     #[serde(default)]
     pub(super) scopes_supported: Vec<String>,
+    /// Whether nobody said so: it is where a server of revision 2025-03-26 has it.
+    #[serde(skip)]
+    pub(super) guessed: bool,
 }
 
 /// Who gives tokens for a tool server, and what for.
@@ -92,6 +95,7 @@ impl Issuer {
             authorization_response_iss_parameter_supported: false,
             client_id_metadata_document_supported: false,
             scopes_supported: vec![],
+            guessed: true,
         }
     }
 }

@@ -160,7 +160,10 @@ pub(crate) fn words(name: &str) -> String {
 pub(crate) fn sentence(text: &str) -> String {
     let text = text.trim();
     let mut letters = text.chars();
-    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
+    // What begins with an address is that address.
+    let address = text.split_whitespace().next().is_some_and(|word| word.contains("://"));
+    let first = letters.next().filter(|_| !address).map(char::to_uppercase).into_iter().flatten();
+    let letters = if address { text.chars() } else { letters };
     let stop = Some('.').filter(|_| !text.is_empty() && !text.ends_with(['.', '!', '?', '…']));
     first.chain(letters).chain(stop).collect()
 }

@@ -3,6 +3,7 @@
 use super::super::{Exit, Failure, Session, http::segment};
 use crate::output::Table;
 use serde_json::Value;
+use similar::TextDiff;
 use wardroom_wire::{
     api::List,
     tools::{ToolAccept, ToolServerView, ToolView},
@@ -96,18 +97,22 @@ pub(super) async fn show(session: &Session, server: &str, tool: &str) -> Result<
     for warning in &tool.warnings {
         output.line(&format!("! {warning}"))?;
     }
-    let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default();
-    if let Some(before) = &tool.accepted_definition {
-        output.line("--- as it was accepted")?;
-        for line in pretty(before).lines() {
-            output.line(line)?;
+    let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default() + "\n";
+    let whole = match (&tool.accepted_definition, &tool.definition) {
+        (Some(before), Some(now)) if before != now => {
+            let (before, now) = (pretty(before), pretty(now));
+            output.line("--- as it was accepted")?;
+            output.line("+++ as it is now")?;
+            for change in TextDiff::from_lines(&before, &now).iter_all_changes() {
+                let text = change.value().trim_end_matches('\n');
+                output.line(&format!("{}{text}", change.tag()))?;
+            }
+            return Ok(Exit::Ok);
         }
-        output.line("--- as it is now")?;
-    }
-    if let Some(definition) = &tool.definition {
-        for line in pretty(definition).lines() {
-            output.line(line)?;
-        }
+        (before, now) => now.as_ref().or(before.as_ref()),
+    };
+    for line in whole.map(pretty).unwrap_or_default().lines() {
+        output.line(line)?;
     }
     Ok(Exit::Ok)
 }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use wardroom_core::{
     Action,
     action::Resource,
+    audit::AuditOutcome,
     tool::toolbox::{Tool, ToolState},
 };
 use wardroom_gateway::{
@@ -79,8 +80,16 @@ pub(crate) async fn run(
     let resource = Resource::tool(server, &body.tool, hints);
     if tool.is_none() || !ctx.may_call(&resource) {
         // Whoever may call such tools, if need be with consent, is told why this one can't be called.
-        ctx.authorise_or_ask(Action::ToolCall, &resource, &Circumstances::default()).await?;
-        return Err(missing(ctx, server, &body.tool).await?);
+        let allowed =
+            ctx.authorise_or_ask(Action::ToolCall, &resource, &Circumstances::default()).await?;
+        let known = tool.is_some();
+        let error = missing(ctx, server, &body.tool).await?;
+        // What somebody made up is not repeated.
+        let target = if known { resource.id.as_str() } else { "unknown/unknown" };
+        let audit =
+            allowed.draft(ctx).on(target).outcome(AuditOutcome::Refused, "it can't be called");
+        ctx.app.refusals.record(&ctx.app, audit).await?;
+        return Err(error);
     }
     let arguments = body.arguments.unwrap_or_else(|| Value::Object(Default::default()));
     let params = Object::default().with("name", &body.tool).with("arguments", arguments);

@@ -39,7 +39,7 @@ pub(crate) struct CallQuery {
 
 fn view(call: &ToolCall) -> ToolCallView {
     let end = call.end.as_ref();
-    let took = end.map(|end| end.at.since(call.begun_at).as_secs_f64() * 1000.0);
+    let took = end.map(|end| end.at.since(call.begun_at).as_micros() as f64 / 1000.0);
     ToolCallView {
         id: call.id.to_string(),
         server: call.server_name.clone(),
