@@ -171,7 +171,8 @@ pub enum Write {
     RemoveSessionsOutside(BlindIndex),
     /// A new program of others.
     AddOauthClient(OauthClient),
-    /// A program of others says of itself what is kept from now on. Fails when its document is another program's, or the program has another document.
+    /// A program of others says of itself what is kept from now on. Fails when its document is another program's, or
+    /// the program has another document.
     PutDocumentClient(OauthClient),
     /// A program of others has another secret. Fails when there is no such one that keeps one.
     RenewOauthClient {

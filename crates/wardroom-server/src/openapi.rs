@@ -11,7 +11,7 @@ use utoipa::OpenApi;
     paths(
         v1::login::handler, v1::login::begin_passkey, v1::login::finish_passkey, v1::links::redeem,
         v1::links::ask_reset,
-        v1::logout::handler, v1::whoami::handler,
+        v1::logout::handler, v1::whoami::handler, v1::names::handler,
         v1::sessions::refresh::handler, v1::sessions::list::handler, v1::sessions::revoke::handler,
         v1::sessions::prove::handler, v1::sessions::second_factor::handler,
         v1::sessions::second_factor::begin_passkey, v1::sessions::second_factor::finish_passkey,

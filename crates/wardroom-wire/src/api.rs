@@ -15,6 +15,13 @@ pub struct List<T> {
     pub next: Option<String>,
 }
 
+/// `GET /api/v1/names`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Names {
+    /// By id. Missing are those that are not known, or not to the caller.
+    pub names: BTreeMap<String, String>,
+}
+
 /// A node in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct NodeView {

@@ -31,9 +31,7 @@ unless { context.approved };
 "#;
 
 async fn scene() -> (World, ToolServer) {
-    let world = World::with(&["outbound_allow=127.0.0.0/8".to_owned()]).await;
-    let server = ToolServer::start().await;
-    world.add_tools("test", &server.url).await;
+    let (world, server) = World::with_tools("test").await;
     world.add_policy(TWO_KEYS).await;
     (world, server)
 }
@@ -373,6 +371,7 @@ async fn the_command_line_waits_shows_and_decides() {
     let id = waiting(&world).await;
     let (code, text) = said(program(&["approval", "list"]));
     assert!(code == 0 && text.contains(&id) && text.contains("test/wipe"), "{text}");
+    assert!(text.contains(" admin ") && !text.contains("user_"), "whom it is for: {text}");
     let (code, text) = said(program(&["approval", "approve", &id, "--reason", "fine"]));
     assert!(code == 0 && text.contains("approved"), "{code} {text}");
     let (code, text) = said(calling);
@@ -396,9 +395,7 @@ fn documented() -> String {
 
 #[tokio::test]
 async fn the_guides_policy_takes_consent_and_nothing_else() {
-    let world = World::with(&["outbound_allow=127.0.0.0/8".to_owned()]).await;
-    let server = ToolServer::start().await;
-    world.add_tools("test", &server.url).await;
+    let (world, server) = World::with_tools("test").await;
     let current = world.get("/api/v1/policy").await;
     let text = format!("{}\n{}", current["text"].as_str().unwrap(), documented());
     let trial = world.post("/api/v1/policy/try", json!({"text": text})).await;

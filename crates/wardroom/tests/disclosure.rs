@@ -15,7 +15,7 @@ mod world;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, io::Read as _};
 use wardroom_core::Role;
-use world::{PASSWORD, World, command, tool_server::ToolServer, wait_for, wardroom};
+use world::{PASSWORD, World, command, wait_for, wardroom};
 
 /// The files of an archive, by name.
 fn unpacked(archive: Vec<u8>) -> BTreeMap<String, String> {
@@ -41,9 +41,7 @@ fn rows(files: &BTreeMap<String, String>, name: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn somebody_gets_all_that_is_known_of_them_and_nothing_of_others() {
-    let world = World::with(&["outbound_allow=127.0.0.0/8".to_owned()]).await;
-    let server = ToolServer::start().await;
-    world.add_tools("test", &server.url).await;
+    let (world, _server) = World::with_tools("test").await;
     for name in ["ann", "bob"] {
         let id = world.add_account(name, Role::Operator, PASSWORD).await;
         let path = world.at(&format!("/api/v1/users/{id}"));

@@ -15,7 +15,7 @@ mod world;
 use reqwest::header::WWW_AUTHENTICATE;
 use serde_json::{Value, json};
 use wardroom_core::Role;
-use world::{World, tool_server::ToolServer};
+use world::World;
 
 const PASSWORD: &str = "Harbour lights at 6";
 
@@ -53,9 +53,7 @@ const SCOPES: [&str; 3] = ["mcp.connect", "tool.call", "run.list"];
 
 #[tokio::test]
 async fn what_is_granted_for_one_place_is_good_at_no_other() {
-    let world = World::with(&["outbound_allow=127.0.0.0/8".to_owned()]).await;
-    let server = ToolServer::start().await;
-    world.add_tools("files", &server.url).await;
+    let (world, server) = World::with_tools("files").await;
     world.add_tools("mail", &server.url).await;
     let program = program(&world, &SCOPES).await;
     let api = token(&world, &program, "/api").await;
@@ -95,9 +93,7 @@ async fn what_is_granted_for_one_place_is_good_at_no_other() {
 
 #[tokio::test]
 async fn a_client_is_told_where_to_ask_and_what_it_lacks() {
-    let world = World::with(&["outbound_allow=127.0.0.0/8".to_owned()]).await;
-    let server = ToolServer::start().await;
-    world.add_tools("files", &server.url).await;
+    let (world, server) = World::with_tools("files").await;
     let challenge = async |token: Option<&str>, path: &str, method: &str| {
         let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}});
         let params = json!({"name": "echo", "arguments": {}, "_meta": meta});

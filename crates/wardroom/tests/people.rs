@@ -168,3 +168,23 @@ async fn what_is_dangerous_wants_a_fresh_proof_of_both_factors() {
     let items = tokens["items"].as_array().unwrap();
     assert!(items.iter().all(|token| token["used_at"].is_string()), "{tokens}");
 }
+
+#[tokio::test]
+async fn ids_have_names_for_those_who_may_know_them() {
+    let world = World::new().await;
+    world.until_node("online").await;
+    let carla = world.add_account("carla", Role::Customer, PASSWORD).await;
+    let me = world.get("/api/v1/whoami").await["id"].as_str().unwrap().to_owned();
+    let node = world.get("/api/v1/nodes/local").await["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/names?ids={carla},{me},{node},user_none,");
+    let names = world.get(&path).await;
+    assert_eq!(names, json!({"names": {&carla: "carla", &me: "admin", &node: "local"}}));
+    let token = world.sign_in_as("carla", PASSWORD).await;
+    let ask = async |path: &str| {
+        let answer = world.client.get(world.at(path)).bearer_auth(&token).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    assert_eq!(ask(&path).await, (200, json!({"names": {&carla: "carla"}})));
+    let many: Vec<String> = (0..201).map(|n| n.to_string()).collect();
+    assert_eq!(ask(&format!("/api/v1/names?ids={}", many.join(","))).await.0, 422);
+}

@@ -244,12 +244,13 @@ async fn send(world: &World, token: &str, ask: &Ask) -> Response {
 }
 
 /// What everybody may do for themselves.
-const OWN: [(&str, &str); 33] = [
+const OWN: [(&str, &str); 34] = [
     ("GET", "/api/v1/approvals"),
     ("GET", "/api/v1/tool-calls"),
     ("GET", "/api/v1/tool-usage"),
     ("GET", "/api/v1/account/export"),
     ("GET", "/api/v1/whoami"),
+    ("GET", "/api/v1/names"),
     ("GET", "/api/v1/runs"),
     ("GET", "/api/v1/events"),
     ("GET", "/api/v1/services"),

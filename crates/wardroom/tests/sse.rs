@@ -19,13 +19,6 @@ use world::{World, tool_server::ToolServer, wait_for};
 
 const PASSWORD: &str = "Harbour lights at 6";
 
-async fn scene() -> World {
-    let world = World::with(&["outbound_allow=127.0.0.0/8".to_owned()]).await;
-    let server = ToolServer::start().await;
-    world.add_tools("test", &server.url).await;
-    world
-}
-
 fn listening(world: &World, path: &str) -> RequestBuilder {
     let asking = world.client.get(world.at(path)).bearer_auth(&world.token);
     asking.header("accept", "text/event-stream")
@@ -90,7 +83,7 @@ fn hello() -> Value {
 
 #[tokio::test]
 async fn a_client_of_the_first_revision_calls_tools_by_a_stream() {
-    let world = scene().await;
+    let world = World::with_tools("test").await.0;
     let (mut stream, at) = Stream::open(&world, "/mcp/test").await;
     assert!(at.starts_with("/mcp/test?channel="), "{at}");
     assert_eq!(say(&world, &world.token, &at, &hello()).await, 202);
@@ -131,7 +124,7 @@ async fn a_client_of_the_first_revision_calls_tools_by_a_stream() {
 
 #[tokio::test]
 async fn such_a_stream_is_for_those_clients_alone_and_ends_with_who_opened_it() {
-    let world = scene().await;
+    let world = World::with_tools("test").await.0;
     let later = listening(&world, "/mcp").header("mcp-protocol-version", "2025-11-25");
     assert_eq!(later.send().await.unwrap().status(), 405);
     let plain = world.client.get(world.at("/mcp")).bearer_auth(&world.token);

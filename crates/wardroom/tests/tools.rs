@@ -25,13 +25,6 @@ use world::{
 
 const PASSWORD: &str = "Harbour lights at 6";
 
-async fn scene() -> (World, ToolServer) {
-    let world = World::with(&["outbound_allow=127.0.0.0/8".to_owned()]).await;
-    let server = ToolServer::start().await;
-    world.add_tools("test", &server.url).await;
-    (world, server)
-}
-
 async fn call(world: &World, token: &str, tool: &str, arguments: Value) -> (u16, Value) {
     let params = json!({"name": tool, "arguments": arguments});
     world.mcp(token, "/mcp/test", "tools/call", params).await
@@ -45,7 +38,7 @@ async fn names(world: &World, token: &str, path: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn a_call_is_decided_written_down_passed_on_and_answered() {
-    let (world, server) = scene().await;
+    let (world, server) = World::with_tools("test").await;
     let (status, answered) = call(&world, &world.token, "echo", json!({"text": "ä", "n": 7})).await;
     assert_eq!(status, 200);
     assert_eq!(answered["result"]["content"][0]["text"], "{\"text\":\"ä\",\"n\":7}", "{answered}");
@@ -75,7 +68,7 @@ async fn a_call_is_decided_written_down_passed_on_and_answered() {
 
 #[tokio::test]
 async fn only_what_was_accepted_as_it_is_described_is_listed_and_called() {
-    let (world, server) = scene().await;
+    let (world, server) = World::with_tools("test").await;
     assert_eq!(names(&world, &world.token, "/mcp/test").await, ["echo", "odd", "slow", "wipe"]);
     let all = names(&world, &world.token, "/mcp").await;
     assert_eq!(all, ["test__echo", "test__odd", "test__slow", "test__wipe"]);
@@ -138,7 +131,7 @@ async fn only_what_was_accepted_as_it_is_described_is_listed_and_called() {
 
 #[tokio::test]
 async fn policy_decides_over_tool_and_arguments_and_shows_only_what_may_be_called() {
-    let (world, server) = scene().await;
+    let (world, server) = World::with_tools("test").await;
     world.add_policy(
         r#"
 @id("no-wiping")
@@ -187,7 +180,7 @@ when { context.texts.hasTag("$.text") && context.texts.getTag("$.text") like "he
 
 #[tokio::test]
 async fn arguments_and_answers_are_held_against_the_tools_schemas_and_bounds() {
-    let (world, server) = scene().await;
+    let (world, server) = World::with_tools("test").await;
     let (_, wrong) = call(&world, &world.token, "echo", json!({"n": "hunter2"})).await;
     assert_eq!(wrong["result"]["isError"], true, "told so that a model can mend it: {wrong}");
     assert!(!wrong.to_string().contains("hunter2"), "{wrong}");
@@ -212,7 +205,7 @@ async fn arguments_and_answers_are_held_against_the_tools_schemas_and_bounds() {
 
 #[tokio::test]
 async fn bounds_and_a_breaker_keep_a_bad_server_from_others() {
-    let (world, server) = scene().await;
+    let (world, server) = World::with_tools("test").await;
     let other = ToolServer::start().await;
     world.add_tools("other", &other.url).await;
     let patch = async |body: Value| {
@@ -263,7 +256,7 @@ async fn bounds_and_a_breaker_keep_a_bad_server_from_others() {
 
 #[tokio::test]
 async fn a_server_is_shown_a_secret_that_whoever_registers_it_may_use() {
-    let (world, server) = scene().await;
+    let (world, server) = World::with_tools("test").await;
     world.post("/api/v1/secrets", json!({"name": "key", "value": "s3cret-of-the-server"})).await;
     let way = json!({"kind": "http", "url": server.url});
     let shown = json!({"kind": "bearer", "secret": "key"});
@@ -291,6 +284,11 @@ async fn a_server_is_shown_a_secret_that_whoever_registers_it_may_use() {
     let body = json!({"name": "hers", "way": way, "shown": shown});
     let (status, said) = send(Method::POST, "/api/v1/tool-servers", body).await;
     assert!(!status.is_success(), "{said}");
+    // What is wrong with it is said in no parser's words.
+    let flat = json!({"name": "flat", "way": server.url});
+    let (status, said) = send(Method::POST, "/api/v1/tool-servers", flat).await;
+    assert!(status == 422 && said.contains("expected a JSON object"), "{status} {said}");
+    assert!(!said.contains("WayShape"), "{said}");
     // Neither does another address come by the secret.
     let moved = json!({"way": {"kind": "http", "url": "http://127.0.0.1:9/mcp"}});
     let (status, said) = send(Method::PATCH, "/api/v1/tool-servers/shown", moved).await;
@@ -302,7 +300,7 @@ async fn a_server_is_shown_a_secret_that_whoever_registers_it_may_use() {
 
 #[tokio::test]
 async fn what_is_no_message_is_refused_recorded_and_reaches_no_tool() {
-    let (world, server) = scene().await;
+    let (world, server) = World::with_tools("test").await;
     let send = async |body: &[u8], kind: &str| {
         let request = world.client.post(world.at("/mcp/test")).bearer_auth(&world.token);
         let answer = request
@@ -342,7 +340,7 @@ async fn what_is_no_message_is_refused_recorded_and_reaches_no_tool() {
 
 #[tokio::test]
 async fn a_session_belongs_to_whom_opened_it() {
-    let (world, _server) = scene().await;
+    let (world, _server) = World::with_tools("test").await;
     world.add_account("ann", Role::Operator, PASSWORD).await;
     let ann = world.sign_in_as("ann", PASSWORD).await;
     let send = async |token: &str, session: Option<&str>, message: Value| {
@@ -383,7 +381,7 @@ async fn a_session_belongs_to_whom_opened_it() {
 
 #[tokio::test]
 async fn a_call_that_nobody_wants_any_more_ends_at_its_server_too() {
-    let (world, _server) = scene().await;
+    let (world, _server) = World::with_tools("test").await;
     let asking = call(&world, &world.token, "slow", json!({}));
     let running = wait_for("a running call", || async {
         let call = world.get("/api/v1/tool-calls?tool=slow").await["items"][0].clone();
@@ -484,7 +482,7 @@ async fn the_command_line_keeps_tool_servers_and_calls_tools() {
 
 #[tokio::test]
 async fn a_page_of_another_site_speaks_with_no_tool() {
-    let (world, _server) = scene().await;
+    let (world, _server) = World::with_tools("test").await;
     let ask = async |origin: &str| {
         let message = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-11-25"}});
         let request = world.client.post(world.at("/mcp/test")).bearer_auth(&world.token);
@@ -502,7 +500,7 @@ async fn a_page_of_another_site_speaks_with_no_tool() {
 
 #[tokio::test]
 async fn a_call_that_a_killed_orchestrator_made_ends_as_interrupted() {
-    let (mut world, _server) = scene().await;
+    let (mut world, _server) = World::with_tools("test").await;
     let body = json!({"tool": "slow"});
     let calling = world.client.post(world.at("/api/v1/tool-servers/test/call"));
     tokio::spawn(calling.bearer_auth(&world.token).json(&body).send());

@@ -97,10 +97,9 @@ impl Engine {
 
     async fn check_room_for_document(&self, client: &OauthClient) -> Result<(), EngineError> {
         let clients = self.store.list_oauth_clients().await?;
-        let mut documents = clients.iter().filter(|other| other.document.is_some());
-        let (all, own) = documents.by_ref().fold((0, 0), |(all, own), other| {
-            (all + 1, own + usize::from(other.created_by == client.created_by))
-        });
+        let documents = || clients.iter().filter(|other| other.document.is_some());
+        let all = documents().count();
+        let own = documents().filter(|other| other.created_by == client.created_by).count();
         let why = if own >= DOCUMENTS_OF_ONE_MAX {
             format!(
                 "you were the first to grant something to {own} programs that nobody registered"

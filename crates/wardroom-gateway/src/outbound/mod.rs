@@ -10,7 +10,11 @@ pub use reach::Reach;
 pub use token_request::{ClientProof, takes_basic};
 
 use egress::Leave;
-use reqwest::{Client, Method, RequestBuilder, Url, dns, header::HeaderMap, redirect::Policy};
+use reqwest::{
+    Client, Method, RequestBuilder, Url, dns,
+    header::{ACCEPT, HeaderMap},
+    redirect::Policy,
+};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     time::Duration,
@@ -136,7 +140,10 @@ impl Outbound {
     /// An address that may be asked: HTTPS, and plain HTTP only where settings let it reach what is not public.
     pub fn check(&self, url: &str) -> Result<Url, OutboundError> {
         let refused = |why: String| OutboundError::Refused(why);
-        let parsed = Url::parse(url).map_err(|error| refused(format!("{url:?}: {error}")))?;
+        let parsed = Url::parse(url).map_err(|error| match url.contains("://") {
+            true => refused(format!("{url:?}: {error}")),
+            false => refused(format!("{url:?} does not begin with https://")),
+        })?;
         let public = Reach::default();
         let reach = match self.leave(&parsed) {
             Leave::Settings => &self.reach,
@@ -171,12 +178,18 @@ impl Outbound {
         }
     }
 
+    /// Asks for a JSON document; its headers and text.
+    pub async fn get(&self, url: &str) -> Result<(HeaderMap, Vec<u8>), OutboundError> {
+        let request = self.request(Method::GET, url)?;
+        self.send(request.header(ACCEPT, "application/json")).await
+    }
+
     /// Sends a request and gives the answer's headers and body, when it is a success.
     pub async fn send(
         &self,
         request: RequestBuilder,
     ) -> Result<(HeaderMap, Vec<u8>), OutboundError> {
-        let failed = |error: reqwest::Error| OutboundError::Failed(chain(&error.without_url()));
+        let failed = |error: reqwest::Error| OutboundError::Failed(told(error));
         let mut response = request.send().await.map_err(failed)?;
         let mut body = vec![];
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
@@ -191,6 +204,16 @@ impl Outbound {
             Err(OutboundError::Status(response.status().as_u16(), body))
         }
     }
+}
+
+/// Why a request failed.
+pub(crate) fn told(error: reqwest::Error) -> String {
+    let told = chain(&error.without_url());
+    // What rustls says of bytes that are no TLS record.
+    if told.contains("InvalidContentType") {
+        return "it does not speak TLS there: is it plain HTTP?".to_owned();
+    }
+    told
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Streamable HTTP, the client's side: one message there, an answer or a stream of messages back.
 
 use super::{Denial, Event, Failure, Listening, sse::SseReader};
+use crate::outbound::told;
 use crate::{
     outbound::Outbound,
     rpc::{self, Id, Message, Object, Request, RpcError, codes},
@@ -11,7 +12,6 @@ use reqwest::{
 };
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, oneshot};
-use wardroom_core::causes::chain;
 
 pub(super) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 pub(super) const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -247,7 +247,7 @@ fn odd(what: &str) -> Failure {
 }
 
 fn unreachable(error: reqwest::Error) -> Failure {
-    Failure::Unreachable(chain(&error.without_url()))
+    Failure::Unreachable(told(error))
 }
 
 fn is_stream(response: &Response) -> bool {

@@ -66,7 +66,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Body<T> {
 fn plain(text: &str) -> String {
     let what = text.rsplit_once("target type: ").map_or(text, |(_, what)| what);
     let what = what.rsplit_once("query string: ").map_or(what, |(_, what)| what);
-    match what.split_once("expected struct ") {
+    let kinds = ["expected struct ", "expected internally tagged enum "];
+    match kinds.iter().find_map(|kind| what.split_once(kind)) {
         Some((before, after)) => {
             let place = after.find(" at line ").and_then(|at| after.get(at..)).unwrap_or_default();
             format!("{before}expected a JSON object{place}")

@@ -1,5 +1,5 @@
-//! A connection to the gateway over which messages come one after the other: WebSocket, TCP, the stream of revision 2024-11-05. Who speaks is looked at
-//! anew with each message, so that an end of their token or session holds at once.
+//! A connection to the gateway over which messages come one after the other: WebSocket, TCP, the stream of revision
+//! 2024-11-05. Who speaks is looked at anew with each message, so that an end of their token or session holds at once.
 
 use super::{caller::McpCaller, exchange::Answered, http::Arrived};
 use crate::{

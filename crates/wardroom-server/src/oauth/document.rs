@@ -3,10 +3,7 @@
 
 use super::metadata::MCP_SCOPES;
 use crate::{App, OutboundError, context::Ctx, error::ApiError};
-use reqwest::{
-    Method,
-    header::{ACCEPT, CONTENT_TYPE},
-};
+use reqwest::header::CONTENT_TYPE;
 use serde::{Deserialize, de::IgnoredAny};
 use url::Url;
 use wardroom_core::{
@@ -153,8 +150,7 @@ impl App {
     }
 
     async fn document(&self, address: &str) -> Result<Document, DocumentError> {
-        let request = self.outbound.request(Method::GET, address)?;
-        let (headers, body) = self.outbound.send(request.header(ACCEPT, JSON)).await?;
+        let (headers, body) = self.outbound.get(address).await?;
         let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
         // SECURITY: what somebody uploaded to a believed site is served as something else.

@@ -2,7 +2,7 @@
 
 use super::OidcRules;
 use crate::{Outbound, OutboundError, error::ApiError};
-use reqwest::{Method, RequestBuilder};
+use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use std::{
@@ -71,9 +71,7 @@ impl Issuer {
     }
 
     async fn get<T: serde::de::DeserializeOwned>(&self, url: &str) -> Result<T, ApiError> {
-        let asked = self.outbound.request(Method::GET, url).map_err(|error| unreachable(&error))?;
-        let asked = asked.header("accept", "application/json");
-        let (_, body) = self.outbound.send(asked).await.map_err(|error| unreachable(&error))?;
+        let (_, body) = self.outbound.get(url).await.map_err(|error| unreachable(&error))?;
         serde_json::from_slice(&body).map_err(|error| unreachable(&error))
     }
 

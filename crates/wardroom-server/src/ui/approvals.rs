@@ -17,6 +17,7 @@ use crate::{
 };
 use axum::{Form, extract::Path, http::StatusCode, response::Response};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use wardroom_core::{Action, action::Resource};
 use wardroom_wire::{api::List, approvals::ApprovalView, error::ErrorCode};
 
@@ -53,7 +54,12 @@ pub(crate) async fn list(
         }
     };
     name_ids(&ctx, &mut shell, ids_of(&list.items)).await?;
-    html(status, &ApprovalsPage { shell, list, state, mine, later, problem })
+    let mut arguments = BTreeMap::new();
+    for approval in &list.items {
+        let detail = approvals::detail(&ctx, &approval.id).await?;
+        arguments.extend(detail.arguments.map(|value| (approval.id.clone(), value)));
+    }
+    html(status, &ApprovalsPage { shell, list, arguments, state, mine, later, problem })
 }
 
 /// One approval.

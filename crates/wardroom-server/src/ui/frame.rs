@@ -4,23 +4,20 @@ use super::{
     assets,
     pages::{errors::Errors, shell::Shell},
 };
-use crate::{context::Ctx, error::ApiError};
+use crate::{api::v1::names, context::Ctx, error::ApiError};
 use askama::Template;
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use std::collections::BTreeSet;
-use wardroom_core::{Action, NodeId, Principal, UserId, action::Resource};
+use wardroom_core::{Action, Principal};
 use wardroom_wire::{
     api::{AuditView, RunView},
     error::ErrorCode,
 };
 
 pub(super) use crate::sign_in::see_other;
-
-/// The most ids of one page that are looked up to show their names.
-const NAMES_MAX: usize = 200;
 
 /// A page.
 pub(super) fn html(status: StatusCode, page: &impl Template) -> Result<Response, ApiError> {
@@ -77,35 +74,9 @@ pub(super) async fn name_ids(
     shell: &mut Shell,
     ids: Vec<String>,
 ) -> Result<(), ApiError> {
-    let distinct: BTreeSet<String> = ids.into_iter().collect();
-    for id in distinct.into_iter().take(NAMES_MAX) {
-        if let Some(name) = name_of(ctx, &id).await? {
-            shell.names.insert(id, name);
-        }
-    }
+    let distinct: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+    shell.names.extend(names::load(ctx, distinct.into_iter().take(names::NAMES_MAX)).await?);
     Ok(())
-}
-
-async fn name_of(ctx: &Ctx, id: &str) -> Result<Option<String>, ApiError> {
-    let store = ctx.app.engine.store();
-    if let Ok(node) = id.parse::<NodeId>() {
-        let found = store.lookup_node(node).await?;
-        let seen = found.filter(|node| ctx.decide(Action::NodeRead, &Resource::node(node)).allowed);
-        return Ok(seen.map(|node| node.name));
-    }
-    let Ok(user) = id.parse::<UserId>() else { return Ok(None) };
-    if let Principal::User { id, name, .. } = &ctx.principal
-        && *id == user
-    {
-        return Ok(Some(name.clone()));
-    }
-    if !ctx.decide(Action::UserRead, &Resource::user(user)).allowed {
-        return Ok(None);
-    }
-    match store.lookup_user(user).await? {
-        Some(user) => Ok(Some(ctx.app.engine.profile(&user).await?.name)),
-        None => Ok(None),
-    }
 }
 
 /// What was wrong with a form whose page shows errors beside `known` fields; an error that deserves a page of its

@@ -9,7 +9,7 @@ use super::{
 use crate::output::{Output, Table, asked, pairs, qr};
 use secrecy::ExposeSecret;
 use std::{
-    io::{self, IsTerminal},
+    io::{self, BufRead as _, IsTerminal, Read as _},
     path::{Path, PathBuf},
 };
 use wardroom_wire::{
@@ -224,7 +224,22 @@ fn code(file: Option<&Path>) -> Result<String, Failure> {
     match file {
         Some(path) => Ok(read_secret(path, "code")?.expose_secret().to_owned()),
         None if io::stdin().is_terminal() => asked("Code: "),
-        None => Err(Failure::usage("no code was given").advice("Give it with --code-file.")),
+        None => read_code(),
+    }
+}
+
+/// The longest line that can be a code, in bytes.
+const CODE_BYTES_MAX: u64 = 100;
+
+/// The first line of standard input.
+fn read_code() -> Result<String, Failure> {
+    let mut line = String::new();
+    let read = io::stdin().lock().take(CODE_BYTES_MAX).read_line(&mut line);
+    read.map_err(|error| Failure::usage(format!("standard input can't be read: {error}")))?;
+    match line.trim() {
+        "" => Err(Failure::usage("no code was given")
+            .advice("Give it with --code-file, or on standard input.")),
+        code => Ok(code.to_owned()),
     }
 }
 

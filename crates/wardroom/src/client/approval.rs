@@ -1,6 +1,6 @@
 //! `wardroom approval …`: what policy wants a person to approve
 
-use super::{Api, Exit, Failure, Session, http::segment};
+use super::{Api, Exit, Failure, Session, http::segment, names::Names};
 use crate::output::Table;
 use std::time::Duration;
 use wardroom_wire::approvals::{ApprovalDecision, ApprovalDetail, ApprovalView};
@@ -66,13 +66,14 @@ async fn list(session: &Session, state: &str, mine: bool, limit: u32) -> Result<
     if mine {
         query.push(("mine", "true".to_owned()));
     }
-    let list =
-        session.api()?.list::<ApprovalView>("/api/v1/approvals", &query, limit, None).await?;
+    let api = session.api()?;
+    let list = api.list::<ApprovalView>("/api/v1/approvals", &query, limit, None).await?;
     let output = &session.output;
     if output.json {
         output.json(&list)?;
         return Ok(Exit::Ok);
     }
+    let names = Names::of(&api, list.items.iter().map(|approval| &approval.user)).await;
     let mut table = Table::new(&["APPROVAL", "ASKED", "STATE", "ACTION", "TARGET", "FOR", "UNTIL"]);
     for approval in &list.items {
         table.row([
@@ -81,7 +82,7 @@ async fn list(session: &Session, state: &str, mine: bool, limit: u32) -> Result<
             approval.state.clone(),
             approval.action.clone(),
             approval.target.clone(),
-            approval.user.clone(),
+            names.name(&approval.user),
             output.time(&approval.expires_at),
         ]);
     }
@@ -90,7 +91,8 @@ async fn list(session: &Session, state: &str, mine: bool, limit: u32) -> Result<
 }
 
 async fn show(session: &Session, id: &str) -> Result<Exit, Failure> {
-    let detail: ApprovalDetail = session.api()?.get(&path(id)?, &vec![]).await?;
+    let api = session.api()?;
+    let detail: ApprovalDetail = api.get(&path(id)?, &vec![]).await?;
     let output = &session.output;
     if output.json {
         output.json(&detail)?;
@@ -98,19 +100,21 @@ async fn show(session: &Session, id: &str) -> Result<Exit, Failure> {
     }
     let approval = &detail.approval;
     let none = || "-".to_owned();
+    let names = Names::of(&api, approval.decided_by.iter().chain([&approval.user])).await;
+    let decided_by = approval.decided_by.as_ref().map(|by| names.name(by));
     for (name, value) in [
         ("approval", approval.id.clone()),
         ("state", approval.state.clone()),
         ("action", approval.action.clone()),
         ("target", approval.target.clone()),
-        ("for", approval.user.clone()),
+        ("for", names.name(&approval.user)),
         ("by program", approval.client.clone().unwrap_or_else(none)),
         ("by way of", approval.door.clone()),
         ("run", approval.run.clone().unwrap_or_else(none)),
         ("wanted by", format!("{}@{}", approval.policies.join(" "), approval.policy_version)),
         ("asked", output.time(&approval.asked_at)),
         ("until", output.time(&approval.expires_at)),
-        ("decided by", approval.decided_by.clone().unwrap_or_else(none)),
+        ("decided by", decided_by.unwrap_or_else(none)),
         ("because", detail.reason.clone().unwrap_or_else(none)),
         ("used by", approval.used_by.clone().unwrap_or_else(none)),
         ("digest", detail.arguments_digest.clone()),

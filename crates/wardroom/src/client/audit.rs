@@ -1,8 +1,9 @@
 //! `wardroom audit …`
 
 use super::{
-    Exit, Failure, Session,
+    Api, Exit, Failure, Session,
     http::{Query, VERIFY_TIMEOUT, segment},
+    names::Names,
 };
 use crate::{
     offline::{self, Trusted},
@@ -225,15 +226,15 @@ async fn list(session: &Session, args: ListArgs) -> Result<Exit, Failure> {
         ("text", args.text),
     ];
     query.extend(texts.into_iter().filter_map(|(name, value)| Some((name, value?))));
-    let records = session
-        .api()?
-        .list::<AuditView>("/api/v1/audit/records", &query, args.limit, args.after)
-        .await?;
+    let api = session.api()?;
+    let records =
+        api.list::<AuditView>("/api/v1/audit/records", &query, args.limit, args.after).await?;
     let output = &session.output;
     if output.json {
         output.json(&records)?;
         return Ok(Exit::Ok);
     }
+    let names = names_in(&api, &records.items).await;
     let mut table =
         Table::new(&["INDEX", "WHEN", "ACTION", "OUTCOME", "ACTOR", "TARGET", "REASON"]);
     for view in &records.items {
@@ -243,8 +244,8 @@ async fn list(session: &Session, args: ListArgs) -> Result<Exit, Failure> {
             output.time(&record.at),
             record.action.clone(),
             record.outcome.clone(),
-            record.actor.clone(),
-            record.target.clone(),
+            names.name(&record.actor),
+            names.name(&record.target),
             record.reason.clone().unwrap_or_default(),
         ]);
     }
@@ -257,6 +258,11 @@ async fn list(session: &Session, args: ListArgs) -> Result<Exit, Failure> {
         output.hint(&format!("There are more: --after {next}"));
     }
     Ok(Exit::Ok)
+}
+
+/// The names of whoever and whatever these records are about.
+pub(super) async fn names_in(api: &Api, views: &[AuditView]) -> Names {
+    Names::of(api, views.iter().flat_map(|view| [&view.record.actor, &view.record.target])).await
 }
 
 fn show(session: &Session, view: AuditView) -> Result<Exit, Failure> {

@@ -1,6 +1,6 @@
 //! Follows a run to its end: its output byte for byte, then how it ended.
 
-use super::{Api, Exit, Failure, http::segment, watch::Watch};
+use super::{Api, Exit, Failure, http::segment, names::Names, watch::Watch};
 use crate::output::{Output, Progress, Sink, TextStream};
 use data_encoding::BASE64;
 use std::{sync::Arc, time::Duration};
@@ -143,11 +143,12 @@ impl<'a> Follower<'a> {
 
     async fn follow(&mut self, run: RunView) -> Result<RunView, Failure> {
         if run.all && self.options.show {
-            let nodes = super::runs::node_names(self.api).await;
-            for child in self.patiently(async |api| children(api, &run.id).await).await? {
+            let children = self.patiently(async |api| children(api, &run.id).await).await?;
+            let nodes = children.iter().filter_map(|child| child.node.as_ref());
+            let names = Names::of(self.api, nodes).await;
+            for child in children {
                 self.progress.clear();
-                let id = child.node.as_deref().unwrap_or("?");
-                let node = nodes.get(id).map_or(id, String::as_str);
+                let node = names.name(child.node.as_deref().unwrap_or("?"));
                 if !self.output.json {
                     self.output.note(&format!("==> node {node} (run {})", child.id));
                 }

@@ -10,6 +10,7 @@ mod failure;
 mod follow;
 mod http;
 mod mcp;
+mod names;
 mod node;
 mod oauth_client;
 mod parameters;

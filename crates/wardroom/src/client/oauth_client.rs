@@ -25,7 +25,7 @@ pub(crate) enum OauthClientCommand {
         /// It runs on a server and keeps a secret
         #[arg(long)]
         confidential: bool,
-        /// The id of the account as which it acts by itself
+        /// The account as which it acts by itself, by name or id
         #[arg(long, value_name = "USER", requires = "confidential")]
         acts_as: Option<String>,
     },

@@ -1,6 +1,6 @@
 //! `wardroom policy …`
 
-use super::{Exit, Failure, Session};
+use super::{Exit, Failure, Session, names::Names};
 use crate::{
     offline,
     output::{Table, pairs},
@@ -236,6 +236,7 @@ async fn history(session: &Session, limit: u32) -> Result<Exit, Failure> {
         output.json(&list)?;
         return Ok(Exit::Ok);
     }
+    let names = Names::of(&api, list.items.iter().map(|version| &version.author)).await;
     let mut table = Table::new(&["NUMBER", "VERSION", "SINCE", "BY", "ABOUT"]);
     for version in &list.items {
         let mark = if version.in_force { " (in force)" } else { "" };
@@ -243,7 +244,7 @@ async fn history(session: &Session, limit: u32) -> Result<Exit, Failure> {
             format!("{}{mark}", version.number),
             version.version.clone(),
             output.time(&version.created_at),
-            version.author.clone(),
+            names.name(&version.author),
             version.note.clone(),
         ]);
     }

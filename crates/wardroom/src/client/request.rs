@@ -3,6 +3,7 @@
 use super::{
     Exit, Failure, Session,
     http::{Query, escape, segment},
+    names::Names,
 };
 use crate::output::{Output, Table, bytes, pairs};
 use std::path::{Path, PathBuf};
@@ -252,6 +253,8 @@ async fn list(session: &Session, args: List) -> Result<(), Failure> {
     if output.json {
         return output.json(&found);
     }
+    let assignees = found.items.iter().filter_map(|request| request.assignee.as_ref());
+    let names = Names::of(&api, assignees).await;
     let mut table =
         Table::new(&["SERVICE", "CUSTOMER", "STATE", "PRIORITY", "ASSIGNEE", "DUE", "MADE", "ID"]);
     for request in &found.items {
@@ -261,7 +264,7 @@ async fn list(session: &Session, args: List) -> Result<(), Failure> {
             request.customer_name.clone().unwrap_or_else(|| request.customer.clone()),
             format!("{}{look}", request.state),
             request.priority.clone(),
-            request.assignee.clone().unwrap_or_else(|| "-".to_owned()),
+            request.assignee.as_ref().map_or_else(|| "-".to_owned(), |by| names.name(by)),
             output.time_or(request.due_at.as_ref()),
             output.time(&request.created_at),
             request.id.clone(),

@@ -3,13 +3,14 @@
 use super::{
     Api, Exit, Failure, Session, follow,
     http::{Query, segment},
+    names::Names,
     run::finish,
     values,
 };
 use crate::output::{Table, TextStream, bytes, duration, pairs};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use wardroom_core::{Timestamp, run::RunState};
-use wardroom_wire::api::{NodeView, OutputPage, RunView};
+use wardroom_wire::api::{OutputPage, RunView};
 
 /// What can be done with runs.
 #[derive(Debug, clap::Subcommand)]
@@ -146,7 +147,7 @@ async fn list(session: &Session, api: &Api, args: ListArgs) -> Result<Exit, Fail
         output.json(&runs)?;
         return Ok(Exit::Ok);
     }
-    let nodes = node_names(api).await;
+    let names = Names::of(api, runs.items.iter().filter_map(|run| run.node.as_ref())).await;
     let mut table =
         Table::new(&["RUN", "STATE", "COMMAND", "NODE", "SUBMITTED", "TOOK", "OUTCOME"]);
     for run in &runs.items {
@@ -154,7 +155,7 @@ async fn list(session: &Session, api: &Api, args: ListArgs) -> Result<Exit, Fail
             run.id.clone(),
             run.state.clone(),
             run.command.clone(),
-            place(run, &nodes),
+            place(run, &names),
             output.time(&run.queued_at),
             took(run).map_or_else(String::new, duration),
             run.outcome.as_ref().map_or_else(String::new, |outcome| outcome.message.clone()),
@@ -171,16 +172,8 @@ async fn list(session: &Session, api: &Api, args: ListArgs) -> Result<Exit, Fail
     Ok(Exit::Ok)
 }
 
-/// Nodes' names by id, for those who may list them.
-pub(super) async fn node_names(api: &Api) -> BTreeMap<String, String> {
-    let nodes = api.list::<NodeView>("/api/v1/nodes", &vec![], 200, None).await;
-    nodes
-        .map(|nodes| nodes.items.into_iter().map(|node| (node.id, node.name)).collect())
-        .unwrap_or_default()
-}
-
-fn place(run: &RunView, nodes: &BTreeMap<String, String>) -> String {
-    let node = run.node.as_ref().map(|id| nodes.get(id).unwrap_or(id).clone());
+fn place(run: &RunView, names: &Names) -> String {
+    let node = run.node.as_ref().map(|id| names.name(id));
     let all = if run.all { "all of " } else { "" };
     node.or_else(|| run.labels.as_ref().map(|labels| format!("{all}{labels}"))).unwrap_or_default()
 }
@@ -198,7 +191,7 @@ async fn show(session: &Session, api: &Api, run: &RunView) -> Result<Exit, Failu
         output.json(run)?;
         return Ok(Exit::Ok);
     }
-    let nodes = node_names(api).await;
+    let names = Names::of(api, run.node.iter().chain([&run.submitted_by])).await;
     let mut rows = vec![
         ("run".to_owned(), run.id.clone()),
         (
@@ -216,8 +209,8 @@ async fn show(session: &Session, api: &Api, run: &RunView) -> Result<Exit, Failu
         rows.push((format!("  {name}"), text));
     }
     rows.extend([
-        ("node".into(), place(run, &nodes)),
-        ("submitted by".into(), run.submitted_by.clone()),
+        ("node".into(), place(run, &names)),
+        ("submitted by".into(), names.name(&run.submitted_by)),
         ("attempt".into(), format!("{} of {}", run.attempt, run.attempts_max)),
         ("priority".into(), run.priority.to_string()),
         ("idempotent".into(), if run.idempotent { "yes" } else { "no" }.to_owned()),

@@ -1,6 +1,6 @@
 //! `wardroom security …`: who is connected, who is turned away, what was refused
 
-use super::{Api, Exit, Failure, Session, http::segment, values};
+use super::{Api, Exit, Failure, Session, audit::names_in, http::segment, names::Names, values};
 use crate::output::{Output, Table, pairs};
 use std::time::Duration;
 use wardroom_wire::{
@@ -89,6 +89,7 @@ pub(crate) async fn run(session: &Session, command: SecurityCommand) -> Result<E
                 output.json(&list)?;
                 return Ok(Exit::Ok);
             }
+            let names = names_in(&api, &list.items).await;
             let mut table = Table::new(&["INDEX", "WHEN", "ACTION", "WHO", "FROM", "ON", "WHY"]);
             for view in &list.items {
                 let record = &view.record;
@@ -96,9 +97,9 @@ pub(crate) async fn run(session: &Session, command: SecurityCommand) -> Result<E
                     view.index.to_string(),
                     output.time(&record.at),
                     record.action.clone(),
-                    record.actor.clone(),
+                    names.name(&record.actor),
                     record.address.clone().unwrap_or_default(),
-                    record.target.clone(),
+                    names.name(&record.target),
                     record.reason.clone().unwrap_or_default(),
                 ]);
             }
@@ -168,15 +169,18 @@ async fn alerts(api: &Api, output: &Output, all: bool, limit: u32) -> Result<(),
     if output.json {
         return output.json(&list);
     }
+    let seen_by = list.items.iter().filter_map(|alert| alert.acknowledged_by.as_ref());
+    let subjects = list.items.iter().map(|alert| &alert.subject);
+    let names = Names::of(api, subjects.chain(seen_by)).await;
     let mut table = Table::new(&["WHEN", "WHAT", "TIMES", "ABOUT", "DETAIL", "SEEN BY", "ID"]);
     for alert in list.items {
         table.row([
             output.time(&alert.last_at),
             alert.title,
             alert.count.to_string(),
-            alert.subject,
+            names.name(&alert.subject),
             alert.detail,
-            alert.acknowledged_by.unwrap_or_default(),
+            alert.acknowledged_by.map(|by| names.name(&by)).unwrap_or_default(),
             alert.id,
         ]);
     }

@@ -44,6 +44,13 @@ pub(crate) async fn run(session: &Session, command: TokenCommand) -> Result<Exit
     let (api, output) = (session.api()?, &session.output);
     match command {
         TokenCommand::Create { name, expires_in, scopes, out } => {
+            for kind in scopes.iter().filter_map(|scope| scope.strip_suffix(".list")) {
+                if !scopes.contains(&format!("{kind}.read")) {
+                    output.note(&format!(
+                        "It lists what {kind}.read lets it see: without that scope, nothing or little."
+                    ));
+                }
+            }
             let body = TokenCreate { name, expires_in: expires_in.map(values::seconds), scopes };
             let made: NewToken = api.post("/api/v1/tokens", &body).await?;
             match (out, output.json) {

@@ -46,10 +46,10 @@ async fn a_program_proves_which_one_it_is_and_acts_alone_as_one_account() {
     assert_eq!((status, &said["error"]), (StatusCode::BAD_REQUEST, &json!("unauthorized_client")));
     let dora = scene.sessions("dora").await;
     assert!(dora.iter().all(|session| session["client"].is_null()));
-    let id = scene.account("dora").await;
     let robot =
-        json!({"name": "Robot", "confidential": true, "scopes": ["run.list"], "acts_as": id});
+        json!({"name": "Robot", "confidential": true, "scopes": ["run.list"], "acts_as": "dora"});
     let made = scene.world.post("/api/v1/oauth/clients", robot).await;
+    assert_eq!(made["client"]["acts_as"], scene.account("dora").await, "{made}");
     scene.take(&made);
     let (status, _, tokens) = scene.post("/oauth/token", &alone).await;
     assert_eq!((status, &tokens["refresh_token"]), (StatusCode::OK, &Value::Null), "{tokens}");

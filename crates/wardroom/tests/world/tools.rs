@@ -1,10 +1,18 @@
 //! Tool servers of an installation, and clients of its gateway.
 
-use super::{World, wait_for};
+use super::{World, tool_server::ToolServer, wait_for};
 use serde_json::{Value, json};
 use std::fs;
 
 impl World {
+    /// An installation with one tool server as `name`, all of whose tools are accepted.
+    pub async fn with_tools(name: &str) -> (Self, ToolServer) {
+        let world = Self::with(&["outbound_allow=127.0.0.0/8".to_owned()]).await;
+        let server = ToolServer::start().await;
+        world.add_tools(name, &server.url).await;
+        (world, server)
+    }
+
     /// Registers a tool server as `name` and accepts its tools.
     pub async fn add_tools(&self, name: &str, url: &str) {
         let way = json!({"kind": "http", "url": url});

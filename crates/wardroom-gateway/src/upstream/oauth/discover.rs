@@ -3,7 +3,7 @@
 
 use super::{Denial, Problem};
 use crate::outbound::{Outbound, OutboundError};
-use reqwest::{Method, Url, header::ACCEPT};
+use reqwest::Url;
 use serde::{Deserialize, de::DeserializeOwned};
 
 const RESOURCE: &str = "/.well-known/oauth-protected-resource";
@@ -157,8 +157,7 @@ async fn said(outbound: &Outbound, named: &str) -> Result<Option<Issuer>, Proble
 /// A document; nothing where there is none.
 async fn get<T: DeserializeOwned>(outbound: &Outbound, url: &str) -> Result<Option<T>, Problem> {
     let failed = |why: String| Problem::new(format!("{url}: {why}"));
-    let request = outbound.request(Method::GET, url).map_err(|error| failed(error.to_string()))?;
-    match outbound.send(request.header(ACCEPT, "application/json")).await {
+    match outbound.get(url).await {
         Ok((_, body)) => {
             let found = serde_json::from_slice(&body);
             found.map(Some).map_err(|_| failed("no metadata are there".to_owned()))

@@ -11,6 +11,7 @@ pub(crate) mod links;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod mcp_connections;
+pub(crate) mod names;
 pub(crate) mod nodes;
 pub(crate) mod oauth_clients;
 pub(crate) mod overview;

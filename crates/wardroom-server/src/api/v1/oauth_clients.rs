@@ -1,6 +1,9 @@
 //! `/api/v1/oauth/clients`
 
-use super::super::input::{Json, id};
+use super::{
+    super::input::{Json, id},
+    users,
+};
 use crate::{context::Ctx, error::ApiError};
 use axum::{extract::Path, http::StatusCode};
 use secrecy::ExposeSecret as _;
@@ -95,14 +98,12 @@ pub(crate) async fn add(ctx: &Ctx, body: OauthClientCreate) -> Result<NewOauthCl
 /// The account as which a program is to act. SECURITY: whoever lets one do so could as well give themselves the
 /// account's rights, and must be allowed to.
 async fn stand_in(ctx: &Ctx, text: &str) -> Result<UserId, ApiError> {
-    let wrong = |why: &str| ApiError::field("acts_as", why);
-    let user: UserId =
-        text.trim().parse().map_err(|_| wrong("must be an account's id, as user_…"))?;
-    ctx.authorise(Action::UserUpdate, &Resource::user(user)).await?;
-    let found = ctx.app.engine.store().lookup_user(user).await?;
-    let active = found.filter(|user| user.state == UserState::Active);
     let waits = "is no account that is active: one that was asked in has to come first";
-    active.map(|user| user.id).ok_or_else(|| wrong(waits))
+    let found = users::find(ctx, text.trim()).await;
+    let user = found.map_err(|error| error.or_field("acts_as", waits))?;
+    ctx.authorise(Action::UserUpdate, &Resource::user(user.id)).await?;
+    let active = user.state == UserState::Active;
+    active.then_some(user.id).ok_or_else(|| ApiError::field("acts_as", waits))
 }
 
 /// Give a program another secret, shown this once. The one before is not good any more; what the program was granted

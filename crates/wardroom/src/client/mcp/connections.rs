@@ -1,6 +1,6 @@
 //! Who speaks with the gateway, and how a tool server is begun anew with
 
-use super::super::{Exit, Failure, Session, http::segment};
+use super::super::{Exit, Failure, Session, http::segment, names::Names};
 use crate::output::Table;
 use serde_json::Value;
 use wardroom_wire::{api::List, tools::McpConnectionView};
@@ -8,12 +8,13 @@ use wardroom_wire::{api::List, tools::McpConnectionView};
 /// Lists them.
 pub(super) async fn list(session: &Session) -> Result<Exit, Failure> {
     let output = &session.output;
-    let list: List<McpConnectionView> =
-        session.api()?.get("/api/v1/mcp/connections", &vec![]).await?;
+    let api = session.api()?;
+    let list: List<McpConnectionView> = api.get("/api/v1/mcp/connections", &vec![]).await?;
     if output.json {
         output.json(&list)?;
         return Ok(Exit::Ok);
     }
+    let names = Names::of(&api, list.items.iter().map(|one| &one.user)).await;
     let mut table = Table::new(&[
         "ID", "USER", "DOOR", "SERVER", "CLIENT", "SPEAKS", "RUNNING", "IN", "OUT", "SINCE",
     ]);
@@ -21,7 +22,7 @@ pub(super) async fn list(session: &Session) -> Result<Exit, Failure> {
         let bytes = |count: Option<u64>| count.map(|count| count.to_string()).unwrap_or_default();
         table.row([
             one.id.clone(),
-            one.user.clone(),
+            names.name(&one.user),
             one.door.clone(),
             one.server.clone().unwrap_or_else(|| "all".to_owned()),
             one.client.clone().unwrap_or_default(),

@@ -1,12 +1,11 @@
 //! Tool servers: list, add, change, switch, forget, test
 
 use super::{
-    super::{Exit, Failure, Session, http::segment, runs::node_names},
+    super::{Exit, Failure, Session, http::segment, names::Names},
     wishes::Wishes,
 };
 use crate::output::Table;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use wardroom_wire::{
     api::List,
     tools::{
@@ -83,10 +82,10 @@ async fn load(session: &Session) -> Result<List<ToolServerView>, Failure> {
     session.api()?.get("/api/v1/tool-servers", &vec![]).await
 }
 
-fn address(server: &ToolServerView, nodes: &BTreeMap<String, String>) -> String {
+fn address(server: &ToolServerView, names: &Names) -> String {
     match &server.way {
         WayShape::Http { url, .. } => url.clone(),
-        WayShape::Node { node, entry } => format!("{} {entry}", nodes.get(node).unwrap_or(node)),
+        WayShape::Node { node, entry } => format!("{} {entry}", names.name(node)),
     }
 }
 
@@ -105,11 +104,11 @@ pub(super) async fn list(session: &Session) -> Result<Exit, Failure> {
         output.json(&list)?;
         return Ok(Exit::Ok);
     }
-    let hosted = |server: &ToolServerView| matches!(server.way, WayShape::Node { .. });
-    let nodes = match list.items.iter().any(hosted) {
-        true => node_names(&session.api()?).await,
-        false => BTreeMap::new(),
-    };
+    let nodes = list.items.iter().filter_map(|server| match &server.way {
+        WayShape::Node { node, .. } => Some(node),
+        WayShape::Http { .. } => None,
+    });
+    let names = Names::of(&session.api()?, nodes).await;
     let mut table =
         Table::new(&["NAME", "STATE", "ACCEPTED", "WAITING", "SPEAKS", "ADDRESS", "ABOUT"]);
     for server in &list.items {
@@ -119,7 +118,7 @@ pub(super) async fn list(session: &Session) -> Result<Exit, Failure> {
             server.tools_accepted.to_string(),
             server.tools_waiting.to_string(),
             server.health.protocol_version.clone().unwrap_or_default(),
-            address(server, &nodes),
+            address(server, &names),
             server.about.clone(),
         ]);
     }

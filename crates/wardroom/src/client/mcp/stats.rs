@@ -1,6 +1,6 @@
 //! How much tools were used
 
-use super::super::{Exit, Failure, Session};
+use super::super::{Exit, Failure, Session, names::Names};
 use crate::output::Table;
 use wardroom_wire::{api::List, tools::ToolUsageView};
 
@@ -24,16 +24,19 @@ pub(super) async fn run(session: &Session, args: StatsArgs) -> Result<Exit, Fail
     if args.mine {
         query.push(("mine", "true".to_owned()));
     }
-    let list: List<ToolUsageView> = session.api()?.get("/api/v1/tool-usage", &query).await?;
+    let api = session.api()?;
+    let list: List<ToolUsageView> = api.get("/api/v1/tool-usage", &query).await?;
     let output = &session.output;
     if output.json {
         output.json(&list)?;
         return Ok(Exit::Ok);
     }
+    let names = Names::of(&api, list.items.iter().filter_map(|usage| usage.user.as_ref())).await;
     let mut table =
         Table::new(&["WHAT", "CALLS", "RUNNING", "ERRORS", "BYTES", "P50 MS", "P99 MS"]);
     for usage in &list.items {
-        let what = [&usage.user, &usage.client, &usage.door, &usage.server, &usage.tool];
+        let user = usage.user.as_ref().map(|user| names.name(user));
+        let what = [&user, &usage.client, &usage.door, &usage.server, &usage.tool];
         let what: Vec<&str> = what.into_iter().filter_map(Option::as_deref).collect();
         let ms = |ms: Option<f64>| ms.map(|ms| format!("{ms:.1}")).unwrap_or_default();
         table.row([

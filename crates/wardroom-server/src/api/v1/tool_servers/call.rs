@@ -46,7 +46,9 @@ async fn missing(ctx: &Ctx, server: &str, tool: &str) -> Result<ApiError, ApiErr
     }
     let store = ctx.app.engine.store();
     let Some(found) = store.lookup_tool_server(server).await? else {
-        return Ok(ApiError::not_found());
+        let said =
+            format!("There is no tool server {server:?}: `wardroom mcp servers` lists them.");
+        return Ok(ApiError::say(ErrorCode::NotFound, said));
     };
     let tools = store.list_tools(found.id).await?;
     let state = tools.iter().find(|known| known.name == tool).map(Tool::state);

@@ -57,6 +57,11 @@ pub(crate) struct GatewayPage {
 }
 
 impl GatewayPage {
+    /// A server with tools that somebody has to look at.
+    fn first_waiting(&self) -> Option<&ToolServerView> {
+        self.servers.iter().find(|server| server.tools_waiting > 0)
+    }
+
     fn waiting(&self) -> usize {
         self.servers.iter().map(|server| server.tools_waiting).sum()
     }

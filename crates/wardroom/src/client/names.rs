@@ -1,0 +1,35 @@
+//! Names in place of ids.
+
+use super::Api;
+use std::collections::{BTreeMap, BTreeSet};
+use wardroom_core::{NodeId, UserId};
+
+/// How many are asked for at once.
+const PART: usize = 100;
+
+/// The names of accounts and nodes, as far as the caller may know them.
+#[derive(Default)]
+pub(super) struct Names(BTreeMap<String, String>);
+
+impl Names {
+    /// The names of these. What is no id is let stand; without an answer ids are shown.
+    pub(super) async fn of<'a>(api: &Api, ids: impl IntoIterator<Item = &'a String>) -> Self {
+        let is_id = |id: &&str| id.parse::<UserId>().is_ok() || id.parse::<NodeId>().is_ok();
+        let ids: BTreeSet<&str> = ids.into_iter().map(String::as_str).filter(is_id).collect();
+        let ids: Vec<&str> = ids.into_iter().collect();
+        let mut names = Self::default();
+        for part in ids.chunks(PART) {
+            let query = vec![("ids", part.join(","))];
+            match api.get::<wardroom_wire::api::Names>("/api/v1/names", &query).await {
+                Ok(found) => names.0.extend(found.names),
+                Err(_) => break,
+            }
+        }
+        names
+    }
+
+    /// The name of `id`; itself where no name is known.
+    pub(super) fn name(&self, id: &str) -> String {
+        self.0.get(id).map_or(id, String::as_str).to_owned()
+    }
+}
