@@ -98,6 +98,8 @@ test('clients of the official SDKs come by OAuth', { timeout: TEST_MS_MAX }, asy
         await page.goto('/oauth/clients');
         await page.getByText('by its own document').waitFor();
         await look(page, 'oauth-clients');
+        await page.goto('/account');
+        await look(page, 'account-programs');
         await judge(page, wardroom, trusting, address);
       },
       {

@@ -99,6 +99,9 @@ test('tools are added, looked at, accepted and tried out, and a person decides w
       await page.locator('#name').fill('files');
       await page.locator('#url').fill(tools.url);
       await page.locator('#about').fill('What lies on the harbour’s disks');
+      await page.getByText('It takes tokens of an authorization server').click();
+      await page.locator('#egress').fill('login.harbour.example a-long-name-of-a-host-that-gives-tokens.eu-west.harbour.example');
+      await look(page, 'tools-egress');
       await page.getByRole('button', { name: 'Add', exact: true }).click();
       await page.waitForURL((url) => url.pathname === '/gateway/servers/files');
       await page.getByRole('button', { name: 'Look at it now' }).click();
@@ -139,6 +142,9 @@ test('tools are added, looked at, accepted and tried out, and a person decides w
       await page.goto('/policy');
       const text = await page.locator('#policy-text').inputValue();
       await page.locator('#policy-text').fill(text + POLICY);
+      await page.getByRole('button', { name: 'Show what would change' }).click();
+      await page.getByText('with consent').first().waitFor();
+      await look(page, 'policy-consent');
       await page.getByRole('button', { name: /Put .*in force|Save|Put in force/ }).click();
       await page.waitForLoadState();
       await page.goto('/approvals');

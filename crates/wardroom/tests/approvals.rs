@@ -395,7 +395,7 @@ fn documented() -> String {
 
 #[tokio::test]
 async fn the_guides_policy_takes_consent_and_nothing_else() {
-    let (world, server) = World::with_tools("test").await;
+    let (world, _server) = World::with_tools("test").await;
     let current = world.get("/api/v1/policy").await;
     let text = format!("{}\n{}", current["text"].as_str().unwrap(), documented());
     let trial = world.post("/api/v1/policy/try", json!({"text": text})).await;

@@ -15,7 +15,7 @@ mod world;
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 use wardroom_core::Role;
-use world::{World, tool_server::ToolServer, wait_for};
+use world::{World, wait_for};
 
 const PASSWORD: &str = "Harbour lights at 6";
 

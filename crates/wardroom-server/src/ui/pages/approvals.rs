@@ -41,7 +41,7 @@ impl ApprovalsPage {
             Some(arguments) => arguments.to_string(),
             None => String::new(),
         };
-        about.chars().take(ABOUT_CHARS_MAX).collect()
+        if about == "{}" { String::new() } else { about.chars().take(ABOUT_CHARS_MAX).collect() }
     }
 
     fn states(&self) -> [&'static str; 5] {
