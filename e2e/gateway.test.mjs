@@ -155,7 +155,10 @@ test('tools are added, looked at, accepted and tried out, and a person decides w
       await page.locator('#try-form button[type="submit"]').click();
       await page.getByText('Policy wants a person').waitFor();
       await look(page, 'tool-waits');
-      await page.getByRole('link', { name: 'the approval' }).click();
+      await page.goto('/approvals');
+      await page.getByText('{"folder":"/srv/harbour/old"}').waitFor();
+      await look(page, 'approvals-waiting');
+      await page.getByRole('link', { name: 'files/wipe' }).click();
       await page.getByRole('button', { name: 'Approve once' }).waitFor();
       await look(page, 'approval');
       await page.locator('#reason').fill('The old folder is not needed any more');

@@ -1,6 +1,6 @@
 //! Personal data: what is known of a person, under whose key it is sealed, and how it is found again.
 
-use crate::{PersonId, Timestamp};
+use crate::{NodeId, PersonId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -105,7 +105,11 @@ pub fn is_name(text: &str) -> bool {
     let first = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let rest =
         text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b));
-    first && rest && text.len() <= NAME_BYTES_MAX
+    // What records call those who are no accounts, and the form of ids.
+    let taken = ["system", "anonymous"].contains(&text)
+        || text.parse::<UserId>().is_ok()
+        || text.parse::<NodeId>().is_ok();
+    first && rest && !taken && text.len() <= NAME_BYTES_MAX
 }
 
 /// The groups that one account may be in.

@@ -185,6 +185,19 @@ async fn ids_have_names_for_those_who_may_know_them() {
         (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
     };
     assert_eq!(ask(&path).await, (200, json!({"names": {&carla: "carla"}})));
+    // Lists ask for names beside other things: what a token may not know is left out, and that is no refusal.
+    let scopes = json!({"name": "nodes", "scopes": ["node.read", "session.end"]});
+    let made = world.post("/api/v1/tokens", scopes).await;
+    let narrow = made["secret"].as_str().unwrap();
+    let asked = world.client.get(world.at(&path)).bearer_auth(narrow).send().await.unwrap();
+    assert_eq!(asked.json::<Value>().await.unwrap()["names"][&node], "local");
+    let refused = world.get("/api/v1/audit/records?action=user.read&outcome=refused").await;
+    assert_eq!(refused["items"], json!([]));
+    for taken in ["system", "anonymous", me.as_str()] {
+        let body = json!({"name": taken, "role": "operator"});
+        let answer = world.client.post(world.at("/api/v1/users")).bearer_auth(&world.token);
+        assert_eq!(answer.json(&body).send().await.unwrap().status(), 422, "{taken}");
+    }
     let many: Vec<String> = (0..201).map(|n| n.to_string()).collect();
     assert_eq!(ask(&format!("/api/v1/names?ids={}", many.join(","))).await.0, 422);
 }

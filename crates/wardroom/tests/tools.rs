@@ -517,3 +517,24 @@ async fn a_call_that_a_killed_orchestrator_made_ends_as_interrupted() {
     assert_eq!((&record["actor"], &record["detail"]["call"]), (&json!("system"), &ended["id"]));
     world.sound().await;
 }
+
+#[tokio::test]
+async fn what_cannot_be_called_is_on_record_and_made_up_names_are_not() {
+    let (world, server) = World::with_tools("test").await;
+    server.scene.tools.lock().unwrap().push(tool("late", "Comes later"));
+    world.post("/api/v1/tool-servers/test/test", Value::Null).await;
+    for (place, name, says, target) in [
+        ("test", "late", "waits for somebody to accept it", "test/late"),
+        ("test", "made-up", "offers no such tool", "test/unknown"),
+        ("made-up", "echo", "no tool server", "unknown/unknown"),
+    ] {
+        let path = world.at(&format!("/api/v1/tool-servers/{place}/call"));
+        let asked = world.client.post(path).bearer_auth(&world.token).json(&json!({"tool": name}));
+        let answer = asked.send().await.unwrap();
+        assert_eq!(answer.status(), 404);
+        let said = answer.text().await.unwrap();
+        assert!(said.contains(says), "{said}");
+        let records = world.get("/api/v1/audit/records?action=tool.call&outcome=refused").await;
+        assert_eq!(records["items"][0]["record"]["target"], target, "{records}");
+    }
+}

@@ -113,6 +113,8 @@ actions! {
     HealthRead = "health.read" on System,
     /// Receive live hints about what one may see.
     EventsRead = "events.read" on System,
+    /// See the names behind ids, of those whom one may see.
+    NameList = "name.list" on System,
     /// Sign out, here or everywhere.
     SessionEnd = "session.end" on User,
     /// Prove anew who one is.

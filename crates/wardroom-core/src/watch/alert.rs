@@ -56,7 +56,7 @@ impl Rule {
             Self::PrivilegeChange => "An account's rights changed",
             Self::Block => "A network was blocked",
             Self::RefusedCommand => "A command was refused",
-            Self::ChangedTool => "An accepted tool changed",
+            Self::ChangedTool => "Accepted tools changed",
             Self::PolicyChange => "Policy changed",
             Self::Erasure => "Somebody was erased",
             Self::ClockJump => "The clock jumped",
@@ -81,7 +81,7 @@ impl Rule {
             Self::Block => "Lift it if it turns away somebody who belongs here.",
             Self::RefusedCommand => "Look at who asked for it and why.",
             Self::ChangedTool => {
-                "It is kept apart until somebody accepts it: compare it with `wardroom mcp show`, and ask the tool server's makers if the change was meant."
+                "They are kept apart until somebody accepts them: compare them with `wardroom mcp show SERVER TOOL`, and ask the tool server's makers if the change was meant."
             }
             Self::PolicyChange => {
                 "Make sure that it was meant; `wardroom policy rollback` takes it back."

@@ -142,7 +142,9 @@ impl Outbound {
         let refused = |why: String| OutboundError::Refused(why);
         let parsed = Url::parse(url).map_err(|error| match url.contains("://") {
             true => refused(format!("{url:?}: {error}")),
-            false => refused(format!("{url:?} does not begin with https://")),
+            false => {
+                refused(format!("{url:?} is no address such as https://tools.example.org/mcp"))
+            }
         })?;
         let public = Reach::default();
         let reach = match self.leave(&parsed) {
@@ -178,7 +180,7 @@ impl Outbound {
         }
     }
 
-    /// Asks for a JSON document; its headers and text.
+    /// Asks for a JSON document; its headers and body.
     pub async fn get(&self, url: &str) -> Result<(HeaderMap, Vec<u8>), OutboundError> {
         let request = self.request(Method::GET, url)?;
         self.send(request.header(ACCEPT, "application/json")).await
@@ -189,7 +191,8 @@ impl Outbound {
         &self,
         request: RequestBuilder,
     ) -> Result<(HeaderMap, Vec<u8>), OutboundError> {
-        let failed = |error: reqwest::Error| OutboundError::Failed(told(error));
+        let failed =
+            |error: reqwest::Error| OutboundError::Failed(why_failed(&error.without_url()));
         let mut response = request.send().await.map_err(failed)?;
         let mut body = vec![];
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
@@ -206,20 +209,21 @@ impl Outbound {
     }
 }
 
-/// Why a request failed.
-pub(crate) fn told(error: reqwest::Error) -> String {
-    let told = chain(&error.without_url());
+/// Why a request failed, with what led to it.
+pub(crate) fn why_failed(error: &reqwest::Error) -> String {
+    let why = chain(error);
     // What rustls says of bytes that are no TLS record.
-    if told.contains("InvalidContentType") {
+    if why.contains("InvalidContentType") {
         return "it does not speak TLS there: is it plain HTTP?".to_owned();
     }
-    told
+    why
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use tokio::io::AsyncWriteExt as _;
 
     fn outbound(allowed: &[&str]) -> Outbound {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -293,6 +297,22 @@ mod tests {
         }
         assert!(bound.conversation(Method::POST, "https://tools.example/mcp").is_ok());
         assert!(free.conversation(Method::POST, "https://auth.example/mcp").is_err());
+    }
+
+    #[tokio::test]
+    async fn plain_http_in_place_of_tls_is_said_in_words() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let serving = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        });
+        let near = outbound(&["127.0.0.0/8"]);
+        let refused = near.get(&format!("https://127.0.0.1:{port}/mcp")).await.unwrap_err();
+        assert!(refused.to_string().contains("plain HTTP"), "{refused}");
+        serving.await.unwrap();
+        let bare = near.check("tools.example.org/mcp").unwrap_err().to_string();
+        assert!(bare.contains("such as https://"), "{bare}");
     }
 
     #[tokio::test]

@@ -107,8 +107,12 @@ impl Registry {
         for tool in &tools {
             match before.iter().find(|before| before.name == tool.name) {
                 None => new.push(tool.name.as_str()),
-                Some(Tool { accepted: Some(accepted), .. })
-                    if accepted.definition.digest != tool.definition.digest =>
+                // What was found before, and waits, is no news.
+                Some(Tool { accepted: Some(accepted), seen: last, .. })
+                    if accepted.definition.digest != tool.definition.digest
+                        && last
+                            .as_ref()
+                            .is_none_or(|last| last.digest != tool.definition.digest) =>
                 {
                     changed.push(tool.name.as_str());
                 }

@@ -1,9 +1,8 @@
 //! Streamable HTTP, the client's side: one message there, an answer or a stream of messages back.
 
 use super::{Denial, Event, Failure, Listening, sse::SseReader};
-use crate::outbound::told;
 use crate::{
-    outbound::Outbound,
+    outbound::{Outbound, why_failed},
     rpc::{self, Id, Message, Object, Request, RpcError, codes},
 };
 use reqwest::{
@@ -247,7 +246,7 @@ fn odd(what: &str) -> Failure {
 }
 
 fn unreachable(error: reqwest::Error) -> Failure {
-    Failure::Unreachable(told(error))
+    Failure::Unreachable(why_failed(&error.without_url()))
 }
 
 fn is_stream(response: &Response) -> bool {

@@ -74,6 +74,8 @@ impl Proof {
     /// Whether the proof is good for `action`, whatever policy says.
     pub(crate) fn covers(&self, action: Action) -> bool {
         match &self.held {
+            // Each name is looked at by itself, and lists ask for names beside what they are about.
+            _ if action == Action::NameList => true,
             Held::Session(Session { grant: Some(grant), .. }) => grant.covers(action),
             Held::Session(_) => true,
             // How long ago its holder proved who they are, nobody here knows.

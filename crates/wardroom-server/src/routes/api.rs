@@ -61,7 +61,7 @@ pub(super) fn api(r: &mut Routes) {
         "answers the same whoever is named; what it does goes to the account's own address",
     );
     r.secured(Method::GET, "/api/v1/whoami", Action::UserRead, v1::whoami::handler);
-    r.secured(Method::GET, "/api/v1/names", Action::UserRead, v1::names::handler);
+    r.secured(Method::GET, "/api/v1/names", Action::NameList, v1::names::handler);
     r.secured(Method::POST, "/api/v1/logout", Action::SessionEnd, v1::logout::handler);
     r.secured(Method::GET, "/api/v1/overview", Action::OverviewRead, v1::overview::handler);
     r.secured(Method::GET, "/api/v1/health", Action::HealthRead, v1::health::handler);

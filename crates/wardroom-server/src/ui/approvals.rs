@@ -2,7 +2,10 @@
 
 use super::{
     frame::{html, name_ids, said, see_other, shell},
-    pages::approvals::{ApprovalPage, ApprovalsPage},
+    pages::{
+        approvals::{ApprovalPage, ApprovalsPage},
+        format::glance,
+    },
 };
 use crate::{
     api::{
@@ -18,8 +21,15 @@ use crate::{
 use axum::{Form, extract::Path, http::StatusCode, response::Response};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use wardroom_core::{Action, action::Resource};
+use wardroom_core::{
+    Action,
+    action::Resource,
+    approval::{Approval, ApprovalState},
+};
 use wardroom_wire::{api::List, approvals::ApprovalView, error::ErrorCode};
+
+/// What of sealed arguments is opened for a list, in bytes.
+const GLANCE_BYTES_MAX: usize = 16 * 1024;
 
 /// A person's decision, as the form sends it.
 #[derive(Debug, Deserialize)]
@@ -46,20 +56,40 @@ pub(crate) async fn list(
     query.state = Some(state.clone()).filter(|state| !state.is_empty() && state != "any");
     let (mine, later) = (query.mine, query.after.is_some());
     let mut shell = shell(&ctx, "/approvals");
-    let (status, list, problem) = match approvals::load(&ctx, query).await {
-        Ok(list) => (StatusCode::OK, list, None),
+    let (status, (found, next), problem) = match approvals::find_all(&ctx, query).await {
+        Ok(found) => (StatusCode::OK, found, None),
         Err(error) => {
             let problem = Some(said(&error).ok_or(error)?);
-            (StatusCode::UNPROCESSABLE_ENTITY, List { items: vec![], next: None }, problem)
+            (StatusCode::UNPROCESSABLE_ENTITY, (vec![], None), problem)
         }
     };
+    let items = found.iter().map(|approval| approvals::view(&ctx, approval)).collect();
+    let list = List { items, next };
     name_ids(&ctx, &mut shell, ids_of(&list.items)).await?;
-    let mut arguments = BTreeMap::new();
-    for approval in &list.items {
-        let detail = approvals::detail(&ctx, &approval.id).await?;
-        arguments.extend(detail.arguments.map(|value| (approval.id.clone(), value)));
+    let glances = glances(&ctx, &found).await;
+    html(status, &ApprovalsPage { shell, list, glances, state, mine, later, problem })
+}
+
+/// What tells approvals that wait from others like them, by their ids. One that can't be shown spoils no list.
+async fn glances(ctx: &Ctx, approvals: &[Approval]) -> BTreeMap<String, String> {
+    let mut glances = BTreeMap::new();
+    let now = ctx.now();
+    let waiting = |approval: &&Approval| {
+        approval.state(now) == ApprovalState::Waiting
+            && approval.arguments.len() <= GLANCE_BYTES_MAX
+    };
+    for approval in approvals.iter().filter(waiting) {
+        let id = approval.id.to_string();
+        match approvals::arguments(ctx, approval).await {
+            Ok(Some(about)) => {
+                let given = approval.run.and_then(|_| about.get("parameters"));
+                glances.insert(id, glance(given.unwrap_or(&about)));
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(approval = id, ?error, "it can't be shown what waits"),
+        }
     }
-    html(status, &ApprovalsPage { shell, list, arguments, state, mine, later, problem })
+    glances
 }
 
 /// One approval.

@@ -51,7 +51,7 @@ pub(crate) enum AccountCommand {
     },
     /// Show the second factor that your session still needs
     Code {
-        /// A file with a code of your authenticator, or a recovery code
+        /// A file with a code of your authenticator, or a recovery code; standard input where absent
         #[arg(long, value_name = "FILE")]
         code_file: Option<PathBuf>,
     },
@@ -60,7 +60,7 @@ pub(crate) enum AccountCommand {
         /// A file with your password
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
-        /// A file with a code of your authenticator, or a recovery code
+        /// A file with a code of your authenticator, or a recovery code; standard input where absent
         #[arg(long, value_name = "FILE")]
         code_file: Option<PathBuf>,
     },
@@ -72,7 +72,7 @@ pub(crate) enum AccountCommand {
         /// Confirm this one, which was begun before
         #[arg(long, value_name = "ID")]
         confirm: Option<String>,
-        /// A file with the code
+        /// A file with the code; standard input where absent
         #[arg(long, value_name = "FILE", requires = "confirm")]
         code_file: Option<PathBuf>,
     },
@@ -219,7 +219,7 @@ fn proved(output: &Output, standing: &StandingView) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A code: from a file, or from the terminal.
+/// A code: from a file, the terminal, or standard input.
 fn code(file: Option<&Path>) -> Result<String, Failure> {
     match file {
         Some(path) => Ok(read_secret(path, "code")?.expose_secret().to_owned()),

@@ -244,8 +244,8 @@ async fn list(session: &Session, args: ListArgs) -> Result<Exit, Failure> {
             output.time(&record.at),
             record.action.clone(),
             record.outcome.clone(),
-            names.name(&record.actor),
-            names.name(&record.target),
+            names.both(&record.actor),
+            names.both(&record.target),
             record.reason.clone().unwrap_or_default(),
         ]);
     }

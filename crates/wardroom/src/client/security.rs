@@ -97,9 +97,9 @@ pub(crate) async fn run(session: &Session, command: SecurityCommand) -> Result<E
                     view.index.to_string(),
                     output.time(&record.at),
                     record.action.clone(),
-                    names.name(&record.actor),
+                    names.both(&record.actor),
                     record.address.clone().unwrap_or_default(),
-                    names.name(&record.target),
+                    names.both(&record.target),
                     record.reason.clone().unwrap_or_default(),
                 ]);
             }

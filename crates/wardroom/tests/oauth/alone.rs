@@ -130,3 +130,21 @@ async fn a_program_is_no_way_to_an_account_that_one_has_no_hold_of() {
         "another role"
     );
 }
+
+#[tokio::test]
+async fn whom_a_program_may_act_as_tells_no_names() {
+    let scene = Scene::new().await;
+    let scopes = json!({"name": "maker", "scopes": ["oauth_client.create"]});
+    let made = scene.world.post("/api/v1/tokens", scopes).await;
+    let token = made["secret"].as_str().unwrap();
+    let mut said = vec![];
+    for name in ["dora", "nobody-of-that-name"] {
+        let body =
+            json!({"name": "R", "confidential": true, "scopes": ["run.list"], "acts_as": name});
+        let asked = scene.client.post(scene.world.at("/api/v1/oauth/clients")).bearer_auth(token);
+        let answer = asked.json(&body).send().await.unwrap();
+        said.push((answer.status(), answer.json::<Value>().await.unwrap()["detail"].clone()));
+    }
+    assert_eq!(said[0], said[1]);
+    assert_eq!(said[0].0, StatusCode::FORBIDDEN);
+}

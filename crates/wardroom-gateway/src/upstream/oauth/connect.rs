@@ -290,7 +290,7 @@ impl Upstream {
         made.map_err(|problem| match issuer.guessed {
             false => problem,
             true => Problem::new(format!(
-                "{} does not say who gives tokens for it, and takes no clients itself: it seems to take no accounts. Register it without --accounts, or tell --issuer and --client",
+                "{} does not say who gives tokens for it, and takes no clients itself ({problem}). If it takes no accounts, register it without; otherwise tell its issuer and the gateway's client there",
                 self.server.name
             )),
         })

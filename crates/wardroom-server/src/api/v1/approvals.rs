@@ -42,7 +42,8 @@ pub(crate) struct ApprovalQuery {
     pub(crate) after: Option<String>,
 }
 
-fn view(ctx: &Ctx, approval: &Approval) -> ApprovalView {
+/// An approval as the API tells it.
+pub(crate) fn view(ctx: &Ctx, approval: &Approval) -> ApprovalView {
     let (verdict, used) = (approval.verdict.as_ref(), approval.used);
     ApprovalView {
         id: approval.id.to_string(),
@@ -82,6 +83,15 @@ pub(crate) async fn list(
 
 /// Approvals.
 pub(crate) async fn load(ctx: &Ctx, query: ApprovalQuery) -> Result<List<ApprovalView>, ApiError> {
+    let (found, next) = find_all(ctx, query).await?;
+    Ok(List { items: found.iter().map(|approval| view(ctx, approval)).collect(), next })
+}
+
+/// Approvals that the caller may read, and behind which one to go on.
+pub(crate) async fn find_all(
+    ctx: &Ctx,
+    query: ApprovalQuery,
+) -> Result<(Vec<Approval>, Option<String>), ApiError> {
     ctx.authorise(Action::ApprovalList, &Resource::system()).await?;
     let wanted = ApprovalFilter {
         state: filter("state", query.state.as_deref())?,
@@ -92,16 +102,16 @@ pub(crate) async fn load(ctx: &Ctx, query: ApprovalQuery) -> Result<List<Approva
     // Policy tells them apart one by one, by what they are about: somebody's few may lie behind many of others.
     for _ in 0..PAGES_MAX {
         let found = ctx.app.engine.store().list_approvals(&wanted, ctx.now(), page).await?;
-        let readable = |approval: &&Approval| {
+        let readable = |approval: &Approval| {
             ctx.decide(Action::ApprovalRead, &Resource::approval(approval)).allowed
         };
-        items.extend(found.items.iter().filter(readable).map(|approval| view(ctx, approval)));
+        items.extend(found.items.into_iter().filter(readable));
         page.after = found.next;
         if found.next.is_none() || !items.is_empty() {
             break;
         }
     }
-    Ok(List { items, next: page.after.map(|id| id.to_string()) })
+    Ok((items, page.after.map(|id| id.to_string())))
 }
 
 /// What somebody's consent is asked for.
@@ -122,19 +132,24 @@ pub(crate) async fn detail(ctx: &Ctx, text: &str) -> Result<ApprovalDetail, ApiE
     let approval = find(ctx, text).await?;
     ctx.authorise(Action::ApprovalRead, &Resource::approval(&approval)).await?;
     let engine = &ctx.app.engine;
-    let arguments = match approval.run {
-        Some(run) => of_run(ctx, run).await?,
-        None => {
-            engine.approval_arguments(&approval).await?.and_then(|text| shown_to_decider(&text))
-        }
-    };
     Ok(ApprovalDetail {
-        arguments,
+        arguments: arguments(ctx, &approval).await?,
         arguments_digest: approval.arguments_digest.clone(),
         reason: engine.approval_reason(&approval).await?,
         receipt: approval.verdict.as_ref().map(|verdict| verdict.receipt.clone()),
         approval: view(ctx, &approval),
     })
+}
+
+/// What it is about, as those who decide are shown it.
+pub(crate) async fn arguments(ctx: &Ctx, approval: &Approval) -> Result<Option<Value>, ApiError> {
+    match approval.run {
+        Some(run) => of_run(ctx, run).await,
+        None => {
+            let text = ctx.app.engine.approval_arguments(approval).await?;
+            Ok(text.and_then(|text| shown_to_decider(&text)))
+        }
+    }
 }
 
 /// What a run is given and where. Whoever decides over it sees that much of it, also where the run is not theirs to read.

@@ -98,12 +98,13 @@ pub(crate) async fn add(ctx: &Ctx, body: OauthClientCreate) -> Result<NewOauthCl
 /// The account as which a program is to act. SECURITY: whoever lets one do so could as well give themselves the
 /// account's rights, and must be allowed to.
 async fn stand_in(ctx: &Ctx, text: &str) -> Result<UserId, ApiError> {
-    let waits = "is no account that is active: one that was asked in has to come first";
-    let found = users::find(ctx, text.trim()).await;
-    let user = found.map_err(|error| error.or_field("acts_as", waits))?;
-    ctx.authorise(Action::UserUpdate, &Resource::user(user.id)).await?;
+    ctx.require(Action::UserUpdate).await?;
+    // One that the caller may not see answers as one that is not there.
+    let none = |error: ApiError| error.or_field("acts_as", "is no account, or none that is active");
+    let user = users::find(ctx, text.trim()).await.map_err(none)?;
+    ctx.authorise(Action::UserUpdate, &Resource::user(user.id)).await.map_err(none)?;
     let active = user.state == UserState::Active;
-    active.then_some(user.id).ok_or_else(|| ApiError::field("acts_as", waits))
+    active.then_some(user.id).ok_or_else(|| none(ApiError::not_found()))
 }
 
 /// Give a program another secret, shown this once. The one before is not good any more; what the program was granted

@@ -2,15 +2,11 @@
 
 use super::{format as f, shell::Shell};
 use askama::Template;
-use serde_json::Value;
 use std::collections::BTreeMap;
 use wardroom_wire::{
     api::{List, RunView},
     approvals::{ApprovalDetail, ApprovalView},
 };
-
-/// What is shown in a list of what an approval is about, in characters.
-const ABOUT_CHARS_MAX: usize = 200;
 
 /// Approvals, newest first.
 #[derive(Template)]
@@ -20,8 +16,8 @@ pub(crate) struct ApprovalsPage {
     pub(crate) shell: Shell,
     /// The approvals.
     pub(crate) list: List<ApprovalView>,
-    /// What each is about, by its id.
-    pub(crate) arguments: BTreeMap<String, Value>,
+    /// What those that wait are about, by their ids.
+    pub(crate) glances: BTreeMap<String, String>,
     /// In this state; `any` for all.
     pub(crate) state: String,
     /// The viewer's own only.
@@ -33,17 +29,6 @@ pub(crate) struct ApprovalsPage {
 }
 
 impl ApprovalsPage {
-    /// What tells one from others like it.
-    fn about(&self, id: &str) -> String {
-        let about = match self.arguments.get(id) {
-            // What a run is given, without where: that is empty for most.
-            Some(run) if run.get("parameters").is_some() => run["parameters"].to_string(),
-            Some(arguments) => arguments.to_string(),
-            None => String::new(),
-        };
-        if about == "{}" { String::new() } else { about.chars().take(ABOUT_CHARS_MAX).collect() }
-    }
-
     fn states(&self) -> [&'static str; 5] {
         ["waiting", "approved", "denied", "used", "expired"]
     }

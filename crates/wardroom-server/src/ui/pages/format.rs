@@ -225,10 +225,31 @@ pub(crate) fn value(value: &serde_json::Value) -> String {
     }
 }
 
-/// JSON over several lines. SECURITY: what turns text around or takes no room is spelled out, so that nobody decides over
-/// something else than they see.
+/// JSON over several lines.
 pub(crate) fn pretty(value: &serde_json::Value) -> String {
-    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    spelled_out(&serde_json::to_string_pretty(value).unwrap_or_default())
+}
+
+/// What a list shows of JSON, in characters.
+const GLANCE_CHARS_MAX: usize = 120;
+
+/// The beginning of JSON, in one line; nothing where there is nothing in it.
+pub(crate) fn glance(value: &serde_json::Value) -> String {
+    let text = value.to_string();
+    if matches!(text.as_str(), "{}" | "[]" | "null") {
+        return String::new();
+    }
+    let shown = spelled_out(&text);
+    let mut cut: String = shown.chars().take(GLANCE_CHARS_MAX).collect();
+    if cut.len() < shown.len() {
+        cut.push('…');
+    }
+    cut
+}
+
+/// SECURITY: what turns text around or takes no room is spelled out, so that nobody decides over something else than
+/// they see.
+fn spelled_out(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         let hidden = matches!(u32::from(c), 0x7f..=0x9f | 0xad | 0x61c | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0xfe00..=0xfe0f | 0xfeff | 0xe0000..=0xe0fff);
@@ -253,6 +274,17 @@ pub(crate) fn query(pairs: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_glance_hides_nothing_and_says_where_it_ends() {
+        let about = serde_json::json!({"parameters": "x", "to": "a\u{202e}b"});
+        assert_eq!(glance(&about), r#"{"parameters":"x","to":"a\u{202e}b"}"#);
+        let long = glance(&serde_json::json!({"a": "x".repeat(500)}));
+        assert!(long.ends_with("x…") && long.chars().count() == GLANCE_CHARS_MAX + 1, "{long}");
+        assert_eq!(glance(&serde_json::json!({})), "");
+        assert_eq!(sentence("https://a.example says no"), "https://a.example says no.");
+        assert_eq!(sentence("it says no"), "It says no.");
+    }
 
     #[test]
     fn times_read_as_people_say_them() {

@@ -39,30 +39,44 @@ pub(crate) async fn handler(
     run(&ctx, &name, body).await.map(axum::Json)
 }
 
-/// Why a tool can't be called, for those who may look after its server; for others it is not there.
-async fn missing(ctx: &Ctx, server: &str, tool: &str) -> Result<ApiError, ApiError> {
+/// Refuses the call of a tool that is not there to be called, or not for the caller: with a record, and the reason for
+/// those who may look after its server. For others it is not there.
+async fn refuse(ctx: &Ctx, server: &str, tool: &str) -> Result<ApiError, ApiError> {
+    let store = ctx.app.engine.store();
+    let found = store.lookup_tool_server(server).await?;
+    let tools = match &found {
+        Some(found) => store.list_tools(found.id).await?,
+        None => vec![],
+    };
+    let state = tools.iter().find(|known| known.name == tool).map(Tool::state);
+    // What somebody made up is not repeated.
+    let named =
+        (found.as_ref().map_or("unknown", |found| &found.name), state.map_or("unknown", |_| tool));
+    let hints = ctx.app.gateway.registry.server(server).and_then(|known| {
+        let tools = known.tools();
+        tools.get(tool).map(|tool| tool.hints)
+    });
+    let resource = Resource::tool(named.0, named.1, hints.unwrap_or_default());
+    // Whoever may call such tools, if need be with consent, is told why this one can't be called.
+    ctx.authorise_or_ask(Action::ToolCall, &resource, &Circumstances::default()).await?;
+    let audit = ctx.draft(Action::ToolCall).on(&resource.id);
+    let audit = audit.outcome(AuditOutcome::Refused, "it can't be called");
+    ctx.app.refusals.record(&ctx.app, audit).await?;
     if !ctx.may(Action::ToolServerRead) {
         return Ok(ApiError::not_found());
     }
-    let store = ctx.app.engine.store();
-    let Some(found) = store.lookup_tool_server(server).await? else {
-        let said =
-            format!("There is no tool server {server:?}: `wardroom mcp servers` lists them.");
-        return Ok(ApiError::say(ErrorCode::NotFound, said));
-    };
-    let tools = store.list_tools(found.id).await?;
-    let state = tools.iter().find(|known| known.name == tool).map(Tool::state);
-    let said = match (found.enabled, state) {
-        (false, _) => format!("{server} is disabled: `wardroom mcp enable {server}`."),
-        (true, Some(ToolState::New | ToolState::Changed)) => format!(
+    let said = match (found.map(|found| found.enabled), state) {
+        (None, _) => {
+            format!("There is no tool server {server:?}: `wardroom mcp servers` lists them.")
+        }
+        (Some(false), _) => format!("{server} is disabled: `wardroom mcp enable {server}`."),
+        (_, Some(ToolState::New | ToolState::Changed)) => format!(
             "{tool} waits for somebody to accept it as it is described now: `wardroom mcp show {server} {tool}`, then `wardroom mcp accept {server} {tool}`."
         ),
-        (true, Some(ToolState::Gone)) => format!("{server} does not offer {tool} any more."),
-        (true, _) => {
-            format!(
-                "{server} offers no such tool: `wardroom mcp tools {server}` lists what it does."
-            )
-        }
+        (_, Some(ToolState::Gone)) => format!("{server} does not offer {tool} any more."),
+        _ => format!(
+            "{server} offers no such tool: `wardroom mcp tools {server}` lists what it does."
+        ),
     };
     Ok(ApiError::say(ErrorCode::NotFound, said))
 }
@@ -78,20 +92,10 @@ pub(crate) async fn run(
         let tools = known.tools();
         tools.get(&body.tool).cloned()
     });
-    let hints = tool.as_ref().map(|tool| tool.hints).unwrap_or_default();
-    let resource = Resource::tool(server, &body.tool, hints);
-    if tool.is_none() || !ctx.may_call(&resource) {
-        // Whoever may call such tools, if need be with consent, is told why this one can't be called.
-        let allowed =
-            ctx.authorise_or_ask(Action::ToolCall, &resource, &Circumstances::default()).await?;
-        let known = tool.is_some();
-        let error = missing(ctx, server, &body.tool).await?;
-        // What somebody made up is not repeated.
-        let target = if known { resource.id.as_str() } else { "unknown/unknown" };
-        let audit =
-            allowed.draft(ctx).on(target).outcome(AuditOutcome::Refused, "it can't be called");
-        ctx.app.refusals.record(&ctx.app, audit).await?;
-        return Err(error);
+    let callable =
+        tool.is_some_and(|tool| ctx.may_call(&Resource::tool(server, &body.tool, tool.hints)));
+    if !callable {
+        return Err(refuse(ctx, server, &body.tool).await?);
     }
     let arguments = body.arguments.unwrap_or_else(|| Value::Object(Default::default()));
     let params = Object::default().with("name", &body.tool).with("arguments", arguments);
