@@ -18,8 +18,8 @@ pub struct OauthClientCreate {
     /// Whether it can keep a secret: a program on a server can, one on people's own machines can't.
     #[serde(default)]
     pub confidential: bool,
-    /// The account, by name or id, as which it acts by itself, by `client_credentials`. It must keep a secret, and whoever registers
-    /// it must be allowed to change that account.
+    /// The account, by name or id, as which it acts by itself, by `client_credentials`. It must keep a secret, and
+    /// whoever registers it must be allowed to change that account.
     #[serde(default)]
     pub acts_as: Option<String>,
 }

@@ -113,6 +113,12 @@ async fn only_what_was_accepted_as_it_is_described_is_listed_and_called() {
     let seen = &world.records("tool_server.seen").await[0];
     assert_eq!(seen["detail"]["changed"], "echo", "{seen}");
     assert_eq!(seen["outcome"], "refused");
+    // While it waits, what else is found speaks of it no more.
+    server.scene.tools.lock().unwrap().push(tool("later", "Comes later"));
+    world.post("/api/v1/tool-servers/test/test", Value::Null).await;
+    let seen = &world.records("tool_server.seen").await[0];
+    let told = (&seen["detail"]["new"], &seen["detail"]["changed"], &seen["outcome"]);
+    assert_eq!(told, (&json!("later"), &Value::Null, &json!("done")), "{seen}");
     // What one has looked at is accepted, and nothing else.
     let stale = json!({"tool": "echo", "digest": "00".repeat(32)});
     let answer = world

@@ -9,7 +9,7 @@ use super::{
 use crate::output::{Output, Table, asked, pairs, qr};
 use secrecy::ExposeSecret;
 use std::{
-    io::{self, BufRead as _, IsTerminal, Read as _},
+    io::{self, BufRead, IsTerminal},
     path::{Path, PathBuf},
 };
 use wardroom_wire::{
@@ -224,17 +224,17 @@ fn code(file: Option<&Path>) -> Result<String, Failure> {
     match file {
         Some(path) => Ok(read_secret(path, "code")?.expose_secret().to_owned()),
         None if io::stdin().is_terminal() => asked("Code: "),
-        None => read_code(),
+        None => first_line(io::stdin().lock()),
     }
 }
 
 /// The longest line that can be a code, in bytes.
 const CODE_BYTES_MAX: u64 = 100;
 
-/// The first line of standard input.
-fn read_code() -> Result<String, Failure> {
+/// The code in the first line of standard input.
+fn first_line(input: impl BufRead) -> Result<String, Failure> {
     let mut line = String::new();
-    let read = io::stdin().lock().take(CODE_BYTES_MAX).read_line(&mut line);
+    let read = input.take(CODE_BYTES_MAX).read_line(&mut line);
     read.map_err(|error| Failure::usage(format!("standard input can't be read: {error}")))?;
     match line.trim() {
         "" => Err(Failure::usage("no code was given")
@@ -314,4 +314,18 @@ pub(super) fn sessions(output: &Output, list: &List<SessionView>) -> Result<(), 
         ]);
     }
     output.table(&table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_the_first_line_and_no_longer_than_codes_are() {
+        let read = |text: &str| first_line(text.as_bytes()).ok();
+        assert_eq!(read(" 123456 \n654321\n").as_deref(), Some("123456"));
+        assert_eq!(read("123456").as_deref(), Some("123456"));
+        assert_eq!((read(""), read("\n123456\n")), (None, None));
+        assert_eq!(read(&"7".repeat(5000)).map(|code| code.len()), Some(100));
+    }
 }

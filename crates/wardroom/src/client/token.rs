@@ -3,6 +3,7 @@
 use super::{Exit, Failure, Session, credentials::write_private, http::segment, values};
 use crate::output::Table;
 use std::{path::PathBuf, time::Duration};
+use wardroom_core::Action;
 use wardroom_wire::identity::{NewToken, TokenCreate, TokenView};
 
 /// What can be done with one's own API tokens.
@@ -44,12 +45,10 @@ pub(crate) async fn run(session: &Session, command: TokenCommand) -> Result<Exit
     let (api, output) = (session.api()?, &session.output);
     match command {
         TokenCommand::Create { name, expires_in, scopes, out } => {
-            for kind in scopes.iter().filter_map(|scope| scope.strip_suffix(".list")) {
-                if !scopes.contains(&format!("{kind}.read")) {
-                    output.note(&format!(
-                        "It lists what {kind}.read lets it see: without that scope, nothing or little."
-                    ));
-                }
+            for read in reads_left_out(&scopes) {
+                output.note(&format!(
+                    "It lists what {read} lets it see: without that scope, nothing or little."
+                ));
             }
             let body = TokenCreate { name, expires_in: expires_in.map(values::seconds), scopes };
             let made: NewToken = api.post("/api/v1/tokens", &body).await?;
@@ -100,4 +99,26 @@ pub(crate) async fn run(session: &Session, command: TokenCommand) -> Result<Exit
         }
     }
     Ok(Exit::Ok)
+}
+
+/// The actions without which lists that a token is good for show little. Not every list has one.
+fn reads_left_out(scopes: &[String]) -> Vec<String> {
+    let kinds = scopes.iter().filter_map(|scope| scope.strip_suffix(".list"));
+    let reads = kinds.map(|kind| format!("{kind}.read"));
+    reads.filter(|read| !scopes.contains(read) && read.parse::<Action>().is_ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_without_what_it_shows_is_told_where_there_is_such_a_thing() {
+        let told = |scopes: &[&str]| {
+            reads_left_out(&scopes.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        assert_eq!(told(&["run.list", "node.list"]), ["run.read", "node.read"]);
+        assert!(told(&["run.list", "run.read"]).is_empty());
+        assert!(told(&["secret.list", "token.list", "oauth_client.list", "run.submit"]).is_empty());
+    }
 }

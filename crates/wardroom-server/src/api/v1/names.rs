@@ -38,8 +38,7 @@ pub(crate) async fn handler(
     Ok(Json(Names { names: load(&ctx, ids).await? }))
 }
 
-/// The names of these, as far as the caller may know them. A name that they may not know is left out, whatever their
-/// proof is good for.
+/// The names of these; those that the caller may not know are left out.
 pub(crate) async fn load(
     ctx: &Ctx,
     ids: impl IntoIterator<Item = &str>,
