@@ -5,6 +5,7 @@ use crate::{
     AlertId, ApiTokenId, AttachmentId, CustomerId, FactorId, JoinTokenId, LinkId, MessageId,
     NodeId, OauthClientId, PassId, RunId, SavedViewId, ServiceRequestId, SessionId, Timestamp,
     ToolCallId, ToolServerId, UserId,
+    agent::AgentWrite,
     approval::ApprovalWrite,
     audit::{AuditCheckpoint, AuditDraft},
     block::Block,
@@ -528,6 +529,8 @@ pub enum Write {
     RemoveToolCalls(Timestamp),
     /// Something about a person's account at a tool server.
     ToolAccount(ToolAccountWrite),
+    /// Something about an AI agent.
+    Agent(AgentWrite),
     /// Something about an approval.
     Approval(ApprovalWrite),
     /// A new key of the installation. Its name must be free.

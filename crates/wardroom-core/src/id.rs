@@ -140,6 +140,9 @@ id!(
     /// Filters of a list that somebody keeps.
     SavedViewId, "view");
 id!(
+    /// An AI agent's definition.
+    AgentId, "agent");
+id!(
     /// A tool server.
     ToolServerId, "toolserver");
 id!(

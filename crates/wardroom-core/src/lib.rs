@@ -5,6 +5,7 @@
 //! [`Clock`] and [`Rng`], and storage through the traits of [`store`].
 
 pub mod action;
+pub mod agent;
 pub mod approval;
 pub mod audit;
 pub mod block;
@@ -18,6 +19,7 @@ pub mod hint;
 pub mod id;
 pub mod identity;
 pub mod named;
+pub mod nearest;
 pub mod node;
 pub mod oauth;
 pub mod page;
@@ -36,10 +38,10 @@ pub mod watch;
 
 pub use action::Action;
 pub use id::{
-    AlertId, ApiTokenId, ApprovalId, AttachmentId, CustomerId, FactorId, IdError, InstanceId,
-    JoinTokenId, LinkId, MessageId, NodeId, NoteId, OauthClientId, PassId, PersonId, RequestId,
-    RunId, SavedViewId, ServiceId, ServiceRequestId, SessionId, ToolAccountId, ToolCallId,
-    ToolServerId, UserId,
+    AgentId, AlertId, ApiTokenId, ApprovalId, AttachmentId, CustomerId, FactorId, IdError,
+    InstanceId, JoinTokenId, LinkId, MessageId, NodeId, NoteId, OauthClientId, PassId, PersonId,
+    RequestId, RunId, SavedViewId, ServiceId, ServiceRequestId, SessionId, ToolAccountId,
+    ToolCallId, ToolServerId, UserId,
 };
 pub use principal::{Door, Origin, Principal, Role};
 pub use rng::Rng;

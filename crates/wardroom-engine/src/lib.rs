@@ -3,6 +3,7 @@
 //! The database is the queue and the truth; everything held in memory here is a cache of it or a
 //! hint about it. This crate must never know HTTP: a door hands it domain values and gets them back.
 
+pub mod agents;
 pub mod approvals;
 pub mod audit;
 pub mod desk;

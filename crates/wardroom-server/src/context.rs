@@ -271,6 +271,7 @@ impl Ctx {
                 return !self.may_call(resource) && !self.may(Action::ToolServerRead);
             }
             ResourceKind::ToolServer => Action::ToolServerRead,
+            ResourceKind::Agent => Action::AgentRead,
             ResourceKind::ToolCall => Action::ToolCallRead,
             ResourceKind::Customer => Action::CustomerRead,
             ResourceKind::Service => Action::ServiceRead,

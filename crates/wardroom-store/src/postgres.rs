@@ -39,6 +39,8 @@ repository::desk!(PostgresStore, Postgres);
 repository::oauth!(PostgresStore, Postgres);
 repository::oauth_writes!(Postgres);
 repository::tools!(PostgresStore, Postgres);
+repository::agents!(PostgresStore, Postgres);
+repository::agent_writes!(Postgres);
 repository::approvals!(PostgresStore, Postgres);
 repository::approval_writes!(Postgres);
 repository::tool_account_writes!(Postgres);

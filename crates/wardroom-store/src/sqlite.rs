@@ -48,6 +48,8 @@ repository::desk!(SqliteStore, Sqlite);
 repository::oauth!(SqliteStore, Sqlite);
 repository::oauth_writes!(Sqlite);
 repository::tools!(SqliteStore, Sqlite);
+repository::agents!(SqliteStore, Sqlite);
+repository::agent_writes!(Sqlite);
 repository::approvals!(SqliteStore, Sqlite);
 repository::approval_writes!(Sqlite);
 repository::tool_account_writes!(Sqlite);

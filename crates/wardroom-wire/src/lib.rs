@@ -3,6 +3,7 @@
 //! Types here are what travels, nothing more. This crate must never depend on the domain: a client
 //! that compiles against it sees no orchestrator's internals, and the domain may change without it.
 
+pub mod agents;
 pub mod api;
 pub mod approvals;
 pub mod desk;

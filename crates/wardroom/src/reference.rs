@@ -27,6 +27,7 @@ impl Docs {
         let files = [
             ("configuration.md", configuration()),
             ("openapi.json", wardroom_server::openapi_json()),
+            ("agent.schema.json", format!("{:#}\n", wardroom_engine::agents::schema())),
         ];
         match (&self.write, &self.check) {
             (Some(folder), _) => {

@@ -32,6 +32,13 @@ struct Ask {
     body: Value,
 }
 
+const AGENT: &str = "\
+name: mast
+description: Looks out
+model: {provider: scripted, name: lookout}
+instructions: Look out
+";
+
 /// Every secured route of the API, aimed at things of an administrator.
 async fn asks(world: &World) -> Vec<Ask> {
     // One that failed can be replayed.
@@ -85,6 +92,9 @@ async fn asks(world: &World) -> Vec<Ask> {
     .await;
     world.break_down(FAULT).await;
     world.post("/api/v1/secrets", json!({"name": "mast", "value": "v"})).await;
+    let agent = json!({"text": format!("{AGENT}# The first.\n")});
+    let put = world.client.put(world.at("/api/v1/agents/mast")).bearer_auth(&world.token);
+    assert_eq!(put.json(&agent).send().await.unwrap().status(), StatusCode::OK);
     let server = ToolServer::start().await;
     world.add_tools("mast", &server.url).await;
     let (_, called) = world
@@ -163,6 +173,17 @@ async fn asks(world: &World) -> Vec<Ask> {
         ask("POST", "/api/v1/secrets", "", json!({"name": "keel", "value": "v"})),
         ask("PUT", "/api/v1/secrets/{name}", "", json!({"value": "w"})),
         ask("DELETE", "/api/v1/secrets/{name}", "", Value::Null),
+        ask("GET", "/api/v1/agents", "", Value::Null),
+        ask("GET", "/api/v1/agents/{name}", "", Value::Null),
+        ask("PUT", "/api/v1/agents/{name}", "", json!({"text": AGENT, "note": "x"})),
+        ask("GET", "/api/v1/agents/{name}/versions", "", Value::Null),
+        Ask {
+            method: "GET",
+            route: "/api/v1/agents/{name}/versions/{number}",
+            path: "/api/v1/agents/mast/versions/1".to_owned(),
+            body: Value::Null,
+        },
+        ask("DELETE", "/api/v1/agents/{name}", "", Value::Null),
         ask("GET", "/api/v1/tool-servers", "", Value::Null),
         ask("POST", "/api/v1/tool-servers", "", json!({"name": "keel", "way": way})),
         ask("GET", "/api/v1/tool-servers/{name}", "", Value::Null),

@@ -64,11 +64,13 @@ pub enum ResourceKind {
     ToolCall,
     /// A consent that was asked for.
     Approval,
+    /// An AI agent.
+    Agent,
 }
 
 impl ResourceKind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::System,
         Self::User,
         Self::Node,
@@ -83,6 +85,7 @@ impl ResourceKind {
         Self::Tool,
         Self::ToolCall,
         Self::Approval,
+        Self::Agent,
     ];
 
     /// The entity type in policies.
@@ -102,6 +105,7 @@ impl ResourceKind {
             Self::Tool => "Tool",
             Self::ToolCall => "ToolCall",
             Self::Approval => "Approval",
+            Self::Agent => "Agent",
         }
     }
 }
@@ -277,6 +281,14 @@ actions! {
     McpConnect = "mcp.connect" on System,
     /// End somebody's connection to the gateway.
     McpDisconnect = "mcp.disconnect" on System,
+    /// List agents; those that one may not read are left out.
+    AgentList = "agent.list" on System,
+    /// Read how an agent is defined.
+    AgentRead = "agent.read" on Agent,
+    /// Define an agent, anew or otherwise.
+    AgentUpdate = "agent.update" on Agent,
+    /// Forget an agent.
+    AgentRemove = "agent.remove" on Agent,
     /// List tool servers.
     ToolServerList = "tool_server.list" on System,
     /// Register a tool server.

@@ -120,6 +120,11 @@ impl Resource {
         Self::new(ResourceKind::Secret, name)
     }
 
+    /// The agent of this name.
+    pub fn agent(name: &str) -> Self {
+        Self::new(ResourceKind::Agent, name)
+    }
+
     /// The tool server of this name.
     pub fn tool_server(name: &str) -> Self {
         Self { server: Some(name.to_owned()), ..Self::new(ResourceKind::ToolServer, name) }

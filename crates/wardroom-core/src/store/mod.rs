@@ -1,10 +1,12 @@
 //! The storage ports. A store keeps what a [`Change`] says and answers questions; it decides nothing.
 
+mod agents;
 mod approvals;
 mod desk;
 mod oauth;
 mod tools;
 mod watch;
+pub use agents::Agents;
 pub use approvals::{ApprovalFilter, Approvals};
 pub use desk::{Desk, RequestFilter};
 pub use oauth::Oauth;
@@ -393,6 +395,7 @@ pub trait Reads:
     + Nodes
     + Runs
     + Tools
+    + Agents
     + Approvals
     + Desk
     + Watch
@@ -409,6 +412,7 @@ impl<
         + Nodes
         + Runs
         + Tools
+        + Agents
         + Approvals
         + Desk
         + Watch

@@ -15,7 +15,7 @@ pub struct Shape(Validator);
 
 impl Shape {
     /// Compiles `schema`; why it can't be used.
-    pub(super) fn compile(schema: &Value) -> Result<Self, String> {
+    pub fn compile(schema: &Value) -> Result<Self, String> {
         let patterns = PatternOptions::fancy_regex()
             .backtrack_limit(BACKTRACKS_MAX)
             .size_limit(PATTERN_BYTES_MAX);

@@ -74,6 +74,7 @@ pub(super) fn api(r: &mut Routes) {
         Action::TokenRevoke,
         v1::tokens::revoke::handler,
     );
+    agents(r);
     gateway(r);
     identity(r);
     security(r);
@@ -172,6 +173,17 @@ pub(super) fn api(r: &mut Routes) {
         Action::PolicyRead,
         v1::policy::explain::handler,
     );
+}
+
+fn agents(r: &mut Routes) {
+    use v1::agents::{get, list, put, remove, versions};
+    r.secured(Method::GET, "/api/v1/agents", Action::AgentList, list::handler);
+    let read = Action::AgentRead;
+    r.secured(Method::GET, "/api/v1/agents/{name}", read, get::handler);
+    r.secured(Method::PUT, "/api/v1/agents/{name}", Action::AgentUpdate, put::handler);
+    r.secured(Method::DELETE, "/api/v1/agents/{name}", Action::AgentRemove, remove::handler);
+    r.secured(Method::GET, "/api/v1/agents/{name}/versions", read, versions::handler);
+    r.secured(Method::GET, "/api/v1/agents/{name}/versions/{number}", read, get::version);
 }
 
 fn gateway(r: &mut Routes) {

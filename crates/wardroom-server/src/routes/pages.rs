@@ -53,6 +53,7 @@ pub(super) fn pages(r: &mut Routes) {
     r.secured(Method::GET, "/runs/{id}", Action::RunRead, ui::runs::show);
     r.secured(Method::POST, "/runs/{id}/cancel", Action::RunCancel, ui::runs::cancel);
     r.secured(Method::POST, "/runs/{id}/replay", Action::RunReplay, ui::runs::replay);
+    agent_pages(r);
     gateway_pages(r);
     r.secured(Method::GET, "/audit", Action::AuditRead, ui::audit::list);
     r.secured(Method::GET, "/audit/{index}", Action::AuditRead, ui::audit::show);
@@ -74,6 +75,15 @@ pub(super) fn pages(r: &mut Routes) {
         ui::account::revoke_token,
     );
     r.secured(Method::POST, "/account/sign-out", Action::SessionEnd, ui::account::sign_out);
+}
+
+fn agent_pages(r: &mut Routes) {
+    use ui::agents::{forget, page, put, show, try_out};
+    r.secured(Method::GET, "/agents", Action::AgentList, page);
+    r.secured(Method::POST, "/agents", Action::AgentUpdate, put);
+    r.secured(Method::POST, "/agents/try", Action::AgentList, try_out);
+    r.secured(Method::GET, "/agents/{name}", Action::AgentRead, show);
+    r.secured(Method::POST, "/agents/{name}/remove", Action::AgentRemove, forget);
 }
 
 fn gateway_pages(r: &mut Routes) {

@@ -1,6 +1,7 @@
 //! The repository, written once. Each macro expands to the same body for one engine's driver; `$1`
 //! placeholders work in both, and what differs between them is an argument.
 
+mod agents;
 mod approvals;
 mod audit;
 mod desk;
@@ -18,6 +19,7 @@ mod watch;
 mod watch_writes;
 mod writes;
 
+pub(crate) use agents::{agent_writes, agents};
 pub(crate) use approvals::{approval_writes, approvals};
 pub(crate) use audit::audit_log;
 pub(crate) use desk::desk;

@@ -126,6 +126,9 @@ macro_rules! writes {
 
             /// Writes that have files of their own.
             async fn apply_elsewhere(c: &mut Connection, write: &Write) -> StoreResult<()> {
+                if let Write::Agent(write) = write {
+                    return super::agent_writes::apply(c, write).await;
+                }
                 if let Write::Approval(write) = write {
                     return super::approval_writes::apply(c, write).await;
                 }

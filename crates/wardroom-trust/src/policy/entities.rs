@@ -136,6 +136,7 @@ fn attributes(
         | ResourceKind::Tool
         | ResourceKind::JoinToken
         | ResourceKind::ToolServer
+        | ResourceKind::Agent
         | ResourceKind::Secret => {}
     }
     attributes.extend(of_gateway(resource)?);

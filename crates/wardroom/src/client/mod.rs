@@ -1,11 +1,13 @@
 //! The commands that talk to an orchestrator, and those that look at what it gave.
 
 mod account;
+mod agents;
 mod approval;
 mod audit;
 mod connection;
 mod credentials;
 mod customer;
+mod difference;
 mod failure;
 mod follow;
 mod http;
@@ -71,6 +73,9 @@ pub(crate) enum ClientCommand {
     /// Decide what policy wants a person to approve
     #[command(after_help = EXIT_CODES, subcommand)]
     Approval(approval::ApprovalCommand),
+    /// Define AI agents
+    #[command(after_help = EXIT_CODES, subcommand)]
+    Agents(agents::AgentsCommand),
     /// Tool servers, their tools, and calls of these
     #[command(after_help = EXIT_CODES, subcommand)]
     Mcp(mcp::McpCommand),
@@ -173,6 +178,7 @@ async fn dispatch<Cli: clap::CommandFactory>(
         ClientCommand::Security(command) => security::run(session, command).await,
         ClientCommand::Secret(command) => secret::run(session, command).await,
         ClientCommand::Approval(command) => approval::run(session, command).await,
+        ClientCommand::Agents(command) => agents::run(session, command).await,
         ClientCommand::Mcp(command) => mcp::run(session, command).await,
         ClientCommand::OauthClient(command) => oauth_client::run(session, command).await,
         ClientCommand::Run(args) => run::run(session, args).await,

@@ -1,6 +1,7 @@
 //! Version 1 of the REST API: one file per operation.
 
 pub(crate) mod account;
+pub(crate) mod agents;
 pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod customers;

@@ -4,9 +4,10 @@ use super::{
     super::{
         frame::{html, name_ids, said, see_other, shell},
         pages::{
+            difference,
             format::query,
             gateway::{
-                arguments, difference,
+                arguments,
                 tool::{ToolPage, Tried},
             },
             order::OrderForm,

@@ -2,12 +2,14 @@
 //! HTTP, the store or policy; the handlers beside this folder bring what is shown.
 
 pub(crate) mod account;
+pub(crate) mod agents;
 pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod bare;
 pub(crate) mod chart;
 pub(crate) mod command;
 pub(crate) mod customers;
+pub(crate) mod difference;
 pub(crate) mod errors;
 pub(crate) mod faults;
 pub(crate) mod format;

@@ -39,13 +39,14 @@ pub(crate) struct Entry {
     action: &'static str,
 }
 
-const ENTRIES: [Entry; 15] = [
+const ENTRIES: [Entry; 16] = [
     Entry { path: "/", label: "Overview", icon: "overview", action: "overview.read" },
     Entry { path: "/requests", label: "Requests", icon: "requests", action: "request.list" },
     Entry { path: "/services", label: "Services", icon: "services", action: "service.list" },
     Entry { path: "/customers", label: "Customers", icon: "customers", action: "customer.list" },
     Entry { path: "/nodes", label: "Nodes", icon: "nodes", action: "node.list" },
     Entry { path: "/runs", label: "Runs", icon: "runs", action: "run.list" },
+    Entry { path: "/agents", label: "Agents", icon: "agents", action: "agent.list" },
     Entry { path: "/gateway", label: "Tools", icon: "tools", action: "tool_server.list" },
     Entry { path: "/approvals", label: "Approvals", icon: "approvals", action: "approval.list" },
     Entry { path: "/users", label: "People", icon: "people", action: "user.list" },

@@ -1,17 +1,12 @@
 //! Tools: list, show, accept
 
-use super::super::{Exit, Failure, Session, http::segment};
+use super::super::{Exit, Failure, Session, difference, http::segment};
 use crate::output::Table;
 use serde_json::Value;
-use similar::TextDiff;
-use std::time::Duration;
 use wardroom_wire::{
     api::List,
     tools::{ToolAccept, ToolServerView, ToolView},
 };
-
-/// How long two descriptions are compared at most.
-const DIFFERENCE_TIME: Duration = Duration::from_secs(1);
 
 /// Which tools are wanted.
 #[derive(Debug, clap::Args)]
@@ -105,15 +100,8 @@ pub(super) async fn show(session: &Session, server: &str, tool: &str) -> Result<
     let whole = match (&tool.accepted_definition, &tool.definition) {
         (Some(before), Some(now)) if before != now => {
             let (before, now) = (pretty(before), pretty(now));
-            output.line("--- as it was accepted")?;
-            output.line("+++ as it is now")?;
-            let mut compared = TextDiff::configure();
-            // What a server says of itself may be long and odd: where it takes longer, the difference is coarser.
-            let compared = compared.timeout(DIFFERENCE_TIME).diff_lines(&before, &now);
-            for change in compared.iter_all_changes() {
-                let text = change.value().trim_end_matches('\n');
-                output.line(&format!("{}{text}", change.tag()))?;
-            }
+            let (before, now) = (("as it was accepted", &*before), ("as it is now", &*now));
+            difference::print(output, before, now)?;
             return Ok(Exit::Ok);
         }
         (before, now) => now.as_ref().or(before.as_ref()),

@@ -2,7 +2,6 @@
 
 pub(crate) mod arguments;
 pub(crate) mod calls;
-pub(crate) mod difference;
 pub(crate) mod map;
 pub(crate) mod overview;
 pub(crate) mod server;

@@ -1,12 +1,10 @@
 //! One tool.
 
-use super::{
-    super::{
-        format as f,
-        order::{Entry, OrderForm},
-        shell::Shell,
-    },
+use super::super::{
     difference::DifferenceLine,
+    format as f,
+    order::{Entry, OrderForm},
+    shell::Shell,
 };
 use askama::Template;
 use serde_json::Value;

@@ -1,13 +1,13 @@
-//! What changed between two descriptions of a tool, line by line.
+//! What changed between two texts, line by line.
 
-use super::super::format::pretty;
+use super::format::pretty;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
 /// Lines that are compared at most; of longer texts only the present one is shown.
 const LINES_MAX: usize = 2000;
 
-/// A line of one description or both.
+/// A line of one text or both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DifferenceLine {
     /// `same`, `gone` or `new`.
@@ -22,9 +22,14 @@ pub(crate) struct DifferenceLine {
 pub(crate) fn lines(before: Option<&Value>, now: &Value) -> Vec<DifferenceLine> {
     let now = pretty(now);
     let before = before.map_or_else(|| now.clone(), pretty);
+    of_texts(&before, &now)
+}
+
+/// The same for texts.
+pub(crate) fn of_texts(before: &str, now: &str) -> Vec<DifferenceLine> {
     let too_long = |text: &str| text.lines().count() > LINES_MAX;
-    let before = if too_long(&before) || too_long(&now) { &now } else { &before };
-    let difference = TextDiff::from_lines(before.as_str(), now.as_str());
+    let before = if too_long(before) || too_long(now) { now } else { before };
+    let difference = TextDiff::from_lines(before, now);
     let lines = difference.iter_all_changes().map(|change| {
         let (kind, mark) = match change.tag() {
             ChangeTag::Equal => ("same", ' '),

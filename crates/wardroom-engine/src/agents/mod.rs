@@ -1,0 +1,10 @@
+//! AI agents: their definitions, read and kept.
+
+mod keep;
+mod located;
+mod read;
+mod words;
+
+pub use keep::{Applied, Proposal};
+pub use located::Place;
+pub use read::{DEFINITION_BYTES_MAX, Flaw, Flaws, read, schema};

@@ -1,0 +1,43 @@
+//! `PUT /api/v1/agents/{name}`
+
+use super::{super::super::input::Json, view};
+use crate::{context::Ctx, error::ApiError};
+use axum::extract::Path;
+use wardroom_core::{Action, action::Resource};
+use wardroom_engine::agents::{Proposal, read};
+use wardroom_wire::{
+    agents::{AgentPut, AgentView},
+    error::Problem,
+};
+
+/// Define an agent, anew or otherwise. What is wrong with its file is told by line and column. Runs that are under way
+/// go on as they began.
+#[utoipa::path(
+    operation_id = "agents_put",
+    put, path = "/api/v1/agents/{name}", tag = "agents", params(("name" = String, Path)),
+    request_body = AgentPut,
+    responses((status = 200, body = AgentView), (status = 409, body = Problem), (status = 422, body = Problem))
+)]
+pub(crate) async fn handler(
+    ctx: Ctx,
+    Path(name): Path<String>,
+    Json(body): Json<AgentPut>,
+) -> Result<axum::Json<AgentView>, ApiError> {
+    apply(&ctx, &name, body).await.map(axum::Json)
+}
+
+/// Defines an agent.
+pub(crate) async fn apply(ctx: &Ctx, name: &str, body: AgentPut) -> Result<AgentView, ApiError> {
+    let allowed = ctx.authorise(Action::AgentUpdate, &Resource::agent(name)).await?;
+    let definition =
+        read(&body.text).map_err(|flaws| ApiError::field("text", flaws.to_string()))?;
+    // SECURITY: policy was asked about the name in the path.
+    if definition.name != name {
+        let why = format!("defines the agent {:?}, and not {name:?}", definition.name);
+        return Err(ApiError::field("text", why));
+    }
+    let AgentPut { text, note, base } = body;
+    let proposal = Proposal { text, note, base, author: ctx.user()? };
+    let applied = ctx.app.engine.put_agent(proposal, allowed.draft(ctx)).await?;
+    Ok(view(applied.agent()))
+}

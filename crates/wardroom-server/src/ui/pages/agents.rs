@@ -1,0 +1,95 @@
+//! AI agents: which there are, and how one is defined.
+
+use super::{difference::DifferenceLine, format as f, shell::Shell};
+use askama::Template;
+use serde_json::Value;
+use wardroom_wire::{
+    agents::{AgentDetail, AgentVersionView, AgentView},
+    api::List,
+};
+
+/// What a new definition begins with.
+pub(crate) const SAMPLE: &str = "\
+name: guide
+description: What it is for, in a sentence
+model:
+  provider: local
+  name: qwen3
+instructions: |
+  You help {{person}}. Today is {{today}}.
+tools: {}
+limits: {steps_max: 20, cost_usd_max: 0.25}
+";
+
+/// The agents by name.
+#[derive(Template)]
+#[template(path = "agents.html")]
+pub(crate) struct AgentsPage {
+    /// The frame.
+    pub(crate) shell: Shell,
+    /// The agents.
+    pub(crate) list: List<AgentView>,
+}
+
+/// One agent, or a new one.
+#[derive(Template)]
+#[template(path = "agent.html")]
+pub(crate) struct AgentPage {
+    /// The frame.
+    pub(crate) shell: Shell,
+    /// The agent as it is in force; nothing for a new one.
+    pub(crate) detail: Option<AgentDetail>,
+    /// What the form holds.
+    pub(crate) text: String,
+    /// What is said of it.
+    pub(crate) note: String,
+    /// What is wrong with it, one line per mistake.
+    pub(crate) mistakes: Vec<String>,
+    /// What it would change.
+    pub(crate) lines: Vec<DifferenceLine>,
+    /// Whether it was compared and would change nothing.
+    pub(crate) same: bool,
+    /// The versions, newest first.
+    pub(crate) versions: Vec<AgentVersionView>,
+}
+
+impl AgentPage {
+    fn rows(&self) -> usize {
+        self.text.lines().count().clamp(12, 40)
+    }
+
+    fn base(&self) -> i64 {
+        self.detail.as_ref().map_or(0, |detail| detail.agent.version.number)
+    }
+
+    /// What the agent may ask for, each with its kind.
+    fn tools(&self) -> Vec<(&'static str, String)> {
+        let tools = self.detail.as_ref().and_then(|detail| detail.definition.get("tools"));
+        let kinds = [
+            ("servers", "tool", "tool"),
+            ("commands", "command", "command"),
+            ("agents", "agent", "agent"),
+            ("built_in", "name", "built in"),
+        ];
+        let mut found = vec![];
+        for (list, member, kind) in kinds {
+            let items = tools.and_then(|tools| tools.get(list)?.as_array());
+            let names = items.into_iter().flatten().filter_map(|item| item.get(member)?.as_str());
+            found.extend(names.map(|name| (kind, f::words(name))));
+        }
+        found
+    }
+
+    /// A limit of the agent, as a text.
+    fn limit(&self, name: &str) -> String {
+        let limit =
+            self.detail.as_ref().and_then(|detail| detail.definition.get("limits")?.get(name));
+        match limit {
+            Some(Value::Number(number)) => match number.as_u64() {
+                Some(whole) => f::count(whole),
+                None => number.to_string(),
+            },
+            _ => String::new(),
+        }
+    }
+}

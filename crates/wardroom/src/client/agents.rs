@@ -1,0 +1,277 @@
+//! `wardroom agents …`: definitions of AI agents
+
+use super::{Exit, Failure, Session, difference, http::segment, names::Names};
+use crate::{offline, output::Table};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use wardroom_engine::agents::{DEFINITION_BYTES_MAX, Flaws, read, schema};
+use wardroom_wire::{
+    agents::{AgentDetail, AgentPut, AgentVersionView, AgentView},
+    api::List,
+};
+
+/// What can be done with agents.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum AgentsCommand {
+    /// Check files with definitions, without an orchestrator
+    Check {
+        /// The files, a definition each
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Put definitions in force; what is in force already stays as it is
+    Apply {
+        /// The files, a definition each: none is put in force where one is wrong
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// What they are about, for the history
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+    /// List them
+    List,
+    /// Print the file of one
+    Show {
+        /// Its name
+        agent: String,
+        /// This version; the one in force where absent
+        #[arg(long)]
+        number: Option<i64>,
+    },
+    /// Show what files would change
+    Diff {
+        /// The files, a definition each
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// List the versions of one
+    History {
+        /// Its name
+        agent: String,
+    },
+    /// Forget one with all its versions
+    Remove {
+        /// Its name
+        agent: String,
+    },
+    /// Print the JSON Schema of definitions, for editors
+    Schema,
+}
+
+/// What is wrong with a file, if anything.
+#[derive(Debug, Serialize)]
+struct Checked {
+    file: String,
+    /// The agent's name, where the file is sound.
+    agent: Option<String>,
+    flaws: Vec<CheckedFlaw>,
+}
+
+/// Something that is wrong.
+#[derive(Debug, Serialize)]
+struct CheckedFlaw {
+    line: u64,
+    column: u64,
+    field: String,
+    what: String,
+}
+
+/// A sound file.
+struct Sound {
+    file: String,
+    name: String,
+    text: String,
+}
+
+/// Does it.
+pub(crate) async fn run(session: &Session, command: AgentsCommand) -> Result<Exit, Failure> {
+    let output = &session.output;
+    match command {
+        AgentsCommand::Check { files } => check(session, &files),
+        AgentsCommand::Apply { files, note } => apply(session, &files, &note).await,
+        AgentsCommand::List => list(session).await,
+        AgentsCommand::Show { agent, number } => show(session, &agent, number).await,
+        AgentsCommand::Diff { files } => diff(session, &files).await,
+        AgentsCommand::History { agent } => history(session, &agent).await,
+        AgentsCommand::Remove { agent } => {
+            session.api()?.delete(&path(&agent)?).await?;
+            output.hint(&format!("{agent} is forgotten"));
+            Ok(Exit::Ok)
+        }
+        AgentsCommand::Schema => {
+            output.json(schema())?;
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+fn path(agent: &str) -> Result<String, Failure> {
+    Ok(format!("/api/v1/agents/{}", segment(agent)?))
+}
+
+/// A file's text, and what it defines or what is wrong with it.
+fn load(file: &Path) -> Result<Result<Sound, Flaws>, Failure> {
+    let text = offline::read_text(file, DEFINITION_BYTES_MAX as u64)?;
+    let file = file.display().to_string();
+    Ok(read(&text).map(|definition| Sound { file, name: definition.name, text }))
+}
+
+fn check(session: &Session, files: &[PathBuf]) -> Result<Exit, Failure> {
+    let (output, mut checked) = (&session.output, vec![]);
+    for path in files {
+        let file = path.display().to_string();
+        checked.push(match load(path)? {
+            Ok(sound) => Checked { file, agent: Some(sound.name), flaws: vec![] },
+            Err(flaws) => {
+                let told = flaws.0.into_iter().map(|flaw| CheckedFlaw {
+                    line: flaw.at.line,
+                    column: flaw.at.column,
+                    field: flaw.field,
+                    what: flaw.what,
+                });
+                Checked { file, agent: None, flaws: told.collect() }
+            }
+        });
+    }
+    let sound = checked.iter().all(|one| one.flaws.is_empty());
+    if output.json {
+        output.json(&checked)?;
+    } else {
+        for one in &checked {
+            if let Some(agent) = &one.agent {
+                output.line(&format!("{} defines the agent {agent}", one.file))?;
+            }
+            for CheckedFlaw { line, column, field, what } in &one.flaws {
+                let field = if field.is_empty() { String::new() } else { format!("{field}: ") };
+                output.line(&format!("{}:{line}:{column}: {field}{what}", one.file))?;
+            }
+        }
+    }
+    Ok(if sound { Exit::Ok } else { Exit::Found })
+}
+
+/// The files, when all are sound.
+fn all_sound(files: &[PathBuf]) -> Result<Vec<Sound>, Failure> {
+    let (mut sound, mut flawed) = (vec![], vec![]);
+    for path in files {
+        match load(path)? {
+            Ok(one) => sound.push(one),
+            Err(flaws) => {
+                flawed.extend(flaws.0.iter().map(|flaw| format!("{}:{flaw}", path.display())));
+            }
+        }
+    }
+    if flawed.is_empty() {
+        return Ok(sound);
+    }
+    let failure = Failure::usage("not all of these define an agent");
+    Err(flawed.into_iter().fold(failure, Failure::advice))
+}
+
+/// The version of an agent that is in force.
+async fn in_force(session: &Session, name: &str) -> Result<Option<AgentDetail>, Failure> {
+    match session.api()?.get::<AgentDetail>(&path(name)?, &vec![]).await {
+        Ok(detail) => Ok(Some(detail)),
+        Err(failure) if failure.exit == Exit::NotFound => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn apply(session: &Session, files: &[PathBuf], note: &str) -> Result<Exit, Failure> {
+    let (api, output, mut applied) = (session.api()?, &session.output, vec![]);
+    for Sound { name, text, .. } in all_sound(files)? {
+        let before = in_force(session, &name).await?;
+        let base = before.as_ref().map_or(0, |before| before.agent.version.number);
+        let body = AgentPut { text, note: note.to_owned(), base: Some(base) };
+        let view: AgentView = api.put(&path(&name)?, &body).await?;
+        if !output.json {
+            let number = view.version.number;
+            let what = if number == base { "was in force already" } else { "is in force" };
+            output.line(&format!("{name}, version {number}, {what}"))?;
+        }
+        applied.push(view);
+    }
+    if output.json {
+        output.json(&List { items: applied, next: None })?;
+    }
+    Ok(Exit::Ok)
+}
+
+async fn list(session: &Session) -> Result<Exit, Failure> {
+    let (api, output) = (session.api()?, &session.output);
+    let list: List<AgentView> = api.get("/api/v1/agents", &vec![]).await?;
+    if output.json {
+        output.json(&list)?;
+        return Ok(Exit::Ok);
+    }
+    let mut table = Table::new(&["NAME", "MODE", "MODEL", "VERSION", "CHANGED", "DESCRIPTION"]);
+    for agent in &list.items {
+        table.row([
+            agent.name.clone(),
+            agent.mode.clone(),
+            agent.model.clone(),
+            agent.version.number.to_string(),
+            output.time(&agent.version.created_at),
+            agent.description.clone(),
+        ]);
+    }
+    output.table(&table)?;
+    if list.items.is_empty() {
+        output.hint("No agent is defined: `wardroom agents apply FILE`.");
+    }
+    Ok(Exit::Ok)
+}
+
+async fn show(session: &Session, agent: &str, number: Option<i64>) -> Result<Exit, Failure> {
+    let path = match number {
+        Some(number) => format!("{}/versions/{number}", path(agent)?),
+        None => path(agent)?,
+    };
+    let detail: AgentDetail = session.api()?.get(&path, &vec![]).await?;
+    let output = &session.output;
+    if output.json {
+        output.json(&detail)?;
+    } else {
+        output.hint(&format!("version {}", detail.agent.version.number));
+        output.text(&detail.text)?;
+    }
+    Ok(Exit::Ok)
+}
+
+async fn diff(session: &Session, files: &[PathBuf]) -> Result<Exit, Failure> {
+    let mut exit = Exit::Ok;
+    for Sound { file, name, text } in all_sound(files)? {
+        let before = in_force(session, &name).await?;
+        let number = before.as_ref().map_or(0, |before| before.agent.version.number);
+        let before = before.map(|before| before.text).unwrap_or_default();
+        if before != text {
+            let label = format!("{name}, version {number}");
+            difference::print(&session.output, (&label, &before), (&file, &text))?;
+            exit = Exit::Found;
+        }
+    }
+    Ok(exit)
+}
+
+async fn history(session: &Session, agent: &str) -> Result<Exit, Failure> {
+    let (api, output) = (session.api()?, &session.output);
+    let path = format!("{}/versions", path(agent)?);
+    let list: List<AgentVersionView> = api.get(&path, &vec![]).await?;
+    if output.json {
+        output.json(&list)?;
+        return Ok(Exit::Ok);
+    }
+    let names = Names::of(&api, list.items.iter().map(|version| &version.author)).await;
+    let mut table = Table::new(&["NUMBER", "SINCE", "BY", "DIGEST", "ABOUT"]);
+    for version in &list.items {
+        table.row([
+            version.number.to_string(),
+            output.time(&version.created_at),
+            names.name(&version.author),
+            version.digest.chars().take(12).collect(),
+            version.note.clone(),
+        ]);
+    }
+    output.table(&table)?;
+    Ok(Exit::Ok)
+}
