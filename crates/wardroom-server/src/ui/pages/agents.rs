@@ -55,7 +55,7 @@ pub(crate) struct AgentPage {
 
 impl AgentPage {
     fn rows(&self) -> usize {
-        self.text.lines().count().clamp(12, 40)
+        self.text.lines().count().clamp(16, 40)
     }
 
     fn base(&self) -> i64 {
@@ -75,7 +75,7 @@ impl AgentPage {
         for (list, member, kind) in kinds {
             let items = tools.and_then(|tools| tools.get(list)?.as_array());
             let names = items.into_iter().flatten().filter_map(|item| item.get(member)?.as_str());
-            found.extend(names.map(|name| (kind, f::words(name))));
+            found.extend(names.map(|name| (kind, name.to_owned())));
         }
         found
     }
@@ -87,7 +87,7 @@ impl AgentPage {
         match limit {
             Some(Value::Number(number)) => match number.as_u64() {
                 Some(whole) => f::count(whole),
-                None => number.to_string(),
+                None => number.as_f64().map(|part| part.to_string()).unwrap_or_default(),
             },
             _ => String::new(),
         }
