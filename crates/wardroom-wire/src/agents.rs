@@ -59,8 +59,8 @@ pub struct AgentPut {
     /// What its author says of it: at most 200 characters.
     #[serde(default)]
     pub note: String,
-    /// The version that it was made from, 0 where there was none; fails where another one is in force by then. Any
-    /// where absent.
+    /// The digest of the file that it was made from, empty where there was none; fails where another one is in force by
+    /// then. Any where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base: Option<i64>,
+    pub base: Option<String>,
 }

@@ -38,16 +38,18 @@ async fn an_agent_is_defined_by_its_file_and_each_version_stays_known() {
         let path = format!("/api/v1/agents/{name}");
         send(&world, &world.token, Method::PUT, &path, body).await
     };
-    let (status, first) = put("guide", json!({"text": GUIDE, "base": 0})).await;
+    let (status, first) = put("guide", json!({"text": GUIDE, "base": ""})).await;
     assert_eq!((status, &first["version"]["number"]), (200, &json!(1)), "{first}");
     assert_eq!(first["model"], "scripted/berths");
     // What is in force already makes no version and no record.
     let (status, same) = put("guide", json!({"text": GUIDE})).await;
     assert_eq!((status, &same["version"]["number"]), (200, &json!(1)), "{same}");
     let text = GUIDE.replace("speak of berths", "speak of berths and tides");
-    let (status, _) = put("guide", json!({"text": text, "base": 0})).await;
+    let (status, _) = put("guide", json!({"text": text, "base": ""})).await;
     assert_eq!(status, 409, "somebody else was faster");
-    let (status, second) = put("guide", json!({"text": text, "base": 1, "note": "tides"})).await;
+    let (status, second) =
+        put("guide", json!({"text": text, "base": first["version"]["digest"], "note": "tides"}))
+            .await;
     assert_eq!((status, &second["version"]["number"]), (200, &json!(2)), "{second}");
 
     let detail = world.get("/api/v1/agents/guide").await;
@@ -69,6 +71,19 @@ async fn an_agent_is_defined_by_its_file_and_each_version_stays_known() {
         told.contains("3:1: modle: there is no field \"modle\" here; did you mean \"model\"?"),
         "{told}"
     );
+    let long = format!("{GUIDE}# {}\n", "\"x\"".repeat(65_000));
+    let (status, said) = put("guide", json!({"text": long})).await;
+    assert_eq!(status, 200, "a file of nearly 256 KiB: {said}");
+    let (status, said) =
+        put("guide", json!({"text": format!("{long}# {}", "x".repeat(90_000))})).await;
+    assert!(status == 422 && said.to_string().contains("256 KiB"), "{said}");
+    let (_, said) =
+        put("guide", json!({"text": GUIDE.replace('\n', "\r\n"), "note": "a\u{7}"})).await;
+    assert_eq!(said["fields"][0]["field"], "note", "{said}");
+    let (status, said) = put("try", json!({"text": GUIDE.replace("guide", "try")})).await;
+    assert_eq!(status, 200, "{said}");
+    assert_eq!(world.get("/api/v1/agents?limit=1").await["next"], "guide");
+    send(&world, &world.token, Method::DELETE, "/api/v1/agents/try", Value::Null).await;
     let (status, said) = put("other", json!({"text": GUIDE})).await;
     assert!(status == 422 && said.to_string().contains("guide"), "{said}");
     let gone =
@@ -103,6 +118,10 @@ async fn who_may_see_an_agent_is_policys_to_say() {
     for path in ["/api/v1/agents/secretive", "/api/v1/agents/none"] {
         assert_eq!(ask(Method::GET, path, Value::Null).await.0, 404, "{path}");
         assert_eq!(ask(Method::DELETE, path, Value::Null).await.0, 404, "{path}");
+    }
+    for path in ["/versions", "/versions/1"] {
+        let path = format!("/api/v1/agents/secretive{path}");
+        assert_eq!(ask(Method::GET, &path, Value::Null).await.0, 404, "{path}");
     }
     let (status, _) = ask(Method::PUT, "/api/v1/agents/guide", json!({"text": GUIDE})).await;
     assert_eq!(status, 403, "an operator reads agents and defines none");

@@ -1,8 +1,13 @@
 //! What a schema can't say of a definition.
 
-use super::{Definition, Mode, Variable, VariableKind, grants::ApprovalRule, template::slots};
+use super::{
+    Definition, Mode, Variable, VariableKind,
+    grants::{ApprovalRule, CommandGrant},
+    schemas,
+    template::slots,
+};
 use crate::nearest::meant;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Values that instructions always have: the date, and by what name the person wants to be called.
@@ -46,36 +51,15 @@ impl Definition {
         self.check_model(&mut found);
         self.check_tools(&mut found);
         self.check_collaboration(&mut found);
+        for (pointer, what) in schemas::mistakes(&self.schemas()) {
+            found.add(pointer, what);
+        }
         found.doubles("/tags", "", self.tags.iter().map(String::as_str));
         if let Some(memory) = &self.memory {
             let names = memory.namespaces.iter().map(String::as_str);
             found.doubles("/memory/namespaces", "", names);
         }
         found.0
-    }
-
-    /// The JSON Schemas in it, with their places.
-    pub fn schemas<'a>(&'a self) -> Vec<(String, &'a Map<String, Value>)> {
-        let tools = &self.tools;
-        let mut found = vec![("/model/response".to_owned(), self.model.response.as_ref())];
-        let mut of_tool = |list: &str, index: usize, arguments, rule: &'a ApprovalRule| {
-            let at = format!("/tools/{list}/{index}");
-            found.push((format!("{at}/arguments"), arguments));
-            found.push((format!("{at}/approval/unless"), rule.unless.as_ref()));
-        };
-        for (index, one) in tools.servers.iter().enumerate() {
-            of_tool("servers", index, one.arguments.as_ref(), &one.approval);
-        }
-        for (index, one) in tools.commands.iter().enumerate() {
-            of_tool("commands", index, one.arguments.as_ref(), &one.approval);
-        }
-        for (index, one) in tools.agents.iter().enumerate() {
-            of_tool("agents", index, None, &one.approval);
-        }
-        for (index, one) in tools.built_in.iter().enumerate() {
-            of_tool("built_in", index, None, &one.approval);
-        }
-        found.into_iter().filter_map(|(at, schema)| Some((at, schema?))).collect()
     }
 
     fn check_variables(&self, found: &mut Mistakes) {
@@ -119,9 +103,15 @@ impl Definition {
     fn check_tools(&self, found: &mut Mistakes) {
         let tools = &self.tools;
         let rule = |found: &mut Mistakes, at: String, rule: &ApprovalRule| {
-            if rule.unless.is_some() && !rule.always {
-                let what = "it is for what a person approves always: add `always: true`";
-                found.add(format!("{at}/approval/unless"), what);
+            let Some(unless) = &rule.unless else { return };
+            let at = format!("{at}/approval/unless");
+            if !rule.always {
+                found.add(&at, "it is for what a person approves always: add `always: true`");
+            }
+            // SECURITY: what a schema does not demand may be missing, and the call would still fit.
+            let demands = unless.get("required").and_then(Value::as_array);
+            if demands.is_none_or(Vec::is_empty) {
+                found.add(at, "it must demand something: without `required` a call without any arguments fits");
             }
         };
         found.doubles("/tools/servers", "/tool", tools.servers.iter().map(|one| &*one.tool));
@@ -133,7 +123,14 @@ impl Definition {
             if one.node.is_none() == one.labels.is_empty() {
                 found.add(&at, "it says where it runs by `node` or by `labels`: one of them");
             }
-            rule(found, at, &one.approval);
+            rule(found, at.clone(), &one.approval);
+            let same = |other: &CommandGrant| {
+                (&other.command, &other.node, &other.labels)
+                    == (&one.command, &one.node, &one.labels)
+            };
+            if tools.commands.iter().take(index).any(same) {
+                found.add(format!("{at}/command"), "it is there twice, at the same place");
+            }
         }
         found.doubles("/tools/agents", "/agent", tools.agents.iter().map(|one| &*one.agent));
         for (index, one) in tools.agents.iter().enumerate() {
@@ -201,7 +198,7 @@ pub fn escaped(name: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn mistakes(change: impl Fn(&mut Value)) -> Vec<(String, String)> {
         let mut text = json!({
@@ -236,7 +233,7 @@ mod tests {
             "tools": {
                 "servers": [{"tool": "files/*", "does": ["reads_private"]}],
                 "commands": [{"command": "disk-usage", "labels": {"tier": "web"}}],
-                "agents": [{"agent": "other", "approval": {"always": true, "unless": {}}}],
+                "agents": [{"agent": "other", "approval": {"always": true, "unless": {"required": ["a"]}}}],
                 "built_in": [{"name": "memory_search"}],
             },
             "memory": {},
@@ -282,8 +279,35 @@ mod tests {
         assert_eq!(with(json!({"agents": [{"agent": "guide"}]})).0, "/tools/agents/0/agent");
         let memory = json!({"built_in": [{"name": "memory_write"}]});
         assert_eq!(with(memory).0, "/tools/built_in/0/name");
-        let unless = json!({"servers": [{"tool": "a/b", "approval": {"unless": {}}}]});
-        assert_eq!(with(unless).0, "/tools/servers/0/approval/unless");
+        let twice = json!({"command": "ping", "node": "local"});
+        assert_eq!(with(json!({"commands": [twice, twice]})).0, "/tools/commands/1/command");
+    }
+
+    #[test]
+    fn a_constraint_that_would_hold_nothing_back_is_none() {
+        let with = |tool: Value| one(|text| text["tools"] = json!({"servers": [tool]}));
+        let rule = |rule: Value| with(json!({"tool": "a/b", "approval": rule}));
+        let needs = json!({"required": ["n"]});
+        let (at, what) = rule(json!({"unless": needs}));
+        assert!(
+            at == "/tools/servers/0/approval/unless" && what.contains("always: true"),
+            "{what}"
+        );
+        let loose = json!({"properties": {"n": {"maximum": 2}}});
+        for unless in [json!({}), loose, json!({"required": []})] {
+            let (_, what) = rule(json!({"always": true, "unless": unless}));
+            assert!(what.contains("required"), "{what}");
+        }
+        let slip = json!({"properties": {"n": {"maxmum": 2}, "maxmum": {}}});
+        let (at, what) = with(json!({"tool": "a/b", "arguments": slip}));
+        assert_eq!(at, "/tools/servers/0/arguments/properties/n/maxmum");
+        assert!(what.contains("\"maximum\""), "{what}");
+        let many: Vec<Value> = (0..60).map(|n| json!({"pattern": format!("a{n}")})).collect();
+        let (_, what) = with(json!({"tool": "a/b", "arguments": {"anyOf": many}}));
+        assert!(what.contains("patterns"), "{what}");
+        let long = json!({"description": "x".repeat(20_000)});
+        let (_, what) = with(json!({"tool": "a/b", "arguments": long}));
+        assert!(what.contains("bytes"), "{what}");
     }
 
     #[test]

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
+/// Texts that lists show: nothing in them that nobody sees or that turns text around.
+const SEEN: &str = r"^[^\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]*$";
+
 /// An AI agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -16,15 +19,15 @@ pub struct Definition {
     #[schemars(regex(pattern = r"^[a-z][a-z0-9-]{0,63}$"))]
     pub name: String,
     /// What it is for, in a sentence or two: people choose it by that, and so do other agents.
-    #[schemars(length(min = 1, max = 500))]
+    #[schemars(length(min = 1, max = 500), regex(pattern = SEEN))]
     pub description: String,
     /// Words to find it by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 20), inner(length(min = 1, max = 40)))]
+    #[schemars(length(max = 20), inner(length(min = 1, max = 40), regex(pattern = SEEN)))]
     pub tags: Vec<String>,
-    /// A picture in lists: one character, such as an emoji.
+    /// A picture in lists: an emoji.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 8))]
+    #[schemars(length(max = 8), regex(pattern = SEEN))]
     pub icon: String,
     /// How it works: alone and anew each time, on in a conversation, or with others.
     #[serde(default)]
@@ -36,7 +39,7 @@ pub struct Definition {
     pub instructions: String,
     /// Values that whoever starts it gives, by name; the instructions use them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 50))]
+    #[schemars(extend("maxProperties" = 50, "propertyNames" = {"maxLength": 64}))]
     pub variables: BTreeMap<String, Variable>,
     /// What it may ask for.
     #[serde(default, skip_serializing_if = "ToolGrants::is_empty")]
@@ -71,6 +74,17 @@ pub enum Mode {
     Collaborative,
 }
 
+impl Mode {
+    /// Its name in files and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Autonomous => "autonomous",
+            Self::Continuous => "continuous",
+            Self::Collaborative => "collaborative",
+        }
+    }
+}
+
 /// The model that an agent thinks with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -95,6 +109,7 @@ pub struct Model {
     pub timeout_seconds: u32,
     /// Makes answers to the same question more alike, where the provider has that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -9_007_199_254_740_992_i64, max = 9_007_199_254_740_992_i64))]
     pub seed: Option<i64>,
     /// Texts at which it stops.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

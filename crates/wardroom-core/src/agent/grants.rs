@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// What an agent may ask for. What is not here it can't even ask for; what is here takes its caller's right as well, and
-/// policy's answer each time.
+/// policy's answer each time. Where several name the same tool, all of them hold: arguments meet each schema, and a
+/// person approves what any of them wants approved.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ToolGrants {
@@ -87,7 +88,7 @@ pub struct CommandGrant {
     pub node: Option<String>,
     /// What the node's labels must be, on any one of which it runs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 16))]
+    #[schemars(extend("maxProperties" = 16, "propertyNames" = {"maxLength": 64}))]
     pub labels: BTreeMap<String, String>,
     /// The JSON Schema that arguments meet, beside the command's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]

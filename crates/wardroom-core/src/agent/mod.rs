@@ -6,6 +6,7 @@ mod definition;
 mod grants;
 mod kept;
 mod limits;
+mod schemas;
 mod template;
 
 pub use check::{GIVEN, Mistake, escaped};
@@ -17,6 +18,8 @@ pub use grants::{
     AgentGrant, ApprovalRule, BuiltIn, BuiltInGrant, CommandGrant, Deed, ServerToolGrant,
     ToolGrants,
 };
-pub use kept::{AGENTS_MAX, Agent, AgentWrite, NOTE_CHARS_MAX, VERSIONS_MAX};
+pub use kept::{
+    AGENTS_MAX, Agent, AgentVersion, AgentWrite, NOTE_CHARS_MAX, Outline, VERSIONS_MAX,
+};
 pub use limits::Limits;
 pub use template::{TemplateError, fill, slots};

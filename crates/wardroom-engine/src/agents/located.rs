@@ -10,8 +10,10 @@ use std::fmt;
 
 /// How deep lists and maps may stand in each other.
 const DEPTH_MAX: usize = 48;
+/// Up to here each whole number is one of 64 bits with a fraction (2^53).
+const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 /// Values, lists and maps in one text.
-const NODES_MAX: usize = 50_000;
+const NODES_MAX: usize = 10_000;
 
 /// A place in a text: its line and its column, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,6 +146,10 @@ impl<'de> Visitor<'de> for KindVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Kind, E> {
+        // A whole number is one, however it is written.
+        if value.fract() == 0.0 && value.abs() <= WHOLE_MAX {
+            return Ok(Kind::Scalar((value as i64).into()));
+        }
         let number = Number::from_f64(value);
         let number = number.ok_or_else(|| E::custom("a number that is none can't be used"))?;
         Ok(Kind::Scalar(number.into()))

@@ -5,6 +5,6 @@ mod located;
 mod read;
 mod words;
 
-pub use keep::{Applied, Proposal};
+pub use keep::{Applied, Proposal, read_aside, with_plain_ends};
 pub use located::Place;
 pub use read::{DEFINITION_BYTES_MAX, Flaw, Flaws, read, schema};

@@ -15,6 +15,8 @@ use wardroom_gateway::registry::Shape;
 pub const DEFINITION_BYTES_MAX: usize = 256 * 1024;
 /// The most that is told of one file.
 const FLAWS_MAX: usize = 50;
+/// The longest that is told of one flaw, in characters.
+const FLAW_CHARS_MAX: usize = 300;
 
 /// Something that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,8 +48,38 @@ static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     // Without references an editor shows what a field is, and a mistake has one place.
     let settings =
         SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    settings.into_generator().into_root_schema_for::<Definition>().to_value()
+    let mut schema = settings.into_generator().into_root_schema_for::<Definition>().to_value();
+    without_null(&mut schema);
+    schema
 });
+
+static SHAPE: LazyLock<Option<Validator>> =
+    LazyLock::new(|| jsonschema::options().offline().build(&SCHEMA).ok());
+
+/// Takes the null out of what may be absent. SECURITY: a constraint that somebody left empty is no constraint that is
+/// absent.
+fn without_null(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            if let Some(Value::Array(kinds)) = members.get_mut("type") {
+                kinds.retain(|kind| kind != "null");
+                if let [one] = kinds.as_slice() {
+                    let one = one.clone();
+                    members.insert("type".to_owned(), one);
+                }
+            }
+            if let Some(Value::Array(all)) = members.get_mut("anyOf") {
+                all.retain(|one| one.get("type").is_none_or(|kind| kind != "null"));
+            }
+            if members.get("default") == Some(&Value::Null) {
+                members.remove("default");
+            }
+            members.iter_mut().for_each(|(_, member)| without_null(member));
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_null),
+        _ => {}
+    }
+}
 
 /// The JSON Schema (2020-12) of an agent's file.
 pub fn schema() -> &'static Value {
@@ -64,9 +96,9 @@ pub fn read(text: &str) -> Result<Definition, Flaws> {
         .map_err(|(at, what)| Flaws(vec![Flaw { at, field: String::new(), what }]))?;
     let value = located.value();
     let mut found = vec![];
-    match jsonschema::options().offline().build(schema()) {
-        Ok(shape) => found.extend(misfits(&shape, &value)),
-        Err(error) => found.push((String::new(), error.to_string())),
+    match &*SHAPE {
+        Some(shape) => found.extend(misfits(shape, &value)),
+        None => found.push((String::new(), "the program's own schema can't be used".to_owned())),
     }
     let read = if found.is_empty() {
         let read = serde_json::from_value::<Definition>(value);
@@ -81,14 +113,14 @@ pub fn read(text: &str) -> Result<Definition, Flaws> {
     match read {
         Some(definition) if found.is_empty() => Ok(definition),
         _ => {
+            let cut = |text: String| text.chars().take(FLAW_CHARS_MAX).collect();
             let flaw = |(pointer, what): (String, String)| Flaw {
                 at: located.place(&pointer),
-                field: dotted(&pointer),
-                what,
+                field: cut(dotted(&pointer)),
+                what: cut(what),
             };
-            let mut flaws: Vec<Flaw> = found.into_iter().map(flaw).collect();
+            let mut flaws: Vec<Flaw> = found.into_iter().take(FLAWS_MAX).map(flaw).collect();
             flaws.sort();
-            flaws.truncate(FLAWS_MAX);
             Err(Flaws(flaws))
         }
     }
@@ -103,6 +135,9 @@ fn misfits(shape: &Validator, value: &Value) -> Vec<(String, String)> {
 fn deeper(definition: &Definition) -> Vec<(String, String)> {
     let mistakes = definition.mistakes().into_iter();
     let mut found: Vec<_> = mistakes.map(|mistake| (mistake.pointer, mistake.what)).collect();
+    if !found.is_empty() {
+        return found;
+    }
     for (at, schema) in definition.schemas() {
         if let Err(why) = Shape::compile(&Value::Object(schema.clone())) {
             found.push((at, format!("it is no JSON Schema that can be used: {why}")));
@@ -211,13 +246,52 @@ tools:
         let long = format!("{SOUND}# {}", "x".repeat(DEFINITION_BYTES_MAX));
         assert_eq!(flaws(&long), ["1:1: it is longer than 256 KiB"]);
         let many: String = (0..500).map(|n| format!("field{n}: 1\n")).collect();
-        assert_eq!(flaws(&many).len(), FLAWS_MAX);
+        assert_eq!(
+            flaws(&many).len(),
+            24,
+            "four that are missing, and twenty of those that are too many"
+        );
+    }
+
+    #[test]
+    fn what_is_left_empty_or_written_oddly_is_told_by_its_place() {
+        let told = changed("arguments: {properties: {path: {pattern: ^/srv/}}}", "arguments:");
+        assert_eq!(told, ["13:7: tools.servers[0].arguments: must be a map of fields"]);
+        let read = read(&format!("{SOUND}limits: {{steps_max: 20.0}}\n")).unwrap();
+        assert_eq!(read.limits.steps_max, 20);
+        let told = flaws(&format!("{SOUND}icon: \"\\u202e\"\n"));
+        assert!(told[0].starts_with("14:1: icon: must match"), "{told:?}");
+        let told = changed("  name: berths", "  name: berths\n  seed: 9223372036854775808");
+        assert_eq!(told, ["6:3: model.seed: must be at most 9007199254740992"]);
+    }
+
+    #[test]
+    fn a_hostile_file_costs_little() {
+        let long = "n".repeat(180_000);
+        let patterns: String =
+            (0..3000).map(|n| format!("            - {{pattern: '\\w{{40}}a{n}'}}\n")).collect();
+        let fields: String = (0..9000).map(|n| format!("f{n}: 1\n")).collect();
+        for text in [
+            SOUND.replace("berth: {type", &format!("{long}: {{type")),
+            SOUND.replace("{{berth}}", &format!("{{{{{}}}}}", "n".repeat(60_000))),
+            SOUND.replace(
+                "{properties: {path: {pattern: ^/srv/}}}",
+                &format!("\n          anyOf:\n{patterns}"),
+            ),
+            format!("{SOUND}{fields}"),
+            format!("{SOUND}tags: [{}]\n", "a,".repeat(9000)),
+        ] {
+            let begun = std::time::Instant::now();
+            let told = flaws(&text).join("\n");
+            assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{:?}", begun.elapsed());
+            assert!(told.len() < 40_000, "{}", told.len());
+        }
     }
 
     #[test]
     fn the_schema_stands_by_itself() {
         let text = schema().to_string();
-        assert!(!text.contains("$ref"), "{text}");
+        assert!(!text.contains("$ref") && !text.contains("null"), "{text}");
         assert!(text.contains("\"additionalProperties\":false"));
         assert!(jsonschema::meta::is_valid(schema()));
     }

@@ -7,8 +7,8 @@ use jsonschema::{
 use serde_json::Value;
 use wardroom_core::{agent::escaped, nearest::meant};
 
-/// The longest of these texts, in characters.
-const CHARS_MAX: usize = 300;
+/// Unknown fields of one map that are told.
+const FIELDS_MAX: usize = 20;
 
 /// What is wrong, and where: more than one where one keyword finds several.
 pub(super) fn mistakes(error: &ValidationError<'_>, schema: &Value) -> Vec<(String, String)> {
@@ -21,7 +21,7 @@ pub(super) fn mistakes(error: &ValidationError<'_>, schema: &Value) -> Vec<(Stri
                 let what = format!("there is no field {name:?} here");
                 (pointer, meant(what, name, known.iter().map(String::as_str)))
             };
-            return unexpected.iter().map(told).collect();
+            return unexpected.iter().take(FIELDS_MAX).map(told).collect();
         }
         Kind::Required { property } => format!("{property} is missing"),
         Kind::OneOfNotValid { .. } if let Some(choices) = choices(error, schema) => {
@@ -41,7 +41,7 @@ pub(super) fn mistakes(error: &ValidationError<'_>, schema: &Value) -> Vec<(Stri
         Kind::Pattern { pattern } => format!("must match {pattern}"),
         _ => error.masked().to_string(),
     };
-    vec![(at, what.chars().take(CHARS_MAX).collect())]
+    vec![(at, what)]
 }
 
 /// The type that is wanted, in the words of those who write files.

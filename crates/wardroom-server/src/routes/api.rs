@@ -176,11 +176,13 @@ pub(super) fn api(r: &mut Routes) {
 }
 
 fn agents(r: &mut Routes) {
+    use super::DEFINITION_BODY_BYTES_MAX;
     use v1::agents::{get, list, put, remove, versions};
     r.secured(Method::GET, "/api/v1/agents", Action::AgentList, list::handler);
     let read = Action::AgentRead;
     r.secured(Method::GET, "/api/v1/agents/{name}", read, get::handler);
-    r.secured(Method::PUT, "/api/v1/agents/{name}", Action::AgentUpdate, put::handler);
+    let (change, path) = (Action::AgentUpdate, "/api/v1/agents/{name}");
+    r.secured_large(Method::PUT, path, change, DEFINITION_BODY_BYTES_MAX, put::handler);
     r.secured(Method::DELETE, "/api/v1/agents/{name}", Action::AgentRemove, remove::handler);
     r.secured(Method::GET, "/api/v1/agents/{name}/versions", read, versions::handler);
     r.secured(Method::GET, "/api/v1/agents/{name}/versions/{number}", read, get::version);

@@ -16,6 +16,9 @@ use std::sync::Arc;
 use tower_http::limit::RequestBodyLimitLayer;
 use wardroom_core::Action;
 
+/// The longest body with an agent's file in it, in bytes: a form or JSON writes some characters with several.
+const DEFINITION_BODY_BYTES_MAX: usize = 4 * wardroom_engine::agents::DEFINITION_BYTES_MAX;
+
 /// A route as the table has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteInfo {

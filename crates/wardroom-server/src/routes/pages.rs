@@ -78,10 +78,11 @@ pub(super) fn pages(r: &mut Routes) {
 }
 
 fn agent_pages(r: &mut Routes) {
-    use ui::agents::{forget, page, put, show, try_out};
+    use super::DEFINITION_BODY_BYTES_MAX;
+    use ui::agents::{forget, page, put, show};
     r.secured(Method::GET, "/agents", Action::AgentList, page);
-    r.secured(Method::POST, "/agents", Action::AgentUpdate, put);
-    r.secured(Method::POST, "/agents/try", Action::AgentList, try_out);
+    let change = Action::AgentUpdate;
+    r.secured_large(Method::POST, "/agents", change, DEFINITION_BODY_BYTES_MAX, put);
     r.secured(Method::GET, "/agents/{name}", Action::AgentRead, show);
     r.secured(Method::POST, "/agents/{name}/remove", Action::AgentRemove, forget);
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     api::{
-        input::QueryOf,
+        input::{PageQuery, QueryOf},
         v1::agents::{get, list, put, remove, versions},
     },
     context::Ctx,
@@ -18,8 +18,11 @@ use crate::{
 use axum::{Form, extract::Path, http::StatusCode, response::Response};
 use serde::Deserialize;
 use wardroom_core::{Action, action::Resource};
-use wardroom_engine::agents::read;
-use wardroom_wire::{agents::AgentPut, error::ErrorCode};
+use wardroom_engine::agents::{read_aside, with_plain_ends};
+use wardroom_wire::{agents::AgentPut, api::List, error::ErrorCode};
+
+/// Agents and versions on one page of the dashboard.
+const SHOWN_MAX: u32 = 100;
 
 /// Which page.
 #[derive(Debug, Default, Deserialize)]
@@ -27,6 +30,7 @@ use wardroom_wire::{agents::AgentPut, error::ErrorCode};
 pub(crate) struct AgentsQuery {
     /// `1` for a new agent.
     new: String,
+    after: Option<String>,
 }
 
 /// Which version stands in the form.
@@ -35,6 +39,15 @@ pub(crate) struct AgentsQuery {
 pub(crate) struct AgentQuery {
     /// Its number.
     from: Option<i64>,
+    after: Option<String>,
+}
+
+/// What is done with what is in the form.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct PutQuery {
+    /// `1`: it is only checked and compared.
+    r#try: String,
 }
 
 /// The editor's form.
@@ -49,7 +62,9 @@ pub(crate) struct AgentForm {
     text: String,
     #[serde(default)]
     note: String,
-    base: i64,
+    /// The digest of the file that the text was made from.
+    #[serde(default)]
+    base: String,
 }
 
 /// What the form holds and what came of it.
@@ -59,6 +74,9 @@ struct Tried {
     note: String,
     mistakes: Vec<String>,
     compare: bool,
+    /// Somebody else was faster.
+    overtaken: bool,
+    after: Option<String>,
 }
 
 /// The agents, or the form of a new one.
@@ -66,7 +84,8 @@ pub(crate) async fn page(
     ctx: Ctx,
     QueryOf(query): QueryOf<AgentsQuery>,
 ) -> Result<Response, ApiError> {
-    let list = list::load(&ctx).await?;
+    let part = PageQuery { after: query.after, limit: Some(SHOWN_MAX) };
+    let list = list::load(&ctx, part).await?;
     if query.new == "1" && ctx.may(Action::AgentUpdate) {
         return edit(&ctx, None, Tried::default()).await;
     }
@@ -79,7 +98,7 @@ pub(crate) async fn show(
     Path(name): Path<String>,
     QueryOf(query): QueryOf<AgentQuery>,
 ) -> Result<Response, ApiError> {
-    let mut tried = Tried::default();
+    let mut tried = Tried { after: query.after, ..Tried::default() };
     if let Some(number) = query.from {
         tried.text = Some(get::load_version(&ctx, &name, number).await?.text);
         tried.note = format!("Back to number {number}");
@@ -89,66 +108,86 @@ pub(crate) async fn show(
 }
 
 async fn edit(ctx: &Ctx, name: Option<&str>, tried: Tried) -> Result<Response, ApiError> {
+    let none = List { items: vec![], next: None };
     let (detail, versions) = match name {
-        Some(name) => (Some(get::load(ctx, name).await?), versions::load(ctx, name).await?.items),
-        None => (None, vec![]),
+        Some(name) => {
+            let part = PageQuery { after: tried.after, limit: Some(SHOWN_MAX) };
+            (Some(get::load(ctx, name).await?), versions::load(ctx, name, part).await?)
+        }
+        None => (None, none),
     };
-    let before = detail.as_ref().map(|detail| detail.text.clone());
-    let text = tried.text.or_else(|| before.clone()).unwrap_or_else(|| SAMPLE.to_owned());
-    let lines = match tried.compare && tried.mistakes.is_empty() {
-        true => difference::of_texts(before.as_deref().unwrap_or_default(), &text),
-        false => vec![],
-    };
+    let before = detail.as_ref().map(|detail| detail.text.as_str());
+    let text = tried.text.or_else(|| before.map(str::to_owned));
+    let text = text.unwrap_or_else(|| SAMPLE.to_owned());
+    let compared = tried.compare && tried.mistakes.is_empty();
+    let difference = compared.then(|| difference::of_files(before.unwrap_or_default(), &text));
     let mut shell = shell(ctx, "/agents");
-    let authors = versions.iter().map(|version| version.author.clone()).collect();
+    let authors = versions.items.iter().map(|version| version.author.clone()).collect();
     name_ids(ctx, &mut shell, authors).await?;
     let status = match tried.mistakes.is_empty() {
         true => StatusCode::OK,
         false => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    let Tried { note, mistakes, compare, .. } = tried;
-    let same = compare && before.as_deref() == Some(text.as_str());
-    html(status, &AgentPage { shell, detail, text, note, mistakes, lines, same, versions })
-}
-
-/// The agent on whose page a form stands.
-fn page_of(form: &AgentForm) -> Option<String> {
-    Some(form.agent.clone()).filter(|name| !name.is_empty())
-}
-
-/// Shows what a definition would change, or what is wrong with it.
-pub(crate) async fn try_out(ctx: Ctx, Form(form): Form<AgentForm>) -> Result<Response, ApiError> {
-    ctx.authorise(Action::AgentList, &Resource::system()).await?;
-    // A form's line breaks are CRLF; files are compared and kept with LF.
-    let text = form.text.replace("\r\n", "\n");
-    let mistakes = match read(&text) {
-        Ok(_) => vec![],
-        Err(flaws) => flaws.0.iter().map(ToString::to_string).collect(),
+    let may = |action| match name {
+        Some(name) => ctx.decide(action, &Resource::agent(name)).allowed,
+        None => ctx.may(action),
     };
-    let page = page_of(&form);
-    let tried = Tried { text: Some(text), note: form.note, mistakes, compare: true };
-    edit(&ctx, page.as_deref(), tried).await
+    let (may_update, may_remove) = (may(Action::AgentUpdate), may(Action::AgentRemove));
+    let Tried { note, mistakes, overtaken, .. } = tried;
+    let page = AgentPage {
+        shell,
+        detail,
+        text,
+        note,
+        mistakes,
+        overtaken,
+        difference,
+        versions,
+        may_update,
+        may_remove,
+    };
+    html(status, &page)
 }
 
-/// Puts a definition in force.
-pub(crate) async fn put(ctx: Ctx, Form(form): Form<AgentForm>) -> Result<Response, ApiError> {
-    let text = form.text.replace("\r\n", "\n");
-    let page = page_of(&form);
+/// Puts a definition in force, or says what is wrong with it or what it would change.
+pub(crate) async fn put(
+    ctx: Ctx,
+    QueryOf(query): QueryOf<PutQuery>,
+    Form(form): Form<AgentForm>,
+) -> Result<Response, ApiError> {
+    let AgentForm { agent, text, note, base, .. } = form;
+    let text = with_plain_ends(&text);
+    let page = Some(agent).filter(|name| !name.is_empty());
+    let read = read_aside(text.clone()).await?;
     // A new one is called as its file says.
-    let name = match (&page, read(&text)) {
-        (Some(name), _) => name.clone(),
-        (None, Ok(definition)) => definition.name,
-        (None, Err(_)) => String::new(),
-    };
-    let body = AgentPut { text: text.clone(), note: form.note.clone(), base: Some(form.base) };
-    match put::apply(&ctx, &name, body).await {
-        Ok(agent) => Ok(see_other(&format!("/agents/{}", agent.name))),
-        Err(error) => {
-            let mistakes = mistakes_of(error)?;
-            let tried = Tried { text: Some(text), note: form.note, mistakes, compare: false };
-            edit(&ctx, page.as_deref(), tried).await
-        }
+    let named = read.as_ref().ok().map(|definition| definition.name.clone());
+    let name = page.clone().or(named);
+    if let Some(name) = &name {
+        ctx.authorise(Action::AgentUpdate, &Resource::agent(name)).await?;
+    } else if !ctx.may(Action::AgentUpdate) {
+        ctx.authorise(Action::AgentUpdate, &Resource::agent("any")).await?;
     }
+    let mut tried = Tried { text: Some(text.clone()), note: note.clone(), ..Tried::default() };
+    match (read, name) {
+        (Err(flaws), _) => tried.mistakes = flaws.0.iter().map(ToString::to_string).collect(),
+        (Ok(_), Some(name)) if query.r#try != "1" => {
+            let body = AgentPut { text, note, base: Some(base) };
+            match put::apply(&ctx, &name, body).await {
+                Ok(agent) => return Ok(see_other(&format!("/agents/{}", agent.name))),
+                Err(error) if error.code == ErrorCode::Conflict && page.is_some() => {
+                    tried.compare = true;
+                    tried.overtaken = true;
+                }
+                Err(error) if error.code == ErrorCode::Conflict => {
+                    tried.mistakes =
+                        vec![format!("{name} is defined already: change it on its page")];
+                }
+                Err(error) => tried.mistakes = mistakes_of(error)?,
+            }
+        }
+        (Ok(_), _) => tried.compare = true,
+    }
+    edit(&ctx, page.as_deref(), tried).await
 }
 
 /// Lines for the page; other errors have a page of their own.

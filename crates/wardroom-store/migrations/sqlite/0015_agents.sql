@@ -8,6 +8,7 @@ CREATE TABLE agents (
 CREATE TABLE agent_versions (
   agent BLOB NOT NULL REFERENCES agents (id) ON DELETE CASCADE,
   number INTEGER NOT NULL,
+  outline TEXT NOT NULL,
   definition TEXT NOT NULL,
   body TEXT NOT NULL,
   digest TEXT NOT NULL,

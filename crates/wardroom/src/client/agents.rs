@@ -4,7 +4,7 @@ use super::{Exit, Failure, Session, difference, http::segment, names::Names};
 use crate::{offline, output::Table};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use wardroom_engine::agents::{DEFINITION_BYTES_MAX, Flaws, read, schema};
+use wardroom_engine::agents::{DEFINITION_BYTES_MAX, Flaws, read, schema, with_plain_ends};
 use wardroom_wire::{
     agents::{AgentDetail, AgentPut, AgentVersionView, AgentView},
     api::List,
@@ -19,7 +19,7 @@ pub(crate) enum AgentsCommand {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
-    /// Put definitions in force; what is in force already stays as it is
+    /// Put definitions in force, in place of what is; `diff` shows what that changes
     Apply {
         /// The files, a definition each: none is put in force where one is wrong
         #[arg(required = true)]
@@ -57,6 +57,9 @@ pub(crate) enum AgentsCommand {
     /// Print the JSON Schema of definitions, for editors
     Schema,
 }
+
+/// Agents, or versions of one, that there can be.
+const LISTED_MAX: u32 = 1000;
 
 /// What is wrong with a file, if anything.
 #[derive(Debug, Serialize)]
@@ -161,6 +164,11 @@ fn all_sound(files: &[PathBuf]) -> Result<Vec<Sound>, Failure> {
             }
         }
     }
+    for (index, one) in sound.iter().enumerate() {
+        if let Some(other) = sound.iter().take(index).find(|other| other.name == one.name) {
+            flawed.push(format!("{} and {} both define {}", other.file, one.file, one.name));
+        }
+    }
     if flawed.is_empty() {
         return Ok(sound);
     }
@@ -180,13 +188,14 @@ async fn in_force(session: &Session, name: &str) -> Result<Option<AgentDetail>, 
 async fn apply(session: &Session, files: &[PathBuf], note: &str) -> Result<Exit, Failure> {
     let (api, output, mut applied) = (session.api()?, &session.output, vec![]);
     for Sound { name, text, .. } in all_sound(files)? {
-        let before = in_force(session, &name).await?;
-        let base = before.as_ref().map_or(0, |before| before.agent.version.number);
+        let before = in_force(session, &name).await?.map(|before| before.agent.version);
+        let base = before.as_ref().map(|before| before.digest.clone()).unwrap_or_default();
         let body = AgentPut { text, note: note.to_owned(), base: Some(base) };
         let view: AgentView = api.put(&path(&name)?, &body).await?;
         if !output.json {
             let number = view.version.number;
-            let what = if number == base { "was in force already" } else { "is in force" };
+            let same = before.is_some_and(|before| before.number == number);
+            let what = if same { "was in force already" } else { "is in force" };
             output.line(&format!("{name}, version {number}, {what}"))?;
         }
         applied.push(view);
@@ -199,7 +208,7 @@ async fn apply(session: &Session, files: &[PathBuf], note: &str) -> Result<Exit,
 
 async fn list(session: &Session) -> Result<Exit, Failure> {
     let (api, output) = (session.api()?, &session.output);
-    let list: List<AgentView> = api.get("/api/v1/agents", &vec![]).await?;
+    let list = api.list::<AgentView>("/api/v1/agents", &vec![], LISTED_MAX, None).await?;
     if output.json {
         output.json(&list)?;
         return Ok(Exit::Ok);
@@ -238,25 +247,39 @@ async fn show(session: &Session, agent: &str, number: Option<i64>) -> Result<Exi
     Ok(Exit::Ok)
 }
 
+/// What a file would change.
+#[derive(Debug, Serialize)]
+struct Changed {
+    agent: String,
+    /// The version in force; 0 where there is none.
+    number: i64,
+    changes: bool,
+}
+
 async fn diff(session: &Session, files: &[PathBuf]) -> Result<Exit, Failure> {
-    let mut exit = Exit::Ok;
+    let (output, mut found) = (&session.output, vec![]);
     for Sound { file, name, text } in all_sound(files)? {
         let before = in_force(session, &name).await?;
         let number = before.as_ref().map_or(0, |before| before.agent.version.number);
         let before = before.map(|before| before.text).unwrap_or_default();
-        if before != text {
+        let changes = before != with_plain_ends(&text);
+        if changes && !output.json {
             let label = format!("{name}, version {number}");
-            difference::print(&session.output, (&label, &before), (&file, &text))?;
-            exit = Exit::Found;
+            difference::print(output, (&label, &before), (&file, &text))?;
         }
+        found.push(Changed { agent: name, number, changes });
     }
-    Ok(exit)
+    if output.json {
+        output.json(&found)?;
+    }
+    let any = found.iter().any(|one| one.changes);
+    Ok(if any { Exit::Found } else { Exit::Ok })
 }
 
 async fn history(session: &Session, agent: &str) -> Result<Exit, Failure> {
     let (api, output) = (session.api()?, &session.output);
     let path = format!("{}/versions", path(agent)?);
-    let list: List<AgentVersionView> = api.get(&path, &vec![]).await?;
+    let list = api.list::<AgentVersionView>(&path, &vec![], LISTED_MAX, None).await?;
     if output.json {
         output.json(&list)?;
         return Ok(Exit::Ok);

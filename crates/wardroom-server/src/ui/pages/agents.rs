@@ -1,6 +1,6 @@
 //! AI agents: which there are, and how one is defined.
 
-use super::{difference::DifferenceLine, format as f, shell::Shell};
+use super::{difference::FileDifference, format as f, shell::Shell};
 use askama::Template;
 use serde_json::Value;
 use wardroom_wire::{
@@ -31,6 +31,12 @@ pub(crate) struct AgentsPage {
     pub(crate) list: List<AgentView>,
 }
 
+impl AgentsPage {
+    fn next(&self) -> Option<String> {
+        self.list.next.as_deref().map(|after| f::query(&[("after", after)]))
+    }
+}
+
 /// One agent, or a new one.
 #[derive(Template)]
 #[template(path = "agent.html")]
@@ -45,12 +51,16 @@ pub(crate) struct AgentPage {
     pub(crate) note: String,
     /// What is wrong with it, one line per mistake.
     pub(crate) mistakes: Vec<String>,
-    /// What it would change.
-    pub(crate) lines: Vec<DifferenceLine>,
-    /// Whether it was compared and would change nothing.
-    pub(crate) same: bool,
+    /// Whether somebody else put a version in force meanwhile.
+    pub(crate) overtaken: bool,
+    /// What it would change, where that was asked.
+    pub(crate) difference: Option<FileDifference>,
     /// The versions, newest first.
-    pub(crate) versions: Vec<AgentVersionView>,
+    pub(crate) versions: List<AgentVersionView>,
+    /// Whether the viewer may define it.
+    pub(crate) may_update: bool,
+    /// Whether the viewer may forget it.
+    pub(crate) may_remove: bool,
 }
 
 impl AgentPage {
@@ -58,8 +68,16 @@ impl AgentPage {
         self.text.lines().count().clamp(16, 40)
     }
 
-    fn base(&self) -> i64 {
+    fn number(&self) -> i64 {
         self.detail.as_ref().map_or(0, |detail| detail.agent.version.number)
+    }
+
+    fn base(&self) -> &str {
+        self.detail.as_ref().map_or("", |detail| &detail.agent.version.digest)
+    }
+
+    fn older(&self) -> Option<String> {
+        self.versions.next.as_deref().map(|after| f::query(&[("after", after)]))
     }
 
     /// What the agent may ask for, each with its kind.

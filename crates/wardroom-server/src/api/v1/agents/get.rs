@@ -52,5 +52,6 @@ pub(crate) async fn load_version(
 
 fn detail(agent: Agent) -> Result<AgentDetail, ApiError> {
     let definition = serde_json::to_value(&agent.definition).map_err(ApiError::internal)?;
-    Ok(AgentDetail { agent: view(&agent), text: agent.text, definition })
+    let view = view(&agent.version, agent.definition.outline());
+    Ok(AgentDetail { agent: view, text: agent.text, definition })
 }

@@ -13,7 +13,7 @@ use crate::{
 use wardroom_core::{
     Action,
     action::Resource,
-    agent::{Agent, Mode},
+    agent::{Agent, AgentVersion, Outline},
 };
 use wardroom_wire::agents::{AgentVersionView, AgentView};
 
@@ -30,31 +30,25 @@ pub(crate) async fn find(
 }
 
 /// An agent as the API tells it.
-pub(crate) fn view(agent: &Agent) -> AgentView {
-    let definition = &agent.definition;
+pub(crate) fn view(version: &AgentVersion, outline: Outline) -> AgentView {
     AgentView {
-        name: definition.name.clone(),
-        description: definition.description.clone(),
-        icon: definition.icon.clone(),
-        tags: definition.tags.clone(),
-        mode: match definition.mode {
-            Mode::Autonomous => "autonomous",
-            Mode::Continuous => "continuous",
-            Mode::Collaborative => "collaborative",
-        }
-        .to_owned(),
-        model: format!("{}/{}", definition.model.provider, definition.model.name),
-        version: version(agent),
+        name: outline.name,
+        description: outline.description,
+        icon: outline.icon,
+        tags: outline.tags,
+        mode: outline.mode.as_str().to_owned(),
+        model: format!("{}/{}", outline.model.provider, outline.model.name),
+        version: version_view(version),
     }
 }
 
 /// A version as the API tells it.
-pub(crate) fn version(agent: &Agent) -> AgentVersionView {
+pub(crate) fn version_view(version: &AgentVersion) -> AgentVersionView {
     AgentVersionView {
-        number: agent.number,
-        digest: agent.digest.clone(),
-        note: agent.note.clone(),
-        author: agent.author.to_string(),
-        created_at: agent.created_at.to_string(),
+        number: version.number,
+        digest: version.digest.clone(),
+        note: version.note.clone(),
+        author: version.author.to_string(),
+        created_at: version.created_at.to_string(),
     }
 }

@@ -4,7 +4,7 @@ use super::{super::super::input::Json, view};
 use crate::{context::Ctx, error::ApiError};
 use axum::extract::Path;
 use wardroom_core::{Action, action::Resource};
-use wardroom_engine::agents::{Proposal, read};
+use wardroom_engine::agents::Proposal;
 use wardroom_wire::{
     agents::{AgentPut, AgentView},
     error::Problem,
@@ -29,15 +29,9 @@ pub(crate) async fn handler(
 /// Defines an agent.
 pub(crate) async fn apply(ctx: &Ctx, name: &str, body: AgentPut) -> Result<AgentView, ApiError> {
     let allowed = ctx.authorise(Action::AgentUpdate, &Resource::agent(name)).await?;
-    let definition =
-        read(&body.text).map_err(|flaws| ApiError::field("text", flaws.to_string()))?;
-    // SECURITY: policy was asked about the name in the path.
-    if definition.name != name {
-        let why = format!("defines the agent {:?}, and not {name:?}", definition.name);
-        return Err(ApiError::field("text", why));
-    }
     let AgentPut { text, note, base } = body;
-    let proposal = Proposal { text, note, base, author: ctx.user()? };
+    let proposal = Proposal { name: name.to_owned(), text, note, base, author: ctx.user()? };
     let applied = ctx.app.engine.put_agent(proposal, allowed.draft(ctx)).await?;
-    Ok(view(applied.agent()))
+    let agent = applied.agent();
+    Ok(view(&agent.version, agent.definition.outline()))
 }
