@@ -50,6 +50,18 @@ test('an agent is defined, changed, taken back and forgotten', { timeout: TEST_M
     await page.getByText('Back to number 1').waitFor();
     await page.getByRole('button', { name: 'Check and compare' }).click();
     await page.getByText('That is what is in force already.').waitFor();
+    // Somebody else is faster: that is told, and what they did is not lost unseen.
+    const other = await page.context().newPage();
+    await other.goto('/agents/berth-guide');
+    await other.locator('#agent-text').fill(GUIDE.replace('find a berth', 'find a quiet berth'));
+    await other.getByRole('button', { name: 'Put in force' }).click();
+    await other.getByText('number 4').waitFor();
+    await other.close();
+    await page.locator('#agent-text').fill(GUIDE.replace('tags: [desk, berths]', 'tags: [desk]'));
+    await page.getByRole('button', { name: 'Put in force' }).click();
+    await page.getByText('Somebody put another version in force meanwhile').waitFor();
+    assert.match(await page.locator('.difference .gone').first().textContent(), /berths\]|quiet/);
+    await look(page, 'agent-overtaken');
     await page.goto('/agents');
     await page.getByRole('link', { name: 'berth-guide' }).waitFor();
     await look(page, 'agents');

@@ -96,7 +96,7 @@ async fn an_agent_is_defined_by_its_file_and_each_version_stays_known() {
 #[tokio::test]
 async fn who_may_see_an_agent_is_policys_to_say() {
     let world = World::new().await;
-    for name in ["guide", "secretive"] {
+    for name in ["guide", "secretive", "zenith"] {
         let text = GUIDE.replace("name: guide", &format!("name: {name}"));
         let path = format!("/api/v1/agents/{name}");
         let (status, said) =
@@ -114,7 +114,11 @@ async fn who_may_see_an_agent_is_policys_to_say() {
         send(&world, &ann, method, path, body).await
     };
     let (_, list) = ask(Method::GET, "/api/v1/agents", Value::Null).await;
-    assert_eq!(list["items"].as_array().unwrap().len(), 1, "{list}");
+    assert_eq!(list["items"].as_array().unwrap().len(), 2, "{list}");
+    let (_, first) = ask(Method::GET, "/api/v1/agents?limit=1", Value::Null).await;
+    assert_eq!((&first["items"][0]["name"], &first["next"]), (&json!("guide"), &json!("guide")));
+    let (_, rest) = ask(Method::GET, "/api/v1/agents?limit=1&after=guide", Value::Null).await;
+    assert_eq!((&rest["items"][0]["name"], &rest["next"]), (&json!("zenith"), &Value::Null));
     for path in ["/api/v1/agents/secretive", "/api/v1/agents/none"] {
         assert_eq!(ask(Method::GET, path, Value::Null).await.0, 404, "{path}");
         assert_eq!(ask(Method::DELETE, path, Value::Null).await.0, 404, "{path}");

@@ -302,6 +302,28 @@ mod tests {
         let (at, what) = with(json!({"tool": "a/b", "arguments": slip}));
         assert_eq!(at, "/tools/servers/0/arguments/properties/n/maxmum");
         assert!(what.contains("\"maximum\""), "{what}");
+        let named = |member: &str, value: &str| {
+            with(json!({"tool": "a/b", "arguments": {"required": ["n"], member: value}}))
+        };
+        for (member, value) in [
+            ("$schema", "http://json-schema.org/draft-07/schema#"),
+            ("$ref", "#/default"),
+            ("$ref", "#/$defs/a/default"),
+            ("$ref", "https://example.org/s"),
+            ("$id", "https://example.org/s"),
+            ("$anchor", "a"),
+            ("format", "ipv4"),
+        ] {
+            let (at, _) = named(member, value);
+            assert_eq!(at, format!("/tools/servers/0/arguments/{member}"), "{value}");
+        }
+        let near = json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "$ref": "#/$defs/a",
+            "$defs": {"a": {"type": "object"}},
+        });
+        let tools = json!({"servers": [{"tool": "a/b", "arguments": near}]});
+        assert_eq!(mistakes(|text| text["tools"] = tools.clone()), []);
         let many: Vec<Value> = (0..60).map(|n| json!({"pattern": format!("a{n}")})).collect();
         let (_, what) = with(json!({"tool": "a/b", "arguments": {"anyOf": many}}));
         assert!(what.contains("patterns"), "{what}");

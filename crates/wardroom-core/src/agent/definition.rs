@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// Texts that lists show: nothing in them that nobody sees or that turns text around.
-const SEEN: &str = r"^[^\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]*$";
+const SEEN: &str = r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]*$";
 
 /// An AI agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -11,7 +11,7 @@ const BYTES_MAX: usize = 16 * 1024;
 const PATTERNS_MAX: usize = 50;
 
 /// Keywords of JSON Schema 2020-12 that hold one schema.
-const ONE: [&str; 11] = [
+const ONE: [&str; 10] = [
     "not",
     "if",
     "then",
@@ -22,18 +22,13 @@ const ONE: [&str; 11] = [
     "propertyNames",
     "unevaluatedItems",
     "unevaluatedProperties",
-    "contentSchema",
 ];
 /// Keywords that hold a list of schemas.
 const LISTS: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
 /// Keywords that hold schemas by name.
 const MAPS: [&str; 4] = ["properties", "patternProperties", "dependentSchemas", "$defs"];
 /// Keywords that hold something else.
-const OTHERS: [&str; 33] = [
-    "$schema",
-    "$id",
-    "$ref",
-    "$anchor",
+const OTHERS: [&str; 28] = [
     "$comment",
     "type",
     "enum",
@@ -55,15 +50,19 @@ const OTHERS: [&str; 33] = [
     "minProperties",
     "required",
     "dependentRequired",
-    "format",
-    "contentEncoding",
-    "contentMediaType",
     "title",
     "description",
     "default",
     "deprecated",
     "examples",
+    "readOnly",
+    "writeOnly",
 ];
+
+/// The one dialect that is taken: in another, keywords mean something else or nothing.
+const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+/// Mistakes that are told of the schemas of one definition.
+const MISTAKES_MAX: usize = 50;
 
 /// A schema with its place (a JSON Pointer).
 type Placed<'a> = (String, &'a Map<String, Value>);
@@ -113,6 +112,19 @@ pub(super) fn mistakes(schemas: &[Placed<'_>]) -> Vec<(String, String)> {
     found
 }
 
+/// Whether a schema is of the dialect that is taken.
+fn is_own(named: &Value) -> bool {
+    named.as_str().is_some_and(|named| named.trim_end_matches('#') == DIALECT)
+}
+
+/// Whether a reference leads to what stands under `$defs` here, which is looked at as well.
+fn is_near(reference: &Value) -> bool {
+    let name = reference.as_str().map(|text| text.strip_prefix("#/$defs/").unwrap_or(text));
+    name.is_some_and(|name| {
+        name == "#" || !(name.is_empty() || name.contains(['#', '/', '%', ':']))
+    })
+}
+
 /// Finds keywords that there are not, and counts patterns.
 fn look(schema: &Map<String, Value>, at: &str, found: &mut Vec<(String, String)>) -> usize {
     let mut patterns = 0;
@@ -121,6 +133,9 @@ fn look(schema: &Map<String, Value>, at: &str, found: &mut Vec<(String, String)>
         _ => 0,
     };
     for (name, value) in schema {
+        if found.len() >= MISTAKES_MAX {
+            return patterns;
+        }
         let here = format!("{at}/{}", escaped(name));
         match name.as_str() {
             name if ONE.contains(&name) => patterns += deeper(value, &here, found),
@@ -136,9 +151,12 @@ fn look(schema: &Map<String, Value>, at: &str, found: &mut Vec<(String, String)>
                 }
             }
             name if OTHERS.contains(&name) => patterns += usize::from(name == "pattern"),
+            "$schema" if is_own(value) => {}
+            "$schema" => found.push((here, format!("it must be {DIALECT}"))),
+            "$ref" if is_near(value) => {}
+            "$ref" => found.push((here, "it must lead to `#` or `#/$defs/NAME`".to_owned())),
             name => {
-                let what =
-                    format!("JSON Schema has no keyword {name:?}, so it would hold nothing back");
+                let what = format!("the keyword {name:?} would hold nothing back here");
                 let known = ONE.into_iter().chain(LISTS).chain(MAPS).chain(OTHERS);
                 found.push((here, meant(what, name, known)));
             }

@@ -181,8 +181,8 @@ fn agents(r: &mut Routes) {
     r.secured(Method::GET, "/api/v1/agents", Action::AgentList, list::handler);
     let read = Action::AgentRead;
     r.secured(Method::GET, "/api/v1/agents/{name}", read, get::handler);
-    let (change, path) = (Action::AgentUpdate, "/api/v1/agents/{name}");
-    r.secured_large(Method::PUT, path, change, DEFINITION_BODY_BYTES_MAX, put::handler);
+    let (change, bytes_max) = (Action::AgentUpdate, DEFINITION_BODY_BYTES_MAX);
+    r.secured_large(Method::PUT, "/api/v1/agents/{name}", change, bytes_max, put::handler);
     r.secured(Method::DELETE, "/api/v1/agents/{name}", Action::AgentRemove, remove::handler);
     r.secured(Method::GET, "/api/v1/agents/{name}/versions", read, versions::handler);
     r.secured(Method::GET, "/api/v1/agents/{name}/versions/{number}", read, get::version);

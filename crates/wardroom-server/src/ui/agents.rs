@@ -74,8 +74,8 @@ struct Tried {
     note: String,
     mistakes: Vec<String>,
     compare: bool,
-    /// Somebody else was faster.
-    overtaken: bool,
+    /// The digest of the file that the text was made from.
+    base: Option<String>,
     after: Option<String>,
 }
 
@@ -107,8 +107,22 @@ pub(crate) async fn show(
     edit(&ctx, Some(&name), tried).await
 }
 
-async fn edit(ctx: &Ctx, name: Option<&str>, tried: Tried) -> Result<Response, ApiError> {
+async fn edit(ctx: &Ctx, name: Option<&str>, mut tried: Tried) -> Result<Response, ApiError> {
     let none = List { items: vec![], next: None };
+    let name = match name {
+        Some(name) if tried.text.is_some() => match get::load(ctx, name).await {
+            // What was typed is not lost with the agent.
+            Err(error) if error.code == ErrorCode::NotFound => {
+                tried
+                    .mistakes
+                    .push(format!("{name} was forgotten meanwhile: this would define it anew"));
+                tried.base = None;
+                None
+            }
+            found => found.map(|_| Some(name))?,
+        },
+        name => name,
+    };
     let (detail, versions) = match name {
         Some(name) => {
             let part = PageQuery { after: tried.after, limit: Some(SHOWN_MAX) };
@@ -121,6 +135,12 @@ async fn edit(ctx: &Ctx, name: Option<&str>, tried: Tried) -> Result<Response, A
     let text = text.unwrap_or_else(|| SAMPLE.to_owned());
     let compared = tried.compare && tried.mistakes.is_empty();
     let difference = compared.then(|| difference::of_files(before.unwrap_or_default(), &text));
+    let newest = detail.as_ref().map(|detail| detail.agent.version.digest.clone());
+    let newest = newest.unwrap_or_default();
+    let base = tried.base.unwrap_or_else(|| newest.clone());
+    let overtaken = base != newest;
+    // Whoever was shown what their text would change of the newest version has seen that one.
+    let base = if compared { newest } else { base };
     let mut shell = shell(ctx, "/agents");
     let authors = versions.items.iter().map(|version| version.author.clone()).collect();
     name_ids(ctx, &mut shell, authors).await?;
@@ -133,13 +153,14 @@ async fn edit(ctx: &Ctx, name: Option<&str>, tried: Tried) -> Result<Response, A
         None => ctx.may(action),
     };
     let (may_update, may_remove) = (may(Action::AgentUpdate), may(Action::AgentRemove));
-    let Tried { note, mistakes, overtaken, .. } = tried;
+    let Tried { note, mistakes, .. } = tried;
     let page = AgentPage {
         shell,
         detail,
         text,
         note,
         mistakes,
+        base,
         overtaken,
         difference,
         versions,
@@ -158,34 +179,46 @@ pub(crate) async fn put(
     let AgentForm { agent, text, note, base, .. } = form;
     let text = with_plain_ends(&text);
     let page = Some(agent).filter(|name| !name.is_empty());
-    let read = read_aside(text.clone()).await?;
-    // A new one is called as its file says.
-    let named = read.as_ref().ok().map(|definition| definition.name.clone());
-    let name = page.clone().or(named);
-    if let Some(name) = &name {
+    // Before anything is read: a long file takes a while.
+    if let Some(name) = &page {
         ctx.authorise(Action::AgentUpdate, &Resource::agent(name)).await?;
     } else if !ctx.may(Action::AgentUpdate) {
         ctx.authorise(Action::AgentUpdate, &Resource::agent("any")).await?;
     }
-    let mut tried = Tried { text: Some(text.clone()), note: note.clone(), ..Tried::default() };
-    match (read, name) {
-        (Err(flaws), _) => tried.mistakes = flaws.0.iter().map(ToString::to_string).collect(),
-        (Ok(_), Some(name)) if query.r#try != "1" => {
+    let mut tried = Tried {
+        text: Some(text.clone()),
+        note: note.clone(),
+        base: Some(base.clone()),
+        ..Tried::default()
+    };
+    match read_aside(text.clone()).await? {
+        Err(flaws) => tried.mistakes = flaws.0.iter().map(ToString::to_string).collect(),
+        Ok(definition) if page.as_ref().is_some_and(|name| *name != definition.name) => {
+            let what =
+                format!("the file defines the agent {:?}, which is another one", definition.name);
+            tried.mistakes = vec![what];
+        }
+        Ok(definition) => {
+            let name = definition.name;
+            // A new one is called as its file says.
+            ctx.authorise(Action::AgentUpdate, &Resource::agent(&name)).await?;
+            if query.r#try == "1" {
+                tried.compare = true;
+                return edit(&ctx, page.as_deref(), tried).await;
+            }
             let body = AgentPut { text, note, base: Some(base) };
             match put::apply(&ctx, &name, body).await {
                 Ok(agent) => return Ok(see_other(&format!("/agents/{}", agent.name))),
                 Err(error) if error.code == ErrorCode::Conflict && page.is_some() => {
                     tried.compare = true;
-                    tried.overtaken = true;
                 }
                 Err(error) if error.code == ErrorCode::Conflict => {
-                    tried.mistakes =
-                        vec![format!("{name} is defined already: change it on its page")];
+                    let what = format!("{name} is defined already: change it on its page");
+                    tried.mistakes = vec![what];
                 }
                 Err(error) => tried.mistakes = mistakes_of(error)?,
             }
         }
-        (Ok(_), _) => tried.compare = true,
     }
     edit(&ctx, page.as_deref(), tried).await
 }

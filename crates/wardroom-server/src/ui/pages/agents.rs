@@ -51,6 +51,8 @@ pub(crate) struct AgentPage {
     pub(crate) note: String,
     /// What is wrong with it, one line per mistake.
     pub(crate) mistakes: Vec<String>,
+    /// The digest of the file that the text was made from.
+    pub(crate) base: String,
     /// Whether somebody else put a version in force meanwhile.
     pub(crate) overtaken: bool,
     /// What it would change, where that was asked.
@@ -70,10 +72,6 @@ impl AgentPage {
 
     fn number(&self) -> i64 {
         self.detail.as_ref().map_or(0, |detail| detail.agent.version.number)
-    }
-
-    fn base(&self) -> &str {
-        self.detail.as_ref().map_or("", |detail| &detail.agent.version.digest)
     }
 
     fn older(&self) -> Option<String> {
