@@ -18,6 +18,7 @@ pub mod field;
 pub mod hint;
 pub mod id;
 pub mod identity;
+pub mod model;
 pub mod named;
 pub mod nearest;
 pub mod node;
