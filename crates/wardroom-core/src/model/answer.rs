@@ -85,9 +85,9 @@ pub enum AnswerError {
 }
 
 /// The longest answer, in bytes.
-pub const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Calls in one answer.
-pub const CALLS_MAX: usize = 64;
+const CALLS_MAX: usize = 64;
 
 struct Call {
     index: u32,

@@ -38,12 +38,10 @@ impl Price {
 }
 
 /// A line of the table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Line {
     /// The model, or with `*` at its end all whose names begin so.
     model: String,
-    #[serde(flatten)]
     price: Price,
 }
 
