@@ -1,0 +1,3 @@
+//! Language models: how providers are asked, and how their answers are read.
+
+pub mod openai;
