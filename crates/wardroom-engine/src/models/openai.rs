@@ -1,6 +1,7 @@
 //! OpenAI's chat completions, and what others speak like it: vLLM, llama.cpp, Ollama and more. Bodies and the pieces of a
 //! streamed answer, as the API reference of November 2026 has them; what servers do otherwise is taken as it comes.
 
+use super::{Line, broken, told_by};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -9,10 +10,19 @@ use wardroom_core::model::{
     Usage, UserPart,
 };
 
-/// What of a provider's words is kept, in characters.
-const DETAIL_CHARS_MAX: usize = 300;
-/// The longest that a provider may ask to wait.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
+/// Names of errors, in `code` or `type`, and what they are. The first that is there counts: what is out of funds is said
+/// with the status of a limit.
+const KINDS: [(&[&str], Kind); 6] = [
+    (
+        &["insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"],
+        Kind::OutOfFunds,
+    ),
+    (&["context_length_exceeded"], Kind::ContextTooLong),
+    (&["invalid_api_key", "authentication_error", "permission_error"], Kind::Unauthorised),
+    (&["model_not_found"], Kind::NoSuchModel),
+    (&["content_policy_violation", "content_filter"], Kind::Refused),
+    (&["rate_limit_exceeded", "rate_limit_error", "slow_down"], Kind::RateLimited),
+];
 
 /// How a server differs from OpenAI's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,15 +200,6 @@ pub struct Reading {
     refused: bool,
 }
 
-/// What a data line of the stream brings.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Line {
-    /// Pieces of the answer.
-    Events(Vec<Event>),
-    /// The end of the answer.
-    End(Event),
-}
-
 impl Reading {
     /// Reads the data of one event of the stream.
     pub fn take(&mut self, data: &str) -> Result<Line, ModelFailure> {
@@ -280,61 +281,21 @@ fn finish(reason: &str) -> Finish {
     }
 }
 
-fn broken(why: &str) -> ModelFailure {
-    ModelFailure { kind: Kind::Broken, detail: why.to_owned(), retry_after: None }
-}
-
 /// Why a request failed: by the status, the time to wait as headers say it, and the body.
 pub fn failure(status: Option<u16>, retry_after: Option<Duration>, body: &str) -> ModelFailure {
-    let said: Value = serde_json::from_str(body).unwrap_or_default();
-    let error = said.get("error").unwrap_or(&said);
-    let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
-    let (code, kind) = (text("code"), text("type"));
-    let named = |names: &[&str]| names.iter().any(|name| code == *name || kind == *name);
-    let kind =
-        if named(&["insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"])
-        {
-            Kind::OutOfFunds
-        } else if named(&["context_length_exceeded"]) {
-            Kind::ContextTooLong
-        } else if named(&["invalid_api_key", "authentication_error", "permission_error"]) {
-            Kind::Unauthorised
-        } else if named(&["model_not_found"]) {
-            Kind::NoSuchModel
-        } else if named(&["content_policy_violation", "content_filter"]) {
-            Kind::Refused
-        } else if named(&["rate_limit_exceeded", "rate_limit_error", "slow_down"]) {
-            Kind::RateLimited
-        } else {
-            match status {
-                Some(401 | 403) => Kind::Unauthorised,
-                Some(402) => Kind::OutOfFunds,
-                Some(404) => Kind::NoSuchModel,
-                Some(408 | 504) => Kind::TimedOut,
-                Some(413) => Kind::ContextTooLong,
-                Some(429) => Kind::RateLimited,
-                Some(409 | 500..=599) | None => Kind::Unavailable,
-                Some(_) => Kind::Invalid,
-            }
-        };
-    let said = match error {
-        Value::String(text) => text.as_str(),
-        error => error.get("message").and_then(Value::as_str).unwrap_or_default(),
-    };
-    let said: String = said.chars().filter(|c| !c.is_control()).take(DETAIL_CHARS_MAX).collect();
-    let status = status.map(|status| format!("it answered with {status}"));
-    let parts = [status.unwrap_or_default(), said].into_iter().filter(|part| !part.is_empty());
-    ModelFailure {
-        kind,
-        detail: parts.collect::<Vec<_>>().join(": "),
-        retry_after: retry_after.map(|wait| wait.min(RETRY_AFTER_MAX)),
-    }
+    told_by(status, retry_after, body, |error| {
+        let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (code, kind) = (text("code"), text("type"));
+        let named = |names: &[&str]| names.iter().any(|name| code == *name || kind == *name);
+        KINDS.iter().find(|(names, _)| named(names)).map(|(_, kind)| *kind)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
+    use crate::models::RETRY_AFTER_MAX;
     use wardroom_core::model::{Answer, ToolSpec};
 
     fn piece(delta: Value, finish: Value) -> String {
