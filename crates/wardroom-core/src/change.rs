@@ -17,6 +17,7 @@ use crate::{
     },
     hint::Hint,
     identity::{ApiToken, Factor, JoinToken, Pass, SealedKey, SecretHash, Session, User},
+    model::ModelWrite,
     node::{Catalogue, Node, NodeReport},
     oauth::{OauthClient, OauthCode},
     person::BlindIndex,
@@ -531,6 +532,8 @@ pub enum Write {
     ToolAccount(ToolAccountWrite),
     /// Something about an AI agent.
     Agent(AgentWrite),
+    /// Something about the ledger of models.
+    Model(ModelWrite),
     /// Something about an approval.
     Approval(ApprovalWrite),
     /// A new key of the installation. Its name must be free.
@@ -539,4 +542,11 @@ pub enum Write {
     RemoveSealedKey(String),
     /// A signed checkpoint.
     AddCheckpoint(AuditCheckpoint),
+}
+
+impl Write {
+    /// Whether it can be half done when it fails.
+    pub const fn has_steps(&self) -> bool {
+        matches!(self, Self::Model(ModelWrite::Begin(_)))
+    }
 }

@@ -155,6 +155,12 @@ id!(
     /// One call of a tool.
     ToolCallId, "call");
 id!(
+    /// One question to a language model.
+    ModelCallId, "modelcall");
+id!(
+    /// A bound on what language models may take.
+    BudgetId, "budget");
+id!(
     /// A person's consent that was asked for.
     ApprovalId, "approval");
 id!(

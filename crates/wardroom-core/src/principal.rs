@@ -132,6 +132,8 @@ named! {
         McpWebsocket = "mcp_websocket",
         /// MCP over TCP.
         McpTcp = "mcp_tcp",
+        /// Where programs ask language models.
+        Models = "models",
         /// The machine's own console: `wardroom` run with access to the data folder.
         Console = "console",
         /// The orchestrator's own timers.

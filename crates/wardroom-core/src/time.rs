@@ -12,6 +12,8 @@ pub struct Timestamp(i64);
 #[error("expected an RFC 3339 time such as 2026-01-31T09:30:00Z")]
 pub struct TimestampError;
 
+const DAY_MICROS: i64 = 86_400_000_000;
+
 impl Timestamp {
     /// From microseconds since the epoch.
     pub const fn from_micros(micros: i64) -> Self {
@@ -40,6 +42,20 @@ impl Timestamp {
     pub fn minus(self, duration: Duration) -> Self {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         Self(self.0.saturating_sub(micros))
+    }
+
+    /// When the day began that it is in, in UTC.
+    #[must_use]
+    pub const fn day(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(DAY_MICROS))
+    }
+
+    /// When the month began that it is in, in UTC.
+    #[must_use]
+    pub fn month(self) -> Self {
+        let Ok(at) = jiff::Timestamp::from_microsecond(self.0) else { return self.day() };
+        let day = jiff::tz::TimeZone::UTC.to_datetime(at).day();
+        Self(self.day().0 - i64::from(day - 1) * DAY_MICROS)
     }
 
     /// How long after `earlier` this is; zero when it is not after.

@@ -4,6 +4,7 @@ use crate::{
     desk::CustomerIndex,
     hub::Hub,
     link::{Allowance, Links},
+    models::Models,
     watch::Outlets,
 };
 use std::{
@@ -50,6 +51,8 @@ pub struct Parts {
     pub outlets: Outlets,
     /// How long consent can be given, and used.
     pub approvals_open_for: Duration,
+    /// Who runs language models.
+    pub models: Arc<Models>,
 }
 
 /// Takes runs in and brings them to their end.
@@ -64,6 +67,7 @@ pub struct Engine {
     pub(crate) token_keys: Arc<TokenKeys>,
     pub(crate) outlets: Outlets,
     pub(crate) approvals_open_for: Duration,
+    pub(crate) models: Arc<Models>,
     pub(crate) links: Links,
     pub(crate) customers: CustomerIndex,
     /// How many alerts of each rule were told of lately, and since when.
@@ -92,6 +96,7 @@ impl Engine {
             token_keys: parts.token_keys,
             outlets: parts.outlets,
             approvals_open_for: parts.approvals_open_for,
+            models: parts.models,
             links: Links::default(),
             customers: CustomerIndex::default(),
             told: Mutex::default(),
@@ -139,6 +144,18 @@ impl Engine {
     /// The random source.
     pub fn rng(&self) -> &dyn Rng {
         &*self.rng
+    }
+
+    /// A random number from 0 to 1.
+    pub(crate) fn fraction(&self) -> f64 {
+        let mut bytes = [0; 4];
+        self.rng.fill(&mut bytes);
+        f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
+    }
+
+    /// Who runs language models.
+    pub fn models(&self) -> &Models {
+        &self.models
     }
 
     /// The same, for work on other threads.

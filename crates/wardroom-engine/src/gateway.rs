@@ -12,7 +12,8 @@ use wardroom_gateway::{
     outbound::Outbound,
     registry::Registry,
     trace::{Tracer, Traces},
-    upstream::{BreakerRules, Hosts, UpstreamParts},
+    outbound::BreakerRules,
+    upstream::{Hosts, UpstreamParts},
 };
 
 #[async_trait]

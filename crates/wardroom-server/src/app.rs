@@ -8,6 +8,7 @@ use crate::{
     mcp::{Channels, Inboxes, StaticTokens},
     metrics::Metrics,
     middleware::RefusalLog,
+    models,
     oauth::ClientDocuments,
     oidc::{Issuer, OidcRules},
     places::PerAddress,
@@ -27,7 +28,7 @@ use tokio::sync::{Semaphore, broadcast::error::RecvError};
 use tokio_util::sync::CancellationToken;
 use wardroom_core::{UserId, hint::Hint, store::StoreError};
 use wardroom_engine::Engine;
-use wardroom_gateway::{door::Gateway, trace::Traces, upstream::BreakerRules};
+use wardroom_gateway::{door::Gateway, outbound::BreakerRules, trace::Traces};
 use wardroom_trust::{
     access_token::AccessTokens,
     node_token::{Challenges, NodeTokens, SpentChallenges},
@@ -206,6 +207,8 @@ pub struct App {
     pub(crate) metrics: Metrics,
     pub(crate) refusals: RefusalLog,
     pub(crate) streams: Arc<Semaphore>,
+    /// Answers of models that are on their way.
+    pub(crate) answers: Arc<Semaphore>,
     /// Requests that change something, at the same time: each is a task of its own.
     pub(crate) changes: Arc<Semaphore>,
     /// One catalogue is checked at a time.
@@ -277,6 +280,7 @@ impl App {
             metrics: Metrics::new(),
             refusals: RefusalLog::default(),
             streams: Arc::new(Semaphore::new(limits.streams_max)),
+            answers: Arc::new(Semaphore::new(models::ANSWERS_MAX)),
             changes: Arc::new(Semaphore::new(CHANGES_MAX)),
             catalogues: Arc::new(Semaphore::new(1)),
             usages: Semaphore::new(USAGES_MAX),

@@ -272,6 +272,8 @@ impl Ctx {
             }
             ResourceKind::ToolServer => Action::ToolServerRead,
             ResourceKind::Agent => Action::AgentRead,
+            ResourceKind::Model => Action::ModelList,
+            ResourceKind::ModelCall => Action::ModelCallRead,
             ResourceKind::ToolCall => Action::ToolCallRead,
             ResourceKind::Customer => Action::CustomerRead,
             ResourceKind::Service => Action::ServiceRead,

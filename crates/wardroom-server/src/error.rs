@@ -89,6 +89,7 @@ impl From<StoreError> for ApiError {
                 source: Some(Arc::new(error)),
                 ..Self::new(ErrorCode::StoreUnavailable)
             },
+            StoreError::Spent(_) => Self::say(ErrorCode::BudgetSpent, capital(&error.to_string())),
             StoreError::Corrupt { .. } | StoreError::Other(_) => Self::internal(error),
         }
     }

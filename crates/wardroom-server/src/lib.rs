@@ -17,6 +17,7 @@ mod listen;
 mod mcp;
 mod metrics;
 mod middleware;
+mod models;
 mod named_secrets;
 mod node;
 mod oauth;
@@ -46,8 +47,7 @@ pub use openapi::openapi_json;
 pub use policies::PolicySource;
 pub use redirect::serve_redirects;
 pub use routes::{RouteInfo, route_table};
-pub use wardroom_gateway::outbound::{Outbound, OutboundError, Reach};
-pub use wardroom_gateway::upstream::BreakerRules;
+pub use wardroom_gateway::outbound::{BreakerRules, Outbound, OutboundError, Reach};
 pub use watch::{Delivery, FaultLog, MailRules, Tracker, Webhook};
 #[cfg(feature = "otlp")]
 pub use watch::{TraceRules, open_traces};

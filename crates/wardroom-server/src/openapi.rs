@@ -43,6 +43,8 @@ use utoipa::OpenApi;
         v1::account::tool_accounts::list, v1::account::tool_accounts::connect, v1::account::tool_accounts::remove,
         v1::agents::list::handler, v1::agents::get::handler, v1::agents::get::version, v1::agents::put::handler,
         v1::agents::versions::handler, v1::agents::remove::handler,
+        v1::models::list::handler, v1::models::calls::list, v1::models::calls::get, v1::models::usage::handler,
+        v1::budgets::list, v1::budgets::create, v1::budgets::put, v1::budgets::remove,
         v1::tool_servers::list::handler, v1::tool_servers::create::handler, v1::tool_servers::get::handler,
         v1::tool_servers::update::handler, v1::tool_servers::remove::handler, v1::tool_servers::test::handler,
         v1::tool_servers::tools::list, v1::tool_servers::tools::accept,

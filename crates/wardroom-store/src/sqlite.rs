@@ -49,7 +49,9 @@ repository::oauth!(SqliteStore, Sqlite);
 repository::oauth_writes!(Sqlite);
 repository::tools!(SqliteStore, Sqlite);
 repository::agents!(SqliteStore, Sqlite);
+repository::models!(SqliteStore, Sqlite);
 repository::agent_writes!(Sqlite);
+repository::model_writes!(Sqlite);
 repository::approvals!(SqliteStore, Sqlite);
 repository::approval_writes!(Sqlite);
 repository::tool_account_writes!(Sqlite);
@@ -305,15 +307,20 @@ async fn apply(
     change: &Change,
     shared: bool,
 ) -> StoreResult<StoreResult<()>> {
-    // A single write is atomic by itself: only what could be half done needs a savepoint.
-    let savepoint = shared && change.writes.len() > 1;
+    // A single write is atomic by itself, most are: only what could be half done needs a savepoint.
+    let steps = change.writes.len() > 1 || change.writes.iter().any(Write::has_steps);
+    let savepoint = shared && steps;
     if savepoint {
         sqlx::query("SAVEPOINT change").execute(&mut *connection).await.map_err(of)?;
     }
     let mut outcome = Ok(());
     for write in &change.writes {
         if let Err(error) = writes::apply(connection, write).await {
-            if !matches!(error, StoreError::Conflict(_) | StoreError::Duplicate(_)) {
+            let own = matches!(
+                error,
+                StoreError::Conflict(_) | StoreError::Duplicate(_) | StoreError::Spent(_)
+            );
+            if !own {
                 return Err(error);
             }
             outcome = Err(error);

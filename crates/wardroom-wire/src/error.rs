@@ -108,6 +108,18 @@ codes! {
     TimedOut = "timed_out", 504, "Took too long";
     /// The tool gave no answer that can be used.
     ToolFailed = "tool_failed", 502, "The tool gave no answer";
+    /// The model gave no answer that can be used.
+    ModelFailed = "model_failed", 502, "The model gave no answer";
+    /// The model is asked too much at the moment.
+    ModelBusy = "model_busy", 429, "The model is asked too much";
+    /// Nobody answers for the model at the moment.
+    ModelUnavailable = "model_unavailable", 503, "The model can't be asked now";
+    /// The model takes the question not so, or not at all.
+    ModelRefused = "model_refused", 400, "The model does not take this question";
+    /// The conversation is longer than the model can read.
+    ContextTooLong = "context_too_long", 400, "The conversation is too long for the model";
+    /// A budget has not as much left.
+    BudgetSpent = "budget_spent", 402, "A budget has not as much left";
     /// Whoever gives tokens for a tool server gave none.
     AuthorizationFailed = "authorization_failed", 502, "The authorization server gave no token";
     /// The store can't take or answer it now.

@@ -10,6 +10,7 @@ pub mod desk;
 pub mod error;
 pub mod identity;
 pub mod link;
+pub mod models;
 pub mod oauth;
 pub mod security;
 pub mod tools;

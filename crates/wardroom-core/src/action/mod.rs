@@ -66,11 +66,15 @@ pub enum ResourceKind {
     Approval,
     /// An AI agent.
     Agent,
+    /// A language model.
+    Model,
+    /// A question to a language model.
+    ModelCall,
 }
 
 impl ResourceKind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::System,
         Self::User,
         Self::Node,
@@ -86,6 +90,8 @@ impl ResourceKind {
         Self::ToolCall,
         Self::Approval,
         Self::Agent,
+        Self::Model,
+        Self::ModelCall,
     ];
 
     /// The entity type in policies.
@@ -106,6 +112,8 @@ impl ResourceKind {
             Self::ToolCall => "ToolCall",
             Self::Approval => "Approval",
             Self::Agent => "Agent",
+            Self::Model => "Model",
+            Self::ModelCall => "ModelCall",
         }
     }
 }
@@ -289,6 +297,22 @@ actions! {
     AgentUpdate = "agent.update" on Agent,
     /// Forget an agent.
     AgentRemove = "agent.remove" on Agent,
+    /// See who runs language models, which there are, and how they do.
+    ModelList = "model.list" on System,
+    /// Ask a language model.
+    ModelUse = "model.use" on Model,
+    /// List questions to language models and what they took; others' are left out where reading them is not allowed.
+    ModelCallList = "model_call.list" on System,
+    /// Read what a question to a language model took.
+    ModelCallRead = "model_call.read" on ModelCall,
+    /// See what language models may take, and what of that is used.
+    BudgetList = "budget.list" on System,
+    /// Bound what language models may take.
+    BudgetCreate = "budget.create" on System,
+    /// Change what language models may take.
+    BudgetUpdate = "budget.update" on System,
+    /// Bound what language models may take no more.
+    BudgetRemove = "budget.remove" on System,
     /// List tool servers.
     ToolServerList = "tool_server.list" on System,
     /// Register a tool server.
@@ -371,6 +395,8 @@ impl Action {
                 | Self::ToolServerUpdate
                 | Self::ToolServerRemove
                 | Self::ToolAccept
+                | Self::BudgetUpdate
+                | Self::BudgetRemove
                 | Self::ApprovalDecide
                 | Self::PolicyUpdate
         )

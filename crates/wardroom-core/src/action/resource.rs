@@ -25,7 +25,7 @@ pub struct Resource {
     pub published: bool,
     /// The customers that it is for; `None` for all.
     pub audience: Option<Vec<crate::CustomerId>>,
-    /// The name of the tool server that it is of.
+    /// The name of the tool server or of the models' provider that it is of.
     pub server: Option<String>,
     /// What its server says that a tool does.
     pub hints: crate::tool::Hints,
@@ -123,6 +123,22 @@ impl Resource {
     /// The agent of this name.
     pub fn agent(name: &str) -> Self {
         Self::new(ResourceKind::Agent, name)
+    }
+
+    /// The model `name` of the provider called `provider`.
+    pub fn model(provider: &str, name: &str) -> Self {
+        let id = format!("{provider}/{name}");
+        Self { server: Some(provider.to_owned()), ..Self::new(ResourceKind::Model, id) }
+    }
+
+    /// The question `call`.
+    pub fn model_call(call: &crate::model::ModelCall) -> Self {
+        Self {
+            owner: Some(call.user),
+            customer: call.customer,
+            server: Some(call.provider.clone()),
+            ..Self::new(ResourceKind::ModelCall, call.id.to_string())
+        }
     }
 
     /// The tool server of this name.

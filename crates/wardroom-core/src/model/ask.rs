@@ -36,6 +36,22 @@ pub struct Ask {
     /// The JSON Schema that its answer meets; any text where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Map<String, Value>>,
+    /// Whether the provider is to see to it that the answer meets that schema, where it can.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub response_strict: bool,
+    /// What only one kind of API knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extra: Option<Extra>,
+}
+
+/// What only one kind of API knows: passed on as it is to providers that speak it, refused by others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Extra {
+    /// The API: `openai` or `anthropic`.
+    pub api: String,
+    /// Members of the request.
+    pub members: Map<String, Value>,
 }
 
 /// A message of a conversation.
@@ -144,6 +160,9 @@ pub struct ToolSpec {
     pub description: String,
     /// The JSON Schema of its arguments.
     pub arguments: Map<String, Value>,
+    /// Whether the provider is to see to it that arguments meet that schema, where it can.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub strict: bool,
 }
 
 /// Whether a model must call something.

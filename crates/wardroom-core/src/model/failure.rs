@@ -1,5 +1,6 @@
 //! Why a model gave no answer.
 
+use crate::named::named;
 use std::time::Duration;
 
 /// Why a model gave no answer.
@@ -14,54 +15,50 @@ pub struct ModelFailure {
     pub retry_after: Option<Duration>,
 }
 
-/// The kinds of reasons why a model gives no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ModelFailureKind {
-    /// It is asked too much at the moment.
-    RateLimited,
-    /// It is down, overloaded, or not there yet.
-    Unavailable,
-    /// It took too long.
-    TimedOut,
-    /// The answer broke off, or was none.
-    Broken,
-    /// The conversation is longer than it can read.
-    ContextTooLong,
-    /// It won't speak about that.
-    Refused,
-    /// The key is not good, or not for this.
-    Unauthorised,
-    /// What the account there may spend is spent.
-    OutOfFunds,
-    /// There is no such model.
-    NoSuchModel,
-    /// The question is not one that it takes.
-    Invalid,
-    /// Somebody stopped it.
-    Cancelled,
+impl ModelFailure {
+    /// Without a word on when to come back.
+    pub fn new(kind: ModelFailureKind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), retry_after: None }
+    }
+}
+
+named! {
+    /// The kinds of reasons why a model gives no answer.
+    ModelFailureKind = "rate_limited, unavailable, timed_out, broken, resting, context_too_long, refused, unauthorised, out_of_funds, no_such_model, invalid, cancelled" {
+        /// It is asked too much at the moment.
+        RateLimited = "rate_limited",
+        /// It is down, overloaded, or not there yet.
+        Unavailable = "unavailable",
+        /// It took too long.
+        TimedOut = "timed_out",
+        /// The answer broke off, or was none.
+        Broken = "broken",
+        /// It failed so often that it is left alone for a while.
+        Resting = "resting",
+        /// The conversation is longer than it can read.
+        ContextTooLong = "context_too_long",
+        /// It won't speak about that.
+        Refused = "refused",
+        /// The key is not good, or not for this.
+        Unauthorised = "unauthorised",
+        /// What the account there may spend is spent.
+        OutOfFunds = "out_of_funds",
+        /// There is no such model.
+        NoSuchModel = "no_such_model",
+        /// The question is not one that it takes.
+        Invalid = "invalid",
+        /// Somebody stopped it.
+        Cancelled = "cancelled",
+    }
 }
 
 impl ModelFailureKind {
-    /// The name in records and answers.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RateLimited => "rate_limited",
-            Self::Unavailable => "unavailable",
-            Self::TimedOut => "timed_out",
-            Self::Broken => "broken",
-            Self::ContextTooLong => "context_too_long",
-            Self::Refused => "refused",
-            Self::Unauthorised => "unauthorised",
-            Self::OutOfFunds => "out_of_funds",
-            Self::NoSuchModel => "no_such_model",
-            Self::Invalid => "invalid",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
     /// Whether the same question may be answered a little later.
     pub const fn is_passing(self) -> bool {
-        matches!(self, Self::RateLimited | Self::Unavailable | Self::TimedOut | Self::Broken)
+        matches!(
+            self,
+            Self::RateLimited | Self::Unavailable | Self::TimedOut | Self::Broken | Self::Resting
+        )
     }
 
     /// Whether another provider may answer what this one did not.

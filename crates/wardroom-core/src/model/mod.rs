@@ -2,12 +2,23 @@
 
 mod answer;
 mod ask;
+mod budget;
+mod call;
+mod course;
+pub mod estimate;
 mod failure;
 mod price;
+mod provider;
+mod spent;
 mod usage;
 
 pub use answer::{Answer, AnswerError, Event, Finish};
-pub use ask::{Ask, AssistantPart, ImageKind, Message, ToolChoice, ToolSpec, UserPart};
+pub use ask::{Ask, AssistantPart, Extra, ImageKind, Message, ToolChoice, ToolSpec, UserPart};
+pub use budget::{AMOUNT_MAX, BUDGETS_MAX, Budget, BudgetPeriod, BudgetScope, BudgetUse, ModelWrite};
+pub use call::{ModelCall, ModelCallEnd, Spend};
+pub use course::{Course, Next};
 pub use failure::{ModelFailure, ModelFailureKind};
 pub use price::{Price, PriceError, Prices};
+pub use provider::{ModelProvider, Pieces, Question};
+pub use spent::{GROUPS_MAX, Spent, SpentBy, SpentFilter};
 pub use usage::Usage;

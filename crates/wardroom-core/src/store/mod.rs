@@ -3,18 +3,20 @@
 mod agents;
 mod approvals;
 mod desk;
+mod models;
 mod oauth;
 mod tools;
 mod watch;
 pub use agents::Agents;
 pub use approvals::{ApprovalFilter, Approvals};
 pub use desk::{Desk, RequestFilter};
+pub use models::{ModelCallFilter, ModelLedger};
 pub use oauth::Oauth;
 pub use tools::{CallFilter, Tools};
 pub use watch::Watch;
 
 use crate::{
-    ApiTokenId, CustomerId, JoinTokenId, NodeId, PersonId, Role, RunId, ServiceRequestId,
+    ApiTokenId, BudgetId, CustomerId, JoinTokenId, NodeId, PersonId, Role, RunId, ServiceRequestId,
     SessionId, Timestamp, UserId,
     audit::{AuditCheckpoint, AuditEntry, AuditOutcome, merkle::Hash},
     block::Block,
@@ -42,6 +44,9 @@ pub enum StoreError {
     /// Something unique is there already.
     #[error("{0} is taken")]
     Duplicate(&'static str),
+    /// A budget has not as much left.
+    #[error("the budget {0} has not as much left")]
+    Spent(BudgetId),
     /// The database can't be used now; the text says why and what to do.
     #[error("{0}")]
     Unavailable(String),
@@ -396,6 +401,7 @@ pub trait Reads:
     + Runs
     + Tools
     + Agents
+    + ModelLedger
     + Approvals
     + Desk
     + Watch
@@ -413,6 +419,7 @@ impl<
         + Runs
         + Tools
         + Agents
+        + ModelLedger
         + Approvals
         + Desk
         + Watch

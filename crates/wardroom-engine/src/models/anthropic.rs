@@ -49,6 +49,7 @@ pub fn body(ask: &Ask) -> Value {
     if let Some(schema) = &ask.response {
         add("output_config", json!({"format": {"type": "json_schema", "schema": schema}}));
     }
+    super::add_extra(&mut body, ask);
     Value::Object(body)
 }
 
@@ -292,15 +293,11 @@ impl Reading {
 }
 
 fn finish(reason: &str) -> Result<Finish, ModelFailure> {
-    let too_long = "the conversation is longer than the model can read";
     Ok(match reason {
         "tool_use" => Finish::Calls,
         "max_tokens" => Finish::Length,
         "refusal" => Finish::Refused,
-        "model_context_window_exceeded" => {
-            let (kind, detail) = (Kind::ContextTooLong, too_long.to_owned());
-            return Err(ModelFailure { kind, detail, retry_after: None });
-        }
+        "model_context_window_exceeded" => return Err(super::context_too_long()),
         _ => Finish::Stop,
     })
 }

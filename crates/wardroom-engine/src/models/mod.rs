@@ -1,11 +1,29 @@
 //! Language models: how providers are asked, and how their answers are read.
 
 pub mod anthropic;
+mod asking;
+pub mod bedrock;
+mod budgets;
+mod cassette;
+pub mod event_stream;
+mod http;
+mod key;
 pub mod openai;
+mod provider;
+mod scripted;
+pub mod sigv4;
+
+pub use asking::{Answering, AskError, Asker, Heard, Inquiry};
+pub use budgets::BudgetBounds;
+pub use cassette::{Cassette, CassetteMode};
+pub use http::{Api, HttpProvider};
+pub use key::{KeySource, Keys, ReadKey};
+pub use provider::{Models, Provider, ProviderHealth, ProviderParts};
+pub use scripted::{Counted, Script, ScriptError};
 
 use serde_json::Value;
 use std::time::Duration;
-use wardroom_core::model::{Event, ModelFailure, ModelFailureKind as Kind};
+use wardroom_core::model::{Ask, Event, ModelFailure, ModelFailureKind as Kind};
 
 /// What of a provider's words is kept, in characters.
 const DETAIL_CHARS_MAX: usize = 300;
@@ -21,8 +39,22 @@ pub enum Line {
     End(Event),
 }
 
+/// What only this kind of API knows; nothing takes the place of what stands there already.
+fn add_extra(body: &mut serde_json::Map<String, Value>, ask: &Ask) {
+    for (name, value) in ask.extra.iter().flat_map(|extra| &extra.members) {
+        body.entry(name).or_insert_with(|| value.clone());
+    }
+}
+
 fn broken(why: &str) -> ModelFailure {
-    ModelFailure { kind: Kind::Broken, detail: why.to_owned(), retry_after: None }
+    ModelFailure::new(Kind::Broken, why)
+}
+
+fn context_too_long() -> ModelFailure {
+    ModelFailure::new(
+        Kind::ContextTooLong,
+        "the conversation is longer than the model can read",
+    )
 }
 
 /// A failure by what `named` makes of the error in the body, or else by the status. A body that is none is no failure of

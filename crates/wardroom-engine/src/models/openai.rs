@@ -61,11 +61,14 @@ pub fn body(ask: &Ask, dialect: Dialect) -> Value {
     }
     if !ask.tools.is_empty() {
         let tool = |tool: &wardroom_core::model::ToolSpec| {
-            let function = json!({
+            let mut function = json!({
                 "name": tool.name,
                 "description": tool.description,
                 "parameters": tool.arguments,
             });
+            if let (true, Some(members)) = (tool.strict, function.as_object_mut()) {
+                members.insert("strict".to_owned(), json!(true));
+            }
             json!({"type": "function", "function": function})
         };
         add("tools", ask.tools.iter().map(tool).collect());
@@ -81,9 +84,10 @@ pub fn body(ask: &Ask, dialect: Dialect) -> Value {
         );
     }
     if let Some(schema) = &ask.response {
-        let named = json!({"name": "answer", "schema": schema, "strict": false});
+        let named = json!({"name": "answer", "schema": schema, "strict": ask.response_strict});
         add("response_format", json!({"type": "json_schema", "json_schema": named}));
     }
+    super::add_extra(&mut body, ask);
     Value::Object(body)
 }
 
@@ -439,6 +443,7 @@ mod tests {
             name: "t".into(),
             description: "d".into(),
             arguments: object(json!({"type": "object"})),
+            strict: false,
         }];
         ask.response = Some(object(json!({"type": "object"})));
         let own = body(&ask, Dialect::Openai);

@@ -264,6 +264,7 @@ fn engine(
             tracker: true,
         },
         approvals_open_for: APPROVALS_OPEN_FOR,
+        models: Arc::default(),
     })
 }
 

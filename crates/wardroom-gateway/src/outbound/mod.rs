@@ -1,12 +1,18 @@
 //! Requests to the outside, at addresses that settings or people name. No request reaches what is not public unless
 //! the settings allow it, whatever a name resolves to.
 
+mod breaker;
 mod egress;
 mod reach;
+mod sse;
+mod streamed;
 mod token_request;
 
+pub use breaker::{Admitted, Breaker, BreakerRules, BreakerState};
 pub use egress::Egress;
 pub use reach::Reach;
+pub use sse::{SseEvent, SseReader, TooLong};
+pub use streamed::Streamed;
 pub use token_request::{ClientProof, takes_basic};
 
 use egress::Leave;
@@ -210,7 +216,7 @@ impl Outbound {
 }
 
 /// Why a request failed, with what led to it.
-pub(crate) fn why_failed(error: &reqwest::Error) -> String {
+pub fn why_failed(error: &reqwest::Error) -> String {
     let why = chain(error);
     // What rustls says of bytes that are no TLS record.
     if why.contains("InvalidContentType") {

@@ -1,6 +1,7 @@
 //! What a request holds while it is asked: places that are given back, and word to the breaker.
 
-use super::{Failure, Pace, breaker::Admitted};
+use super::{Failure, Pace};
+use crate::outbound::Admitted;
 use std::{
     collections::HashMap,
     sync::{
@@ -49,7 +50,7 @@ impl Drop for Waiting<'_> {
 
 /// Tells the breaker what came of a request, also when it was cut off.
 pub(super) struct Watched<'a> {
-    pub(super) admitted: Option<Admitted<'a>>,
+    pub(super) admitted: Option<Admitted>,
     pub(super) clock: &'a dyn Clock,
     pub(super) pace: Arc<Pace>,
 }

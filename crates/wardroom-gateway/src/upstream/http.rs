@@ -1,8 +1,8 @@
 //! Streamable HTTP, the client's side: one message there, an answer or a stream of messages back.
 
-use super::{Denial, Event, Failure, Listening, sse::SseReader};
+use super::{Denial, Event, Failure, Listening};
 use crate::{
-    outbound::{Outbound, why_failed},
+    outbound::{Outbound, SseReader, why_failed},
     rpc::{self, Id, Message, Object, Request, RpcError, codes},
 };
 use reqwest::{

@@ -1,7 +1,6 @@
 //! Tool servers, as the gateway's client side sees them: asked within bounds, in the dialect that they speak.
 
 mod bounds;
-mod breaker;
 mod changes;
 mod credentials;
 mod endpoint;
@@ -16,10 +15,8 @@ mod pool;
 mod server;
 mod sessions;
 mod spans;
-mod sse;
 mod together;
 
-pub use breaker::{BreakerRules, BreakerState};
 pub use host::{Ended, Hosts, Process, Start};
 pub(crate) use oauth::Attempt;
 pub use oauth::{AccountAnswer, Denial, Problem, SEAL_TOKENS, client_document};

@@ -3,7 +3,6 @@
 use super::{
     Ask, Failure, Listening,
     bounds::{Share, Waiting, Watched},
-    breaker::{Breaker, BreakerRules, BreakerState},
     endpoint::Endpoint,
     greeting::GREETING_TIME,
     host::Hosts,
@@ -17,7 +16,7 @@ use super::{
 };
 use crate::{
     era::{Era, MODERN, meta},
-    outbound::{Egress, Outbound},
+    outbound::{Breaker, BreakerRules, BreakerState, Egress, Outbound},
     rpc::{Id, Object},
     trace::Tracer,
 };

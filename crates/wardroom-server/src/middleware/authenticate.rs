@@ -2,9 +2,9 @@
 
 use super::RequestInfo;
 use crate::{App, error::ApiError, identity::Standing, oidc};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use wardroom_core::{
-    Action, Principal, Timestamp,
+    Action, Door, Principal, Timestamp,
     audit::{AuditDraft, AuditOutcome},
     identity::{ApiToken, SecretHash, Session, SessionKind, User, UserState},
     principal::Credential,
@@ -126,9 +126,10 @@ pub(crate) async fn authenticate(
         let text = value.to_str().unwrap_or_default().strip_prefix("Bearer ").unwrap_or_default();
         return Ok(by_token(app, info, text).await?.1);
     }
-    if let Some(name) = &app.doors.token_header
-        && let Some(value) = headers.get(name)
-    {
+    // What programs that know Anthropic's API send.
+    let own = (info.door == Door::Models).then_some(HeaderName::from_static("x-api-key"));
+    let mut names = app.doors.token_header.iter().chain(&own);
+    if let Some(value) = names.find_map(|name| headers.get(name)) {
         let text = value.to_str().unwrap_or_default();
         let found = match ApiSecret::parse(text) {
             Ok(secret) => by_api_token(app, secret.hash()).await?,

@@ -5,7 +5,7 @@ use crate::{
     App, docs,
     doors::{Found, Left, client_address},
     error::ApiError,
-    mcp,
+    mcp, models,
     oauth::metadata::{MCP_SCOPES, RESOURCES},
     places::network,
     ui,
@@ -113,6 +113,7 @@ fn door_of(request: &Request) -> Door {
         path if ["/api/", "/health/", "/.well-known/"].iter().any(|at| path.starts_with(at)) => {
             Door::Api
         }
+        path if path.starts_with(models::PREFIX) => Door::Models,
         path if path.starts_with("/node/") => Door::NodeLink,
         path if path == mcp::PATH || path.starts_with("/mcp/") => {
             if wants_websocket(request) {
@@ -162,7 +163,9 @@ async fn edge_of(app: Arc<App>, mut request: Request, next: Next) -> Response {
         let (parts, body) = request.into_parts();
         let (body, rest) = rest::lend(body);
         let request = Request::from_parts(parts, body);
-        let work = tokio::time::timeout(app.limits.request_timeout, next.run(request));
+        // A model takes its time before its first word.
+        let time = if door == Door::Models { models::TIME_MAX } else { app.limits.request_timeout };
+        let work = tokio::time::timeout(time, next.run(request));
         let response = work
             .instrument(span.clone())
             .await
@@ -299,6 +302,8 @@ fn finish(
     }
     let mut answer = if page.html {
         ui::error_page(&error, &info.id.to_string(), &page.path)
+    } else if info.door == Door::Models {
+        axum::Json(models::problem(&error, &page.path, &info.id.to_string())).into_response()
     } else {
         let problem = Problem {
             kind: docs::path(error.code),

@@ -1,7 +1,7 @@
 //! The table's part for programs.
 
 use super::Routes;
-use crate::{api::v1, docs, health, oauth, openapi};
+use crate::{api::v1, docs, health, models, oauth, openapi};
 use axum::http::Method;
 use wardroom_core::Action;
 
@@ -75,6 +75,7 @@ pub(super) fn api(r: &mut Routes) {
         v1::tokens::revoke::handler,
     );
     agents(r);
+    language_models(r);
     gateway(r);
     identity(r);
     security(r);
@@ -173,6 +174,31 @@ pub(super) fn api(r: &mut Routes) {
         Action::PolicyRead,
         v1::policy::explain::handler,
     );
+}
+
+fn language_models(r: &mut Routes) {
+    r.secured_question("/v1/chat/completions", models::chat_completions);
+    r.secured_question("/v1/messages", models::messages);
+    r.secured(Method::GET, "/v1/models", Action::ModelList, models::models);
+    r.secured(Method::GET, "/v1/models/{*model}", Action::ModelList, models::model);
+    r.secured(Method::GET, "/api/v1/models", Action::ModelList, v1::models::list::handler);
+    r.secured(Method::GET, "/api/v1/model-calls", Action::ModelCallList, v1::models::calls::list);
+    r.secured(
+        Method::GET,
+        "/api/v1/model-calls/{id}",
+        Action::ModelCallRead,
+        v1::models::calls::get,
+    );
+    r.secured(
+        Method::GET,
+        "/api/v1/model-usage",
+        Action::ModelCallList,
+        v1::models::usage::handler,
+    );
+    r.secured(Method::GET, "/api/v1/budgets", Action::BudgetList, v1::budgets::list);
+    r.secured(Method::POST, "/api/v1/budgets", Action::BudgetCreate, v1::budgets::create);
+    r.secured(Method::PUT, "/api/v1/budgets/{id}", Action::BudgetUpdate, v1::budgets::put);
+    r.secured(Method::DELETE, "/api/v1/budgets/{id}", Action::BudgetRemove, v1::budgets::remove);
 }
 
 fn agents(r: &mut Routes) {

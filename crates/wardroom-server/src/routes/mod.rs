@@ -3,7 +3,7 @@
 mod api;
 mod pages;
 
-use crate::{App, middleware, node};
+use crate::{App, middleware, models, node};
 use api::api;
 use axum::{
     Router,
@@ -89,6 +89,29 @@ impl Routes {
         T: 'static,
     {
         let bytes_max = self.app.limits.message_bytes_max;
+        self.attached(method, path, action, bytes_max, handler);
+    }
+
+    /// A question to a model: it is not answered any more when its client is gone.
+    fn secured_question<H, T>(&mut self, path: &'static str, handler: H)
+    where
+        H: Handler<T, Arc<App>>,
+        T: 'static,
+    {
+        self.attached(Method::POST, path, Action::ModelUse, models::BODY_BYTES_MAX, handler);
+    }
+
+    fn attached<H, T>(
+        &mut self,
+        method: Method,
+        path: &'static str,
+        action: Action,
+        bytes_max: usize,
+        handler: H,
+    ) where
+        H: Handler<T, Arc<App>>,
+        T: 'static,
+    {
         let guard = middleware::guard(Arc::clone(&self.app), action, bytes_max).attached();
         let route = on(filter(&method), handler).route_layer(axum::middleware::from_fn(
             move |request, next| guard.clone().run(request, next),

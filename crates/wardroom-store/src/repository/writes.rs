@@ -129,6 +129,9 @@ macro_rules! writes {
                 if let Write::Agent(write) = write {
                     return super::agent_writes::apply(c, write).await;
                 }
+                if let Write::Model(write) = write {
+                    return super::model_writes::apply(c, write).await;
+                }
                 if let Write::Approval(write) = write {
                     return super::approval_writes::apply(c, write).await;
                 }

@@ -29,6 +29,7 @@ mod agents;
 mod approvals;
 mod desk;
 mod identities;
+mod models;
 mod oauth;
 mod sample;
 mod sealed;

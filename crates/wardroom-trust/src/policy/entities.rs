@@ -52,8 +52,13 @@ pub(super) fn ask(
     let attributes = attributes(resource, &user, &id.to_string(), &mut all)?;
     if resource.kind != ResourceKind::Customer {
         let mut within = HashSet::new();
-        if let (ResourceKind::Tool, Some(server)) = (resource.kind, &resource.server) {
-            let server = uid("ToolServer", server)?;
+        let group = match resource.kind {
+            ResourceKind::Tool => Some("ToolServer"),
+            ResourceKind::Model => Some("ModelProvider"),
+            _ => None,
+        };
+        if let (Some(group), Some(name)) = (group, &resource.server) {
+            let server = uid(group, name)?;
             all.push(Entity::with_uid(server.clone()));
             within.insert(server);
         }
@@ -81,7 +86,8 @@ fn entity_type(kind: ResourceKind) -> &'static str {
 static TYPES: LazyLock<HashMap<&'static str, EntityTypeName>> = LazyLock::new(|| {
     let kinds = ResourceKind::ALL.into_iter().map(entity_type);
     let named = |kind: &'static str| Some((kind, format!("Wardroom::{kind}").parse().ok()?));
-    let others = ["User", "Role", "Group", "Action", "Texts", "Numbers", "Flags", "Lists"];
+    let others =
+        ["User", "Role", "Group", "Action", "ModelProvider", "Texts", "Numbers", "Flags", "Lists"];
     kinds.chain(others).filter_map(named).collect()
 });
 
@@ -114,6 +120,7 @@ fn attributes(
         | ResourceKind::User
         | ResourceKind::Request
         | ResourceKind::ToolCall
+        | ResourceKind::ModelCall
         | ResourceKind::Approval => {
             let users = [("owner", resource.owner), ("assignee", resource.assignee)];
             for (name, id) in users {
@@ -137,6 +144,7 @@ fn attributes(
         | ResourceKind::JoinToken
         | ResourceKind::ToolServer
         | ResourceKind::Agent
+        | ResourceKind::Model
         | ResourceKind::Secret => {}
     }
     attributes.extend(of_gateway(resource)?);
@@ -174,13 +182,19 @@ fn labels(labels: &Labels) -> RestrictedExpression {
     )
 }
 
-/// What policy sees of tools, calls and approvals beside whose they are.
+/// What policy sees of tools, models, calls and approvals beside whose they are.
 fn of_gateway(resource: &Resource) -> Option<HashMap<String, RestrictedExpression>> {
     let mut attributes = HashMap::new();
     let mut add = |name: &str, value| attributes.insert(name.to_owned(), value);
     let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
-    if resource.kind == ResourceKind::Tool {
+    if matches!(resource.kind, ResourceKind::Tool | ResourceKind::Model) {
         add("name", text(resource.id.split_once('/').map_or("", |(_, name)| name)));
+    }
+    if matches!(resource.kind, ResourceKind::Model | ResourceKind::ModelCall) {
+        let provider = uid("ModelProvider", resource.server.as_deref().unwrap_or("any"))?;
+        add("provider", RestrictedExpression::new_entity_uid(provider));
+    }
+    if resource.kind == ResourceKind::Tool {
         let hints = resource.hints;
         for (name, hint) in [
             ("read_only", hints.read_only),

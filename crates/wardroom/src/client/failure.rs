@@ -131,7 +131,9 @@ impl std::error::Error for Failure {}
 fn exit_of(problem: &Problem) -> Exit {
     match (problem.code.as_str(), problem.status) {
         ("timed_out", _) | (_, 408 | 504) => Exit::Unreachable,
-        ("tool_failed" | "authorization_failed", _) => Exit::Found,
+        ("tool_failed" | "model_failed" | "authorization_failed", _) => Exit::Found,
+        ("model_refused" | "context_too_long", _) => Exit::Usage,
+        ("budget_spent", _) => Exit::Conflict,
         ("no_node" | "unknown_command", _) | (_, 404) => Exit::NotFound,
         (_, 401 | 403) => Exit::Denied,
         (_, 409 | 412) => Exit::Conflict,
@@ -212,6 +214,12 @@ mod tests {
                 "busy 7",
                 "timed_out 5",
                 "tool_failed 1",
+                "model_failed 1",
+                "model_busy 7",
+                "model_unavailable 7",
+                "model_refused 2",
+                "context_too_long 2",
+                "budget_spent 6",
                 "authorization_failed 1",
                 "store_unavailable 7",
                 "internal 7",

@@ -3,11 +3,13 @@
 mod aliases;
 mod explain;
 mod gateway;
+mod models;
 mod outside;
 mod secrets;
 mod table;
 mod traces;
 pub(crate) use aliases::{ALIASES, Meaning};
+pub(crate) use models::ModelParts;
 pub(crate) use table::{SETTINGS, Setting};
 
 use anyhow::{Context as _, bail};
@@ -111,6 +113,7 @@ impl Config {
         self.traces()?;
         self.oidc()?;
         self.static_tokens()?;
+        self.models()?;
         self.address("listen_redirect")?;
         self.flag("tls12")?;
         let metrics = self.address("listen_metrics")?;
@@ -166,6 +169,11 @@ impl Config {
             bail!("the setting {name} must be {} to {}", bounds.start(), bounds.end());
         }
         Ok(value)
+    }
+
+    /// The data folder.
+    pub(super) fn data(&self) -> &Path {
+        &self.data
     }
 
     pub(crate) fn address(&self, name: &str) -> anyhow::Result<Option<SocketAddr>> {

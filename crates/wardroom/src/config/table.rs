@@ -294,6 +294,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Of a hundred traces that begin here, how many are recorded. Whoever began a trace elsewhere decides for it.",
     ),
     setting(
+        "models_file",
+        None,
+        "The file (TOML) that names who runs language models, where their keys are and what they cost; `models.toml` in the data folder where absent. See `docs/models.md`.",
+    ),
+    setting(
         "outbound_allow",
         None,
         "Addresses or networks that are not public and may still be asked, comma-separated, e.g. `10.1.2.0/24`. Nothing else private, on loopback or of a cloud's metadata is ever asked over HTTP. The mail server is not meant: it is the one that you name.",

@@ -4,7 +4,7 @@ pub(crate) mod certificate;
 pub(crate) mod installation;
 pub(crate) mod key_file;
 
-use crate::config::Config;
+use crate::config::{Config, ModelParts};
 use anyhow::Context as _;
 use installation::Installation;
 use std::{
@@ -20,7 +20,7 @@ use wardroom_core::{
     Clock, Rng,
     change::{Change, Write},
 };
-use wardroom_engine::{Engine, Parts, hub::Hub};
+use wardroom_engine::{Engine, Parts, hub::Hub, models::Keys};
 #[cfg(feature = "otlp")]
 use wardroom_server::open_traces;
 use wardroom_server::{
@@ -95,6 +95,16 @@ pub(crate) async fn start(
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     let delivery = config.delivery()?;
+    let outbound = config.outbound()?;
+    let models = config.models()?.build(&ModelParts {
+        outbound: outbound.clone(),
+        keys: Keys {
+            store: installation.store.clone(),
+            sealer: installation.sealer.clone(),
+            clock: clock.clone(),
+        },
+        breaker: config.breaker()?,
+    })?;
     let engine = Engine::new(Parts {
         store: installation.store.clone(),
         hub,
@@ -106,6 +116,7 @@ pub(crate) async fn start(
         token_keys: installation.token_keys.clone(),
         outlets: delivery.outlets(),
         approvals_open_for: config.approvals_open_for()?,
+        models: Arc::new(models),
     });
     engine.seal_old_names().await?;
     let alone = installation.store.health().await?.engine == "sqlite";
@@ -158,7 +169,7 @@ pub(crate) async fn start(
         client_documents: config.client_documents()?,
         doors: config.doors()?,
         delivery,
-        outbound: config.outbound()?,
+        outbound,
         breaker: config.breaker()?,
         calls_kept: config.calls_kept()?,
         traces,

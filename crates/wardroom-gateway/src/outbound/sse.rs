@@ -4,20 +4,20 @@ use std::time::Duration;
 
 /// One event.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct SseEvent {
+pub struct SseEvent {
     /// What it is of, where that is said.
-    pub(super) name: Option<String>,
+    pub name: Option<String>,
     /// What it carries.
-    pub(super) data: Vec<u8>,
+    pub data: Vec<u8>,
 }
 
 /// Bytes without an end.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub struct TooLong;
 
 /// Makes events of bytes.
 #[derive(Debug, Default)]
-pub(super) struct SseReader {
+pub struct SseReader {
     /// Of a line that has no end yet.
     line: Vec<u8>,
     /// The last byte was a carriage return.
@@ -26,19 +26,19 @@ pub(super) struct SseReader {
     /// Whether a `data` line came.
     filled: bool,
     /// The last id that was told, for coming back.
-    pub(super) last_id: Option<String>,
+    pub last_id: Option<String>,
     /// After how long to come back.
-    pub(super) retry: Option<Duration>,
+    pub retry: Option<Duration>,
 }
 
 impl SseReader {
     /// For a stream that goes on where this one broke off.
-    pub(super) fn carried(self) -> Self {
+    pub fn carried(self) -> Self {
         Self { last_id: self.last_id, retry: self.retry, ..Self::default() }
     }
 
     /// Takes bytes in; the events that are whole by now.
-    pub(super) fn take(&mut self, bytes: &[u8], most: usize) -> Result<Vec<SseEvent>, TooLong> {
+    pub fn take(&mut self, bytes: &[u8], most: usize) -> Result<Vec<SseEvent>, TooLong> {
         let mut events = Vec::new();
         for &byte in bytes {
             match byte {

@@ -1,7 +1,7 @@
-//! A circuit breaker: a tool server that fails again and again is left alone for a while, so that nobody waits for it.
+//! A circuit breaker: whoever fails again and again is left alone for a while, so that nobody waits for it.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use wardroom_core::Timestamp;
@@ -55,28 +55,29 @@ struct Inner {
 
 /// A circuit breaker.
 #[derive(Debug)]
-pub(super) struct Breaker {
+pub struct Breaker {
     rules: BreakerRules,
-    inner: Mutex<Inner>,
+    inner: Arc<Mutex<Inner>>,
 }
 
 /// A request may go. Whoever has it says what came of it, or drops it: then it tells nothing.
 #[derive(Debug)]
-pub(super) struct Admitted<'a> {
-    breaker: &'a Breaker,
+pub struct Admitted {
+    rules: BreakerRules,
+    inner: Arc<Mutex<Inner>>,
     probe: bool,
 }
 
 impl Breaker {
     /// A closed one.
-    pub(super) fn new(rules: BreakerRules) -> Self {
+    pub fn new(rules: BreakerRules) -> Self {
         let state = BreakerState::Closed;
         let inner = Inner { state, failures: 0, successes: 0, trying: false };
-        Self { rules, inner: Mutex::new(inner) }
+        Self { rules, inner: Arc::new(Mutex::new(inner)) }
     }
 
     /// Where it stands.
-    pub(super) fn state(&self, now: Timestamp) -> BreakerState {
+    pub fn state(&self, now: Timestamp) -> BreakerState {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         match inner.state {
             BreakerState::Open(until) if now >= until => BreakerState::HalfOpen,
@@ -85,7 +86,7 @@ impl Breaker {
     }
 
     /// Whether a request may go; if not, after how long one may try again.
-    pub(super) fn admit(&self, now: Timestamp) -> Result<Admitted<'_>, Duration> {
+    pub fn admit(&self, now: Timestamp) -> Result<Admitted, Duration> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if let BreakerState::Open(until) = inner.state {
             if now < until {
@@ -98,44 +99,44 @@ impl Breaker {
         if probe && std::mem::replace(&mut inner.trying, true) {
             return Err(self.rules.open_for.min(Duration::from_secs(1)));
         }
-        Ok(Admitted { breaker: self, probe })
+        Ok(Admitted { rules: self.rules, inner: Arc::clone(&self.inner), probe })
     }
 
     /// Lets requests through again, whatever happened.
-    pub(super) fn reset(&self) {
+    pub fn reset(&self) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         *inner = Inner { state: BreakerState::Closed, failures: 0, successes: 0, trying: false };
     }
 }
 
-impl Admitted<'_> {
+impl Admitted {
     /// The server answered.
-    pub(super) fn succeeded(self) {
-        let mut inner = self.breaker.inner.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn succeeded(self) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.failures = 0;
         if self.probe && inner.state == BreakerState::HalfOpen {
             inner.successes += 1;
-            if inner.successes >= self.breaker.rules.successes_min {
+            if inner.successes >= self.rules.successes_min {
                 inner.state = BreakerState::Closed;
             }
         }
     }
 
     /// It did not.
-    pub(super) fn failed(self, now: Timestamp) {
-        let mut inner = self.breaker.inner.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn failed(self, now: Timestamp) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.failures = inner.failures.saturating_add(1);
-        if self.probe || inner.failures >= self.breaker.rules.failures_max {
-            inner.state = BreakerState::Open(now.plus(self.breaker.rules.open_for));
+        if self.probe || inner.failures >= self.rules.failures_max {
+            inner.state = BreakerState::Open(now.plus(self.rules.open_for));
             inner.failures = 0;
         }
     }
 }
 
-impl Drop for Admitted<'_> {
+impl Drop for Admitted {
     fn drop(&mut self) {
         if self.probe {
-            let mut inner = self.breaker.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
             inner.trying = false;
         }
     }

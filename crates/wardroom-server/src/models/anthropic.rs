@@ -1,0 +1,273 @@
+//! Requests of messages, as Anthropic's API reference of November 2026 has them.
+
+use super::{
+    wanted::{Wanted, image, rest, said, tell},
+    wrong,
+};
+use crate::error::ApiError;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use wardroom_core::model::{Ask, AssistantPart, Message, ToolChoice, ToolSpec, UserPart};
+
+/// Members that providers of this API get as they are.
+const PASSED: [&str; 3] = ["top_p", "top_k", "thinking"];
+/// Members that say nothing to a model.
+const IDLE: [&str; 3] = ["metadata", "service_tier", "cache_control"];
+
+#[derive(Deserialize)]
+struct Request {
+    model: String,
+    messages: Vec<Told>,
+    max_tokens: u32,
+    system: Option<Content>,
+    #[serde(default)]
+    stream: Option<bool>,
+    temperature: Option<f64>,
+    stop_sequences: Option<Vec<String>>,
+    tools: Option<Vec<Value>>,
+    tool_choice: Option<Choice>,
+    output_config: Option<OutputConfig>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+struct Told {
+    role: Role,
+    content: Content,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Role {
+    User,
+    Assistant,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Text(String),
+    Blocks(Vec<Value>),
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Block {
+    Text { text: String },
+    Image { source: Source },
+    ToolUse { id: String, name: String, #[serde(default)] input: Map<String, Value> },
+    ToolResult { tool_use_id: String, content: Option<Content>, #[serde(default)] is_error: bool },
+    Thinking {},
+    RedactedThinking {},
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Source {
+    Base64 { media_type: String, data: String },
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Tool {
+    name: String,
+    #[serde(default)]
+    description: String,
+    input_schema: Map<String, Value>,
+    #[serde(default)]
+    strict: bool,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    #[serde(rename = "type")]
+    kind: String,
+    name: Option<String>,
+    #[serde(default)]
+    disable_parallel_tool_use: bool,
+}
+
+#[derive(Deserialize)]
+struct OutputConfig {
+    format: Option<Format>,
+}
+
+#[derive(Deserialize)]
+struct Format {
+    schema: Map<String, Value>,
+}
+
+/// Reads a request.
+pub(super) fn read(body: &[u8]) -> Result<Wanted, ApiError> {
+    let request: Request =
+        serde_json::from_slice(body).map_err(|error| wrong("body", error.to_string()))?;
+    let mut messages = vec![];
+    for (index, Told { role, content }) in request.messages.into_iter().enumerate() {
+        let place = format!("messages[{index}]");
+        match role {
+            Role::User => tell(&mut messages, user_parts(content, &place)?),
+            Role::Assistant => said(&mut messages, assistant_parts(content, &place)?),
+        }
+    }
+    let system = request.system.map(|system| text(system, "system")).transpose()?;
+    let parallel_calls =
+        !request.tool_choice.as_ref().is_some_and(|choice| choice.disable_parallel_tool_use);
+    let response = request.output_config.and_then(|config| config.format);
+    let ask = Ask {
+        model: String::new(),
+        system: system.unwrap_or_default(),
+        messages,
+        tools: request.tools.unwrap_or_default().into_iter().map(tool).collect::<Result<_, _>>()?,
+        tool_choice: request.tool_choice.map_or(Ok(ToolChoice::Auto), choice)?,
+        parallel_calls,
+        output_tokens_max: request.max_tokens,
+        temperature: request.temperature,
+        seed: None,
+        stop: request.stop_sequences.unwrap_or_default(),
+        response_strict: response.is_some(),
+        response: response.map(|format| format.schema),
+        extra: rest(request.rest, "anthropic", &PASSED, &IDLE)?,
+    };
+    let streamed = request.stream.unwrap_or(false);
+    Wanted { model: request.model, ask, streamed, with_usage: true }.checked()
+}
+
+fn block(value: &Value, place: &str) -> Result<Block, ApiError> {
+    Block::deserialize(value).map_err(|error| wrong(place, error.to_string()))
+}
+
+/// A content that is text alone.
+fn text(content: Content, place: &str) -> Result<String, ApiError> {
+    match content {
+        Content::Text(text) => Ok(text),
+        Content::Blocks(blocks) => {
+            let texts = blocks.iter().map(|value| match block(value, place)? {
+                Block::Text { text } => Ok(text),
+                _ => Err(wrong(place, "only texts can stand here")),
+            });
+            Ok(texts.collect::<Result<Vec<_>, _>>()?.join("\n"))
+        }
+    }
+}
+
+fn user_parts(content: Content, place: &str) -> Result<Vec<UserPart>, ApiError> {
+    let blocks = match content {
+        Content::Text(text) => return Ok(vec![UserPart::Text { text }]),
+        Content::Blocks(blocks) => blocks,
+    };
+    let part = |value: &Value| match block(value, place)? {
+        Block::Text { text } => Ok(UserPart::Text { text }),
+        Block::Image { source: Source::Base64 { media_type, data } } => {
+            image(place, &media_type, &data)
+        }
+        // SECURITY: the orchestrator fetches nothing that a request names.
+        Block::Image { source: Source::Other } => {
+            Err(wrong(place, "pictures come as Base64 and not by an address"))
+        }
+        Block::ToolResult { tool_use_id: id, content, is_error } => {
+            let text = content.map_or(Ok(String::new()), |content| text(content, place))?;
+            Ok(UserPart::ToolResult { id, text, is_error })
+        }
+        _ => Err(wrong(place, "texts, pictures and results of tools can stand here")),
+    };
+    blocks.iter().map(part).collect()
+}
+
+fn assistant_parts(content: Content, place: &str) -> Result<Vec<AssistantPart>, ApiError> {
+    let blocks = match content {
+        Content::Text(text) => return Ok(vec![AssistantPart::Text { text }]),
+        Content::Blocks(blocks) => blocks,
+    };
+    let part = |value: Value| match block(&value, place)? {
+        Block::Text { text } => Ok(AssistantPart::Text { text }),
+        Block::ToolUse { id, name, input: arguments } => {
+            Ok(AssistantPart::ToolCall { id, name, arguments })
+        }
+        Block::Thinking {} | Block::RedactedThinking {} => {
+            Ok(AssistantPart::Thought { from: "anthropic".to_owned(), raw: value })
+        }
+        _ => Err(wrong(place, "texts, thoughts and calls of tools can stand here")),
+    };
+    blocks.into_iter().map(part).collect()
+}
+
+fn tool(value: Value) -> Result<ToolSpec, ApiError> {
+    let own = value.get("type").and_then(Value::as_str).is_none_or(|kind| kind == "custom");
+    if !own {
+        return Err(wrong("tools", "tools that a provider runs itself can't be used here"));
+    }
+    let Tool { name, description, input_schema: arguments, strict } =
+        Tool::deserialize(value).map_err(|error| wrong("tools", error.to_string()))?;
+    Ok(ToolSpec { name, description, arguments, strict })
+}
+
+fn choice(choice: Choice) -> Result<ToolChoice, ApiError> {
+    match (choice.kind.as_str(), choice.name) {
+        ("auto", _) => Ok(ToolChoice::Auto),
+        ("none", _) => Ok(ToolChoice::Nothing),
+        ("any", _) => Ok(ToolChoice::Any),
+        ("tool", Some(name)) => Ok(ToolChoice::Tool(name)),
+        _ => Err(wrong("tool_choice", "must be auto, any, none, or tool with a name")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use serde_json::json;
+
+    fn of(value: Value) -> Result<Wanted, ApiError> {
+        read(value.to_string().as_bytes())
+    }
+
+    #[test]
+    fn conversations_with_thoughts_and_results_are_read() {
+        let thought = json!({"type": "thinking", "thinking": "Hm", "signature": "EqQB"});
+        let wanted = of(json!({
+            "model": "fast", "max_tokens": 9, "stream": true, "top_k": 4, "metadata": {"user_id": "x"},
+            "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
+            "messages": [
+                {"role": "user", "content": [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}]},
+                {"role": "assistant", "content": [thought, {"type": "tool_use", "id": "a", "name": "look", "input": {"x": 1}}]},
+                {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "is_error": true, "content": [{"type": "text", "text": "No"}]}]},
+            ],
+            "tools": [{"name": "look", "input_schema": {"type": "object"}}],
+            "tool_choice": {"type": "any", "disable_parallel_tool_use": true},
+            "output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}},
+        }))
+        .unwrap();
+        let ask = &wanted.ask;
+        assert_eq!((ask.system.as_str(), ask.tool_choice.clone()), ("Be brief.", ToolChoice::Any));
+        assert!(!ask.parallel_calls && ask.response.is_some() && wanted.streamed);
+        let Some(Message::Assistant { parts }) = ask.messages.get(1) else { unreachable!() };
+        assert_eq!(parts.first(), Some(&AssistantPart::Thought { from: "anthropic".into(), raw: thought }));
+        let result = UserPart::ToolResult { id: "a".into(), text: "No".into(), is_error: true };
+        assert_eq!(ask.messages.get(2), Some(&Message::User { parts: vec![result] }));
+    }
+
+    #[test]
+    fn what_would_be_lost_is_refused_by_its_name() {
+        let with = |name: &str, value: Value| {
+            let mut request = json!({"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "x"}]});
+            request.as_object_mut().unwrap().insert(name.to_owned(), value);
+            of(request).err().and_then(|error| error.fields.first().map(|one| one.field.clone()))
+        };
+        assert_eq!(with("metadata", json!({})), None);
+        for (name, value) in [
+            ("mcp_servers", json!([])),
+            ("container", json!("c")),
+            ("tools", json!([{"type": "web_search_20250305", "name": "web_search"}])),
+            ("tool_choice", json!({"type": "tool"})),
+            ("max_tokens", json!(0)),
+        ] {
+            assert_eq!(with(name, value).unwrap(), name);
+        }
+        let address = json!([{"role": "user", "content": [{"type": "image", "source": {"type": "url", "url": "http://169.254.169.254/"}}]}]);
+        assert_eq!(with("messages", address).unwrap(), "messages[0]");
+    }
+}
