@@ -39,10 +39,10 @@ pub mod watch;
 
 pub use action::Action;
 pub use id::{
-    AgentId, AlertId, ApiTokenId, ApprovalId, AttachmentId, CustomerId, FactorId, IdError,
-    InstanceId, JoinTokenId, LinkId, MessageId, NodeId, NoteId, OauthClientId, PassId, PersonId,
-    RequestId, RunId, SavedViewId, ServiceId, ServiceRequestId, SessionId, ToolAccountId,
-    ToolCallId, ToolServerId, UserId,
+    AgentId, AlertId, ApiTokenId, ApprovalId, AttachmentId, BudgetId, CustomerId, FactorId,
+    IdError, InstanceId, JoinTokenId, LinkId, MessageId, ModelCallId, NodeId, NoteId,
+    OauthClientId, PassId, PersonId, RequestId, RunId, SavedViewId, ServiceId, ServiceRequestId,
+    SessionId, ToolAccountId, ToolCallId, ToolServerId, UserId,
 };
 pub use principal::{Door, Origin, Principal, Role};
 pub use rng::Rng;

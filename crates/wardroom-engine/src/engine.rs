@@ -53,6 +53,8 @@ pub struct Parts {
     pub approvals_open_for: Duration,
     /// Who runs language models.
     pub models: Arc<Models>,
+    /// How long what questions to them took is kept.
+    pub model_calls_kept: Duration,
 }
 
 /// Takes runs in and brings them to their end.
@@ -68,6 +70,7 @@ pub struct Engine {
     pub(crate) outlets: Outlets,
     pub(crate) approvals_open_for: Duration,
     pub(crate) models: Arc<Models>,
+    pub(crate) model_calls_kept: Duration,
     pub(crate) links: Links,
     pub(crate) customers: CustomerIndex,
     /// How many alerts of each rule were told of lately, and since when.
@@ -97,6 +100,7 @@ impl Engine {
             outlets: parts.outlets,
             approvals_open_for: parts.approvals_open_for,
             models: parts.models,
+            model_calls_kept: parts.model_calls_kept,
             links: Links::default(),
             customers: CustomerIndex::default(),
             told: Mutex::default(),

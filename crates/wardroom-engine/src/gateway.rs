@@ -9,10 +9,10 @@ use wardroom_core::{
 };
 use wardroom_gateway::{
     door::{CallBook, Gateway, Parts},
+    outbound::BreakerRules,
     outbound::Outbound,
     registry::Registry,
     trace::{Tracer, Traces},
-    outbound::BreakerRules,
     upstream::{Hosts, UpstreamParts},
 };
 

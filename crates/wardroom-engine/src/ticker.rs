@@ -82,6 +82,8 @@ impl Engine {
             note("runs of removed nodes", self.end_orphaned().await);
             note("runs of cancelled requests", self.stop_unwanted().await);
             note("approvals", self.tidy_approvals().await);
+            note("questions to models", self.tidy_models().await);
+            note("budgets", self.watch_budgets().await);
             note("stops", self.repeat_stops().await);
             note("customers", self.reindex_stale().await);
             note("erasures", self.finish_begun_erasures().await);

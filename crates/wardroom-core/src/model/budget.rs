@@ -87,7 +87,9 @@ impl Budget {
             wrong.push(FieldError::new("about", reason));
         }
         let sound = |text: &String| {
-            !text.is_empty() && text.len() <= SUBJECT_BYTES_MAX && text.chars().all(|c| c.is_ascii_graphic())
+            !text.is_empty()
+                && text.len() <= SUBJECT_BYTES_MAX
+                && text.chars().all(|c| c.is_ascii_graphic())
         };
         match (self.scope, &self.subject) {
             (BudgetScope::Everything, Some(_)) => {
@@ -100,11 +102,14 @@ impl Budget {
             _ => {}
         }
         if self.tokens_max.is_none() && self.cost_micros_max.is_none() {
-            let reason = "must be there, or tokens_max: a budget without a bound holds nothing back";
+            let reason =
+                "must be there, or tokens_max: a budget without a bound holds nothing back";
             wrong.push(FieldError::new("cost_usd_max", reason));
         }
         // What a database can count.
-        for (field, most) in [("tokens_max", self.tokens_max), ("cost_usd_max", self.cost_micros_max)] {
+        for (field, most) in
+            [("tokens_max", self.tokens_max), ("cost_usd_max", self.cost_micros_max)]
+        {
             if most.is_some_and(|most| most > AMOUNT_MAX) {
                 wrong.push(FieldError::new(field, "is too large"));
             }
@@ -143,6 +148,18 @@ pub struct BudgetUse {
     pub spent: Spend,
     /// What is put aside for questions that are not answered yet.
     pub held: Spend,
+    /// Whether somebody was told that it nears its end.
+    pub told: bool,
+}
+
+impl BudgetUse {
+    /// What was taken and what is put aside.
+    pub const fn all(&self) -> Spend {
+        Spend {
+            tokens: self.spent.tokens.saturating_add(self.held.tokens),
+            cost_micros: self.spent.cost_micros.saturating_add(self.held.cost_micros),
+        }
+    }
 }
 
 /// A write to the ledger of models.
@@ -168,6 +185,15 @@ pub enum ModelWrite {
         id: BudgetId,
         /// Its version.
         version: i64,
+    },
+    /// Somebody was told that a budget nears its end.
+    Tell {
+        /// Which.
+        budget: BudgetId,
+        /// Whose part of it.
+        subject: String,
+        /// When the period began.
+        period: Timestamp,
     },
     /// Questions that began before this time are forgotten; also what was counted for periods before it.
     Forget(Timestamp),
@@ -199,7 +225,10 @@ mod tests {
     fn budgets_that_hold_nothing_back_are_refused() {
         budget().check().unwrap();
         let field = |budget: Budget| budget.check().unwrap_err().first().unwrap().field.clone();
-        assert_eq!(field(Budget { tokens_max: None, cost_micros_max: None, ..budget() }), "cost_usd_max");
+        assert_eq!(
+            field(Budget { tokens_max: None, cost_micros_max: None, ..budget() }),
+            "cost_usd_max"
+        );
         assert_eq!(field(Budget { tokens_max: Some(u64::MAX), ..budget() }), "tokens_max");
         assert_eq!(field(Budget { subject: Some(String::new()), ..budget() }), "subject");
         let all = Budget { scope: BudgetScope::Everything, subject: Some("x".into()), ..budget() };

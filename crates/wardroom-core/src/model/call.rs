@@ -1,9 +1,7 @@
 //! One question to a model as the ledger has it: what was put aside for it, and what it took.
 
 use super::{ModelFailureKind, Usage};
-use crate::{
-    ApiTokenId, CustomerId, Door, ModelCallId, OauthClientId, RunId, Timestamp, UserId,
-};
+use crate::{ApiTokenId, CustomerId, Door, ModelCallId, OauthClientId, RunId, Timestamp, UserId};
 
 /// An amount of tokens and money.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

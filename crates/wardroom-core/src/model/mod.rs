@@ -14,7 +14,9 @@ mod usage;
 
 pub use answer::{Answer, AnswerError, Event, Finish};
 pub use ask::{Ask, AssistantPart, Extra, ImageKind, Message, ToolChoice, ToolSpec, UserPart};
-pub use budget::{AMOUNT_MAX, BUDGETS_MAX, Budget, BudgetPeriod, BudgetScope, BudgetUse, ModelWrite};
+pub use budget::{
+    AMOUNT_MAX, BUDGETS_MAX, Budget, BudgetPeriod, BudgetScope, BudgetUse, ModelWrite,
+};
 pub use call::{ModelCall, ModelCallEnd, Spend};
 pub use course::{Course, Next};
 pub use failure::{ModelFailure, ModelFailureKind};

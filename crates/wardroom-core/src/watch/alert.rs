@@ -18,7 +18,7 @@ pub const EXPIRY_NOTICE: Duration = Duration::from_secs(14 * 24 * 3600);
 
 named! {
     /// Why there is an alert.
-    Rule = "sign_in_failures, new_network, copied_token, privilege_change, block, refused_command, changed_tool, policy_change, erasure, clock_jump, expiring, audit_unsound" {
+    Rule = "sign_in_failures, new_network, copied_token, privilege_change, block, refused_command, changed_tool, spending, policy_change, erasure, clock_jump, expiring, audit_unsound" {
         /// Many failed attempts to prove who somebody is.
         SignInFailures = "sign_in_failures",
         /// A sign-in from where the account never signed in before.
@@ -33,6 +33,8 @@ named! {
         RefusedCommand = "refused_command",
         /// An accepted tool is described otherwise now.
         ChangedTool = "changed_tool",
+        /// A budget nears its end.
+        Spending = "spending",
         /// Another policy is in force.
         PolicyChange = "policy_change",
         /// Somebody was erased.
@@ -57,6 +59,7 @@ impl Rule {
             Self::Block => "A network was blocked",
             Self::RefusedCommand => "A command was refused",
             Self::ChangedTool => "Accepted tools changed",
+            Self::Spending => "A budget nears its end",
             Self::PolicyChange => "Policy changed",
             Self::Erasure => "Somebody was erased",
             Self::ClockJump => "The clock jumped",
@@ -82,6 +85,9 @@ impl Rule {
             Self::RefusedCommand => "Look at who asked for it and why.",
             Self::ChangedTool => {
                 "They are kept apart until somebody accepts them: compare them with `wardroom mcp show SERVER TOOL`, and ask the tool server's makers if the change was meant."
+            }
+            Self::Spending => {
+                "Look at what is asked so much: `wardroom models usage`. Raise the budget if it was meant."
             }
             Self::PolicyChange => {
                 "Make sure that it was meant; `wardroom policy rollback` takes it back."

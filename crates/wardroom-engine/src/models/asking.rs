@@ -143,9 +143,16 @@ impl Engine {
     /// Why a budget lets a question not through, and what to do.
     async fn spent_words(&self, id: BudgetId, held: Spend) -> String {
         let budget = self.store.lookup_budget(id).await.ok().flatten();
-        let about = budget.as_ref().map_or_else(|| id.to_string(), |budget| {
-            if budget.about.is_empty() { id.to_string() } else { format!("{:?} ({id})", budget.about) }
-        });
+        let about = budget.as_ref().map_or_else(
+            || id.to_string(),
+            |budget| {
+                if budget.about.is_empty() {
+                    id.to_string()
+                } else {
+                    format!("{:?} ({id})", budget.about)
+                }
+            },
+        );
         let Spend { tokens, cost_micros } = held;
         let dollars = cost_micros as f64 / 1e6;
         format!(
@@ -255,7 +262,9 @@ impl Answering {
         };
         let prices = &provider.parts().prices;
         let Some(price) = prices.of(&model) else {
-            let why = format!("no price is set for {model:?} of {name:?}: what it takes could not be bounded");
+            let why = format!(
+                "no price is set for {model:?} of {name:?}: what it takes could not be bounded"
+            );
             return Ok(Err(ModelFailure::new(Kind::NoSuchModel, why)));
         };
         self.inquiry.ask.model.clone_from(&model);
@@ -287,7 +296,8 @@ impl Answering {
         };
         let mut audit = self.audit.clone().on(format!("{name}/{model}")).detail("call", call);
         audit.record.at = at;
-        let audit = audit.detail("tokens_max", held.tokens).detail("cost_micros_max", held.cost_micros);
+        let audit =
+            audit.detail("tokens_max", held.tokens).detail("cost_micros_max", held.cost_micros);
         let change = Change::recorded(audit).write(Write::Model(ModelWrite::Begin(written.into())));
         match self.engine.commit(change).await {
             Ok(()) => {}

@@ -510,7 +510,12 @@ mod tests {
         for (status, name, message, expected) in [
             (429, "ThrottlingException:http://x/", "", Kind::RateLimited),
             (403, "com.amazon#AccessDeniedException", "", Kind::Unauthorised),
-            (400, "ValidationException", "Input is too long for requested model.", Kind::ContextTooLong),
+            (
+                400,
+                "ValidationException",
+                "Input is too long for requested model.",
+                Kind::ContextTooLong,
+            ),
             (400, "ValidationException", "x", Kind::Invalid),
             (404, "ResourceNotFoundException", "", Kind::NoSuchModel),
             (408, "ModelTimeoutException", "", Kind::TimedOut),
@@ -521,7 +526,11 @@ mod tests {
             let body = json!({ "message": message }).to_string();
             assert_eq!(failure(Some(status), None, name, &body).kind, expected, "{status} {name}");
         }
-        for (reason, expected) in [("guardrail_intervened", Ok(Finish::Refused)), ("malformed_tool_use", Err(Kind::Broken)), ("model_context_window_exceeded", Err(Kind::ContextTooLong))] {
+        for (reason, expected) in [
+            ("guardrail_intervened", Ok(Finish::Refused)),
+            ("malformed_tool_use", Err(Kind::Broken)),
+            ("model_context_window_exceeded", Err(Kind::ContextTooLong)),
+        ] {
             let told = whole(&[event("messageStop", json!({"stopReason": reason}))]);
             assert_eq!(told.map(|(_, finish, _)| finish).map_err(|failed| failed.kind), expected);
         }

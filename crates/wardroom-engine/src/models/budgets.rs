@@ -5,9 +5,13 @@ use wardroom_core::{
     BudgetId, UserId,
     audit::AuditDraft,
     change::{Change, Write},
-    model::{BUDGETS_MAX, Budget, BudgetPeriod, BudgetScope, ModelWrite},
+    model::{BUDGETS_MAX, Budget, BudgetPeriod, BudgetScope, BudgetUse, ModelWrite},
     store::StoreError,
+    watch::alert::{Rule, Sighting},
 };
+
+/// Those who used the most of a budget, of whom it is told at once.
+const TOLD_OF_MAX: u32 = 100;
 
 /// What of a budget can be changed.
 #[derive(Debug, Clone)]
@@ -30,7 +34,10 @@ fn described(audit: AuditDraft, budget: &Budget) -> AuditDraft {
         .detail("subject", budget.subject.clone().unwrap_or_else(none))
         .detail("period", budget.period.as_str())
         .detail("tokens_max", budget.tokens_max.map_or_else(none, |most| most.to_string()))
-        .detail("cost_micros_max", budget.cost_micros_max.map_or_else(none, |most| most.to_string()))
+        .detail(
+            "cost_micros_max",
+            budget.cost_micros_max.map_or_else(none, |most| most.to_string()),
+        )
 }
 
 impl Engine {
@@ -91,11 +98,41 @@ impl Engine {
     }
 
     /// Removes a budget.
-    pub async fn remove_budget(&self, budget: &Budget, audit: AuditDraft) -> Result<(), EngineError> {
+    pub async fn remove_budget(
+        &self,
+        budget: &Budget,
+        audit: AuditDraft,
+    ) -> Result<(), EngineError> {
         let (id, version) = (budget.id, budget.version);
         let change = Change::recorded(described(audit, budget))
             .write(Write::Model(ModelWrite::RemoveBudget { id, version }));
         self.commit_guarded(change).await
+    }
+
+    /// Tells somebody of budgets that near their end, once for each period.
+    pub(crate) async fn watch_budgets(&self) -> Result<(), EngineError> {
+        let now = self.now();
+        for budget in self.store.list_budgets().await? {
+            let Some(percent) = budget.alert_percent else { continue };
+            let period = budget.period.began(now);
+            for used in self.store.list_budget_use(budget.id, period, TOLD_OF_MAX).await? {
+                let part = budget.percent(used.all());
+                if used.told || part < u64::from(percent) {
+                    continue;
+                }
+                let whose = match used.subject.as_str() {
+                    "" => String::new(),
+                    subject => format!(" of {subject}"),
+                };
+                let detail = format!("{part} percent of it are used{whose}");
+                let subject = format!("{}{whose}", budget.id);
+                self.raise(Sighting { rule: Rule::Spending, subject, detail, at: now }).await?;
+                let BudgetUse { subject, .. } = used;
+                let tell = ModelWrite::Tell { budget: budget.id, subject, period };
+                self.commit(Change::default().write(Write::Model(tell))).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn commit_guarded(&self, change: Change) -> Result<(), EngineError> {

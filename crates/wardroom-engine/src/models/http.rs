@@ -48,6 +48,10 @@ impl Api {
     }
 }
 
+/// A request: its address, its headers, and its body.
+type Sent = (String, Headers, Vec<u8>);
+type Headers = Vec<(&'static str, String)>;
+
 /// A provider that is asked over HTTP.
 pub struct HttpProvider {
     outbound: Outbound,
@@ -70,7 +74,7 @@ impl HttpProvider {
         &self,
         question: Question<'_>,
         key: Option<&SecretString>,
-    ) -> Result<(String, Vec<(&'static str, String)>, Vec<u8>), ModelFailure> {
+    ) -> Result<Sent, ModelFailure> {
         let extra = question.ask.extra.as_ref().filter(|extra| extra.api != self.api.family());
         if let Some(extra) = extra {
             let names: Vec<_> = extra.members.keys().map(String::as_str).collect();
@@ -111,7 +115,7 @@ impl HttpProvider {
         region: &str,
         path: &str,
         body: &[u8],
-    ) -> Result<Vec<(&'static str, String)>, ModelFailure> {
+    ) -> Result<Headers, ModelFailure> {
         let whole = self.url.split_once("://").map(|(_, rest)| rest).unwrap_or_default();
         let (host, before) = whole.split_once('/').unwrap_or((whole, ""));
         let path = if before.is_empty() { path.to_owned() } else { format!("/{before}{path}") };
@@ -261,9 +265,7 @@ impl Reading {
 /// The data of the events that are whole by now; those that carry none are passed over.
 fn lines(reader: &mut SseReader, bytes: &[u8]) -> Result<Vec<String>, ModelFailure> {
     let events = reader.take(bytes, EVENT_BYTES_MAX).map_err(|_| broken("a piece is too long"))?;
-    let text = |data: Vec<u8>| {
-        String::from_utf8(data).map_err(|_| broken("a piece is no text"))
-    };
+    let text = |data: Vec<u8>| String::from_utf8(data).map_err(|_| broken("a piece is no text"));
     let full = events.into_iter().filter(|event| !event.data.trim_ascii().is_empty());
     full.map(|event| text(event.data)).collect()
 }

@@ -12,6 +12,7 @@ pub mod openai;
 mod provider;
 mod scripted;
 pub mod sigv4;
+mod tidy;
 
 pub use asking::{Answering, AskError, Asker, Heard, Inquiry};
 pub use budgets::BudgetBounds;
@@ -51,10 +52,7 @@ fn broken(why: &str) -> ModelFailure {
 }
 
 fn context_too_long() -> ModelFailure {
-    ModelFailure::new(
-        Kind::ContextTooLong,
-        "the conversation is longer than the model can read",
-    )
+    ModelFailure::new(Kind::ContextTooLong, "the conversation is longer than the model can read")
 }
 
 /// A failure by what `named` makes of the error in the body, or else by the status. A body that is none is no failure of

@@ -170,8 +170,9 @@ fn tokens(bytes: usize) -> u64 {
 /// The pieces of an answer, with `said` and `result` in their places.
 fn pieces(answer: &Answer, ask: &Ask, heard: &Heard<'_>) -> Result<VecDeque<Event>, ModelFailure> {
     let last = heard.results.last().copied().unwrap_or_default();
-    let values: BTreeMap<String, Value> =
-        [("said", heard.said), ("result", last)].map(|(name, text)| (name.to_owned(), text.into())).into();
+    let values: BTreeMap<String, Value> = [("said", heard.said), ("result", last)]
+        .map(|(name, text)| (name.to_owned(), text.into()))
+        .into();
     let wrong = |error: wardroom_core::agent::TemplateError| {
         ModelFailure::new(Kind::Invalid, format!("the script: {error}"))
     };
@@ -293,13 +294,14 @@ answers:
     #[tokio::test]
     async fn the_first_answer_that_fits_is_given_with_what_was_said_in_it() {
         let script = Script::read(SCRIPT).unwrap();
-        let question = asked("any", vec![said("the "WEATHER"?")]);
+        let question = asked("any", vec![said("the \"WEATHER\"?")]);
         let (parts, finish, _) = answer(&script, &question, "1").await.unwrap();
         assert_eq!(finish, Finish::Calls);
         let AssistantPart::ToolCall { name, arguments, .. } = parts.first().unwrap() else {
             unreachable!()
         };
-        assert_eq!((name.as_str(), arguments.get("place").unwrap()), ("tides", "the "WEATHER"?"));
+        let place = arguments.get("place").and_then(Value::as_str).unwrap();
+        assert_eq!((name.as_str(), place), ("tides", "the \"WEATHER\"?"));
         let result = UserPart::ToolResult { id: "x".into(), text: "4 C".into(), is_error: false };
         let next = asked("any", vec![said("weather"), result]);
         let (parts, _, _) = answer(&script, &next, "2").await.unwrap();
@@ -323,14 +325,23 @@ answers:
     #[test]
     fn scripts_that_are_none_are_told_of() {
         for (text, told) in [
-            ("answers:
+            (
+                "answers:
   - txt: x
-", "txt"),
-            ("answers:
+",
+                "txt",
+            ),
+            (
+                "answers:
   - fail: never
-", "rate_limited"),
-            ("answer: []
-", "answer"),
+",
+                "rate_limited",
+            ),
+            (
+                "answer: []
+",
+                "answer",
+            ),
         ] {
             let error = Script::read(text).err().unwrap().to_string();
             assert!(error.contains(told), "{error}");

@@ -51,13 +51,15 @@ pub fn authorization(key: &AwsKey, request: &Signed<'_>) -> String {
     let canonical = format!("POST\n{path}\n\n{headers}\n{names}\n{body}");
     let day = request.at.get(..8).unwrap_or_default();
     let scope = format!("{day}/{}/{SERVICE}/aws4_request", request.region);
-    let signed = format!("AWS4-HMAC-SHA256\n{}\n{scope}\n{}", request.at, hash(canonical.as_bytes()));
+    let signed =
+        format!("AWS4-HMAC-SHA256\n{}\n{scope}\n{}", request.at, hash(canonical.as_bytes()));
     let first = format!("AWS4{}", key.secret.expose_secret());
-    let last = [day, request.region, SERVICE, "aws4_request", &signed]
-        .into_iter()
-        .fold(first.into_bytes(), |key, text| {
+    let last = [day, request.region, SERVICE, "aws4_request", &signed].into_iter().fold(
+        first.into_bytes(),
+        |key, text| {
             hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), text.as_bytes()).as_ref().to_vec()
-        });
+        },
+    );
     let signature = HEXLOWER.encode(&last);
     format!(
         "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={signature}",
@@ -95,10 +97,8 @@ mod tests {
             secret: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into(),
             session: None,
         };
-        let path = format!(
-            "/model/{}/converse-stream",
-            segment("us.anthropic.claude-sonnet-5-v1:0")
-        );
+        let path =
+            format!("/model/{}/converse-stream", segment("us.anthropic.claude-sonnet-5-v1:0"));
         assert_eq!(path, "/model/us.anthropic.claude-sonnet-5-v1%3A0/converse-stream");
         let request = Signed {
             host: "bedrock-runtime.us-east-1.amazonaws.com",

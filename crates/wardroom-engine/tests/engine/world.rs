@@ -265,6 +265,7 @@ fn engine(
         },
         approvals_open_for: APPROVALS_OPEN_FOR,
         models: Arc::default(),
+        model_calls_kept: Duration::from_secs(86_400),
     })
 }
 

@@ -7,7 +7,7 @@ use super::{
 use crate::error::ApiError;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use wardroom_core::model::{Ask, AssistantPart, Message, ToolChoice, ToolSpec, UserPart};
+use wardroom_core::model::{Ask, AssistantPart, ToolChoice, ToolSpec, UserPart};
 
 /// Members that providers of this API get as they are.
 const PASSED: [&str; 3] = ["top_p", "top_k", "thinking"];
@@ -54,10 +54,24 @@ enum Content {
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Block {
-    Text { text: String },
-    Image { source: Source },
-    ToolUse { id: String, name: String, #[serde(default)] input: Map<String, Value> },
-    ToolResult { tool_use_id: String, content: Option<Content>, #[serde(default)] is_error: bool },
+    Text {
+        text: String,
+    },
+    Image {
+        source: Source,
+    },
+    ToolUse {
+        id: String,
+        name: String,
+        #[serde(default)]
+        input: Map<String, Value>,
+    },
+    ToolResult {
+        tool_use_id: String,
+        content: Option<Content>,
+        #[serde(default)]
+        is_error: bool,
+    },
     Thinking {},
     RedactedThinking {},
     #[serde(other)]
@@ -67,7 +81,10 @@ enum Block {
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Source {
-    Base64 { media_type: String, data: String },
+    Base64 {
+        media_type: String,
+        data: String,
+    },
     #[serde(other)]
     Other,
 }
@@ -220,6 +237,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use serde_json::json;
+    use wardroom_core::model::Message;
 
     fn of(value: Value) -> Result<Wanted, ApiError> {
         read(value.to_string().as_bytes())
@@ -245,7 +263,10 @@ mod tests {
         assert_eq!((ask.system.as_str(), ask.tool_choice.clone()), ("Be brief.", ToolChoice::Any));
         assert!(!ask.parallel_calls && ask.response.is_some() && wanted.streamed);
         let Some(Message::Assistant { parts }) = ask.messages.get(1) else { unreachable!() };
-        assert_eq!(parts.first(), Some(&AssistantPart::Thought { from: "anthropic".into(), raw: thought }));
+        assert_eq!(
+            parts.first(),
+            Some(&AssistantPart::Thought { from: "anthropic".into(), raw: thought })
+        );
         let result = UserPart::ToolResult { id: "a".into(), text: "No".into(), is_error: true };
         assert_eq!(ask.messages.get(2), Some(&Message::User { parts: vec![result] }));
     }

@@ -171,7 +171,10 @@ impl super::Writing for Writing {
                 self.close_all(&mut text);
                 let delta = json!({"stop_reason": stop_reason(finish), "stop_sequence": null});
                 let used = usage(&used.unwrap_or_default());
-                text.push_str(&Self::event("message_delta", json!({"delta": delta, "usage": used})));
+                text.push_str(&Self::event(
+                    "message_delta",
+                    json!({"delta": delta, "usage": used}),
+                ));
                 text.push_str(&Self::event("message_stop", json!({})));
             }
         }
@@ -180,7 +183,7 @@ impl super::Writing for Writing {
 
     fn broken(&self, error: &ApiError) -> String {
         let problem = super::problem::anthropic(error, "");
-        Self::event("error", json!({ "error": problem["error"] }))
+        Self::event("error", json!({ "error": problem.get("error") }))
     }
 }
 
@@ -199,7 +202,8 @@ mod tests {
 
     #[test]
     fn blocks_follow_each_other_also_where_calls_come_at_once() {
-        let call = |index, name: &str| Event::Call { index, id: format!("c{index}"), name: name.into() };
+        let call =
+            |index, name: &str| Event::Call { index, id: format!("c{index}"), name: name.into() };
         let arguments = |index, text: &str| Event::Arguments { index, text: text.into() };
         let events = written(vec![
             Event::Text { text: "I look".into() },
@@ -219,8 +223,18 @@ mod tests {
             })
             .collect();
         let expected = [
-            "message_start null ", "start 0 ", "delta 0 ", "stop 0 ", "start 1 ", "delta 1 {\"x\":1}",
-            "stop 1 ", "start 2 ", "delta 2 {\"y\":2}", "stop 2 ", "message_delta null ", "message_stop null ",
+            "message_start null ",
+            "start 0 ",
+            "delta 0 ",
+            "stop 0 ",
+            "start 1 ",
+            "delta 1 {\"x\":1}",
+            "stop 1 ",
+            "start 2 ",
+            "delta 2 {\"y\":2}",
+            "stop 2 ",
+            "message_delta null ",
+            "message_stop null ",
         ];
         assert_eq!(shown, expected);
         assert_eq!(events[10]["delta"]["stop_reason"], "tool_use");
@@ -228,10 +242,14 @@ mod tests {
 
     #[test]
     fn an_empty_answer_is_a_whole_one() {
-        let usage = Usage { input_tokens: 10, cache_read_tokens: 4, output_tokens: 0, ..Usage::default() };
+        let usage =
+            Usage { input_tokens: 10, cache_read_tokens: 4, output_tokens: 0, ..Usage::default() };
         let events = written(vec![Event::End { finish: Finish::Stop, usage: Some(usage) }]);
         let kinds: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
         assert_eq!(kinds, ["message_start", "message_delta", "message_stop"]);
-        assert_eq!(events[1]["usage"]["input_tokens"], 6, "what came from a cache stands beside it");
+        assert_eq!(
+            events[1]["usage"]["input_tokens"], 6,
+            "what came from a cache stands beside it"
+        );
     }
 }

@@ -10,7 +10,9 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Json<Value>, ApiError> {
     let named = usable(&ctx).await?;
     let data: Vec<_> = named.iter().map(|(name, owner)| entry(name, owner)).collect();
     let (first, last) = (named.first().map(|(name, _)| name), named.last().map(|(name, _)| name));
-    Ok(Json(json!({"object": "list", "data": data, "has_more": false, "first_id": first, "last_id": last})))
+    Ok(Json(
+        json!({"object": "list", "data": data, "has_more": false, "first_id": first, "last_id": last}),
+    ))
 }
 
 /// One of them.
@@ -41,11 +43,12 @@ async fn usable(ctx: &Ctx) -> Result<Vec<(String, String)>, ApiError> {
     });
     let listed = models.iter().flat_map(|provider| {
         let parts = provider.parts();
-        let named = move |name: &String| ModelName { provider: parts.name.clone(), name: name.clone() };
+        let named =
+            move |name: &String| ModelName { provider: parts.name.clone(), name: name.clone() };
         parts.models.iter().map(named)
     });
-    let listed = listed.filter(may).map(|model| {
-        (format!("{}/{}", model.provider, model.name), model.provider)
-    });
+    let listed = listed
+        .filter(may)
+        .map(|model| (format!("{}/{}", model.provider, model.name), model.provider));
     Ok(routes.chain(listed).collect())
 }

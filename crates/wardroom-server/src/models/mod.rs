@@ -231,7 +231,9 @@ async fn streaming<W: Writing>(
 fn failed(error: AskError) -> ApiError {
     let failure = match error {
         AskError::Store(error) => return error.into(),
-        AskError::Spent(why) => return ApiError::say(ErrorCode::BudgetSpent, crate::error::capital(&why)),
+        AskError::Spent(why) => {
+            return ApiError::say(ErrorCode::BudgetSpent, crate::error::capital(&why));
+        }
         AskError::Failed(failure) => failure,
     };
     let code = match failure.kind {
@@ -254,7 +256,14 @@ fn failed(error: AskError) -> ApiError {
         detail => detail.to_owned(),
     };
     if own {
-        tracing::error!(kind = failure.kind.as_str(), detail = failure.detail, "a provider of models turns the orchestrator away");
+        tracing::error!(
+            kind = failure.kind.as_str(),
+            detail = failure.detail,
+            "a provider of models turns the orchestrator away"
+        );
     }
-    ApiError { retry_after: failure.retry_after, ..ApiError::say(code, crate::error::capital(&said)) }
+    ApiError {
+        retry_after: failure.retry_after,
+        ..ApiError::say(code, crate::error::capital(&said))
+    }
 }

@@ -78,9 +78,15 @@ enum Content {
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Part {
-    Text { text: String },
-    Refusal { refusal: String },
-    ImageUrl { image_url: ImageUrl },
+    Text {
+        text: String,
+    },
+    Refusal {
+        refusal: String,
+    },
+    ImageUrl {
+        image_url: ImageUrl,
+    },
     #[serde(other)]
     Other,
 }
@@ -106,7 +112,9 @@ struct Called {
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Tool {
-    Function { function: Function },
+    Function {
+        function: Function,
+    },
     #[serde(other)]
     Other,
 }
@@ -227,7 +235,13 @@ fn add(
                 let arguments = match function.arguments.trim() {
                     "" => Map::new(),
                     text => serde_json::from_str(text).map_err(|_| {
-                        wrong(place, format!("the arguments of the call of {:?} are no JSON object", function.name))
+                        wrong(
+                            place,
+                            format!(
+                                "the arguments of the call of {:?} are no JSON object",
+                                function.name
+                            ),
+                        )
                     })?,
                 };
                 parts.push(AssistantPart::ToolCall { id, name: function.name, arguments });
@@ -344,7 +358,10 @@ mod tests {
         let Some(Message::User { parts }) = ask.messages.get(2) else { unreachable!() };
         assert_eq!(parts.len(), 3);
         assert_eq!((ask.output_tokens_max, wanted.with_usage, wanted.streamed), (50, true, true));
-        assert_eq!((ask.tool_choice.clone(), ask.response_strict), (ToolChoice::Tool("look".into()), true));
+        assert_eq!(
+            (ask.tool_choice.clone(), ask.response_strict),
+            (ToolChoice::Tool("look".into()), true)
+        );
         let extra = ask.extra.as_ref().unwrap();
         assert_eq!((extra.api.as_str(), extra.members.len()), ("openai", 1));
     }

@@ -91,7 +91,10 @@ impl Writing {
         }
         self.opened = true;
         let reason = finish.map(finish_reason);
-        self.chunk(json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": reason}]), None)
+        self.chunk(
+            json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": reason}]),
+            None,
+        )
     }
 }
 
@@ -103,7 +106,8 @@ impl super::Writing for Writing {
             Event::Thought { .. } => String::new(),
             Event::Call { index, id, name } => {
                 let function = json!({"name": name, "arguments": ""});
-                let call = json!({"index": index, "id": id, "type": "function", "function": function});
+                let call =
+                    json!({"index": index, "id": id, "type": "function", "function": function});
                 self.delta(json!({ "tool_calls": [call] }), None)
             }
             Event::Arguments { index, text } => {

@@ -51,6 +51,7 @@ CREATE TABLE budget_use (
   tokens_held BIGINT NOT NULL,
   cost_spent BIGINT NOT NULL,
   cost_held BIGINT NOT NULL,
+  told BOOLEAN NOT NULL,
   PRIMARY KEY (budget, subject, period)
 );
 

@@ -51,6 +51,7 @@ CREATE TABLE budget_use (
   tokens_held INTEGER NOT NULL,
   cost_spent INTEGER NOT NULL,
   cost_held INTEGER NOT NULL,
+  told INTEGER NOT NULL,
   PRIMARY KEY (budget, subject, period)
 ) STRICT;
 

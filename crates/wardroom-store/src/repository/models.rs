@@ -101,6 +101,7 @@ macro_rules! models {
                     period: time(row, "period")?,
                     spent: Spend { tokens: amount(row, "tokens_spent")?, cost_micros: amount(row, "cost_spent")? },
                     held: Spend { tokens: amount(row, "tokens_held")?, cost_micros: amount(row, "cost_held")? },
+                    told: row.try_get("told").map_err(of)?,
                 })
             }
 
@@ -248,6 +249,11 @@ macro_rules! model_writes {
                             b.id.uuid(), b.version, b.about.clone(), b.tokens_max.map(signed), b.cost_micros_max.map(signed), b.alert_percent.map(i64::from))),
                     ModelWrite::RemoveBudget { id, version } => guarded("the budget",
                         run!(c, "DELETE FROM budgets WHERE id = $1 AND version = $2", id.uuid(), *version)),
+                    ModelWrite::Tell { budget, subject, period } => {
+                        run!(c, "UPDATE budget_use SET told = $4 WHERE budget = $1 AND subject = $2 AND period = $3",
+                            budget.uuid(), subject.clone(), period.as_micros(), true);
+                        Ok(())
+                    }
                     ModelWrite::Forget(before) => forget(c, *before).await,
                 }
             }
@@ -290,8 +296,8 @@ macro_rules! model_writes {
                     let period = period.began(m.begun_at).as_micros();
                     run!(c, "INSERT INTO model_holds (call, budget, subject, period, tokens, cost) VALUES ($1, $2, $3, $4, $5, $6)",
                         m.id.uuid(), budget, subject.clone(), period, signed(m.held.tokens), signed(m.held.cost_micros));
-                    run!(c, "INSERT INTO budget_use (budget, subject, period, tokens_spent, tokens_held, cost_spent, cost_held) VALUES ($1, $2, $3, 0, 0, 0, 0) ON CONFLICT (budget, subject, period) DO NOTHING",
-                        budget, subject.clone(), period);
+                    run!(c, "INSERT INTO budget_use (budget, subject, period, tokens_spent, tokens_held, cost_spent, cost_held, told) VALUES ($1, $2, $3, 0, 0, 0, 0, $4) ON CONFLICT (budget, subject, period) DO NOTHING",
+                        budget, subject.clone(), period, false);
                     let held = run!(c, "UPDATE budget_use SET tokens_held = tokens_held + $4, cost_held = cost_held + $5 WHERE budget = $1 AND subject = $2 AND period = $3 \
                             AND EXISTS (SELECT 1 FROM budgets b WHERE b.id = $1 AND (b.tokens_max IS NULL OR b.tokens_max >= tokens_spent + tokens_held + $4) \
                               AND (b.cost_max IS NULL OR b.cost_max >= cost_spent + cost_held + $5))",

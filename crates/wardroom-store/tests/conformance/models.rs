@@ -130,7 +130,10 @@ async fn questions_are_on_record_and_end_once(test: TestStore) {
     let mut both = vec![first.id, second.id];
     both.sort_by_key(|id| std::cmp::Reverse(id.uuid()));
     assert_eq!(list(ModelCallFilter { user: Some(ann), ..ModelCallFilter::default() }).await, both);
-    assert_eq!(list(ModelCallFilter { run: first.run, ..ModelCallFilter::default() }).await, [first.id]);
+    assert_eq!(
+        list(ModelCallFilter { run: first.run, ..ModelCallFilter::default() }).await,
+        [first.id]
+    );
     let far = ModelCallFilter { provider: Some("far".into()), ..ModelCallFilter::default() };
     assert_eq!(list(far).await, [second.id]);
     let forget = Timestamp::from_micros(morning().as_micros() + 1);
@@ -155,7 +158,8 @@ async fn what_is_put_aside_and_taken_counts_in_each_budget(test: TestStore) {
     begin(&store, &anns).await.unwrap();
     begin(&store, &other).await.unwrap();
     let customer = CustomerId::new(at(0), &s);
-    let for_customer = ModelCall { customer: Some(customer), agent: None, ..call(&s, ann, spend(1, 1)) };
+    let for_customer =
+        ModelCall { customer: Some(customer), agent: None, ..call(&s, ann, spend(1, 1)) };
     begin(&store, &for_customer).await.unwrap();
     let held = async |budget: &Budget| {
         let used = used(&store, budget).await;
@@ -217,7 +221,11 @@ async fn a_budget_is_never_passed_however_many_ask_at_once(test: TestStore) {
     assert!(matches!(begin(&store, &more).await, Err(StoreError::Spent(id)) if id == each.id));
     end(&store, &begun[0], ended(1, 1)).await;
     begin(&store, &more).await.unwrap();
-    assert_eq!(used(&store, &each).await[0].held, spend(631, 10));
+    let held = used(&store, &each).await[0].clone();
+    assert_eq!((held.held, held.told), (spend(631, 10), false));
+    let tell = ModelWrite::Tell { budget: each.id, subject: held.subject, period: held.period };
+    commit(&store, Write::Model(tell)).await.unwrap();
+    assert!(used(&store, &each).await[0].told);
     // Another day.
     let tomorrow: Timestamp = "2026-11-24T00:00:00Z".parse().unwrap();
     let next = ModelCall { begun_at: tomorrow, ..call(&s, ann, spend(700, 1)) };
@@ -260,9 +268,8 @@ async fn use_is_put_together_by_what_it_has_in_common(test: TestStore) {
         ..ended(5, 300)
     };
     end(&store, &more, failed).await;
-    let spent = async |by, user| {
-        store.model_spent(SpentFilter { by, since: at(0), user }).await.unwrap()
-    };
+    let spent =
+        async |by, user| store.model_spent(SpentFilter { by, since: at(0), user }).await.unwrap();
     let by_user = spent(SpentBy::User, None).await;
     let expected = Spent {
         user: Some(ann),
@@ -284,7 +291,11 @@ async fn use_is_put_together_by_what_it_has_in_common(test: TestStore) {
     let by_agent = spent(SpentBy::Agent, None).await;
     assert_eq!((by_agent[0].agent.as_deref(), by_agent[1].agent.as_deref()), (Some("mast"), None));
     assert_eq!(spent(SpentBy::Customer, None).await[0].customer, None);
-    let later = SpentFilter { by: SpentBy::User, since: "2026-12-01T00:00:00Z".parse().unwrap(), user: None };
+    let later = SpentFilter {
+        by: SpentBy::User,
+        since: "2026-12-01T00:00:00Z".parse().unwrap(),
+        user: None,
+    };
     assert_eq!(store.model_spent(later).await.unwrap(), []);
 }
 

@@ -114,6 +114,7 @@ impl Config {
         self.oidc()?;
         self.static_tokens()?;
         self.models()?;
+        self.model_calls_kept()?;
         self.address("listen_redirect")?;
         self.flag("tls12")?;
         let metrics = self.address("listen_metrics")?;

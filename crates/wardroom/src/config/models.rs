@@ -9,6 +9,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 use wardroom_core::{
     agent::ModelName,
@@ -157,6 +158,12 @@ pub(crate) struct ModelParts {
 }
 
 impl Config {
+    /// How long what questions to models took is kept.
+    pub(crate) fn model_calls_kept(&self) -> anyhow::Result<Duration> {
+        let days: u64 = self.within("model_call_days", 1..=3650)?;
+        Ok(Duration::from_secs(days * 86_400))
+    }
+
     /// What the file about models says; nothing where there is none.
     pub(crate) fn models(&self) -> anyhow::Result<ModelSettings> {
         let implied = self.data().join("models.toml");
@@ -200,19 +207,25 @@ impl ModelSettings {
             ensure!(is_name(name), "{name:?} is no name of a provider: a-z 0-9 -, a letter first");
             ensure!(names.insert(name), "two providers are called {name}");
             provider.check().with_context(|| format!("provider {name}"))?;
-            provider.prices(self.file.prices.as_deref()).with_context(|| format!("provider {name}"))?;
+            provider
+                .prices(self.file.prices.as_deref())
+                .with_context(|| format!("provider {name}"))?;
         }
         let mut taken = BTreeSet::new();
         for route in routes {
             let name = &route.name;
             ensure!(taken.insert(name), "two routes are called {name}");
-            ensure!(!name.is_empty() && !name.contains('/'), "{name:?} is no name of a route: it has no slash");
+            ensure!(
+                !name.is_empty() && !name.contains('/'),
+                "{name:?} is no name of a route: it has no slash"
+            );
             ensure!(
                 (1..=CHAIN_MAX).contains(&route.models.len()),
                 "route {name}: it leads to 1 to {CHAIN_MAX} models"
             );
             for model in &route.models {
-                let (provider, _) = split(model).with_context(|| format!("route {name}: {model:?} is no PROVIDER/MODEL"))?;
+                let (provider, _) = split(model)
+                    .with_context(|| format!("route {name}: {model:?} is no PROVIDER/MODEL"))?;
                 ensure!(
                     names.iter().any(|known| known.as_str() == provider),
                     "route {name}: there is no provider {provider:?}"
@@ -246,8 +259,8 @@ impl ModelSettings {
                 let path = self.folder.join(entry.script.as_deref().context("script is missing")?);
                 let text = fs::read_to_string(&path)
                     .with_context(|| format!("script {} can't be read", path.display()))?;
-                let script = Script::read(&text)
-                    .with_context(|| format!("script {}", path.display()))?;
+                let script =
+                    Script::read(&text).with_context(|| format!("script {}", path.display()))?;
                 Arc::new(script) as Arc<dyn ModelProvider>
             }
             Some((api, url)) => {
@@ -289,8 +302,9 @@ impl ModelSettings {
         } else if let Some(path) = &entry.key_file {
             let path = self.folder.join(path);
             let read: ReadKey = Arc::new(move || {
-                let text = fs::read_to_string(&path)
-                    .map_err(|error| format!("key_file {} can't be read: {error}", path.display()))?;
+                let text = fs::read_to_string(&path).map_err(|error| {
+                    format!("key_file {} can't be read: {error}", path.display())
+                })?;
                 Ok(SecretString::from(text.trim()))
             });
             // A mistake shows at the start and not in the night.
@@ -332,7 +346,10 @@ impl ProviderEntry {
         match self.kind {
             Kind::Scripted => {
                 ensure!(self.script.is_some(), "script names the file with its answers");
-                ensure!(keys == 0 && self.url.is_none(), "a script is asked nowhere: it has neither url nor key");
+                ensure!(
+                    keys == 0 && self.url.is_none(),
+                    "a script is asked nowhere: it has neither url nor key"
+                );
             }
             Kind::Bedrock => ensure!(
                 self.region.as_deref().is_some_and(is_name),
@@ -346,7 +363,11 @@ impl ProviderEntry {
             ("region", self.region.is_some(), Kind::Bedrock),
             ("version", self.version.is_some(), Kind::Anthropic),
         ] {
-            ensure!(!given || self.kind == kind, "{field} is for providers of the kind {}", kind.as_str());
+            ensure!(
+                !given || self.kind == kind,
+                "{field} is for providers of the kind {}",
+                kind.as_str()
+            );
         }
         if matches!(self.kind, Kind::Openai | Kind::Anthropic | Kind::Bedrock) && keys == 0 {
             bail!("key_file, key_env or key_secret says where its key is");
@@ -404,7 +425,10 @@ impl ProviderEntry {
             }
         }
         if self.kind == Kind::Scripted && !own {
-            lines.push(("*".to_owned(), Price { input: 0, output: 0, cache_read: None, cache_write: None }));
+            lines.push((
+                "*".to_owned(),
+                Price { input: 0, output: 0, cache_read: None, cache_write: None },
+            ));
         }
         let version = match version {
             Some(version) if own => version.to_owned(),
@@ -417,7 +441,10 @@ impl ProviderEntry {
 
 /// Dollars for a million tokens as millionths of a dollar for a million.
 fn micros(dollars: f64) -> anyhow::Result<u64> {
-    ensure!((0.0..=1_000_000.0).contains(&dollars), "a price is 0 to 1000000 US dollars for a million tokens");
+    ensure!(
+        (0.0..=1_000_000.0).contains(&dollars),
+        "a price is 0 to 1000000 US dollars for a million tokens"
+    );
     Ok((dollars * 1e6).round() as u64)
 }
 
@@ -434,11 +461,14 @@ mod tests {
         ModelSettings::read(&path)
     }
 
-    const NEAR: &str = "[[provider]]\nname = \"near\"\nkind = \"compatible\"\nurl = \"http://127.0.0.1:1/v1\"\n";
+    const NEAR: &str =
+        "[[provider]]\nname = \"near\"\nkind = \"compatible\"\nurl = \"http://127.0.0.1:1/v1\"\n";
 
     #[test]
     fn providers_prices_and_routes_are_read() {
-        let text = format!("prices = \"own 1\"\n{NEAR}[[provider.price]]\nmodel = \"small\"\ninput = 0.15\noutput = 0.6\n[[route]]\nname = \"fast\"\nmodels = [\"near/small\"]\n");
+        let text = format!(
+            "prices = \"own 1\"\n{NEAR}[[provider.price]]\nmodel = \"small\"\ninput = 0.15\noutput = 0.6\n[[route]]\nname = \"fast\"\nmodels = [\"near/small\"]\n"
+        );
         let settings = read(&text).unwrap();
         let near = settings.file.provider.first().unwrap();
         let prices = near.prices(settings.file.prices.as_deref()).unwrap();
@@ -446,7 +476,8 @@ mod tests {
         let usage = Usage { input_tokens: 1000, output_tokens: 100, ..Usage::default() };
         assert_eq!(prices.of("small").unwrap().cost_micros(&usage), 150 + 60);
         assert_eq!(prices.of("other"), None, "nothing is known of what others run");
-        let own = "[[provider]]\nname = \"far\"\nkind = \"anthropic\"\nkey_secret = \"anthropic\"\n";
+        let own =
+            "[[provider]]\nname = \"far\"\nkind = \"anthropic\"\nkey_secret = \"anthropic\"\n";
         let settings = read(own).unwrap();
         let prices = settings.file.provider.first().unwrap().prices(None).unwrap();
         assert_eq!(prices.version(), KNOWN_VERSION);
@@ -457,14 +488,23 @@ mod tests {
     #[test]
     fn mistakes_are_told_and_keys_are_not_repeated() {
         for (text, told) in [
-            ("[[provider]]\nname = \"x\"\nkind = \"openai\"\nkey = \"sk-123456\"\n", "unknown field `key`"),
+            (
+                "[[provider]]\nname = \"x\"\nkind = \"openai\"\nkey = \"sk-123456\"\n",
+                "unknown field `key`",
+            ),
             ("[[provider]]\nname = \"x\"\nkind = \"openai\"\n", "key_file, key_env or key_secret"),
             ("[[provider]]\nname = \"X\"\nkind = \"openai\"\n", "no name of a provider"),
             ("[[provider]]\nname = \"x\"\nkind = \"compatible\"\n", "url says where"),
             ("[[provider]]\nname = \"x\"\nkind = \"scripted\"\n", "script names the file"),
             ("[[provider]]\nname = \"x\"\nkind = \"bedrock\"\nkey_env = \"K\"\n", "region names"),
-            ("[[provider]]\nname = \"x\"\nkind = \"compatible\"\nurl = \"u\"\nregion = \"r\"\n", "region is for providers of the kind bedrock"),
-            ("[[route]]\nname = \"fast\"\nmodels = [\"near/small\"]\n", "there is no provider \"near\""),
+            (
+                "[[provider]]\nname = \"x\"\nkind = \"compatible\"\nurl = \"u\"\nregion = \"r\"\n",
+                "region is for providers of the kind bedrock",
+            ),
+            (
+                "[[route]]\nname = \"fast\"\nmodels = [\"near/small\"]\n",
+                "there is no provider \"near\"",
+            ),
             ("[[route]]\nname = \"fast\"\nmodels = []\n", "leads to 1 to 6"),
         ] {
             let error = format!("{:#}", read(text).unwrap_err());
@@ -473,7 +513,8 @@ mod tests {
         }
         let twice = format!("{NEAR}{NEAR}");
         assert!(read(&twice).unwrap_err().to_string().contains("two providers"));
-        let priced = format!("{NEAR}[[provider.price]]\nmodel = \"a\"\ninput = -1.0\noutput = 0.0\n");
+        let priced =
+            format!("{NEAR}[[provider.price]]\nmodel = \"a\"\ninput = -1.0\noutput = 0.0\n");
         assert!(format!("{:#}", read(&priced).unwrap_err()).contains("a price is 0"));
     }
 }

@@ -299,6 +299,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "The file (TOML) that names who runs language models, where their keys are and what they cost; `models.toml` in the data folder where absent. See `docs/models.md`.",
     ),
     setting(
+        "model_call_days",
+        Some("400"),
+        "How long what questions to language models took is kept, in days.",
+    ),
+    setting(
         "outbound_allow",
         None,
         "Addresses or networks that are not public and may still be asked, comma-separated, e.g. `10.1.2.0/24`. Nothing else private, on loopback or of a cloud's metadata is ever asked over HTTP. The mail server is not meant: it is the one that you name.",

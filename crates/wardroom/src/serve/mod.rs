@@ -117,6 +117,7 @@ pub(crate) async fn start(
         outlets: delivery.outlets(),
         approvals_open_for: config.approvals_open_for()?,
         models: Arc::new(models),
+        model_calls_kept: config.model_calls_kept()?,
     });
     engine.seal_old_names().await?;
     let alone = installation.store.health().await?.engine == "sqlite";
@@ -188,6 +189,7 @@ pub(crate) async fn start(
     app.keep_static_tokens(&static_tokens, account).await.context("mcp_static_token_user")?;
     if alone {
         app.end_open_calls().await?;
+        engine.end_open_model_calls().await?;
     }
     tasks.spawn(app.clone().follow_hints());
     tasks.spawn(app.clone().work_desk());

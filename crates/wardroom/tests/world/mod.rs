@@ -1,6 +1,7 @@
 //! The real programs on loopback: orchestrator and node as processes, a client over TLS.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod model_provider;
 pub mod tool_server;
 mod tools;
 

@@ -1,12 +1,15 @@
 //! `/api/v1/budgets`
 
-use super::{super::input::{Json, filter, id}, models::dollars};
+use super::{
+    super::input::{Json, filter, id},
+    models::dollars,
+};
 use crate::{context::Ctx, error::ApiError};
 use axum::{extract::Path, http::StatusCode};
 use wardroom_core::{
     Action, BudgetId,
     action::Resource,
-    model::{Budget, BudgetUse, Spend},
+    model::{Budget, BudgetUse},
 };
 use wardroom_engine::models::BudgetBounds;
 use wardroom_wire::{
@@ -37,17 +40,13 @@ async fn view(ctx: &Ctx, budget: &Budget) -> Result<BudgetView, ApiError> {
 }
 
 fn used_view(budget: &Budget, used: &BudgetUse) -> BudgetUseView {
-    let all = Spend {
-        tokens: used.spent.tokens.saturating_add(used.held.tokens),
-        cost_micros: used.spent.cost_micros.saturating_add(used.held.cost_micros),
-    };
     BudgetUseView {
         subject: used.subject.clone(),
         tokens: used.spent.tokens,
         tokens_held: used.held.tokens,
         cost_usd: dollars(used.spent.cost_micros),
         cost_usd_held: dollars(used.held.cost_micros),
-        percent: budget.percent(all),
+        percent: budget.percent(used.all()),
     }
 }
 
@@ -133,11 +132,7 @@ pub(crate) async fn put(
 }
 
 /// Changes one.
-pub(crate) async fn change(
-    ctx: &Ctx,
-    text: &str,
-    body: BudgetPut,
-) -> Result<BudgetView, ApiError> {
+pub(crate) async fn change(ctx: &Ctx, text: &str, body: BudgetPut) -> Result<BudgetView, ApiError> {
     let allowed = ctx.authorise(Action::BudgetUpdate, &Resource::system()).await?;
     let budget = find(ctx, id(text)?).await?;
     let bounds = BudgetBounds {

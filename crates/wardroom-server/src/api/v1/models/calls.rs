@@ -97,9 +97,8 @@ pub(crate) async fn load(ctx: &Ctx, query: CallsQuery) -> Result<List<ModelCallV
     let wanted = ModelCallFilter { user, run, provider: query.provider };
     let page = page::<ModelCallId>(query.after.as_deref(), query.limit)?;
     let found = ctx.app.engine.store().list_model_calls(&wanted, page).await?;
-    let readable = |call: &&ModelCall| {
-        ctx.decide(Action::ModelCallRead, &Resource::model_call(call)).allowed
-    };
+    let readable =
+        |call: &&ModelCall| ctx.decide(Action::ModelCallRead, &Resource::model_call(call)).allowed;
     Ok(List {
         items: found.items.iter().filter(readable).map(view).collect(),
         next: found.next.map(|id| id.to_string()),

@@ -1,0 +1,54 @@
+//! Questions whose end nobody wrote down, and those that are long over.
+
+use crate::{Engine, EngineError};
+use std::time::Duration;
+use wardroom_core::{
+    Timestamp,
+    change::{Change, Write},
+    model::{ModelCall, ModelCallEnd, ModelFailureKind, ModelWrite, Usage},
+};
+
+/// How long a question can be under way at most, and some more.
+const OPEN_MAX: Duration = Duration::from_secs(2 * 3600);
+/// Questions that are ended together.
+const TOGETHER_MAX: u32 = 200;
+
+impl Engine {
+    /// Ends all questions that have no end, where no other orchestrator can have any under way.
+    pub async fn end_open_model_calls(&self) -> Result<(), EngineError> {
+        self.end_model_calls_before(self.now()).await
+    }
+
+    pub(crate) async fn tidy_models(&self) -> Result<(), EngineError> {
+        let now = self.now();
+        self.end_model_calls_before(now.minus(OPEN_MAX)).await?;
+        let forget = ModelWrite::Forget(now.minus(self.model_calls_kept));
+        Ok(self.commit(Change::default().write(Write::Model(forget))).await?)
+    }
+
+    /// SECURITY: what such a question took, nobody knows. It counts for all that was put aside: a budget is never fuller
+    /// than it looks.
+    async fn end_model_calls_before(&self, before: Timestamp) -> Result<(), EngineError> {
+        loop {
+            let open = self.store.list_open_model_calls(before, TOGETHER_MAX).await?;
+            if open.is_empty() {
+                return Ok(());
+            }
+            let at = self.now();
+            let end = |call: ModelCall| {
+                let usage = Usage { input_tokens: call.held.tokens, ..Usage::default() };
+                let end = ModelCallEnd {
+                    at,
+                    usage,
+                    cost_micros: call.held.cost_micros,
+                    estimated: true,
+                    first_micros: None,
+                    failure: Some(ModelFailureKind::Broken),
+                };
+                Write::Model(ModelWrite::End { id: call.id, end })
+            };
+            let writes = open.into_iter().map(end).collect();
+            self.commit(Change { writes, ..Change::default() }).await?;
+        }
+    }
+}
