@@ -419,7 +419,7 @@ async fn only_those_whom_policy_allows_it_ask_and_each_reads_their_own() {
     let (none, other, _) = ask_as(&olga, "near/other").await;
     assert_eq!((denied, none), (403, 403), "{said} {other}");
     assert_eq!(said["error"]["code"], other["error"]["code"]);
-    world.add_policy("permit (principal in Wardroom::Role::\"operator\", action == Wardroom::Action::\"model.use\", resource in Wardroom::ModelProvider::\"near\");").await;
+    world.add_policy("@id(\"near\") permit (principal in Wardroom::Role::\"operator\", action == Wardroom::Action::\"model.use\", resource in Wardroom::ModelProvider::\"near\");").await;
     assert_eq!(ask_as(&olga, "near/small").await.0, 200);
     assert_eq!(ask_as(&olga, "script/parrot").await.0, 403);
     let (_, listed, _) = send(&world, &olga, Method::GET, "/v1/models", Value::Null).await;
@@ -440,9 +440,8 @@ async fn only_those_whom_policy_allows_it_ask_and_each_reads_their_own() {
     let (status, _, _) = send(&world, &olga, Method::GET, "/api/v1/budgets", Value::Null).await;
     assert_eq!(status, 403);
     // A token that was made for something else is good for nothing here.
-    let made = world
-        .post("/api/v1/tokens", json!({"name": "narrow", "scopes": ["run.read"]}))
-        .await;
+    let made =
+        world.post("/api/v1/tokens", json!({"name": "narrow", "scopes": ["run.read"]})).await;
     let (status, said, _) = ask_as(made["secret"].as_str().unwrap(), "near/small").await;
     assert_eq!((status, &said["error"]["type"]), (403, &json!("permission_error")), "{said}");
 }

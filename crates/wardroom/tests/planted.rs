@@ -21,11 +21,12 @@ use world::{World, command, wardroom};
 const SECRET: [&str; 8] =
     ["answer", "code", "current", "new", "password", "refresh_token", "secret", "value"];
 /// Inputs that hold none. What is new stands in one of the two.
-const OPEN: [&str; 59] = [
+const OPEN: [&str; 65] = [
     "about",
     "action",
     "acts_as",
     "address",
+    "alert_percent",
     "all",
     "arguments",
     "assignee",
@@ -36,6 +37,7 @@ const OPEN: [&str; 59] = [
     "client",
     "command",
     "confidential",
+    "cost_usd_max",
     "customer",
     "deadline_seconds",
     "description",
@@ -61,6 +63,7 @@ const OPEN: [&str; 59] = [
     "operators",
     "own",
     "parameters",
+    "period",
     "phone",
     "priority",
     "query",
@@ -71,13 +74,16 @@ const OPEN: [&str; 59] = [
     "role",
     "rotate_days",
     "scheduled_for",
+    "scope",
     "scopes",
     "seconds",
     "secrets",
     "shown",
     "state",
+    "subject",
     "text",
     "title",
+    "tokens_max",
     "tool",
     "values",
     "way",

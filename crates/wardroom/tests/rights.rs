@@ -39,6 +39,19 @@ model: {provider: scripted, name: lookout}
 instructions: Look out
 ";
 
+/// An installation that knows a language model.
+async fn world() -> (World, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("models.toml");
+    std::fs::write(folder.path().join("script.yaml"), "answers: [{text: Aye}]\n").unwrap();
+    let provider =
+        "[[provider]]\nname = \"script\"\nkind = \"scripted\"\nscript = \"script.yaml\"\n";
+    std::fs::write(&path, provider).unwrap();
+    let settings =
+        [format!("models_file={}", path.display()), "outbound_allow=127.0.0.0/8".to_owned()];
+    (World::with(&settings).await, folder)
+}
+
 /// Every secured route of the API, aimed at things of an administrator.
 async fn asks(world: &World) -> Vec<Ask> {
     // One that failed can be replayed.
@@ -106,6 +119,13 @@ async fn asks(world: &World) -> Vec<Ask> {
     let tool = world.get("/api/v1/tool-servers/mast/tools").await["items"][0].clone();
     let accept = json!({"tool": tool["name"], "digest": tool["digest"]});
     let approvals = two_approvals(world).await;
+    let question =
+        json!({"model": "script/any", "messages": [{"role": "user", "content": "Ahoy"}]});
+    let answer = world.post("/v1/chat/completions", question).await;
+    assert_eq!(answer["choices"][0]["message"]["content"], "Aye", "{answer}");
+    let asked = id_of(&world.get("/api/v1/model-calls").await["items"][0]);
+    let budget = json!({"scope": "everything", "period": "day", "tokens_max": 9});
+    let bound = id_of(&world.post("/api/v1/budgets", budget.clone()).await);
     let way = json!({"kind": "http", "url": server.url});
     let program = json!({"name": "Chart", "confidential": true, "redirect_uris": ["https://chart.example/"], "scopes": ["run.list"]});
     let made = world.post("/api/v1/oauth/clients", program.clone()).await;
@@ -196,6 +216,12 @@ async fn asks(world: &World) -> Vec<Ask> {
         ask("GET", "/api/v1/mcp/connections", "", Value::Null),
         ask("DELETE", "/api/v1/mcp/connections/{id}", &opened, Value::Null),
         ask("GET", "/api/v1/tool-calls/{id}", &call, Value::Null),
+        ask("GET", "/api/v1/models", "", Value::Null),
+        ask("GET", "/api/v1/model-calls/{id}", &asked, Value::Null),
+        ask("GET", "/api/v1/budgets", "", Value::Null),
+        ask("POST", "/api/v1/budgets", "", budget),
+        ask("PUT", "/api/v1/budgets/{id}", &bound, json!({"tokens_max": 10})),
+        ask("DELETE", "/api/v1/budgets/{id}", &bound, Value::Null),
         ask("GET", "/api/v1/approvals/{id}", &approvals[0], Value::Null),
         ask("POST", "/api/v1/approvals/{id}/approve", &approvals[0], json!({})),
         ask("POST", "/api/v1/approvals/{id}/deny", &approvals[1], json!({})),
@@ -265,7 +291,9 @@ async fn send(world: &World, token: &str, ask: &Ask) -> Response {
 }
 
 /// What everybody may do for themselves.
-const OWN: [(&str, &str); 34] = [
+const OWN: [(&str, &str); 36] = [
+    ("GET", "/api/v1/model-calls"),
+    ("GET", "/api/v1/model-usage"),
     ("GET", "/api/v1/approvals"),
     ("GET", "/api/v1/tool-calls"),
     ("GET", "/api/v1/tool-usage"),
@@ -304,7 +332,7 @@ const OWN: [(&str, &str); 34] = [
 
 #[tokio::test]
 async fn a_customer_reaches_nothing_of_others_and_changes_nothing() {
-    let world = World::with(&["outbound_allow=127.0.0.0/8".to_owned()]).await;
+    let (world, _folder) = world().await;
     world.add_account("carla", Role::Customer, PASSWORD).await;
     world.until_node("online").await;
     let asks = asks(&world).await;
@@ -355,7 +383,7 @@ async fn a_customer_reaches_nothing_of_others_and_changes_nothing() {
     assert!(node["state"] == "online" && node["labels"]["taken"] == Value::Null, "{node}");
     assert_eq!(world.get("/api/v1/runs").await["items"].as_array().unwrap().len(), 1);
     assert_eq!(world.get("/api/v1/join-tokens").await["items"].as_array().unwrap().len(), 2);
-    let refused = world.get("/api/v1/audit/records?outcome=refused&limit=100").await;
+    let refused = world.get("/api/v1/audit/records?outcome=refused&limit=200").await;
     let administrator = world.get("/api/v1/whoami").await["id"].clone();
     let by_people = refused["items"].as_array().unwrap().iter().filter(|item| {
         let actor = &item["record"]["actor"];
@@ -369,7 +397,7 @@ async fn a_customer_reaches_nothing_of_others_and_changes_nothing() {
 
 #[tokio::test]
 async fn every_change_leaves_exactly_one_record_of_who_asked() {
-    let world = World::with(&["outbound_allow=127.0.0.0/8".to_owned()]).await;
+    let (world, _folder) = world().await;
     let me = world.get("/api/v1/whoami").await["id"].as_str().unwrap().to_owned();
     let mut changed = 0;
     for ask in asks(&world).await {
@@ -469,7 +497,7 @@ async fn who_may_do_what_on_each_route_is_what_was_agreed() {
     let mut columns = vec![];
     let mut routes = vec![];
     for actor in ACTORS {
-        let world = World::with(&["outbound_allow=127.0.0.0/8".to_owned()]).await;
+        let (world, _folder) = world().await;
         world.until_node("online").await;
         let asks = asks(&world).await;
         let token = token_of(&world, actor, &asks).await;

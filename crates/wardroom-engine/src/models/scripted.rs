@@ -57,9 +57,12 @@ struct Answer {
     calls: Vec<Call>,
     /// Why it gives no answer, in place of one.
     fail: Option<Kind>,
-    /// How long it takes, in milliseconds.
+    /// How long it takes to begin, in milliseconds.
     #[serde(default)]
     wait_ms: u64,
+    /// How long it takes from piece to piece, in milliseconds.
+    #[serde(default)]
+    pace_ms: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -228,16 +231,23 @@ impl ModelProvider for Script {
         if let Some(Event::End { usage: Some(usage), .. }) = events.back() {
             self.count(question.key, *usage);
         }
-        Ok(Box::new(Scripted(events)))
+        let pace = Duration::from_millis(answer.pace_ms).min(WAIT_MAX);
+        Ok(Box::new(Scripted { events, pace }))
     }
 }
 
-struct Scripted(VecDeque<Event>);
+struct Scripted {
+    events: VecDeque<Event>,
+    pace: Duration,
+}
 
 #[async_trait]
 impl Pieces for Scripted {
     async fn next(&mut self) -> Result<Event, ModelFailure> {
-        self.0.pop_front().ok_or_else(|| super::broken("it is over"))
+        if !self.pace.is_zero() {
+            tokio::time::sleep(self.pace).await;
+        }
+        self.events.pop_front().ok_or_else(|| super::broken("it is over"))
     }
 }
 

@@ -85,6 +85,10 @@ fn agent_pages(r: &mut Routes) {
     r.secured_large(Method::POST, "/agents", change, DEFINITION_BODY_BYTES_MAX, put);
     r.secured(Method::GET, "/agents/{name}", Action::AgentRead, show);
     r.secured(Method::POST, "/agents/{name}/remove", Action::AgentRemove, forget);
+    use ui::models;
+    r.secured(Method::GET, "/models", Action::ModelList, models::page);
+    r.secured(Method::POST, "/models/budgets", Action::BudgetCreate, models::add);
+    r.secured(Method::POST, "/models/budgets/{id}/remove", Action::BudgetRemove, models::remove);
 }
 
 fn gateway_pages(r: &mut Routes) {

@@ -59,6 +59,7 @@ pub(crate) fn page_of(route: &str, path: &str) -> String {
         "/requests/{id}/attachments/{attachment}/remove" => "/requests/{id}",
         "/join-tokens/{id}/revoke" => "/join-tokens",
         "/gateway/connections/{id}/end" => "/gateway",
+        "/models/budgets" | "/models/budgets/{id}/remove" => "/models",
         "/tool-accounts/{name}/connect"
         | "/tool-accounts/{name}/remove"
         | "/tool-accounts/{name}/finish" => "/tool-accounts",

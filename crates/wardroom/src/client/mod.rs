@@ -12,6 +12,7 @@ mod failure;
 mod follow;
 mod http;
 mod mcp;
+mod models;
 mod names;
 mod node;
 mod oauth_client;
@@ -76,6 +77,14 @@ pub(crate) enum ClientCommand {
     /// Define AI agents
     #[command(after_help = EXIT_CODES, subcommand)]
     Agents(agents::AgentsCommand),
+    /// Language models: who runs them, and what was asked
+    #[command(after_help = EXIT_CODES, subcommand)]
+    Models(models::ModelsCommand),
+    #[command(after_help = EXIT_CODES)]
+    Usage(models::UsageArgs),
+    /// Bound what language models may take
+    #[command(after_help = EXIT_CODES, subcommand)]
+    Budgets(models::BudgetsCommand),
     /// Tool servers, their tools, and calls of these
     #[command(after_help = EXIT_CODES, subcommand)]
     Mcp(mcp::McpCommand),
@@ -179,6 +188,9 @@ async fn dispatch<Cli: clap::CommandFactory>(
         ClientCommand::Secret(command) => secret::run(session, command).await,
         ClientCommand::Approval(command) => approval::run(session, command).await,
         ClientCommand::Agents(command) => agents::run(session, command).await,
+        ClientCommand::Models(command) => models::run(session, command).await,
+        ClientCommand::Usage(args) => models::usage(session, args).await,
+        ClientCommand::Budgets(command) => models::budgets(session, command).await,
         ClientCommand::Mcp(command) => mcp::run(session, command).await,
         ClientCommand::OauthClient(command) => oauth_client::run(session, command).await,
         ClientCommand::Run(args) => run::run(session, args).await,

@@ -79,6 +79,15 @@ pub(crate) fn ms(ms: impl Borrow<Option<f64>>) -> String {
     }
 }
 
+/// An amount of US dollars; one that is small with all that is counted of it.
+pub(crate) fn dollars(amount: &f64) -> String {
+    match amount {
+        amount if *amount == 0.0 => "US$ 0".to_owned(),
+        amount if amount.abs() < 0.01 => format!("US$ {amount:.6}"),
+        amount => format!("US$ {amount:.2}"),
+    }
+}
+
 /// The same number, as wide as what is shown takes it.
 pub(crate) fn wide(number: &u32) -> u64 {
     (*number).into()

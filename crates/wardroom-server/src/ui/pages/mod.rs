@@ -16,6 +16,7 @@ pub(crate) mod format;
 pub(crate) mod gateway;
 pub(crate) mod grants;
 pub(crate) mod join_tokens;
+pub(crate) mod models;
 pub(crate) mod named_secrets;
 pub(crate) mod node;
 pub(crate) mod nodes;
