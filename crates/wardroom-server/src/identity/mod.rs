@@ -17,6 +17,7 @@ pub(crate) use links::redeem;
 pub(crate) use passkeys::{Ceremonies, Relying};
 pub(crate) use passwords::{change_password, hash_new};
 pub(crate) use pool::PasswordPool;
+use pool::Waiting;
 pub(crate) use reset::ask_reset;
 pub use rules::AccountRules;
 pub(crate) use second_factor::{confirm_totp, recovery_codes, show_code};
@@ -35,9 +36,10 @@ use wardroom_wire::error::ErrorCode;
 use crate::{App, error::ApiError, middleware::RequestInfo};
 
 impl App {
-    /// In which queue a request's password waits.
-    fn queue_of(&self, info: &RequestInfo) -> (std::net::IpAddr, bool) {
-        (info.client, self.blocks.failed_lately(info.client, self.engine.now()))
+    /// In which queue the password of a request for this name waits.
+    fn queue_of<'a>(&self, info: &RequestInfo, name: &'a str) -> Waiting<'a> {
+        let suspect = self.blocks.failed_lately(info.client, self.engine.now());
+        Waiting { address: info.client, suspect, name }
     }
 }
 

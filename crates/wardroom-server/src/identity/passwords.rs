@@ -34,7 +34,7 @@ pub(crate) async fn hash_new(
         }
         hasher.hash(&password, &*rng).map_err(|error| error.to_string())
     };
-    let hashed = app.passwords.run(app.queue_of(info), work).await?;
+    let hashed = app.passwords.run(app.queue_of(info, &user.id.to_string()), work).await?;
     hashed.map_err(|reason| ApiError::field("password", reason))
 }
 

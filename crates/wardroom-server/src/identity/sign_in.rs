@@ -27,7 +27,7 @@ pub(crate) async fn check_password(
 ) -> Result<User, ApiError> {
     let found =
         if name.len() <= EMAIL_BYTES_MAX { app.engine.user_by_login(name).await? } else { None };
-    let (right, renewed) = verify(app, info, found.as_ref(), password).await?;
+    let (right, renewed) = verify(app, info, (name, found.as_ref()), password).await?;
     match found {
         Some(user) if right && user.state == UserState::Active => match renewed {
             Some(phc) => keep_renewed(app, info, user, phc).await,
@@ -54,7 +54,7 @@ pub(crate) async fn check_password(
 async fn verify(
     app: &App,
     info: &RequestInfo,
-    user: Option<&User>,
+    (name, user): (&str, Option<&User>),
     password: SecretString,
 ) -> Result<(bool, Option<String>), ApiError> {
     let too_long = password.expose_secret().len() > PASSWORD_BYTES_MAX;
@@ -74,7 +74,7 @@ async fn verify(
             (false, None)
         }
     };
-    let (right, renewed) = app.passwords.run(app.queue_of(info), work).await?;
+    let (right, renewed) = app.passwords.run(app.queue_of(info, name), work).await?;
     let renewed = renewed.and_then(|renewed| {
         renewed
             .inspect_err(|error| tracing::warn!(%error, "a password's hash could not be renewed"))
@@ -129,7 +129,8 @@ pub(crate) async fn prove_again(
     code: Option<&str>,
     audit: AuditDraft,
 ) -> Result<Standing, ApiError> {
-    let (right, _) = verify(app, info, Some(user), password).await?;
+    let name = user.id.to_string();
+    let (right, _) = verify(app, info, (&name, Some(user)), password).await?;
     if !right {
         return Err(
             super::refused(app, info, user.id, "auth.prove", "the password is wrong").await?
