@@ -547,6 +547,6 @@ pub enum Write {
 impl Write {
     /// Whether it can be half done when it fails.
     pub const fn has_steps(&self) -> bool {
-        matches!(self, Self::Model(ModelWrite::Begin(_)))
+        matches!(self, Self::Model(ModelWrite::Begin(_) | ModelWrite::UpdateBudget(_)))
     }
 }

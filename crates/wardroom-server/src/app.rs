@@ -207,8 +207,8 @@ pub struct App {
     pub(crate) metrics: Metrics,
     pub(crate) refusals: RefusalLog,
     pub(crate) streams: Arc<Semaphore>,
-    /// Answers of models that are on their way.
-    pub(crate) answers: Arc<Semaphore>,
+    /// Room for questions to models, in KiB.
+    pub(crate) questions: Arc<Semaphore>,
     /// Requests that change something, at the same time: each is a task of its own.
     pub(crate) changes: Arc<Semaphore>,
     /// One catalogue is checked at a time.
@@ -280,7 +280,7 @@ impl App {
             metrics: Metrics::new(),
             refusals: RefusalLog::default(),
             streams: Arc::new(Semaphore::new(limits.streams_max)),
-            answers: Arc::new(Semaphore::new(models::ANSWERS_MAX)),
+            questions: Arc::new(Semaphore::new(models::QUESTIONS_KIB_MAX)),
             changes: Arc::new(Semaphore::new(CHANGES_MAX)),
             catalogues: Arc::new(Semaphore::new(1)),
             usages: Semaphore::new(USAGES_MAX),

@@ -229,6 +229,11 @@ async fn who_can_not_answer_is_asked_again_and_then_the_next_one_is() {
     assert_eq!(calls["items"][1]["state"], "unavailable", "each attempt is on record");
     assert_eq!(calls["items"][1]["cost_usd"], 0.0, "one that said no took nothing");
 
+    // One that breaks off begins anew, where nothing of it was passed on.
+    provider.next(&[Next::Breaks, Next::Says("There")]);
+    let (status, whole, _) = ask(&world, &key, chat("near/small", "Hi")).await;
+    assert_eq!((status, &whole["choices"][0]["message"]["content"]), (200, &json!("There")));
+
     // A route goes on to who is there.
     let (status, whole, _) = ask(&world, &key, chat("fast", "Hi")).await;
     assert_eq!((status, &whole["model"]), (200, &json!("near/small")), "{whole}");
@@ -264,6 +269,23 @@ async fn who_can_not_answer_is_asked_again_and_then_the_next_one_is() {
     let (status, said, _) =
         send(&world, &key, Method::POST, "/v1/messages", chat("gone/small", "Hi")).await;
     assert_eq!((status, &said["error"]["type"]), (503, &json!("overloaded_error")), "{said}");
+
+    // Nor is the key, whatever a provider says where.
+    for status in [400, 403, 429, 500] {
+        let said = format!("bad header Authorization: Bearer {KEY} or {KEY}");
+        let echo = Next::Fails(status, json!({"error": {"message": said}}));
+        provider.next(&[echo.clone(), echo.clone(), echo]);
+        let (_, _, text) = ask(&world, &key, chat("near/small", "Hi")).await;
+        assert!(!text.contains(KEY), "{status}: {text}");
+    }
+    assert!(!world.text("/api/v1/models").await.contains(KEY) && !world.logged().contains(KEY));
+    // Whoever asks for what there is not keeps nobody else from asking.
+    let none = Next::Fails(404, json!({"error": {"message": "none", "code": "model_not_found"}}));
+    for _ in 0..6 {
+        provider.next(&[none.clone()]);
+        assert_eq!(ask(&world, &key, chat("near/none", "Hi")).await.0, 404);
+    }
+    assert_eq!(ask(&world, &key, chat("near/small", "Hi")).await.0, 200);
 
     // One that fails again and again is left alone.
     for _ in 0..2 {
@@ -365,6 +387,8 @@ async fn budgets_hold_questions_back_before_they_are_asked() {
     let (status, said, _) = send(&world, &key, Method::POST, "/v1/messages", long).await;
     assert_eq!((status, &said["error"]["type"]), (402, &json!("billing_error")), "{said}");
     assert_eq!(provider.questions(), before, "nothing was asked");
+    let records = world.records("model.use").await;
+    assert_eq!(records[0]["outcome"], "refused", "{}", records[0]);
     let id = made["id"].as_str().unwrap();
     let (_, budgets, _) = send(&world, &key, Method::GET, "/api/v1/budgets", Value::Null).await;
     let used = &budgets["items"][0]["used"][0];
@@ -391,6 +415,8 @@ async fn budgets_hold_questions_back_before_they_are_asked() {
             json!({"scope": "everything", "subject": "x", "period": "day", "tokens_max": 1}),
             "subject",
         ),
+        (json!({"scope": "user", "subject": "ann", "period": "day", "tokens_max": 1}), "subject"),
+        (json!({"scope": "provider", "subject": "x", "period": "day", "tokens_max": 1}), "subject"),
     ] {
         let (status, said) = make(wrong).await;
         assert_eq!((status, &said["fields"][0]["field"]), (422, &json!(field)), "{said}");
@@ -400,6 +426,12 @@ async fn budgets_hold_questions_back_before_they_are_asked() {
     assert_eq!(status, 204);
     let (status, _, _) = ask(&world, &key, chat("near/small", "Hi")).await;
     assert_eq!(status, 200);
+    // What no answer can take is no use that was told: it counts for what was put aside.
+    provider.next(&[Next::Tells(u64::MAX)]);
+    assert_eq!(ask(&world, &key, chat("near/small", "Hi")).await.0, 200);
+    let call = ended(&world).await;
+    assert_eq!(call["estimated"], json!(true));
+    assert!(call["input_tokens"].as_u64().unwrap() < 1000, "{call}");
     for action in ["budget.create", "budget.update", "budget.remove"] {
         assert_eq!(world.records(action).await.len(), 1, "{action}");
     }

@@ -85,9 +85,9 @@ pub enum AnswerError {
 }
 
 /// The longest answer, in bytes.
-const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Calls in one answer.
-const CALLS_MAX: usize = 64;
+pub const CALLS_MAX: usize = 64;
 
 struct Call {
     index: u32,
@@ -165,8 +165,14 @@ impl Answer {
                 Piece::Call(at) => {
                     let call =
                         calls.get_mut(at).and_then(Option::take).ok_or(AnswerError::Stray)?;
-                    let arguments = arguments(&call)?;
-                    AssistantPart::ToolCall { id: call.id, name: call.name, arguments }
+                    match arguments(&call) {
+                        Ok(arguments) => {
+                            AssistantPart::ToolCall { id: call.id, name: call.name, arguments }
+                        }
+                        // It was cut in the middle: nobody could call that.
+                        Err(_) if finish == Finish::Length => continue,
+                        Err(error) => return Err(error),
+                    }
                 }
             });
         }

@@ -148,7 +148,7 @@ pub struct BudgetUse {
     pub spent: Spend,
     /// What is put aside for questions that are not answered yet.
     pub held: Spend,
-    /// Whether somebody was told that it nears its end.
+    /// Whether somebody was told that it nears its end, with its present bounds.
     pub told: bool,
 }
 
@@ -195,8 +195,13 @@ pub enum ModelWrite {
         /// When the period began.
         period: Timestamp,
     },
-    /// Questions that began before this time are forgotten; also what was counted for periods before it.
-    Forget(Timestamp),
+    /// What is long over is forgotten.
+    Forget {
+        /// Questions that began before this time; those without an end stay.
+        calls: Timestamp,
+        /// What was counted for periods that began before this time: none that is still going on.
+        periods: Timestamp,
+    },
 }
 
 #[cfg(test)]

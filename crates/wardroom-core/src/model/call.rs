@@ -15,7 +15,7 @@ pub struct Spend {
 /// A question to a model. It is on disk before the provider hears of it, with what was put aside for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelCall {
-    /// Its id: a provider that honours keys is shown it.
+    /// Its id: providers are shown it as the key of the request.
     pub id: ModelCallId,
     /// For whom.
     pub user: UserId,

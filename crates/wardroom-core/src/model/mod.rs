@@ -12,7 +12,7 @@ mod provider;
 mod spent;
 mod usage;
 
-pub use answer::{Answer, AnswerError, Event, Finish};
+pub use answer::{ANSWER_BYTES_MAX, Answer, AnswerError, CALLS_MAX, Event, Finish};
 pub use ask::{Ask, AssistantPart, Extra, ImageKind, Message, ToolChoice, ToolSpec, UserPart};
 pub use budget::{
     AMOUNT_MAX, BUDGETS_MAX, Budget, BudgetPeriod, BudgetScope, BudgetUse, ModelWrite,
@@ -20,7 +20,7 @@ pub use budget::{
 pub use call::{ModelCall, ModelCallEnd, Spend};
 pub use course::{Course, Next};
 pub use failure::{ModelFailure, ModelFailureKind};
-pub use price::{Price, PriceError, Prices};
+pub use price::{Listed, Price, PriceError, Prices};
 pub use provider::{ModelProvider, Pieces, Question};
 pub use spent::{GROUPS_MAX, Spent, SpentBy, SpentFilter};
 pub use usage::Usage;

@@ -23,6 +23,13 @@ pub struct Price {
 const MILLION: u128 = 1_000_000;
 
 impl Price {
+    /// What this much costs at most, whatever of it a cache gives or takes.
+    pub fn cost_micros_max(&self, usage: &Usage) -> u64 {
+        let dearest =
+            self.input.max(self.cache_write.unwrap_or(0)).max(self.cache_read.unwrap_or(0));
+        Self { input: dearest, ..*self }.cost_micros(usage)
+    }
+
     /// What this much costs, in millionths of a US dollar, rounded up: what is spent is never less than counted.
     pub fn cost_micros(&self, usage: &Usage) -> u64 {
         let read = usage.cache_read_tokens.min(usage.input_tokens);
@@ -50,6 +57,17 @@ struct Line {
 pub struct Prices {
     version: String,
     lines: Vec<Line>,
+    /// Those that hold where none of these does.
+    behind: Option<Box<Self>>,
+}
+
+/// A price, and the table that has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed<'a> {
+    /// The price.
+    pub price: Price,
+    /// The table's version: what the ledger says of each cost.
+    pub version: &'a str,
 }
 
 /// Why a table of prices can't be used.
@@ -80,22 +98,30 @@ impl Prices {
             }
             table.push(Line { model, price });
         }
-        Ok(Self { version: version.into(), lines: table })
+        Ok(Self { version: version.into(), lines: table, behind: None })
     }
 
-    /// Which table it is: what the ledger says of each cost.
+    /// Which table it is.
     pub fn version(&self) -> &str {
         &self.version
     }
 
+    /// These, and those of `behind` where none of them fits.
+    #[must_use]
+    pub fn before(self, behind: Self) -> Self {
+        Self { behind: Some(Box::new(behind)), ..self }
+    }
+
     /// What a model costs: by its own line, or else by the longest beginning of its name.
-    pub fn of(&self, model: &str) -> Option<Price> {
+    pub fn of(&self, model: &str) -> Option<Listed<'_>> {
         let fits = |line: &&Line| match line.model.strip_suffix('*') {
             Some(beginning) => model.starts_with(beginning),
             None => line.model == model,
         };
         let exact = |line: &Line| (!line.model.ends_with('*'), line.model.len());
-        self.lines.iter().filter(fits).max_by_key(|line| exact(line)).map(|line| line.price)
+        let own = self.lines.iter().filter(fits).max_by_key(|line| exact(line));
+        let own = own.map(|line| Listed { price: line.price, version: &self.version });
+        own.or_else(|| self.behind.as_ref()?.of(model))
     }
 }
 
@@ -135,9 +161,16 @@ mod tests {
         let lines = [("gpt-*", 1), ("gpt-5*", 2), ("gpt-5-mini", 3)];
         let lines = lines.map(|(model, input)| (model.to_owned(), price(input)));
         let prices = Prices::new("2026-11", lines.clone()).unwrap();
-        let of = |model| prices.of(model).map(|price| price.input);
+        let of = |model| prices.of(model).map(|listed| listed.price.input);
         assert_eq!((of("gpt-4"), of("gpt-5-large"), of("gpt-5-mini")), (Some(1), Some(2), Some(3)));
         assert_eq!((of("other"), of("")), (None, None));
+        // What stands before goes first, however exact what is behind.
+        let own =
+            Prices::new("own", [("gpt-*".to_owned(), price(9))]).unwrap().before(prices.clone());
+        let found = own.of("gpt-5-mini").unwrap();
+        assert_eq!((found.price.input, found.version), (9, "own"));
+        let both = Prices::new("own", []).unwrap().before(prices);
+        assert_eq!(both.of("gpt-4").unwrap().version, "2026-11");
         let twice = lines.iter().chain(&lines).cloned();
         assert_eq!(Prices::new("", twice), Err(PriceError::Twice("gpt-*".into())));
         let odd = [("a*b".to_owned(), price(1))];

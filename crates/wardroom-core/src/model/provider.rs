@@ -8,8 +8,7 @@ use async_trait::async_trait;
 pub struct Question<'a> {
     /// The question itself.
     pub ask: &'a Ask,
-    /// Tells it from all others. A provider that honours it answers a question that comes again as it did before, and
-    /// counts it once.
+    /// Tells this attempt from all others: what the ledger calls it.
     pub key: &'a str,
 }
 

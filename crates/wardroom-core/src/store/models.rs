@@ -42,6 +42,13 @@ pub trait ModelLedger: Send + Sync {
     async fn lookup_budget(&self, id: BudgetId) -> StoreResult<Option<Budget>>;
     /// Every budget, oldest first: at most [`crate::model::BUDGETS_MAX`].
     async fn list_budgets(&self) -> StoreResult<Vec<Budget>>;
+    /// What is used of a budget in the period that `period` began, of those of whom nobody was told; at most `limit`.
+    async fn list_untold_budget_use(
+        &self,
+        budget: BudgetId,
+        period: Timestamp,
+        limit: u32,
+    ) -> StoreResult<Vec<BudgetUse>>;
     /// What is used of a budget in the period that `period` began, those with the most first; at most `limit`.
     async fn list_budget_use(
         &self,

@@ -195,10 +195,10 @@ struct Thought {
 pub struct Reading {
     thoughts: BTreeMap<u32, Thought>,
     finish: Option<Finish>,
-    plain: u64,
+    plain: Option<u64>,
     read: u64,
     written: u64,
-    output: u64,
+    output: Option<u64>,
 }
 
 impl Reading {
@@ -237,10 +237,10 @@ impl Reading {
     /// What is said of use counts from the beginning: it takes the place of what was said before.
     fn used(&mut self, used: Option<Used>) {
         let Some(used) = used else { return };
-        self.plain = used.input_tokens.unwrap_or(self.plain);
+        self.plain = used.input_tokens.or(self.plain);
         self.read = used.cache_read_input_tokens.unwrap_or(self.read);
         self.written = used.cache_creation_input_tokens.unwrap_or(self.written);
-        self.output = used.output_tokens.unwrap_or(self.output);
+        self.output = used.output_tokens.or(self.output);
     }
 
     fn begin(&mut self, index: u32, block: Block) -> Option<Event> {
@@ -282,13 +282,13 @@ impl Reading {
     /// The end of the answer.
     fn end(&self) -> Result<Event, ModelFailure> {
         let finish = self.finish.ok_or_else(|| broken("the answer broke off"))?;
-        let usage = Usage {
-            input_tokens: self.plain.saturating_add(self.read).saturating_add(self.written),
+        let usage = self.plain.zip(self.output).map(|(plain, output_tokens)| Usage {
+            input_tokens: plain.saturating_add(self.read).saturating_add(self.written),
             cache_read_tokens: self.read,
             cache_write_tokens: self.written,
-            output_tokens: self.output,
-        };
-        Ok(Event::End { finish, usage: Some(usage) })
+            output_tokens,
+        });
+        Ok(Event::End { finish, usage })
     }
 }
 

@@ -1,17 +1,18 @@
 //! Asking a model: each attempt is on record with what it may take before the provider hears of it, and what it took
 //! comes in its place. Who can't answer is asked again, or the next in the chain is.
 
-use super::Provider;
+use super::{Provider, provider::Seat};
 use crate::Engine;
 use std::{sync::Arc, time::Duration};
+use tokio::task::JoinHandle;
 use wardroom_core::{
     ApiTokenId, BudgetId, CustomerId, Door, ModelCallId, OauthClientId, RunId, Timestamp, UserId,
     agent::ModelName,
     audit::AuditDraft,
     change::{Change, Write},
     model::{
-        Ask, Course, Event, ModelCall, ModelCallEnd, ModelFailure, ModelFailureKind as Kind,
-        ModelWrite, Pieces, Price, Question, Spend, Usage, estimate,
+        AMOUNT_MAX, Ask, Course, Event, ModelCall, ModelCallEnd, ModelFailure,
+        ModelFailureKind as Kind, ModelWrite, Pieces, Price, Question, Spend, Usage, estimate,
     },
     store::StoreError,
 };
@@ -19,6 +20,9 @@ use wardroom_core::{
 /// How often it is tried to write down what a question took, and the pause between tries.
 const END_TRIES_MAX: u32 = 10;
 const END_PAUSE: Duration = Duration::from_secs(1);
+
+/// More tokens than this no answer takes: whoever tells so tells nothing.
+const PLAUSIBLE_TOKENS_MAX: u64 = 1 << 32;
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -99,15 +103,19 @@ struct Open {
     pieces: Box<dyn Pieces>,
 }
 
-/// An attempt that is on record.
+/// An attempt that is on record. Where it is dropped, nobody waits for it any more.
 struct Begun {
+    engine: Arc<Engine>,
     call: ModelCallId,
-    provider: Arc<Provider>,
     price: Price,
     at: Timestamp,
-    input_tokens: u64,
+    /// What it may take at most.
+    most: Usage,
+    /// Whether the provider was asked.
+    asked: bool,
     output_bytes: u64,
     first: Option<Timestamp>,
+    over: bool,
 }
 
 impl Engine {
@@ -138,6 +146,7 @@ impl Engine {
                 }
             }
         }
+        tracing::error!(call = %id, "what a question to a model took is not written down: it counts for all that was put aside, in two hours");
     }
 
     /// Why a budget lets a question not through, and what to do.
@@ -202,20 +211,16 @@ impl Answering {
         };
         let outcome = open.pieces.next().await;
         let now = self.engine.now();
-        match &outcome {
-            Ok(Event::End { usage, .. }) => {
-                let usage = *usage;
-                if let Some(open) = self.open.take() {
-                    self.settle(open.begun.ended(now, usage, None));
-                }
+        let end = match &outcome {
+            Ok(Event::End { usage, .. }) => (*usage, None),
+            Ok(event) => {
+                open.begun.count(event, now);
+                return Ok(outcome);
             }
-            Ok(event) => open.begun.count(event, now),
-            Err(failure) => {
-                let kind = failure.kind;
-                if let Some(open) = self.open.take() {
-                    self.settle(open.begun.ended(now, None, Some(kind)));
-                }
-            }
+            Err(failure) => (None, Some(failure.kind)),
+        };
+        if let Some(Open { begun, .. }) = self.open.take() {
+            begun.end(end).await;
         }
         Ok(outcome)
     }
@@ -223,60 +228,65 @@ impl Answering {
     /// Begins an attempt.
     async fn attempt(&mut self) -> Result<Result<Open, ModelFailure>, AskError> {
         tokio::time::sleep(std::mem::take(&mut self.pause)).await;
-        let begun = match self.begin().await? {
-            Ok(begun) => begun,
+        let (provider, price, prices) = match self.provider() {
+            Ok(found) => found,
             Err(failure) => return Ok(Err(failure)),
         };
+        // Nothing is put aside while it waits for its turn.
+        let seat = match provider.seat(self.inquiry.time).await {
+            Ok(seat) => seat,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let mut begun = self.begin(price, prices).await?;
         let key = begun.call.to_string();
         let question = Question { ask: &self.inquiry.ask, key: &key };
-        let provider = Arc::clone(&begun.provider);
-        // What is dropped in here was asked, and is counted.
-        let mut kept = Kept { engine: Arc::clone(&self.engine), begun: Some(begun) };
-        let asked = provider.ask(question, self.inquiry.time).await;
-        let Some(begun) = kept.begun.take() else {
-            return Ok(Err(ModelFailure::new(Kind::Cancelled, "it was stopped")));
-        };
-        Ok(match asked {
-            Ok(pieces) => Ok(Open { begun, pieces }),
+        begun.asked = true;
+        match Seat::ask(seat, question).await {
+            Ok(pieces) => Ok(Ok(Open { begun, pieces })),
             Err(failure) => {
-                let now = self.engine.now();
                 // One that said no took nothing; of one that said nothing, nobody knows.
-                let end = match failure.kind {
-                    Kind::TimedOut | Kind::Broken => begun.ended(now, None, Some(failure.kind)),
-                    kind => begun.ended(now, Some(Usage::default()), Some(kind)),
-                };
-                self.settle(end);
-                Err(failure)
+                let unknown = matches!(failure.kind, Kind::TimedOut | Kind::Broken);
+                let usage = (!unknown).then(Usage::default);
+                begun.end((usage, Some(failure.kind))).await;
+                Ok(Err(failure))
             }
-        })
+        }
+    }
+
+    /// Who is asked, and by which price.
+    fn provider(&mut self) -> Result<(Arc<Provider>, Price, String), ModelFailure> {
+        let none = |why: String| ModelFailure::new(Kind::NoSuchModel, why);
+        let model = self.model().cloned();
+        let ModelName { provider: name, name: model } =
+            model.ok_or_else(|| none("there is no model to ask".to_owned()))?;
+        let provider = self.engine.models.get(&name).cloned();
+        let provider = provider
+            .ok_or_else(|| none(format!("there is no provider {name:?}: settings name them")))?;
+        let listed = provider.parts().prices.of(&model).ok_or_else(|| {
+            none(format!(
+                "no price is set for {model:?} of {name:?}: what it takes could not be bounded"
+            ))
+        })?;
+        let (price, version) = (listed.price, listed.version.to_owned());
+        self.inquiry.ask.model = model;
+        Ok((provider, price, version))
     }
 
     /// Writes an attempt down, with what it may take.
-    async fn begin(&mut self) -> Result<Result<Begun, ModelFailure>, AskError> {
-        let Some(ModelName { provider: name, name: model }) = self.model().cloned() else {
-            return Ok(Err(ModelFailure::new(Kind::NoSuchModel, "there is no model to ask")));
-        };
-        let Some(provider) = self.engine.models.get(&name).cloned() else {
-            let why = format!("there is no provider {name:?}: settings name them");
-            return Ok(Err(ModelFailure::new(Kind::NoSuchModel, why)));
-        };
-        let prices = &provider.parts().prices;
-        let Some(price) = prices.of(&model) else {
-            let why = format!(
-                "no price is set for {model:?} of {name:?}: what it takes could not be bounded"
-            );
-            return Ok(Err(ModelFailure::new(Kind::NoSuchModel, why)));
-        };
-        self.inquiry.ask.model.clone_from(&model);
-        let input_tokens = estimate::of_ask(&self.inquiry.ask);
+    async fn begin(&mut self, price: Price, prices: String) -> Result<Begun, AskError> {
+        let ModelName { provider, name: model } = self
+            .model()
+            .cloned()
+            .unwrap_or_else(|| ModelName { provider: String::new(), name: String::new() });
         let most = Usage {
-            input_tokens,
+            input_tokens: estimate::of_ask(&self.inquiry.ask),
             output_tokens: self.inquiry.ask.output_tokens_max.into(),
             ..Usage::default()
         };
-        let held = Spend { tokens: most.total(), cost_micros: price.cost_micros(&most) };
+        let held = Spend { tokens: most.total(), cost_micros: price.cost_micros_max(&most) };
         let at = self.engine.now();
         let call = ModelCallId::new(at, &*self.engine.rng);
+        let target = format!("{provider}/{model}");
         let Asker { user, customer, token, client, agent, run, door } = self.inquiry.asker.clone();
         let written = ModelCall {
             id: call,
@@ -287,38 +297,38 @@ impl Answering {
             agent,
             run,
             door,
-            provider: name.clone(),
-            model: model.clone(),
+            provider,
+            model,
             held,
-            prices: prices.version().to_owned(),
+            prices,
             begun_at: at,
             end: None,
         };
-        let mut audit = self.audit.clone().on(format!("{name}/{model}")).detail("call", call);
+        let mut audit = self.audit.clone().on(target).detail("call", call);
         audit.record.at = at;
         let audit =
             audit.detail("tokens_max", held.tokens).detail("cost_micros_max", held.cost_micros);
         let change = Change::recorded(audit).write(Write::Model(ModelWrite::Begin(written.into())));
+        // Before it is written: where nobody waits for that any more, it may be written all the same.
+        let mut begun = Begun {
+            engine: Arc::clone(&self.engine),
+            call,
+            price,
+            at,
+            most,
+            asked: false,
+            output_bytes: 0,
+            first: None,
+            over: false,
+        };
         match self.engine.commit(change).await {
-            Ok(()) => {}
+            Ok(()) => Ok(begun),
             Err(StoreError::Spent(id)) => {
-                return Err(AskError::Spent(self.engine.spent_words(id, held).await));
+                begun.over = true;
+                Err(AskError::Spent(self.engine.spent_words(id, held).await))
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => Err(error.into()),
         }
-        Ok(Ok(Begun { call, provider, price, at, input_tokens, output_bytes: 0, first: None }))
-    }
-
-    fn settle(&self, (id, end): (ModelCallId, ModelCallEnd)) {
-        settle(&self.engine, id, end);
-    }
-}
-
-/// Writes down what a question took, while whoever asked goes on.
-fn settle(engine: &Arc<Engine>, id: ModelCallId, end: ModelCallEnd) {
-    let engine = Arc::clone(engine);
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        runtime.spawn(async move { engine.end_model_call(id, end).await });
     }
 }
 
@@ -334,52 +344,48 @@ impl Begun {
         };
     }
 
-    /// How it ended. Where the provider did not say what it took, what could be seen of it counts.
-    fn ended(
-        self,
-        at: Timestamp,
-        usage: Option<Usage>,
-        failure: Option<Kind>,
-    ) -> (ModelCallId, ModelCallEnd) {
-        let seen = || Usage {
-            input_tokens: self.input_tokens,
-            output_tokens: self.output_bytes.div_ceil(3),
-            ..Usage::default()
+    /// Writes down what it took; goes on with that when nobody waits for it.
+    async fn end(mut self, (usage, failure): (Option<Usage>, Option<Kind>)) {
+        if let Some(writing) = self.settle(usage, failure) {
+            let _ = writing.await;
+        }
+    }
+
+    fn settle(&mut self, usage: Option<Usage>, failure: Option<Kind>) -> Option<JoinHandle<()>> {
+        if std::mem::replace(&mut self.over, true) {
+            return None;
+        }
+        let (id, end) = (self.call, self.ended(self.engine.now(), usage, failure));
+        let engine = Arc::clone(&self.engine);
+        let runtime = tokio::runtime::Handle::try_current().ok()?;
+        Some(runtime.spawn(async move { engine.end_model_call(id, end).await }))
+    }
+
+    /// How it ended. SECURITY: where nobody knows what it took, it counts for all that was put aside: leaving an answer
+    /// early is no way to have it for less.
+    fn ended(&self, at: Timestamp, usage: Option<Usage>, failure: Option<Kind>) -> ModelCallEnd {
+        let unknown = || match (self.asked, failure) {
+            (false, _) => Usage::default(),
+            (true, Some(_)) => self.most,
+            // It is whole, and its provider does not tell.
+            (true, None) => Usage { output_tokens: self.output_bytes.div_ceil(3), ..self.most },
         };
-        let estimated = usage.is_none();
-        let usage = usage.unwrap_or_else(seen);
-        let end = ModelCallEnd {
+        let told = usage.filter(|usage| usage.total() <= PLAUSIBLE_TOKENS_MAX);
+        let estimated = told.is_none() && self.asked;
+        let usage = told.unwrap_or_else(unknown);
+        ModelCallEnd {
             at,
             usage,
-            cost_micros: self.price.cost_micros(&usage),
+            cost_micros: self.price.cost_micros(&usage).min(AMOUNT_MAX),
             estimated,
             first_micros: self.first.map(|first| first.since(self.at).as_micros() as u64),
             failure,
-        };
-        (self.call, end)
-    }
-}
-
-/// An attempt whose provider has not answered yet: where nobody waits for that any more, it is on record so.
-struct Kept {
-    engine: Arc<Engine>,
-    begun: Option<Begun>,
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        if let Some(begun) = self.begun.take() {
-            let (id, end) = begun.ended(self.engine.now(), None, Some(Kind::Cancelled));
-            settle(&self.engine, id, end);
         }
     }
 }
 
-impl Drop for Answering {
+impl Drop for Begun {
     fn drop(&mut self) {
-        if let Some(open) = self.open.take() {
-            let end = open.begun.ended(self.engine.now(), None, Some(Kind::Cancelled));
-            self.settle(end);
-        }
+        self.settle(None, Some(Kind::Cancelled));
     }
 }

@@ -177,15 +177,13 @@ struct MessageStop {
 
 #[derive(Deserialize)]
 struct Metadata {
-    usage: Used,
+    usage: Option<Used>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Used {
-    #[serde(default)]
     input_tokens: u64,
-    #[serde(default)]
     output_tokens: u64,
     total_tokens: Option<u64>,
     cache_read_input_tokens: Option<u64>,
@@ -256,7 +254,7 @@ impl Reading {
             // It comes behind the end of the message.
             (_, "metadata") => {
                 let Metadata { usage } = read(frame)?;
-                self.usage = Some(usage.usage());
+                self.usage = usage.as_ref().map(Used::usage);
                 return self.end().map(Line::End);
             }
             _ => {}

@@ -2,7 +2,7 @@
 
 use crate::{Engine, EngineError};
 use wardroom_core::{
-    BudgetId, UserId,
+    ApiTokenId, BudgetId, CustomerId, UserId,
     audit::AuditDraft,
     change::{Change, Write},
     model::{BUDGETS_MAX, Budget, BudgetPeriod, BudgetScope, BudgetUse, ModelWrite},
@@ -10,8 +10,8 @@ use wardroom_core::{
     watch::alert::{Rule, Sighting},
 };
 
-/// Those who used the most of a budget, of whom it is told at once.
-const TOLD_OF_MAX: u32 = 100;
+/// Those who are looked at in one go.
+const TOLD_OF_MAX: u32 = 1000;
 
 /// What of a budget can be changed.
 #[derive(Debug, Clone)]
@@ -65,6 +65,7 @@ impl Engine {
             created_at: now,
         };
         budget.check().map_err(EngineError::Fields)?;
+        self.check_subject(&budget)?;
         let change = Change::recorded(described(audit, &budget))
             .write(Write::Model(ModelWrite::AddBudget(budget.clone().into())));
         match self.commit(change).await {
@@ -73,6 +74,27 @@ impl Engine {
             ))),
             other => Ok(other.map(|()| budget)?),
         }
+    }
+
+    /// Refuses a budget that would count nobody.
+    fn check_subject(&self, budget: &Budget) -> Result<(), EngineError> {
+        let Some(subject) = &budget.subject else { return Ok(()) };
+        let reason = match budget.scope {
+            BudgetScope::User if subject.parse::<UserId>().is_err() => {
+                "must be the id of an account"
+            }
+            BudgetScope::Customer if subject.parse::<CustomerId>().is_err() => {
+                "must be the id of a customer"
+            }
+            BudgetScope::Token if subject.parse::<ApiTokenId>().is_err() => {
+                "must be the id of an API token"
+            }
+            BudgetScope::Provider if self.models.get(subject).is_none() => {
+                "must be the name of a provider"
+            }
+            _ => return Ok(()),
+        };
+        Err(EngineError::Field { field: "subject", reason: reason.to_owned() })
     }
 
     /// Changes a budget.
@@ -115,9 +137,9 @@ impl Engine {
         for budget in self.store.list_budgets().await? {
             let Some(percent) = budget.alert_percent else { continue };
             let period = budget.period.began(now);
-            for used in self.store.list_budget_use(budget.id, period, TOLD_OF_MAX).await? {
+            for used in self.store.list_untold_budget_use(budget.id, period, TOLD_OF_MAX).await? {
                 let part = budget.percent(used.all());
-                if used.told || part < u64::from(percent) {
+                if part < u64::from(percent) {
                     continue;
                 }
                 let whose = match used.subject.as_str() {

@@ -9,14 +9,17 @@ use super::{
 };
 use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
-use std::{collections::VecDeque, time::Duration};
-use wardroom_core::model::{
-    Ask, Event, ModelFailure, ModelFailureKind as Kind, ModelProvider, Pieces, Question,
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+use wardroom_core::{
+    model::{Ask, Event, ModelFailure, ModelFailureKind as Kind, ModelProvider, Pieces, Question},
+    redact::redact,
 };
 use wardroom_gateway::outbound::{Outbound, OutboundError, SseReader, Streamed};
 
 /// The longest event of a stream, in bytes.
 const EVENT_BYTES_MAX: usize = 1024 * 1024;
+/// The shortest part of a key that is looked for in what a provider says.
+const KEY_PART_BYTES_MIN: usize = 6;
 /// The most of an answer that says why there is none, in bytes.
 const FAILURE_BYTES_MAX: usize = 64 * 1024;
 
@@ -177,10 +180,24 @@ fn retry_after(answer: &Streamed) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
+/// SECURITY: some repeat what they were shown where they say what is wrong with it.
+fn without_key(failure: ModelFailure, key: Option<&SecretString>) -> ModelFailure {
+    let mut detail = failure.detail;
+    for part in key.into_iter().flat_map(|key| key.expose_secret().split(':')) {
+        if part.len() >= KEY_PART_BYTES_MIN {
+            detail = detail.replace(part, "[key]");
+        }
+    }
+    let detail = String::from_utf8_lossy(&redact(detail.as_bytes())).into_owned();
+    ModelFailure { detail, ..failure }
+}
+
 fn unreached(error: OutboundError) -> ModelFailure {
     let kind = match error {
         OutboundError::Refused(_) => Kind::Invalid,
         OutboundError::Failed(_) | OutboundError::Status(..) => Kind::Unavailable,
+        // It was sent: whether it was answered, and what that took, nobody knows.
+        OutboundError::BrokeOff(_) => Kind::Broken,
     };
     ModelFailure::new(kind, error.to_string())
 }
@@ -193,7 +210,7 @@ impl ModelProvider for HttpProvider {
         let answer = self.outbound.post_streamed(&url, &headers, body).await;
         let answer = answer.map_err(unreached)?;
         if !(200..300).contains(&answer.status()) {
-            let failure = self.failure(answer).await;
+            let failure = without_key(self.failure(answer).await, key.as_deref());
             if failure.kind == Kind::Unauthorised {
                 self.key.forget();
             }
@@ -212,7 +229,7 @@ impl ModelProvider for HttpProvider {
             }
             _ => return Err(broken("it answered with what is no stream")),
         };
-        Ok(Box::new(Stream { answer, reading, ready: VecDeque::new() }))
+        Ok(Box::new(Stream { answer, reading, ready: VecDeque::new(), key }))
     }
 }
 
@@ -274,6 +291,7 @@ struct Stream {
     answer: Streamed,
     reading: Reading,
     ready: VecDeque<Event>,
+    key: Option<Arc<SecretString>>,
 }
 
 #[async_trait]
@@ -284,7 +302,12 @@ impl Pieces for Stream {
                 return Ok(event);
             }
             match self.answer.chunk().await {
-                Ok(Some(bytes)) => self.ready.extend(self.reading.take(&bytes)?),
+                Ok(Some(bytes)) => {
+                    let events = self.reading.take(&bytes);
+                    self.ready.extend(
+                        events.map_err(|failure| without_key(failure, self.key.as_deref()))?,
+                    );
+                }
                 Ok(None) => return self.reading.end(),
                 Err(error) => return Err(broken(&error.to_string())),
             }

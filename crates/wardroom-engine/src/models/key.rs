@@ -78,7 +78,9 @@ impl Key {
     }
 
     async fn secret(&self, name: &str) -> Result<SecretString, ModelFailure> {
-        let inside = |error: String| ModelFailure::new(Kind::Unavailable, error);
+        let inside = |error: String| {
+            ModelFailure::new(Kind::Unauthorised, format!("its key can't be read: {error}"))
+        };
         let version = self.keys.store.lookup_secret_version(name).await;
         let version = version.map_err(|error| inside(error.to_string()))?.ok_or_else(|| {
             ModelFailure::new(Kind::Unauthorised, format!("there is no secret {name:?}"))

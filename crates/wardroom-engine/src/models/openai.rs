@@ -181,10 +181,8 @@ struct FunctionPiece {
 
 #[derive(Deserialize)]
 struct Used {
-    #[serde(default)]
-    prompt_tokens: u64,
-    #[serde(default)]
-    completion_tokens: u64,
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
     prompt_tokens_details: Option<UsedInput>,
 }
 
@@ -214,15 +212,18 @@ impl Reading {
         if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
             return Err(failure(None, None, &json!({ "error": error }).to_string()));
         }
-        if let Some(used) = chunk.usage {
+        if let Some(used) = chunk.usage
+            && let (Some(input_tokens), Some(output_tokens)) =
+                (used.prompt_tokens, used.completion_tokens)
+        {
             let details = used.prompt_tokens_details.as_ref();
             self.usage = Some(Usage {
-                input_tokens: used.prompt_tokens,
+                input_tokens,
                 cache_read_tokens: details.and_then(|of| of.cached_tokens).unwrap_or_default(),
                 cache_write_tokens: details
                     .and_then(|of| of.cache_write_tokens)
                     .unwrap_or_default(),
-                output_tokens: used.completion_tokens,
+                output_tokens,
             });
         }
         let mut events = vec![];

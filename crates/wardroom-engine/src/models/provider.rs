@@ -17,13 +17,14 @@ use wardroom_core::{
     Clock, Timestamp,
     agent::ModelName,
     model::{
-        Event, ModelFailure, ModelFailureKind as Kind, ModelProvider, Pieces, Prices, Question,
+        ANSWER_BYTES_MAX, CALLS_MAX, Event, ModelFailure, ModelFailureKind as Kind, ModelProvider,
+        Pieces, Prices, Question,
     },
 };
 use wardroom_gateway::outbound::{Admitted, Breaker, BreakerRules, BreakerState};
 
 /// Questions that wait for a place, for each place that there is.
-const WAITING_PER_PLACE_MAX: u32 = 64;
+const WAITING_PER_PLACE_MAX: u32 = 16;
 
 /// What a provider is made of.
 pub struct ProviderParts {
@@ -35,8 +36,6 @@ pub struct ProviderParts {
     pub models: Vec<String>,
     /// What they cost.
     pub prices: Prices,
-    /// Whether it answers a question that comes again as it did before, and counts it once.
-    pub honours_keys: bool,
     /// Whether a cassette stands in its way: what it answers was recorded, or is.
     pub played: bool,
     /// Questions at the same time.
@@ -100,33 +99,23 @@ impl Provider {
         self.last_failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks within `time`, in which the answer is over as well.
-    pub async fn ask(
-        self: &Arc<Self>,
-        question: Question<'_>,
-        time: Duration,
-    ) -> Result<Box<dyn Pieces>, ModelFailure> {
+    /// A place to ask from, within `time`, in which the answer is over as well. Whoever drops it has asked nothing.
+    pub async fn seat(self: &Arc<Self>, time: Duration) -> Result<Seat, ModelFailure> {
         let until = Instant::now() + time;
         let place = self.place(until).await?;
         let admitted = self.breaker.admit(self.parts.clock.now()).map_err(|wait| {
             let why = "it failed again and again and is left alone for a while";
             ModelFailure { retry_after: Some(wait), ..ModelFailure::new(Kind::Resting, why) }
         })?;
-        let mut bounded = Bounded {
+        Ok(Seat(Bounded {
             provider: Arc::clone(self),
             admitted: Some(admitted),
             inner: None,
             until,
+            bytes: 0,
+            calls: 0,
             _place: place,
-        };
-        let asking = tokio::time::timeout_at(until, self.parts.inner.ask(question)).await;
-        match asking.unwrap_or_else(|_| Err(too_late())) {
-            Ok(inner) => {
-                bounded.inner = Some(inner);
-                Ok(Box::new(bounded))
-            }
-            Err(failure) => Err(bounded.told(failure)),
-        }
+        }))
     }
 
     /// A place among those that may ask at the same time.
@@ -148,6 +137,24 @@ impl Provider {
 
 fn too_late() -> ModelFailure {
     ModelFailure::new(Kind::TimedOut, "it did not answer in time")
+}
+
+/// A place to ask from.
+pub struct Seat(Bounded);
+
+impl Seat {
+    /// Asks.
+    pub async fn ask(mut self, question: Question<'_>) -> Result<Box<dyn Pieces>, ModelFailure> {
+        let inner = &self.0.provider.parts.inner;
+        let asking = tokio::time::timeout_at(self.0.until, inner.ask(question)).await;
+        match asking.unwrap_or_else(|_| Err(too_late())) {
+            Ok(inner) => {
+                self.0.inner = Some(inner);
+                Ok(Box::new(self.0))
+            }
+            Err(failure) => Err(self.0.told(failure)),
+        }
+    }
 }
 
 /// A place in the queue.
@@ -172,10 +179,31 @@ struct Bounded {
     admitted: Option<Admitted>,
     inner: Option<Box<dyn Pieces>>,
     until: Instant,
+    /// What came so far.
+    bytes: usize,
+    calls: usize,
     _place: OwnedSemaphorePermit,
 }
 
 impl Bounded {
+    /// Holds an answer within its bounds, whoever reads it.
+    fn count(&mut self, event: &Event) -> Result<(), ModelFailure> {
+        self.bytes = self.bytes.saturating_add(match event {
+            Event::Text { text } | Event::Thinking { text } | Event::Arguments { text, .. } => {
+                text.len()
+            }
+            Event::Call { id, name, .. } => id.len() + name.len(),
+            Event::Thought { raw, .. } => raw.to_string().len(),
+            Event::End { .. } => 0,
+        });
+        self.calls += usize::from(matches!(event, Event::Call { .. }));
+        match (self.bytes > ANSWER_BYTES_MAX, self.calls > CALLS_MAX) {
+            (true, _) => Err(super::broken("the answer is too long")),
+            (_, true) => Err(super::broken("the answer calls too much at once")),
+            _ => Ok(()),
+        }
+    }
+
     /// Keeps why it failed. What is the question's own fault says nothing of the provider.
     fn told(&mut self, failure: ModelFailure) -> ModelFailure {
         let now = self.provider.parts.clock.now();
@@ -184,9 +212,11 @@ impl Bounded {
         }
         if let Some(admitted) = self.admitted.take() {
             match failure.kind {
-                // One that says how much it takes is there.
-                Kind::RateLimited => drop(admitted),
-                kind if kind.is_of_provider() => admitted.failed(now),
+                // SECURITY: what one who asks can bring about must not keep others from a provider that is there.
+                Kind::RateLimited | Kind::NoSuchModel | Kind::Unauthorised | Kind::OutOfFunds => {
+                    drop(admitted);
+                }
+                kind if kind.is_passing() => admitted.failed(now),
                 Kind::Cancelled => drop(admitted),
                 _ => admitted.succeeded(),
             }
@@ -202,7 +232,13 @@ impl Pieces for Bounded {
         let next = tokio::time::timeout_at(self.until, inner.next()).await;
         match next.unwrap_or_else(|_| Err(too_late())) {
             Ok(event) => {
-                if matches!(event, Event::End { .. })
+                if let Err(failure) = self.count(&event) {
+                    return Err(self.told(failure));
+                }
+                let over = matches!(event, Event::End { .. });
+                // One that was tried is there when it begins to answer: others need not wait for its end.
+                let tried = self.admitted.as_ref().is_some_and(Admitted::is_probe);
+                if (over || tried)
                     && let Some(admitted) = self.admitted.take()
                 {
                     admitted.succeeded();

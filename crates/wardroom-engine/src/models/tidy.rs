@@ -22,7 +22,8 @@ impl Engine {
     pub(crate) async fn tidy_models(&self) -> Result<(), EngineError> {
         let now = self.now();
         self.end_model_calls_before(now.minus(OPEN_MAX)).await?;
-        let forget = ModelWrite::Forget(now.minus(self.model_calls_kept));
+        let calls = now.minus(self.model_calls_kept);
+        let forget = ModelWrite::Forget { calls, periods: calls.min(now.month()) };
         Ok(self.commit(Change::default().write(Write::Model(forget))).await?)
     }
 

@@ -110,6 +110,11 @@ impl Breaker {
 }
 
 impl Admitted {
+    /// Whether it tries out whether the server is there again.
+    pub fn is_probe(&self) -> bool {
+        self.probe
+    }
+
     /// The server answered.
     pub fn succeeded(self) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);

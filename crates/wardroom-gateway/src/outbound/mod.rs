@@ -44,6 +44,9 @@ pub enum OutboundError {
     /// It did not come through.
     #[error("{0}")]
     Failed(String),
+    /// It was sent, and nobody knows what came of it.
+    #[error("{0}")]
+    BrokeOff(String),
     /// It was answered with an error.
     #[error("it was answered with {0}")]
     Status(u16, Vec<u8>),

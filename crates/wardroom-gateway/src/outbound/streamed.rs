@@ -28,7 +28,10 @@ impl Outbound {
             value.set_sensitive(true);
             request = request.header(HeaderName::from_static(name), value);
         }
-        request.send().await.map(Streamed).map_err(failed)
+        request.send().await.map(Streamed).map_err(|error| match error.is_connect() {
+            true => failed(error),
+            false => OutboundError::BrokeOff(why_failed(&error.without_url())),
+        })
     }
 }
 

@@ -146,10 +146,10 @@ mod tests {
         let limits =
             Limits { password_hashes_max: 1, password_waiting_max: 0, ..Limits::default() };
         let pool = PasswordPool::new(PasswordHasher::new(cost, &SystemRng).unwrap(), &limits);
-        let who = || Waiting { address: IpAddr::from([192, 0, 2, 1]), suspect: false, name: "ann" };
+        let who = |name| Waiting { address: IpAddr::from([192, 0, 2, 1]), suspect: false, name };
         let (done, wait) = mpsc::channel::<()>();
         let (begun, begins) = tokio::sync::oneshot::channel();
-        let mut request = Box::pin(pool.run(who(), move |_| {
+        let mut request = Box::pin(pool.run(who("ann"), move |_| {
             begun.send(()).unwrap();
             let _ = wait.recv();
         }));
@@ -158,10 +158,10 @@ mod tests {
             begun = begins => begun.unwrap(),
         }
         drop(request);
-        let busy = pool.run(who(), |_| ()).await.unwrap_err();
+        let busy = pool.run(who("bob"), |_| ()).await.unwrap_err();
         assert_eq!(busy.code, ErrorCode::Busy);
         drop(done);
-        while pool.run(who(), |_| ()).await.is_err() {
+        while pool.run(who("bob"), |_| ()).await.is_err() {
             tokio::task::yield_now().await;
         }
     }

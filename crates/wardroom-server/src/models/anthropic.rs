@@ -1,13 +1,14 @@
 //! Requests of messages, as Anthropic's API reference of November 2026 has them.
 
 use super::{
-    wanted::{Wanted, image, rest, said, tell},
+    wanted::{Content, Members, Wanted, image, part, said, tell},
     wrong,
 };
 use crate::error::ApiError;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 use wardroom_core::model::{Ask, AssistantPart, ToolChoice, ToolSpec, UserPart};
+use wardroom_engine::models::anthropic::FROM;
 
 /// Members that providers of this API get as they are.
 const PASSED: [&str; 3] = ["top_p", "top_k", "thinking"];
@@ -15,26 +16,10 @@ const PASSED: [&str; 3] = ["top_p", "top_k", "thinking"];
 const IDLE: [&str; 3] = ["metadata", "service_tier", "cache_control"];
 
 #[derive(Deserialize)]
-struct Request {
-    model: String,
-    messages: Vec<Told>,
-    max_tokens: u32,
-    system: Option<Content>,
-    #[serde(default)]
-    stream: Option<bool>,
-    temperature: Option<f64>,
-    stop_sequences: Option<Vec<String>>,
-    tools: Option<Vec<Value>>,
-    tool_choice: Option<Choice>,
-    output_config: Option<OutputConfig>,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
-}
-
-#[derive(Deserialize)]
-struct Told {
+struct Told<'a> {
     role: Role,
-    content: Content,
+    #[serde(borrow)]
+    content: &'a RawValue,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -45,48 +30,27 @@ enum Role {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Content {
-    Text(String),
-    Blocks(Vec<Value>),
+struct Block<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    text: Option<String>,
+    source: Option<Source>,
+    id: Option<String>,
+    name: Option<String>,
+    input: Option<Map<String, Value>>,
+    tool_use_id: Option<String>,
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+    #[serde(default)]
+    is_error: bool,
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Block {
-    Text {
-        text: String,
-    },
-    Image {
-        source: Source,
-    },
-    ToolUse {
-        id: String,
-        name: String,
-        #[serde(default)]
-        input: Map<String, Value>,
-    },
-    ToolResult {
-        tool_use_id: String,
-        content: Option<Content>,
-        #[serde(default)]
-        is_error: bool,
-    },
-    Thinking {},
-    RedactedThinking {},
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Source {
-    Base64 {
-        media_type: String,
-        data: String,
-    },
-    #[serde(other)]
-    Other,
+struct Source {
+    #[serde(rename = "type")]
+    kind: String,
+    media_type: Option<String>,
+    data: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -120,50 +84,50 @@ struct Format {
 
 /// Reads a request.
 pub(super) fn read(body: &[u8]) -> Result<Wanted, ApiError> {
-    let request: Request =
-        serde_json::from_slice(body).map_err(|error| wrong("body", error.to_string()))?;
+    let mut members = Members::read(body)?;
+    members.take::<String>("model")?;
     let mut messages = vec![];
-    for (index, Told { role, content }) in request.messages.into_iter().enumerate() {
-        let place = format!("messages[{index}]");
+    for (place, Told { role, content }) in members.messages()? {
+        let content = Content::read(content, &place)?;
         match role {
             Role::User => tell(&mut messages, user_parts(content, &place)?),
             Role::Assistant => said(&mut messages, assistant_parts(content, &place)?),
         }
     }
-    let system = request.system.map(|system| text(system, "system")).transpose()?;
-    let parallel_calls =
-        !request.tool_choice.as_ref().is_some_and(|choice| choice.disable_parallel_tool_use);
-    let response = request.output_config.and_then(|config| config.format);
+    let system: Option<&RawValue> = members.take("system")?;
+    let system = system.map(|raw| text(Content::read(raw, "system")?, "system")).transpose()?;
+    let chosen: Option<Choice> = members.take("tool_choice")?;
+    let parallel_calls = !chosen.as_ref().is_some_and(|choice| choice.disable_parallel_tool_use);
+    let config: Option<OutputConfig> = members.take("output_config")?;
+    let response = config.and_then(|config| config.format);
+    let streamed = members.take("stream")?.unwrap_or(false);
     let ask = Ask {
         model: String::new(),
         system: system.unwrap_or_default(),
         messages,
-        tools: request.tools.unwrap_or_default().into_iter().map(tool).collect::<Result<_, _>>()?,
-        tool_choice: request.tool_choice.map_or(Ok(ToolChoice::Auto), choice)?,
+        tools: members.tools()?.into_iter().map(tool).collect::<Result<_, _>>()?,
+        tool_choice: chosen.map_or(Ok(ToolChoice::Auto), choice)?,
         parallel_calls,
-        output_tokens_max: request.max_tokens,
-        temperature: request.temperature,
+        output_tokens_max: members
+            .take("max_tokens")?
+            .ok_or_else(|| wrong("max_tokens", "is missing"))?,
+        temperature: members.take("temperature")?,
         seed: None,
-        stop: request.stop_sequences.unwrap_or_default(),
+        stop: members.take("stop_sequences")?.unwrap_or_default(),
         response_strict: response.is_some(),
         response: response.map(|format| format.schema),
-        extra: rest(request.rest, "anthropic", &PASSED, &IDLE)?,
+        extra: members.rest(FROM, &PASSED, &IDLE)?,
     };
-    let streamed = request.stream.unwrap_or(false);
-    Wanted { model: request.model, ask, streamed, with_usage: true }.checked()
-}
-
-fn block(value: &Value, place: &str) -> Result<Block, ApiError> {
-    Block::deserialize(value).map_err(|error| wrong(place, error.to_string()))
+    Wanted { ask, streamed, with_usage: true }.checked()
 }
 
 /// A content that is text alone.
-fn text(content: Content, place: &str) -> Result<String, ApiError> {
+fn text(content: Content<'_>, place: &str) -> Result<String, ApiError> {
     match content {
         Content::Text(text) => Ok(text),
-        Content::Blocks(blocks) => {
-            let texts = blocks.iter().map(|value| match block(value, place)? {
-                Block::Text { text } => Ok(text),
+        Content::Parts(blocks) => {
+            let texts = blocks.into_iter().map(|raw| match part::<Block<'_>>(raw, place)? {
+                Block { kind, text: Some(text), .. } if kind == "text" => Ok(text),
                 _ => Err(wrong(place, "only texts can stand here")),
             });
             Ok(texts.collect::<Result<Vec<_>, _>>()?.join("\n"))
@@ -171,43 +135,53 @@ fn text(content: Content, place: &str) -> Result<String, ApiError> {
     }
 }
 
-fn user_parts(content: Content, place: &str) -> Result<Vec<UserPart>, ApiError> {
+fn user_parts(content: Content<'_>, place: &str) -> Result<Vec<UserPart>, ApiError> {
     let blocks = match content {
         Content::Text(text) => return Ok(vec![UserPart::Text { text }]),
-        Content::Blocks(blocks) => blocks,
+        Content::Parts(blocks) => blocks,
     };
-    let part = |value: &Value| match block(value, place)? {
-        Block::Text { text } => Ok(UserPart::Text { text }),
-        Block::Image { source: Source::Base64 { media_type, data } } => {
-            image(place, &media_type, &data)
+    let part = |raw| {
+        let block: Block<'_> = part(raw, place)?;
+        match (block.kind.as_str(), block.text, block.source, block.tool_use_id) {
+            ("text", Some(text), ..) => Ok(UserPart::Text { text }),
+            ("image", _, Some(Source { kind, media_type: Some(media), data: Some(data) }), _)
+                if kind == "base64" =>
+            {
+                image(place, &media, &data)
+            }
+            // SECURITY: the orchestrator fetches nothing that a request names.
+            ("image", ..) => Err(wrong(place, "pictures come as Base64 and not by an address")),
+            ("tool_result", _, _, Some(id)) => {
+                let content = block.content.filter(|raw| raw.get() != "null");
+                let content = content.map(|raw| text(Content::read(raw, place)?, place));
+                let text = content.transpose()?.unwrap_or_default();
+                Ok(UserPart::ToolResult { id, text, is_error: block.is_error })
+            }
+            _ => Err(wrong(place, "texts, pictures and results of tools can stand here")),
         }
-        // SECURITY: the orchestrator fetches nothing that a request names.
-        Block::Image { source: Source::Other } => {
-            Err(wrong(place, "pictures come as Base64 and not by an address"))
-        }
-        Block::ToolResult { tool_use_id: id, content, is_error } => {
-            let text = content.map_or(Ok(String::new()), |content| text(content, place))?;
-            Ok(UserPart::ToolResult { id, text, is_error })
-        }
-        _ => Err(wrong(place, "texts, pictures and results of tools can stand here")),
     };
-    blocks.iter().map(part).collect()
+    blocks.into_iter().map(part).collect()
 }
 
-fn assistant_parts(content: Content, place: &str) -> Result<Vec<AssistantPart>, ApiError> {
+fn assistant_parts(content: Content<'_>, place: &str) -> Result<Vec<AssistantPart>, ApiError> {
     let blocks = match content {
         Content::Text(text) => return Ok(vec![AssistantPart::Text { text }]),
-        Content::Blocks(blocks) => blocks,
+        Content::Parts(blocks) => blocks,
     };
-    let part = |value: Value| match block(&value, place)? {
-        Block::Text { text } => Ok(AssistantPart::Text { text }),
-        Block::ToolUse { id, name, input: arguments } => {
-            Ok(AssistantPart::ToolCall { id, name, arguments })
+    let part = |raw: &RawValue| {
+        let block: Block<'_> = part(raw, place)?;
+        match (block.kind.as_str(), block.text, block.id, block.name) {
+            ("text", Some(text), ..) => Ok(AssistantPart::Text { text }),
+            ("tool_use", _, Some(id), Some(name)) => {
+                let arguments = block.input.unwrap_or_default();
+                Ok(AssistantPart::ToolCall { id, name, arguments })
+            }
+            ("thinking" | "redacted_thinking", ..) => {
+                let raw = self::part(raw, place)?;
+                Ok(AssistantPart::Thought { from: FROM.to_owned(), raw })
+            }
+            _ => Err(wrong(place, "texts, thoughts and calls of tools can stand here")),
         }
-        Block::Thinking {} | Block::RedactedThinking {} => {
-            Ok(AssistantPart::Thought { from: "anthropic".to_owned(), raw: value })
-        }
-        _ => Err(wrong(place, "texts, thoughts and calls of tools can stand here")),
     };
     blocks.into_iter().map(part).collect()
 }
@@ -265,7 +239,7 @@ mod tests {
         let Some(Message::Assistant { parts }) = ask.messages.get(1) else { unreachable!() };
         assert_eq!(
             parts.first(),
-            Some(&AssistantPart::Thought { from: "anthropic".into(), raw: thought })
+            Some(&AssistantPart::Thought { from: FROM.into(), raw: thought })
         );
         let result = UserPart::ToolResult { id: "a".into(), text: "No".into(), is_error: true };
         assert_eq!(ask.messages.get(2), Some(&Message::User { parts: vec![result] }));

@@ -4,9 +4,7 @@ use super::Whole;
 use crate::error::ApiError;
 use serde_json::{Value, json};
 use wardroom_core::model::{AssistantPart, Event, Finish, Usage};
-
-/// By which its thoughts are known.
-const FROM: &str = "anthropic";
+use wardroom_engine::models::anthropic::FROM;
 
 fn stop_reason(finish: Finish) -> &'static str {
     match finish {

@@ -18,14 +18,23 @@ use axum::{
     http::{HeaderValue, header},
     response::Response,
 };
-use futures_util::stream;
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use futures_util::{Stream, StreamExt as _};
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use wanted::Wanted;
 use wardroom_core::{
     Action,
     action::Resource,
     agent::ModelName,
+    audit::{AuditDraft, AuditOutcome},
     model::{Answer, AssistantPart, Event, Finish, ModelFailure, ModelFailureKind as Kind, Usage},
+    principal::Credential,
 };
 use wardroom_engine::models::{Answering, AskError, Asker, Heard, Inquiry};
 use wardroom_wire::error::ErrorCode;
@@ -34,8 +43,11 @@ use wardroom_wire::error::ErrorCode;
 pub(crate) const PREFIX: &str = "/v1/";
 /// The longest request, in bytes: pictures come in it.
 pub(crate) const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Answers that are on their way piece by piece.
-pub(crate) const ANSWERS_MAX: usize = 4096;
+/// How long all questions together may be that are being answered, in KiB.
+pub(crate) const QUESTIONS_KIB_MAX: usize = 256 * 1024;
+/// Pieces of an answer that wait to be read, and for how long.
+const PIECES_WAITING_MAX: usize = 64;
+const UNREAD_MAX: Duration = Duration::from_secs(60);
 /// How long an answer may take.
 pub(crate) const TIME_MAX: Duration = Duration::from_secs(600);
 /// How often a model is asked in all, and the pause before the second time.
@@ -61,28 +73,33 @@ struct Whole {
 
 /// Asks chat completions, as OpenAI has them.
 pub(crate) async fn chat_completions(ctx: Ctx, body: Bytes) -> Result<Response, ApiError> {
+    let admitted = admit(&ctx, &body).await?;
     let wanted = openai::read(&body)?;
+    drop(body);
+    let (id, now) = (ctx.info.id.uuid().simple().to_string(), ctx.now().as_seconds());
     let (streamed, with_usage) = (wanted.streamed, wanted.with_usage);
-    let (answering, id) = begin(&ctx, wanted).await?;
-    let now = ctx.now().as_seconds();
+    let answer = answer(&ctx, admitted, wanted)?;
     if streamed {
-        let writing = |model| openai_answer::Writing::new(&id, now, model, with_usage);
-        return streaming(&ctx, answering, writing).await;
+        let writing = move |model| openai_answer::Writing::new(&id, now, model, with_usage);
+        return streaming(&ctx, answer, writing).await;
     }
-    let whole = whole(answering).await?;
+    let whole = whole(&ctx, answer).await?;
     Ok(document(openai_answer::document(&id, now, whole)))
 }
 
 /// Asks messages, as Anthropic has them.
 pub(crate) async fn messages(ctx: Ctx, body: Bytes) -> Result<Response, ApiError> {
+    let admitted = admit(&ctx, &body).await?;
     let wanted = anthropic::read(&body)?;
+    drop(body);
+    let id = ctx.info.id.uuid().simple().to_string();
     let streamed = wanted.streamed;
-    let (answering, id) = begin(&ctx, wanted).await?;
+    let answer = answer(&ctx, admitted, wanted)?;
     if streamed {
-        let writing = |model| anthropic_answer::Writing::new(&id, model);
-        return streaming(&ctx, answering, writing).await;
+        let writing = move |model| anthropic_answer::Writing::new(&id, model);
+        return streaming(&ctx, answer, writing).await;
     }
-    let whole = whole(answering).await?;
+    let whole = whole(&ctx, answer).await?;
     Ok(document(anthropic_answer::document(&id, whole)))
 }
 
@@ -91,25 +108,45 @@ fn wrong(place: &str, why: impl Into<String>) -> ApiError {
     ApiError::field(place, why)
 }
 
-/// Asks policy, and gives what answers when somebody listens; and the answer's id.
-async fn begin(ctx: &Ctx, wanted: Wanted) -> Result<(Answering, String), ApiError> {
-    let models = ctx.app.engine.models();
+/// A question that policy allows, before it is read.
+struct Admitted {
+    chain: Vec<ModelName>,
+    audit: AuditDraft,
+    room: OwnedSemaphorePermit,
+}
+
+/// An answer that was asked for.
+struct Asked {
+    answering: Answering,
+    audit: AuditDraft,
+    /// What the question takes of the room for all of them, until its answer is over.
+    room: OwnedSemaphorePermit,
+}
+
+/// Asks policy. SECURITY: a question is read when it may be asked, and when there is room for it.
+async fn admit(ctx: &Ctx, body: &[u8]) -> Result<Admitted, ApiError> {
+    let name = wanted::named(body)?;
     let resource = |model: &ModelName| Resource::model(&model.provider, &model.name);
-    let chain = models.find(&wanted.model);
-    let chain = match chain {
-        Some(chain) => chain,
-        None => {
-            // SECURITY: what there is not is answered as what one may not use.
-            ctx.authorise(Action::ModelUse, &Resource::model("none", &wanted.model)).await?;
-            return Err(no_model(&wanted.model));
-        }
+    let Some(chain) = ctx.app.engine.models().find(&name) else {
+        // SECURITY: what there is not is answered as what one may not use.
+        ctx.authorise(Action::ModelUse, &Resource::model("none", &name)).await?;
+        return Err(no_model(&name));
     };
-    let first = chain.first().map(resource).unwrap_or_else(|| Resource::model("none", ""));
+    let first = chain.first().map_or_else(|| Resource::model("none", ""), resource);
     let allowed = ctx.authorise(Action::ModelUse, &first).await?;
     let may = |model: &ModelName| ctx.decide(Action::ModelUse, &resource(model)).allowed;
-    let chain: Vec<_> = chain.into_iter().filter(may).collect();
+    let chain = chain.into_iter().filter(may).collect();
+    let kib = u32::try_from(body.len() / 1024 + 1).unwrap_or(u32::MAX);
+    let room = Arc::clone(&ctx.app.questions).try_acquire_many_owned(kib);
+    let busy = |_| ApiError::say(ErrorCode::Busy, "Too much is asked at once: try again.");
+    Ok(Admitted { chain, audit: allowed.draft(ctx), room: room.map_err(busy)? })
+}
+
+/// What answers when somebody listens.
+fn answer(ctx: &Ctx, admitted: Admitted, wanted: Wanted) -> Result<Asked, ApiError> {
+    let Admitted { chain, audit, room } = admitted;
     let token = match ctx.proof().credential().0 {
-        wardroom_core::principal::Credential::ApiToken(id) => Some(id),
+        Credential::ApiToken(id) => Some(id),
         _ => None,
     };
     let asker = Asker {
@@ -128,10 +165,11 @@ async fn begin(ctx: &Ctx, wanted: Wanted) -> Result<(Answering, String), ApiErro
         attempts_max: ATTEMPTS_MAX,
         backoff: BACKOFF,
         time: TIME_MAX,
-        restarts: false,
+        // What was sent on piece by piece can't be taken back.
+        restarts: !wanted.streamed,
     };
-    let id = ctx.info.id.uuid().simple().to_string();
-    Ok((ctx.app.engine.ask_model(inquiry, allowed.draft(ctx)), id))
+    let answering = ctx.app.engine.ask_model(inquiry, audit.clone());
+    Ok(Asked { answering, audit, room })
 }
 
 fn no_model(name: &str) -> ApiError {
@@ -142,23 +180,36 @@ fn no_model(name: &str) -> ApiError {
 }
 
 /// The answer as a whole.
-async fn whole(mut answering: Answering) -> Result<Whole, ApiError> {
+async fn whole(ctx: &Ctx, asked: Asked) -> Result<Whole, ApiError> {
+    let Asked { mut answering, audit, room: _room } = asked;
     let mut answer = Answer::default();
     loop {
-        match answering.next().await.map_err(failed)? {
-            Heard::Again => answer = Answer::default(),
-            Heard::Piece(event) => {
+        match answering.next().await {
+            Ok(Heard::Again) => answer = Answer::default(),
+            Ok(Heard::Piece(event)) => {
                 let over = matches!(event, Event::End { .. });
                 answer.take(event).map_err(unread)?;
                 if over {
                     break;
                 }
             }
+            Err(error) => return Err(refused(ctx, &audit, error).await),
         }
     }
     let model = name(&answering);
     let (parts, finish, usage) = answer.finish().map_err(unread)?;
     Ok(Whole { parts, finish, usage: usage.unwrap_or_default(), model })
+}
+
+/// The error of a question that came to nothing; what a budget held back is on record.
+async fn refused(ctx: &Ctx, audit: &AuditDraft, error: AskError) -> ApiError {
+    if let AskError::Spent(why) = &error {
+        let audit = audit.clone().outcome(AuditOutcome::Refused, why.clone());
+        if let Err(error) = ctx.app.refusals.record(&ctx.app, audit).await {
+            return error;
+        }
+    }
+    failed(error)
 }
 
 fn name(answering: &Answering) -> String {
@@ -179,52 +230,75 @@ fn document(value: serde_json::Value) -> Response {
 /// The answer as it comes. What fails before its first piece is answered with a status of its own.
 async fn streaming<W: Writing>(
     ctx: &Ctx,
-    mut answering: Answering,
+    asked: Asked,
     writing: impl FnOnce(String) -> W,
 ) -> Result<Response, ApiError> {
-    let busy = || ApiError::say(ErrorCode::Busy, "Too many answers are on their way: try again.");
-    let place = Arc::clone(&ctx.app.answers).try_acquire_owned().map_err(|_| busy())?;
+    let Asked { mut answering, audit, room } = asked;
     let first = loop {
-        if let Heard::Piece(event) = answering.next().await.map_err(failed)? {
-            break event;
+        match answering.next().await {
+            Ok(Heard::Piece(event)) => break event,
+            Ok(Heard::Again) => {}
+            Err(error) => return Err(refused(ctx, &audit, error).await),
         }
     };
     let mut writing = writing(name(&answering));
     let over = matches!(first, Event::End { .. });
-    let opening = writing.piece(first);
-    let stop = ctx.app.stop.clone();
-    let state = (Some(opening), (!over).then_some(answering), writing, place, stop);
-    let body = stream::unfold(state, |(opening, answering, mut writing, place, stop)| async move {
-        if let Some(text) = opening {
-            return Some((Ok::<_, Infallible>(text), (None, answering, writing, place, stop)));
-        }
-        let mut answering = answering?;
-        let heard = tokio::select! {
-            () = stop.cancelled() => {
-                let why = "the orchestrator shuts down";
-                Err(AskError::Failed(ModelFailure::new(Kind::Unavailable, why)))
+    let (pieces, taken) = mpsc::channel(PIECES_WAITING_MAX);
+    let _ = pieces.try_send(writing.piece(first));
+    if !over {
+        let stop = ctx.app.stop.clone();
+        tokio::spawn(async move {
+            let _room = room;
+            tokio::select! {
+                () = pieces.closed() => {}
+                () = stop.cancelled() => {
+                    let why = "the orchestrator shuts down";
+                    let failure = ModelFailure::new(Kind::Unavailable, why);
+                    let _ = pieces.try_send(writing.broken(&failed(AskError::Failed(failure))));
+                }
+                () = pass_on(answering, &pieces, &mut writing) => {}
             }
-            heard = answering.next() => heard,
-        };
-        match heard {
-            Ok(Heard::Piece(event)) => {
-                let over = matches!(event, Event::End { .. });
-                let text = writing.piece(event);
-                Some((Ok(text), (None, (!over).then_some(answering), writing, place, stop)))
-            }
-            // It was told not to begin anew.
-            Ok(Heard::Again) => None,
-            Err(error) => {
-                let text = writing.broken(&failed(error));
-                Some((Ok(text), (None, None, writing, place, stop)))
-            }
-        }
-    });
+        });
+    }
+    let body = ReceiverStream(taken).map(Ok::<_, Infallible>);
     let mut response = Response::new(Body::from_stream(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
+}
+
+/// Passes pieces on as they come. SECURITY: the answer goes on by itself, so that its time holds also where nobody reads;
+/// and whoever does not read for a while has left.
+async fn pass_on(
+    mut answering: Answering,
+    pieces: &mpsc::Sender<String>,
+    writing: &mut impl Writing,
+) {
+    loop {
+        let (text, over) = match answering.next().await {
+            Ok(Heard::Piece(event)) => {
+                let over = matches!(event, Event::End { .. });
+                (writing.piece(event), over)
+            }
+            // It was told not to begin anew.
+            Ok(Heard::Again) => return,
+            Err(error) => (writing.broken(&failed(error)), true),
+        };
+        if pieces.send_timeout(text, UNREAD_MAX).await.is_err() || over {
+            return;
+        }
+    }
+}
+
+/// What comes through a channel.
+struct ReceiverStream(mpsc::Receiver<String>);
+
+impl Stream for ReceiverStream {
+    type Item = String;
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<String>> {
+        self.0.poll_recv(context)
+    }
 }
 
 /// Why there is no answer, for whoever asked.
@@ -248,14 +322,23 @@ fn failed(error: AskError) -> ApiError {
         Kind::NoSuchModel => ErrorCode::NotFound,
         Kind::Invalid => ErrorCode::ModelRefused,
     };
-    // SECURITY: what is between the orchestrator and its provider is for operators: whoever asks hears the kind alone.
-    let own = matches!(failure.kind, Kind::Unauthorised | Kind::OutOfFunds);
-    let said = match failure.detail.as_str() {
-        "" => failure.kind.as_str().to_owned(),
-        _ if own => "the provider takes no questions from here at the moment; operators find the cause in the log".to_owned(),
-        detail => detail.to_owned(),
+    // SECURITY: what is between the orchestrator and its provider is for operators. Whoever asks hears what is wrong with
+    // their question, and else the kind alone.
+    let own = matches!(
+        failure.kind,
+        Kind::Invalid | Kind::ContextTooLong | Kind::Refused | Kind::NoSuchModel
+    );
+    let said = match failure.kind {
+        Kind::RateLimited => "the provider, or the room for it here, takes no more at the moment",
+        Kind::Resting => "the provider failed again and again and is left alone for a while",
+        Kind::TimedOut => "the model did not answer in time",
+        Kind::Broken | Kind::Cancelled => "the answer broke off, or was none",
+        _ => {
+            "the provider can't be asked at the moment; operators find the cause on the page of models"
+        }
     };
-    if own {
+    let said = if own && !failure.detail.is_empty() { failure.detail.as_str() } else { said };
+    if matches!(failure.kind, Kind::Unauthorised | Kind::OutOfFunds) {
         tracing::error!(
             kind = failure.kind.as_str(),
             detail = failure.detail,
@@ -264,6 +347,6 @@ fn failed(error: AskError) -> ApiError {
     }
     ApiError {
         retry_after: failure.retry_after,
-        ..ApiError::say(code, crate::error::capital(&said))
+        ..ApiError::say(code, crate::error::capital(said))
     }
 }

@@ -1,12 +1,12 @@
 //! Requests of chat completions, as OpenAI's API reference of November 2026 has them.
 
 use super::{
-    wanted::{OUTPUT_TOKENS, Wanted, image, rest, said, tell},
+    wanted::{Content, Members, OUTPUT_TOKENS, Wanted, image, part, said, tell},
     wrong,
 };
 use crate::error::ApiError;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 use wardroom_core::model::{Ask, AssistantPart, Message, ToolChoice, ToolSpec, UserPart};
 
 /// Members that providers of this API get as they are.
@@ -26,27 +26,6 @@ const IDLE: [&str; 6] =
     ["user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"];
 
 #[derive(Deserialize)]
-struct Request {
-    model: String,
-    messages: Vec<Told>,
-    #[serde(default)]
-    stream: Option<bool>,
-    stream_options: Option<StreamOptions>,
-    max_tokens: Option<u32>,
-    max_completion_tokens: Option<u32>,
-    temperature: Option<f64>,
-    seed: Option<i64>,
-    stop: Option<Texts>,
-    tools: Option<Vec<Tool>>,
-    tool_choice: Option<Choice>,
-    parallel_tool_calls: Option<bool>,
-    response_format: Option<Format>,
-    n: Option<u32>,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
-}
-
-#[derive(Deserialize)]
 struct StreamOptions {
     include_usage: Option<bool>,
 }
@@ -59,36 +38,22 @@ enum Texts {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "role", rename_all = "snake_case")]
-enum Told {
-    System { content: Content },
-    Developer { content: Content },
-    User { content: Content },
-    Assistant { content: Option<Content>, refusal: Option<String>, tool_calls: Option<Vec<Call>> },
-    Tool { content: Content, tool_call_id: String },
+struct Told<'a> {
+    role: String,
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+    refusal: Option<String>,
+    tool_calls: Option<Vec<Call>>,
+    tool_call_id: Option<String>,
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Content {
-    Text(String),
-    Parts(Vec<Part>),
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Part {
-    Text {
-        text: String,
-    },
-    Refusal {
-        refusal: String,
-    },
-    ImageUrl {
-        image_url: ImageUrl,
-    },
-    #[serde(other)]
-    Other,
+struct Part {
+    #[serde(rename = "type")]
+    kind: String,
+    text: Option<String>,
+    refusal: Option<String>,
+    image_url: Option<ImageUrl>,
 }
 
 #[derive(Deserialize)]
@@ -158,17 +123,18 @@ struct Schema {
 
 /// Reads a request.
 pub(super) fn read(body: &[u8]) -> Result<Wanted, ApiError> {
-    let request: Request =
-        serde_json::from_slice(body).map_err(|error| wrong("body", error.to_string()))?;
-    if request.n.is_some_and(|n| n != 1) {
+    let mut members = Members::read(body)?;
+    members.take::<String>("model")?;
+    if members.take::<u32>("n")?.is_some_and(|n| n != 1) {
         return Err(wrong("n", "must be 1: ask several times for several answers"));
     }
     let (mut system, mut messages) = (String::new(), vec![]);
-    for (index, one) in request.messages.into_iter().enumerate() {
-        add(one, &format!("messages[{index}]"), &mut system, &mut messages)?;
+    for (place, told) in members.messages()? {
+        add(told, &place, &mut system, &mut messages)?;
     }
-    let most = request.max_completion_tokens.or(request.max_tokens);
-    let (response, response_strict) = match request.response_format {
+    let most = members.take::<u32>("max_completion_tokens")?;
+    let most = members.take::<u32>("max_tokens")?.or(most).map(|other| most.unwrap_or(other));
+    let (response, response_strict) = match members.take("response_format")? {
         None | Some(Format::Text) => (None, false),
         Some(Format::JsonObject) => {
             let object = [("type".to_owned(), Value::from("object"))].into_iter().collect();
@@ -178,112 +144,118 @@ pub(super) fn read(body: &[u8]) -> Result<Wanted, ApiError> {
             (Some(schema.unwrap_or_default()), strict.unwrap_or(false))
         }
     };
+    let options: Option<StreamOptions> = members.take("stream_options")?;
+    let streamed = members.take("stream")?.unwrap_or(false);
     let ask = Ask {
         model: String::new(),
         system,
         messages,
-        tools: request.tools.unwrap_or_default().into_iter().map(tool).collect::<Result<_, _>>()?,
-        tool_choice: request.tool_choice.map_or(Ok(ToolChoice::Auto), choice)?,
-        parallel_calls: request.parallel_tool_calls.unwrap_or(true),
+        tools: members.tools()?.into_iter().map(tool).collect::<Result<_, _>>()?,
+        tool_choice: members.take("tool_choice")?.map_or(Ok(ToolChoice::Auto), choice)?,
+        parallel_calls: members.take("parallel_tool_calls")?.unwrap_or(true),
         output_tokens_max: most.unwrap_or(OUTPUT_TOKENS),
-        temperature: request.temperature,
-        seed: request.seed,
-        stop: match request.stop {
+        temperature: members.take("temperature")?,
+        seed: members.take("seed")?,
+        stop: match members.take("stop")? {
             None => vec![],
             Some(Texts::One(text)) => vec![text],
             Some(Texts::Many(texts)) => texts,
         },
         response,
         response_strict,
-        extra: rest(request.rest, "openai", &PASSED, &IDLE)?,
+        extra: members.rest("openai", &PASSED, &IDLE)?,
     };
-    let with_usage = request.stream_options.and_then(|options| options.include_usage);
-    let wanted = Wanted {
-        model: request.model,
-        ask,
-        streamed: request.stream.unwrap_or(false),
-        with_usage: with_usage.unwrap_or(false),
-    };
-    wanted.checked()
+    let with_usage = options.and_then(|options| options.include_usage).unwrap_or(false);
+    Wanted { ask, streamed, with_usage }.checked()
 }
 
 fn add(
-    told: Told,
+    told: Told<'_>,
     place: &str,
     system: &mut String,
     messages: &mut Vec<Message>,
 ) -> Result<(), ApiError> {
-    match told {
-        Told::System { content } | Told::Developer { content } => {
+    let content = told.content.filter(|raw| raw.get() != "null");
+    let content = content.map(|raw| Content::read(raw, place)).transpose()?;
+    let there = |content: Option<_>| content.ok_or_else(|| wrong(place, "content is missing"));
+    match told.role.as_str() {
+        "system" | "developer" => {
             if !system.is_empty() {
                 system.push_str("\n\n");
             }
-            system.push_str(&text(content, place)?);
+            system.push_str(&text(there(content)?, place)?);
         }
-        Told::User { content } => tell(messages, user_parts(content, place)?),
-        Told::Tool { content, tool_call_id: id } => {
-            let text = text(content, place)?;
+        "user" => tell(messages, user_parts(there(content)?, place)?),
+        "tool" => {
+            let missing = || wrong(place, "tool_call_id is missing");
+            let (id, text) =
+                (told.tool_call_id.ok_or_else(missing)?, text(there(content)?, place)?);
             tell(messages, vec![UserPart::ToolResult { id, text, is_error: false }]);
         }
-        Told::Assistant { content, refusal, tool_calls } => {
-            let mut parts = vec![];
-            let words = content.map(|content| text(content, place)).transpose()?.or(refusal);
-            if let Some(text) = words.filter(|text| !text.is_empty()) {
-                parts.push(AssistantPart::Text { text });
-            }
-            for Call { id, function } in tool_calls.unwrap_or_default() {
-                let arguments = match function.arguments.trim() {
-                    "" => Map::new(),
-                    text => serde_json::from_str(text).map_err(|_| {
-                        wrong(
-                            place,
-                            format!(
-                                "the arguments of the call of {:?} are no JSON object",
-                                function.name
-                            ),
-                        )
-                    })?,
-                };
-                parts.push(AssistantPart::ToolCall { id, name: function.name, arguments });
-            }
-            said(messages, parts);
+        "assistant" => {
+            let words = content.map(|content| text(content, place)).transpose()?.or(told.refusal);
+            said(messages, assistant_parts(words, told.tool_calls, place)?);
         }
+        _ => return Err(wrong(place, "role must be system, developer, user, assistant or tool")),
     }
     Ok(())
 }
 
+fn assistant_parts(
+    words: Option<String>,
+    calls: Option<Vec<Call>>,
+    place: &str,
+) -> Result<Vec<AssistantPart>, ApiError> {
+    let words = words.filter(|text| !text.is_empty()).map(|text| AssistantPart::Text { text });
+    let call = |Call { id, function }: Call| {
+        let arguments = match function.arguments.trim() {
+            "" => Map::new(),
+            text => serde_json::from_str(text).map_err(|_| {
+                let name = &function.name;
+                wrong(place, format!("the arguments of the call of {name:?} are no JSON object"))
+            })?,
+        };
+        Ok(AssistantPart::ToolCall { id, name: function.name, arguments })
+    };
+    words.into_iter().map(Ok).chain(calls.unwrap_or_default().into_iter().map(call)).collect()
+}
+
 /// A content that is text alone.
-fn text(content: Content, place: &str) -> Result<String, ApiError> {
+fn text(content: Content<'_>, place: &str) -> Result<String, ApiError> {
     match content {
         Content::Text(text) => Ok(text),
         Content::Parts(parts) => parts
             .into_iter()
-            .map(|part| match part {
-                Part::Text { text } | Part::Refusal { refusal: text } => Ok(text),
-                Part::ImageUrl { .. } | Part::Other => {
-                    Err(wrong(place, "only texts can stand here"))
+            .map(|raw| {
+                let Part { kind, text, refusal, .. } = part(raw, place)?;
+                match kind.as_str() {
+                    "text" | "refusal" => Ok(text.or(refusal).unwrap_or_default()),
+                    _ => Err(wrong(place, "only texts can stand here")),
                 }
             })
             .collect(),
     }
 }
 
-fn user_parts(content: Content, place: &str) -> Result<Vec<UserPart>, ApiError> {
+fn user_parts(content: Content<'_>, place: &str) -> Result<Vec<UserPart>, ApiError> {
     let parts = match content {
         Content::Text(text) => return Ok(vec![UserPart::Text { text }]),
         Content::Parts(parts) => parts,
     };
-    let part = |part| match part {
-        Part::Text { text } | Part::Refusal { refusal: text } => Ok(UserPart::Text { text }),
-        Part::ImageUrl { image_url: ImageUrl { url } } => {
-            let data = url.strip_prefix("data:").and_then(|data| data.split_once(";base64,"));
-            let (kind, data) = data.ok_or_else(|| {
-                // SECURITY: the orchestrator fetches nothing that a request names.
-                wrong(place, "pictures come as data:image/…;base64,… and not by an address")
-            })?;
-            image(place, kind, data)
+    let part = |raw| {
+        let Part { kind, text, image_url, .. } = part(raw, place)?;
+        match (kind.as_str(), image_url) {
+            ("text", _) => Ok(UserPart::Text { text: text.unwrap_or_default() }),
+            ("image_url", Some(ImageUrl { url })) => {
+                let data = url.strip_prefix("data:").and_then(|data| data.split_once(";base64,"));
+                let (kind, data) = data.ok_or_else(|| {
+                    // SECURITY: the orchestrator fetches nothing that a request names.
+                    wrong(place, "pictures come as data:image/…;base64,… and not by an address")
+                })?;
+                image(place, kind, data)
+            }
+            _ => Err(wrong(place, "texts and pictures can stand here")),
         }
-        Part::Other => Err(wrong(place, "texts and pictures can stand here")),
     };
     parts.into_iter().map(part).collect()
 }

@@ -206,6 +206,17 @@ macro_rules! models {
                     rows.map_err(of)?.iter().map(budget).collect()
                 }
 
+                async fn list_untold_budget_use(&self, budget: BudgetId, period: Timestamp, limit: u32) -> StoreResult<Vec<BudgetUse>> {
+                    let rows = sqlx::query("SELECT * FROM budget_use WHERE budget = $1 AND period = $2 AND told = $3 ORDER BY tokens_spent + tokens_held DESC, cost_spent + cost_held DESC, subject LIMIT $4")
+                        .bind(budget.uuid())
+                        .bind(period.as_micros())
+                        .bind(false)
+                        .bind(i64::from(limit))
+                        .fetch_all(self.reader())
+                        .await;
+                    rows.map_err(of)?.iter().map(used).collect()
+                }
+
                 async fn list_budget_use(&self, budget: BudgetId, period: Timestamp, limit: u32) -> StoreResult<Vec<BudgetUse>> {
                     let rows = sqlx::query("SELECT * FROM budget_use WHERE budget = $1 AND period = $2 ORDER BY cost_spent + cost_held DESC, tokens_spent + tokens_held DESC, subject LIMIT $3")
                         .bind(budget.uuid())
@@ -225,7 +236,7 @@ macro_rules! model_writes {
     ($db:ty) => {
         mod model_writes {
             use super::*;
-            use crate::{error::of, repository::{guarded, signed, statement as run}};
+            use crate::{error::of, repository::{first_id_at, guarded, signed, statement as run}};
             use uuid::Uuid;
             use wardroom_core::{
                 BudgetId, Timestamp,
@@ -234,6 +245,9 @@ macro_rules! model_writes {
             };
 
             type Connection = <$db as sqlx::Database>::Connection;
+
+            /// Questions that are forgotten together.
+            const FORGOTTEN_TOGETHER_MAX: i64 = 10_000;
 
             /// Applies a write to the ledger of models.
             pub(super) async fn apply(c: &mut Connection, write: &ModelWrite) -> StoreResult<()> {
@@ -244,9 +258,11 @@ macro_rules! model_writes {
                     }
                     ModelWrite::End { id, end } => end_call(c, id.uuid(), end).await,
                     ModelWrite::AddBudget(budget) => add_budget(c, budget).await,
-                    ModelWrite::UpdateBudget(b) => guarded("the budget",
-                        run!(c, "UPDATE budgets SET about = $3, tokens_max = $4, cost_max = $5, alert_percent = $6, version = $2 WHERE id = $1 AND version = $2 - 1",
-                            b.id.uuid(), b.version, b.about.clone(), b.tokens_max.map(signed), b.cost_micros_max.map(signed), b.alert_percent.map(i64::from))),
+                    ModelWrite::UpdateBudget(b) => {
+                        update_budget(c, b).await?;
+                        run!(c, "UPDATE budget_use SET told = $2 WHERE budget = $1", b.id.uuid(), false);
+                        Ok(())
+                    }
                     ModelWrite::RemoveBudget { id, version } => guarded("the budget",
                         run!(c, "DELETE FROM budgets WHERE id = $1 AND version = $2", id.uuid(), *version)),
                     ModelWrite::Tell { budget, subject, period } => {
@@ -254,7 +270,7 @@ macro_rules! model_writes {
                             budget.uuid(), subject.clone(), period.as_micros(), true);
                         Ok(())
                     }
-                    ModelWrite::Forget(before) => forget(c, *before).await,
+                    ModelWrite::Forget { calls, periods } => forget(c, *calls, *periods).await,
                 }
             }
 
@@ -331,15 +347,22 @@ macro_rules! model_writes {
                 Ok(())
             }
 
+            async fn update_budget(c: &mut Connection, b: &Budget) -> StoreResult<()> {
+                guarded("the budget", run!(c, "UPDATE budgets SET about = $3, tokens_max = $4, cost_max = $5, alert_percent = $6, version = $2 WHERE id = $1 AND version = $2 - 1",
+                    b.id.uuid(), b.version, b.about.clone(), b.tokens_max.map(signed), b.cost_micros_max.map(signed), b.alert_percent.map(i64::from)))
+            }
+
             async fn add_budget(c: &mut Connection, b: &Budget) -> StoreResult<()> {
                 guarded("room for a budget", run!(c, "INSERT INTO budgets (id, about, scope, subject, period, tokens_max, cost_max, alert_percent, version, created_by, created_at) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 WHERE (SELECT COUNT(*) FROM budgets) < $12",
                     b.id.uuid(), b.about.clone(), b.scope.as_str(), b.subject.clone(), b.period.as_str(), b.tokens_max.map(signed), b.cost_micros_max.map(signed), b.alert_percent.map(i64::from),
                     b.version, b.created_by.uuid(), b.created_at.as_micros(), BUDGETS_MAX))
             }
 
-            async fn forget(c: &mut Connection, before: Timestamp) -> StoreResult<()> {
-                run!(c, "DELETE FROM model_calls WHERE begun_at < $1 AND ended_at IS NOT NULL", before.as_micros());
-                run!(c, "DELETE FROM budget_use WHERE period > 0 AND period < $1 AND tokens_held = 0 AND cost_held = 0", before.as_micros());
+            async fn forget(c: &mut Connection, calls: Timestamp, periods: Timestamp) -> StoreResult<()> {
+                // Ids begin with their time: what is old stands at the beginning of the index.
+                run!(c, "DELETE FROM model_calls WHERE id IN (SELECT id FROM model_calls WHERE id < $1 AND ended_at IS NOT NULL ORDER BY id LIMIT $2)",
+                    first_id_at(calls), FORGOTTEN_TOGETHER_MAX);
+                run!(c, "DELETE FROM budget_use WHERE period > 0 AND period < $1 AND tokens_held = 0 AND cost_held = 0", periods.as_micros());
                 Ok(())
             }
         }

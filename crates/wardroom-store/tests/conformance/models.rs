@@ -22,6 +22,7 @@ on_both!(
     a_question_that_one_budget_refuses_leaves_nothing_behind,
     use_is_put_together_by_what_it_has_in_common,
     budgets_are_changed_and_forgotten,
+    what_is_counted_for_a_period_stays_while_it_goes_on,
 );
 
 /// The second of 2026-11-23.
@@ -136,8 +137,10 @@ async fn questions_are_on_record_and_end_once(test: TestStore) {
     );
     let far = ModelCallFilter { provider: Some("far".into()), ..ModelCallFilter::default() };
     assert_eq!(list(far).await, [second.id]);
-    let forget = Timestamp::from_micros(morning().as_micros() + 1);
-    commit(&store, Write::Model(ModelWrite::Forget(forget))).await.unwrap();
+    // By whole milliseconds, as ids tell them.
+    let calls = Timestamp::from_micros(morning().as_micros() + 1000);
+    let forget = ModelWrite::Forget { calls, periods: calls };
+    commit(&store, Write::Model(forget)).await.unwrap();
     assert_eq!(list(ModelCallFilter::default()).await, [second.id], "what has no end stays");
 }
 
@@ -318,4 +321,29 @@ async fn budgets_are_changed_and_forgotten(test: TestStore) {
     assert_eq!(store.list_budgets().await.unwrap(), []);
     end(&store, &held, ended(5, 0)).await;
     assert_eq!(used(&store, &changed).await, [], "nothing is counted for it any more");
+}
+
+async fn what_is_counted_for_a_period_stays_while_it_goes_on(test: TestStore) {
+    let (store, s) = (test.store, Sample::default());
+    let ann = user(&store, &s, "ann").await;
+    let all =
+        Budget { period: BudgetPeriod::Month, ..budget(&s, ann, BudgetScope::Everything, None) };
+    add(&store, &all).await;
+    let asked = call(&s, ann, spend(5, 5));
+    begin(&store, &asked).await.unwrap();
+    end(&store, &asked, ended(5, 5)).await;
+    let month = BudgetPeriod::Month.began(morning());
+    let forget = |periods| Write::Model(ModelWrite::Forget { calls: morning(), periods });
+    commit(&store, forget(month)).await.unwrap();
+    assert_eq!(used(&store, &all).await[0].spent, spend(5, 5));
+    let tell = ModelWrite::Tell { budget: all.id, subject: String::new(), period: month };
+    commit(&store, Write::Model(tell)).await.unwrap();
+    let untold = async || store.list_untold_budget_use(all.id, month, 10).await.unwrap().len();
+    assert_eq!(untold().await, 0);
+    let raised = Budget { version: 2, tokens_max: Some(9), ..all.clone() };
+    let update = ModelWrite::UpdateBudget(raised.into());
+    commit(&store, Write::Model(update)).await.unwrap();
+    assert_eq!(untold().await, 1, "with other bounds somebody is told anew");
+    commit(&store, forget("2026-12-01T00:00:00Z".parse().unwrap())).await.unwrap();
+    assert_eq!(used(&store, &all).await, []);
 }

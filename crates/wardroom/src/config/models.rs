@@ -98,8 +98,6 @@ struct ProviderEntry {
     #[serde(default)]
     models: Vec<String>,
     parallel_max: Option<u32>,
-    #[serde(default)]
-    honours_keys: bool,
     version: Option<String>,
     region: Option<String>,
     script: Option<PathBuf>,
@@ -287,7 +285,6 @@ impl ModelSettings {
             kind: entry.kind.as_str(),
             models: entry.models.clone(),
             prices: entry.prices(self.file.prices.as_deref())?,
-            honours_keys: entry.honours_keys,
             played: entry.cassette.is_some(),
             parallel_max: entry.parallel_max.unwrap_or(PARALLEL),
             breaker: parts.breaker,
@@ -394,16 +391,15 @@ impl ProviderEntry {
         Some((api, self.url.clone().unwrap_or(url)))
     }
 
-    /// Its own prices, and those that are known where it has none for a model.
+    /// Its own prices, and behind them those that are known of its maker.
     fn prices(&self, version: Option<&str>) -> anyhow::Result<Prices> {
         let mut lines = vec![];
         for price in &self.price {
-            let [input, output] = [price.input, price.output].map(micros);
             let maybe = |dollars: Option<f64>| dollars.map(micros).transpose();
             let price_of = || {
                 anyhow::Ok(Price {
-                    input: input?,
-                    output: output?,
+                    input: micros(price.input)?,
+                    output: micros(price.output)?,
                     cache_read: maybe(price.cache_read)?,
                     cache_write: maybe(price.cache_write)?,
                 })
@@ -411,31 +407,20 @@ impl ProviderEntry {
             let one = price_of().with_context(|| format!("the price of {:?}", price.model))?;
             lines.push((price.model.clone(), one));
         }
-        let own = !lines.is_empty();
-        for (kind, model, dollars) in KNOWN_PRICES {
-            if kind == self.kind && !self.price.iter().any(|own| own.model == model) {
-                let [input, output, read, written] = dollars;
-                let one = Price {
-                    input: micros(input)?,
-                    output: micros(output)?,
-                    cache_read: Some(micros(read)?),
-                    cache_write: Some(micros(written)?),
-                };
-                lines.push((model.to_owned(), one));
+        let mut known = vec![];
+        for (kind, model, [input, output, read, written]) in KNOWN_PRICES {
+            if kind == self.kind {
+                let (cache_read, cache_write) = (Some(micros(read)?), Some(micros(written)?));
+                let (input, output) = (micros(input)?, micros(output)?);
+                known.push((model.to_owned(), Price { input, output, cache_read, cache_write }));
             }
         }
-        if self.kind == Kind::Scripted && !own {
-            lines.push((
-                "*".to_owned(),
-                Price { input: 0, output: 0, cache_read: None, cache_write: None },
-            ));
+        if self.kind == Kind::Scripted {
+            let nothing = Price { input: 0, output: 0, cache_read: None, cache_write: None };
+            known.push(("*".to_owned(), nothing));
         }
-        let version = match version {
-            Some(version) if own => version.to_owned(),
-            None if own => "models_file".to_owned(),
-            _ => KNOWN_VERSION.to_owned(),
-        };
-        Ok(Prices::new(version, lines)?)
+        let known = Prices::new(KNOWN_VERSION, known)?;
+        Ok(Prices::new(version.unwrap_or("models_file"), lines)?.before(known))
     }
 }
 
@@ -474,15 +459,21 @@ mod tests {
         let prices = near.prices(settings.file.prices.as_deref()).unwrap();
         assert_eq!(prices.version(), "own 1");
         let usage = Usage { input_tokens: 1000, output_tokens: 100, ..Usage::default() };
-        assert_eq!(prices.of("small").unwrap().cost_micros(&usage), 150 + 60);
+        assert_eq!(prices.of("small").unwrap().price.cost_micros(&usage), 150 + 60);
         assert_eq!(prices.of("other"), None, "nothing is known of what others run");
         let own =
             "[[provider]]\nname = \"far\"\nkind = \"anthropic\"\nkey_secret = \"anthropic\"\n";
         let settings = read(own).unwrap();
         let prices = settings.file.provider.first().unwrap().prices(None).unwrap();
-        assert_eq!(prices.version(), KNOWN_VERSION);
-        assert_eq!(prices.of("claude-opus-5-5-20260922").unwrap().input, 4_000_000);
-        assert_eq!(prices.of("claude-opus-5-20260724").unwrap().input, 5_000_000);
+        let of = |model| prices.of(model).map(|listed| (listed.price.input, listed.version));
+        assert_eq!(of("claude-opus-5-5-20260922"), Some((4_000_000, KNOWN_VERSION)));
+        assert_eq!(of("claude-opus-5-20260724"), Some((5_000_000, KNOWN_VERSION)));
+        let resold =
+            format!("{own}[[provider.price]]\nmodel = \"claude-*\"\ninput = 50.0\noutput = 90.0\n");
+        let settings = read(&resold).unwrap();
+        let prices = settings.file.provider.first().unwrap().prices(None).unwrap();
+        let found = prices.of("claude-opus-5-5").unwrap();
+        assert_eq!((found.price.input, found.version), (50_000_000, "models_file"));
     }
 
     #[test]

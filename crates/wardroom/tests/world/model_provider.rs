@@ -29,6 +29,8 @@ pub enum Next {
     Says(&'static str),
     /// It is answered with a status and a body.
     Fails(u16, Value),
+    /// It is answered, and took so many tokens as it says.
+    Tells(u64),
     /// It breaks off behind its first word.
     Breaks,
     /// It says a word and then nothing more.
@@ -125,14 +127,15 @@ async fn openai(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes) 
         let chunk = json!({"id": "c", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]});
         format!("data: {chunk}\n\n").into_bytes()
     };
-    let end = || {
+    let end = |tokens: u64| {
         let stop = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
-        let usage = json!({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}});
+        let usage = json!({"choices": [], "usage": {"prompt_tokens": tokens, "completion_tokens": 3, "total_tokens": 10}});
         format!("data: {stop}\n\ndata: {usage}\n\ndata: [DONE]\n\n").into_bytes()
     };
     let sse = "text/event-stream";
     match seen.take(&headers, &body) {
-        Next::Says(text) => streamed(&seen, sse, vec![word(text), end()], false),
+        Next::Says(text) => streamed(&seen, sse, vec![word(text), end(7)], false),
+        Next::Tells(tokens) => streamed(&seen, sse, vec![word("Hello"), end(tokens)], false),
         Next::Fails(status, body) => failed(status, &body),
         Next::Breaks => streamed(&seen, sse, vec![word("Hel")], false),
         Next::Hangs => streamed(&seen, sse, vec![word("Hel")], true),
@@ -166,7 +169,9 @@ async fn anthropic(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Byte
     ];
     let sse = "text/event-stream";
     match seen.take(&headers, &body) {
-        Next::Says(text) => streamed(&seen, sse, [word(text), end].concat(), false),
+        Next::Says(_) | Next::Tells(_) => {
+            streamed(&seen, sse, [word("Hello"), end].concat(), false)
+        }
         Next::Fails(status, body) => failed(status, &body),
         Next::Breaks => streamed(&seen, sse, word("Hel").to_vec(), false),
         Next::Hangs => streamed(&seen, sse, word("Hel").to_vec(), true),
@@ -212,7 +217,9 @@ async fn bedrock(
     ];
     let kind = "application/vnd.amazon.eventstream";
     match seen.take(&headers, &body) {
-        Next::Says(text) => streamed(&seen, kind, [word(text), end].concat(), false),
+        Next::Says(_) | Next::Tells(_) => {
+            streamed(&seen, kind, [word("Hello"), end].concat(), false)
+        }
         Next::Fails(status, body) => failed(status, &body),
         Next::Breaks => streamed(&seen, kind, word("Hel").to_vec(), false),
         Next::Hangs => streamed(&seen, kind, word("Hel").to_vec(), true),

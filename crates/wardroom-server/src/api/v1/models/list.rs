@@ -6,11 +6,12 @@ use wardroom_core::{Action, action::Resource, agent::ModelName};
 use wardroom_engine::models::Provider;
 use wardroom_wire::models::{ModelsView, ProviderFailureView, ProviderView, RouteView};
 
-fn view(provider: &Provider) -> ProviderView {
+/// SECURITY: what a provider says when it fails is for those who look after the installation.
+fn view(provider: &Provider, in_words: bool) -> ProviderView {
     let (parts, health) = (provider.parts(), provider.health());
     let failure = health.last_failure.map(|(at, failure)| ProviderFailureView {
         kind: failure.kind.as_str().to_owned(),
-        detail: failure.detail,
+        detail: if in_words { failure.detail } else { String::new() },
         at: at.to_string(),
     });
     ProviderView {
@@ -41,13 +42,14 @@ pub(crate) async fn handler(ctx: Ctx) -> Result<Json<ModelsView>, ApiError> {
 pub(crate) async fn load(ctx: &Ctx) -> Result<ModelsView, ApiError> {
     ctx.authorise(Action::ModelList, &Resource::system()).await?;
     let models = ctx.app.engine.models();
+    let in_words = ctx.may(Action::HealthRead);
     let named = |model: &ModelName| format!("{}/{}", model.provider, model.name);
     let route = |(name, chain): (&str, &[ModelName])| RouteView {
         name: name.to_owned(),
         models: chain.iter().map(named).collect(),
     };
     Ok(ModelsView {
-        providers: models.iter().map(|provider| view(provider)).collect(),
+        providers: models.iter().map(|provider| view(provider, in_words)).collect(),
         routes: models.routes().map(route).collect(),
     })
 }

@@ -1,6 +1,9 @@
 //! `GET /api/v1/tool-usage`
 
-use super::super::super::input::{QueryOf, filter};
+use super::super::{
+    super::input::{QueryOf, filter},
+    models::millis,
+};
 use crate::{context::Ctx, error::ApiError};
 use axum::Json;
 use serde::Deserialize;
@@ -28,10 +31,6 @@ pub(crate) struct UsageQuery {
     pub(crate) hours: Option<u32>,
     /// The caller's own only.
     pub(crate) mine: bool,
-}
-
-fn millis(micros: u64) -> f64 {
-    micros as f64 / 1000.0
 }
 
 fn view(usage: &Usage) -> ToolUsageView {
