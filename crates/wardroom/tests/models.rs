@@ -282,7 +282,7 @@ async fn who_can_not_answer_is_asked_again_and_then_the_next_one_is() {
     // Whoever asks for what there is not keeps nobody else from asking.
     let none = Next::Fails(404, json!({"error": {"message": "none", "code": "model_not_found"}}));
     for _ in 0..6 {
-        provider.next(&[none.clone()]);
+        provider.next(std::slice::from_ref(&none));
         assert_eq!(ask(&world, &key, chat("near/none", "Hi")).await.0, 404);
     }
     assert_eq!(ask(&world, &key, chat("near/small", "Hi")).await.0, 200);
