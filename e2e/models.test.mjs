@@ -111,7 +111,7 @@ test('the official clients ask, and what they took and may take is on a page', {
       }
 
       await page.goto('/models');
-      await page.getByRole('cell', { name: 'script/parrot' }).waitFor();
+      await page.getByRole('cell', { name: 'script/parrot', exact: true }).waitFor();
       await look(page, 'models');
       await page.getByRole('link', { name: 'New budget' }).click();
       const dialog = page.getByRole('dialog');
