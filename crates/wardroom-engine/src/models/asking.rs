@@ -195,7 +195,7 @@ impl Answering {
         }
     }
 
-    /// Which model answers, and its provider's kind.
+    /// Which model is asked.
     pub fn model(&self) -> Option<&ModelName> {
         self.inquiry.chain.get(self.course.at())
     }

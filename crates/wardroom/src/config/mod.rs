@@ -3,6 +3,7 @@
 mod aliases;
 mod explain;
 mod gateway;
+mod model_prices;
 mod models;
 mod outside;
 mod secrets;

@@ -1,6 +1,9 @@
 //! Who runs language models: a file of its own that names providers, their keys, what they cost, and routes.
 
-use super::Config;
+use super::{
+    Config,
+    model_prices::{self, PriceEntry},
+};
 use anyhow::{Context as _, bail, ensure};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -13,7 +16,7 @@ use std::{
 };
 use wardroom_core::{
     agent::ModelName,
-    model::{ModelProvider, Price, Prices},
+    model::{ModelProvider, Prices},
     secret,
 };
 use wardroom_engine::models::{
@@ -33,25 +36,6 @@ const PARALLEL: u32 = 32;
 /// The version of Anthropic's API where none is named.
 const ANTHROPIC_VERSION: &str = "2023-06-01";
 
-/// What models cost in October 2026 at their makers, in US dollars for a million tokens: input, output, read from the
-/// cache, written to it. Where a price depends on a question's length the higher one stands here.
-const KNOWN_PRICES: [(Kind, &str, [f64; 4]); 12] = [
-    (Kind::Anthropic, "claude-fable-5-1*", [10.0, 50.0, 0.25, 12.5]),
-    (Kind::Anthropic, "claude-fable-5*", [10.0, 50.0, 1.0, 12.5]),
-    (Kind::Anthropic, "claude-opus-5-5*", [4.0, 20.0, 0.2, 5.0]),
-    (Kind::Anthropic, "claude-opus-5*", [5.0, 25.0, 0.5, 6.25]),
-    (Kind::Anthropic, "claude-opus-4-*", [5.0, 25.0, 0.5, 6.25]),
-    (Kind::Anthropic, "claude-sonnet-5-5*", [2.0, 10.0, 0.1, 2.5]),
-    (Kind::Anthropic, "claude-sonnet-5*", [2.0, 10.0, 0.2, 2.5]),
-    (Kind::Anthropic, "claude-haiku-5-5*", [0.5, 2.5, 0.05, 0.625]),
-    (Kind::Anthropic, "claude-haiku-4-5*", [1.0, 5.0, 0.1, 1.25]),
-    (Kind::Openai, "gpt-6.1-sol*", [2.0, 10.0, 0.1, 2.5]),
-    (Kind::Openai, "gpt-6-sol*", [2.0, 10.0, 0.2, 2.5]),
-    (Kind::Openai, "gpt-6-luna*", [0.1, 0.5, 0.01, 0.125]),
-];
-/// Which table that is.
-const KNOWN_VERSION: &str = "built-in 2026-10";
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -66,7 +50,7 @@ struct File {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Kind {
+pub(super) enum Kind {
     Openai,
     Compatible,
     Anthropic,
@@ -118,17 +102,6 @@ struct CassetteEntry {
 enum Mode {
     Record,
     Replay,
-}
-
-/// In US dollars for a million tokens.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PriceEntry {
-    model: String,
-    input: f64,
-    output: f64,
-    cache_read: Option<f64>,
-    cache_write: Option<f64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -205,9 +178,7 @@ impl ModelSettings {
             ensure!(is_name(name), "{name:?} is no name of a provider: a-z 0-9 -, a letter first");
             ensure!(names.insert(name), "two providers are called {name}");
             provider.check().with_context(|| format!("provider {name}"))?;
-            provider
-                .prices(self.file.prices.as_deref())
-                .with_context(|| format!("provider {name}"))?;
+            self.prices(provider).with_context(|| format!("provider {name}"))?;
         }
         let mut taken = BTreeSet::new();
         for route in routes {
@@ -231,6 +202,10 @@ impl ModelSettings {
             }
         }
         Ok(())
+    }
+
+    fn prices(&self, entry: &ProviderEntry) -> anyhow::Result<Prices> {
+        model_prices::prices(entry.kind, self.file.prices.as_deref(), &entry.price)
     }
 
     /// Puts the providers together.
@@ -284,7 +259,7 @@ impl ModelSettings {
             name: entry.name.clone(),
             kind: entry.kind.as_str(),
             models: entry.models.clone(),
-            prices: entry.prices(self.file.prices.as_deref())?,
+            prices: self.prices(entry)?,
             played: entry.cassette.is_some(),
             parallel_max: entry.parallel_max.unwrap_or(PARALLEL),
             breaker: parts.breaker,
@@ -390,47 +365,6 @@ impl ProviderEntry {
         };
         Some((api, self.url.clone().unwrap_or(url)))
     }
-
-    /// Its own prices, and behind them those that are known of its maker.
-    fn prices(&self, version: Option<&str>) -> anyhow::Result<Prices> {
-        let mut lines = vec![];
-        for price in &self.price {
-            let maybe = |dollars: Option<f64>| dollars.map(micros).transpose();
-            let price_of = || {
-                anyhow::Ok(Price {
-                    input: micros(price.input)?,
-                    output: micros(price.output)?,
-                    cache_read: maybe(price.cache_read)?,
-                    cache_write: maybe(price.cache_write)?,
-                })
-            };
-            let one = price_of().with_context(|| format!("the price of {:?}", price.model))?;
-            lines.push((price.model.clone(), one));
-        }
-        let mut known = vec![];
-        for (kind, model, [input, output, read, written]) in KNOWN_PRICES {
-            if kind == self.kind {
-                let (cache_read, cache_write) = (Some(micros(read)?), Some(micros(written)?));
-                let (input, output) = (micros(input)?, micros(output)?);
-                known.push((model.to_owned(), Price { input, output, cache_read, cache_write }));
-            }
-        }
-        if self.kind == Kind::Scripted {
-            let nothing = Price { input: 0, output: 0, cache_read: None, cache_write: None };
-            known.push(("*".to_owned(), nothing));
-        }
-        let known = Prices::new(KNOWN_VERSION, known)?;
-        Ok(Prices::new(version.unwrap_or("models_file"), lines)?.before(known))
-    }
-}
-
-/// Dollars for a million tokens as millionths of a dollar for a million.
-fn micros(dollars: f64) -> anyhow::Result<u64> {
-    ensure!(
-        (0.0..=1_000_000.0).contains(&dollars),
-        "a price is 0 to 1000000 US dollars for a million tokens"
-    );
-    Ok((dollars * 1e6).round() as u64)
 }
 
 #[cfg(test)]
@@ -456,7 +390,7 @@ mod tests {
         );
         let settings = read(&text).unwrap();
         let near = settings.file.provider.first().unwrap();
-        let prices = near.prices(settings.file.prices.as_deref()).unwrap();
+        let prices = settings.prices(near).unwrap();
         assert_eq!(prices.version(), "own 1");
         let usage = Usage { input_tokens: 1000, output_tokens: 100, ..Usage::default() };
         assert_eq!(prices.of("small").unwrap().price.cost_micros(&usage), 150 + 60);
@@ -464,14 +398,14 @@ mod tests {
         let own =
             "[[provider]]\nname = \"far\"\nkind = \"anthropic\"\nkey_secret = \"anthropic\"\n";
         let settings = read(own).unwrap();
-        let prices = settings.file.provider.first().unwrap().prices(None).unwrap();
+        let prices = settings.prices(settings.file.provider.first().unwrap()).unwrap();
         let of = |model| prices.of(model).map(|listed| (listed.price.input, listed.version));
-        assert_eq!(of("claude-opus-5-5-20260922"), Some((4_000_000, KNOWN_VERSION)));
-        assert_eq!(of("claude-opus-5-20260724"), Some((5_000_000, KNOWN_VERSION)));
+        assert_eq!(of("claude-opus-5-5-20260922"), Some((4_000_000, model_prices::KNOWN_VERSION)));
+        assert_eq!(of("claude-opus-5-20260724"), Some((5_000_000, model_prices::KNOWN_VERSION)));
         let resold =
             format!("{own}[[provider.price]]\nmodel = \"claude-*\"\ninput = 50.0\noutput = 90.0\n");
         let settings = read(&resold).unwrap();
-        let prices = settings.file.provider.first().unwrap().prices(None).unwrap();
+        let prices = settings.prices(settings.file.provider.first().unwrap()).unwrap();
         let found = prices.of("claude-opus-5-5").unwrap();
         assert_eq!((found.price.input, found.version), (50_000_000, "models_file"));
     }
