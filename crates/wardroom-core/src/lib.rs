@@ -32,6 +32,7 @@ pub mod rng;
 pub mod run;
 pub mod sealed;
 pub mod secret;
+pub mod steps;
 pub mod store;
 pub mod time;
 pub mod tool;

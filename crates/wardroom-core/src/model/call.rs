@@ -2,9 +2,11 @@
 
 use super::{ModelFailureKind, Usage};
 use crate::{ApiTokenId, CustomerId, Door, ModelCallId, OauthClientId, RunId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
 
 /// An amount of tokens and money.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Spend {
     /// Tokens, those that go in and those that come out.
     pub tokens: u64,

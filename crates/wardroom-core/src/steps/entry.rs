@@ -1,0 +1,166 @@
+//! What a journal is made of.
+
+use super::Labels;
+use crate::{
+    ApprovalId, ModelCallId, RunId,
+    model::{AssistantPart, Finish, Message, ModelFailureKind, Spend, Usage},
+    named::named,
+};
+use serde::{Deserialize, Serialize};
+
+/// Something that happened to a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Entry {
+    /// It begins.
+    Begun {
+        /// What the model is told before anything else.
+        system: String,
+        /// The conversation until now, and what is asked.
+        messages: Vec<Message>,
+        /// What it has seen before: that of the conversation, or of the run that it works for.
+        labels: Labels,
+    },
+    /// A model is asked.
+    Asked {
+        /// What the ledger calls the first attempt.
+        call: ModelCallId,
+    },
+    /// It answered.
+    Answered {
+        /// What.
+        parts: Vec<AssistantPart>,
+        /// How it ended.
+        finish: Finish,
+        /// What it took.
+        usage: Usage,
+        /// What that costs, in millionths of a US dollar.
+        cost_micros: u64,
+    },
+    /// No model answered.
+    Unanswered {
+        /// Why.
+        failure: ModelFailureKind,
+        /// In words.
+        detail: String,
+        /// What was taken all the same.
+        spend: Spend,
+    },
+    /// A tool is called.
+    Called {
+        /// The call's id, as the model gave it.
+        id: String,
+        /// Whether it may be called again when nobody knows what came of it.
+        repeatable: bool,
+    },
+    /// What came of a call.
+    Returned {
+        /// Of which.
+        id: String,
+        /// As text.
+        text: String,
+        /// Whether the tool could not do it.
+        is_error: bool,
+        /// What the run has seen by it.
+        labels: Labels,
+    },
+    /// A call waits for a person, or for another run.
+    Waits {
+        /// Which.
+        id: String,
+        /// For whom.
+        on: Person,
+    },
+    /// What a call waited for is there: it goes on.
+    Heard {
+        /// Which.
+        id: String,
+    },
+    /// It is over.
+    Ended {
+        /// How.
+        how: Ended,
+    },
+}
+
+/// For whom a call waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Person {
+    /// Whoever may consent.
+    Consent {
+        /// The approval.
+        approval: ApprovalId,
+    },
+    /// The person for whom it works: the agent asked something.
+    Answer {
+        /// What.
+        question: String,
+    },
+    /// Whoever may say what became of a call that was under way when the orchestrator stopped.
+    Doubt,
+    /// Another run.
+    Run {
+        /// Which.
+        run: RunId,
+    },
+}
+
+/// A call of which nobody knows what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// The call's id.
+    pub id: String,
+    /// Whether it may be called again.
+    pub repeatable: bool,
+}
+
+named! {
+    /// Where a run stops, whatever its agent wants.
+    Limit = "steps, tool_calls, tokens, cost, output, repeats" {
+        /// Models were asked as often as may be.
+        Steps = "steps",
+        /// Tools were called as often as may be.
+        ToolCalls = "tool_calls",
+        /// There is no room for another question.
+        Tokens = "tokens",
+        /// There is no money for another question.
+        Cost = "cost",
+        /// The last answer is as long as it may be, and not whole.
+        Output = "output",
+        /// The very same call was made again and again.
+        Repeats = "repeats",
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Ended {
+    /// With an answer.
+    Answered {
+        /// What.
+        text: String,
+    },
+    /// The model would not say it.
+    Refused {
+        /// What it said instead.
+        text: String,
+    },
+    /// At a limit.
+    Limit {
+        /// At which.
+        limit: Limit,
+    },
+    /// No model answered.
+    Failed {
+        /// Why.
+        failure: ModelFailureKind,
+        /// In words.
+        detail: String,
+    },
+    /// Somebody stopped it.
+    Cancelled,
+    /// Its time was over.
+    TimedOut,
+}

@@ -1,0 +1,335 @@
+//! Where a run stands, and what is done next.
+
+use super::{Doubt, Ended, Entry, Labels, Limit, Person, Room};
+use crate::{
+    agent::Limits,
+    digest::sha256,
+    model::{AssistantPart, Finish, Message, Spend, UserPart},
+};
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+
+/// An entry that does not belong where it stands: the journal was altered, or two wrote to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an entry of the journal does not belong where it stands: {0}")]
+pub struct Misplaced(pub &'static str);
+
+/// What a run has used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Used {
+    /// How often models were asked.
+    pub steps: u32,
+    /// How many tools were called.
+    pub tool_calls: u32,
+    /// Tokens and money.
+    pub spend: Spend,
+}
+
+/// What is done next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Next<'a> {
+    /// A model is asked, within what is left.
+    Ask(Room),
+    /// These are called, at the same time.
+    Call(Vec<&'a Called>),
+    /// Nothing, until somebody answers or what is under way comes back.
+    Wait,
+    /// It ends so.
+    End(Ended),
+    /// Nothing any more.
+    Over,
+}
+
+/// A call of a tool that a model wants.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Called {
+    /// Its id, as the model gave it.
+    pub id: String,
+    /// The tool, as the model was told of it.
+    pub name: String,
+    /// With what.
+    pub arguments: Map<String, Value>,
+    at: At,
+}
+
+/// Where a call stands.
+#[derive(Debug, Clone, PartialEq)]
+enum At {
+    Wanted,
+    Under { repeatable: bool },
+    Waits(Person),
+    Returned { text: String, is_error: bool },
+}
+
+impl Called {
+    /// For whom it waits.
+    pub const fn waits_on(&self) -> Option<&Person> {
+        match &self.at {
+            At::Waits(on) => Some(on),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Phase {
+    /// Nothing happened yet.
+    New,
+    /// A model is to be asked.
+    Thinking,
+    /// A model is asked.
+    Asked,
+    /// Tools are called.
+    Acting,
+    /// The last word is said.
+    Said(Ended),
+    /// It is over.
+    Over(Ended),
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Steps {
+    limits: Limits,
+    phase: Phase,
+    system: String,
+    messages: Vec<Message>,
+    calls: Vec<Called>,
+    used: Used,
+    labels: Labels,
+    repeats: HashMap<[u8; 32], u32>,
+}
+
+impl Steps {
+    /// A run that has not begun.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            phase: Phase::New,
+            system: String::new(),
+            messages: vec![],
+            calls: vec![],
+            used: Used::default(),
+            labels: Labels::NONE,
+            repeats: HashMap::new(),
+        }
+    }
+
+    /// A run as its journal says.
+    pub fn replay<'a>(
+        limits: Limits,
+        journal: impl IntoIterator<Item = &'a Entry>,
+    ) -> Result<Self, Misplaced> {
+        let mut steps = Self::new(limits);
+        journal.into_iter().try_for_each(|entry| steps.apply(entry))?;
+        Ok(steps)
+    }
+
+    /// What the model is told before anything else.
+    pub fn system(&self) -> &str {
+        &self.system
+    }
+
+    /// The conversation.
+    pub fn messages(&self) -> &[Message] {
+        &self.messages
+    }
+
+    /// The calls of the last answer.
+    pub fn calls(&self) -> &[Called] {
+        &self.calls
+    }
+
+    /// What it has used.
+    pub const fn used(&self) -> Used {
+        self.used
+    }
+
+    /// What it has seen.
+    pub const fn labels(&self) -> Labels {
+        self.labels
+    }
+
+    /// How it ended, once it has.
+    pub const fn ended(&self) -> Option<&Ended> {
+        match &self.phase {
+            Phase::Over(how) => Some(how),
+            _ => None,
+        }
+    }
+
+    /// Whether a model was asked and no answer is there: where nobody waits for one, it is asked again.
+    pub fn is_asked(&self) -> bool {
+        self.phase == Phase::Asked
+    }
+
+    /// Calls that were under way. Where nobody waits for them any more, nobody knows what came of them.
+    pub fn in_doubt(&self) -> Vec<Doubt> {
+        let doubt = |call: &Called| match call.at {
+            At::Under { repeatable } => Some(Doubt { id: call.id.clone(), repeatable }),
+            _ => None,
+        };
+        self.calls.iter().filter_map(doubt).collect()
+    }
+
+    /// Takes what happened.
+    pub fn apply(&mut self, entry: &Entry) -> Result<(), Misplaced> {
+        match (entry, &self.phase) {
+            (_, Phase::Over(_)) => return Err(Misplaced("it is over")),
+            (Entry::Begun { system, messages, labels }, Phase::New) => {
+                self.system.clone_from(system);
+                self.messages.clone_from(messages);
+                self.labels = *labels;
+                self.phase = Phase::Thinking;
+            }
+            (_, Phase::New) => return Err(Misplaced("it has not begun")),
+            (Entry::Asked { .. }, Phase::Thinking) => {
+                self.used.steps = self.used.steps.saturating_add(1);
+                self.phase = Phase::Asked;
+            }
+            // The one before was lost.
+            (Entry::Asked { .. }, Phase::Asked) => {}
+            (Entry::Answered { parts, finish, usage, cost_micros }, Phase::Asked) => {
+                self.spend(Spend { tokens: usage.total(), cost_micros: *cost_micros });
+                self.answered(parts, *finish);
+            }
+            (Entry::Unanswered { failure, detail, spend }, Phase::Asked) => {
+                self.spend(*spend);
+                let detail = detail.clone();
+                self.phase = Phase::Said(Ended::Failed { failure: *failure, detail });
+            }
+            (Entry::Ended { how }, _) => self.phase = Phase::Over(how.clone()),
+            (
+                Entry::Called { id, .. }
+                | Entry::Returned { id, .. }
+                | Entry::Waits { id, .. }
+                | Entry::Heard { id },
+                Phase::Acting,
+            ) => self.acted(id, entry)?,
+            _ => return Err(Misplaced("it was not its turn")),
+        }
+        Ok(())
+    }
+
+    fn spend(&mut self, spend: Spend) {
+        let all = &mut self.used.spend;
+        all.tokens = all.tokens.saturating_add(spend.tokens);
+        all.cost_micros = all.cost_micros.saturating_add(spend.cost_micros);
+    }
+
+    fn answered(&mut self, parts: &[AssistantPart], finish: Finish) {
+        let mut said = String::new();
+        self.calls.clear();
+        for part in parts {
+            match part {
+                AssistantPart::Text { text } => said.push_str(text),
+                AssistantPart::ToolCall { id, name, arguments } => self.calls.push(Called {
+                    id: id.clone(),
+                    name: name.clone(),
+                    arguments: arguments.clone(),
+                    at: At::Wanted,
+                }),
+                AssistantPart::Thought { .. } => {}
+            }
+        }
+        self.messages.push(Message::Assistant { parts: parts.to_vec() });
+        self.phase = match finish {
+            Finish::Refused => Phase::Said(Ended::Refused { text: said }),
+            Finish::Length => Phase::Said(Ended::Limit { limit: Limit::Output }),
+            Finish::Stop | Finish::Calls if self.calls.is_empty() => {
+                Phase::Said(Ended::Answered { text: said })
+            }
+            Finish::Stop | Finish::Calls => Phase::Acting,
+        };
+    }
+
+    fn acted(&mut self, id: &str, entry: &Entry) -> Result<(), Misplaced> {
+        let call = self.calls.iter_mut().find(|call| call.id == *id);
+        let call = call.ok_or(Misplaced("nobody wanted that call"))?;
+        match (entry, &call.at) {
+            (Entry::Called { repeatable, .. }, At::Wanted | At::Under { .. }) => {
+                if call.at == At::Wanted {
+                    self.used.tool_calls = self.used.tool_calls.saturating_add(1);
+                    *self.repeats.entry(key(call)).or_default() += 1;
+                }
+                call.at = At::Under { repeatable: *repeatable };
+            }
+            (Entry::Returned { text, is_error, labels, .. }, at)
+                if !matches!(at, At::Returned { .. }) =>
+            {
+                self.labels = self.labels.and(*labels);
+                call.at = At::Returned { text: text.clone(), is_error: *is_error };
+            }
+            (Entry::Waits { on, .. }, At::Wanted | At::Under { .. }) => {
+                call.at = At::Waits(on.clone());
+            }
+            (Entry::Heard { .. }, At::Waits(_)) => call.at = At::Wanted,
+            _ => return Err(Misplaced("the call was not there yet, or further")),
+        }
+        self.put_together();
+        Ok(())
+    }
+
+    /// When all calls came back, the model is told of them.
+    fn put_together(&mut self) {
+        let result = |call: &Called| match &call.at {
+            At::Returned { text, is_error } => Some(UserPart::ToolResult {
+                id: call.id.clone(),
+                text: text.clone(),
+                is_error: *is_error,
+            }),
+            _ => None,
+        };
+        let results: Option<Vec<_>> = self.calls.iter().map(result).collect();
+        if let Some(parts) = results {
+            self.messages.push(Message::User { parts });
+            self.calls.clear();
+            self.phase = Phase::Thinking;
+        }
+    }
+
+    /// What is done next.
+    pub fn next(&self) -> Next<'_> {
+        let limit = |limit| Next::End(Ended::Limit { limit });
+        match &self.phase {
+            Phase::New | Phase::Asked => Next::Wait,
+            Phase::Over(_) => Next::Over,
+            Phase::Said(how) => Next::End(how.clone()),
+            Phase::Thinking if self.used.steps >= self.limits.steps_max => limit(Limit::Steps),
+            Phase::Thinking => {
+                let (used, limits) = (self.used.spend, &self.limits);
+                let tokens = limits.tokens_max.saturating_sub(used.tokens);
+                let cost_micros = limits.cost_micros_max().saturating_sub(used.cost_micros);
+                Next::Ask(Room { left: Spend { tokens, cost_micros } })
+            }
+            Phase::Acting => self.next_calls(),
+        }
+    }
+
+    fn next_calls(&self) -> Next<'_> {
+        let under = self.calls.iter().filter(|call| matches!(call.at, At::Under { .. })).count();
+        let places = (self.limits.parallel_max as usize).saturating_sub(under);
+        let left = self.limits.tool_calls_max.saturating_sub(self.used.tool_calls) as usize;
+        let wanted = || self.calls.iter().filter(|call| call.at == At::Wanted);
+        let again = |call: &Called| {
+            self.repeats.get(&key(call)).is_some_and(|times| *times >= self.limits.repeats_max)
+        };
+        // What is under way comes back first: nothing is left behind.
+        match under {
+            0 if wanted().any(again) => Next::End(Ended::Limit { limit: Limit::Repeats }),
+            0 if wanted().next().is_some() && left == 0 => {
+                Next::End(Ended::Limit { limit: Limit::ToolCalls })
+            }
+            _ => match wanted().filter(|call| !again(call)).take(places.min(left)).collect() {
+                calls if Vec::is_empty(&calls) => Next::Wait,
+                calls => Next::Call(calls),
+            },
+        }
+    }
+}
+
+/// By which the very same call is known again.
+fn key(call: &Called) -> [u8; 32] {
+    let arguments = Value::Object(call.arguments.clone()).to_string();
+    sha256(&[call.name.as_bytes(), &[0], arguments.as_bytes()])
+}

@@ -1,0 +1,14 @@
+//! The steps of an agent's run, as a pure state machine over a journal: each entry is durable before what follows from it
+//! is done, and whoever takes a run up folds its journal to where it stands.
+
+mod entry;
+mod labels;
+mod machine;
+mod room;
+#[cfg(test)]
+mod tests;
+
+pub use entry::{Doubt, Ended, Entry, Limit, Person};
+pub use labels::Labels;
+pub use machine::{Called, Misplaced, Next, Steps, Used};
+pub use room::Room;
