@@ -25,6 +25,7 @@ pub mod node;
 pub mod oauth;
 pub mod page;
 pub mod person;
+pub mod plain;
 pub mod policy;
 pub mod principal;
 pub mod redact;
@@ -45,6 +46,7 @@ pub use id::{
     OauthClientId, PassId, PersonId, RequestId, RunId, SavedViewId, ServiceId, ServiceRequestId,
     SessionId, ToolAccountId, ToolCallId, ToolServerId, UserId,
 };
+pub use plain::plain_name;
 pub use principal::{Door, Origin, Principal, Role};
 pub use rng::Rng;
 pub use time::{Clock, Timestamp};

@@ -158,6 +158,17 @@ async fn the_command_line_checks_applies_and_compares() {
     assert!(said.contains(&told), "{said}");
     let (code, said) = run(&["apply", path]);
     assert!(code != 0 && said.contains("guide.yaml:4:1"), "{said}");
+    let other = world.folder.path().join("theirs.yml");
+    let theirs = other.to_str().unwrap();
+    let sound =
+        "name: tide_guide\nexecution_mode: autonomous\nllm_config: {provider: openai, model: m}\n";
+    fs::write(&other, format!("{sound}system_prompt: You speak.\nenabled: true\n")).unwrap();
+    let (code, said) = run(&["import", "--from", "agentrunner", theirs]);
+    assert!(code == 0 && said.starts_with("name: tide-guide\n"), "{said}");
+    assert!(said.contains(&format!("{theirs}:5:1: enabled: has no counterpart")), "{said}");
+    fs::write(&other, sound).unwrap();
+    let (code, said) = run(&["import", "--from", "agentrunner", theirs, "--json"]);
+    assert!(code == 1 && said.contains("\"instructions\\\" is missing"), "{said}");
     fs::write(&file, GUIDE).unwrap();
     let (code, said) = run(&["check", path]);
     assert!(code == 0 && said.contains("defines the agent guide"), "{said}");

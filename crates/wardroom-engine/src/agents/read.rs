@@ -86,12 +86,18 @@ pub fn schema() -> &'static Value {
     &SCHEMA
 }
 
+/// Refuses a text that is longer than a definition may be.
+pub(super) fn too_long(text: &str) -> Result<(), Flaws> {
+    if text.len() <= DEFINITION_BYTES_MAX {
+        return Ok(());
+    }
+    let what = "it is longer than 256 KiB".to_owned();
+    Err(Flaws(vec![Flaw { at: Place::START, field: String::new(), what }]))
+}
+
 /// Reads a definition.
 pub fn read(text: &str) -> Result<Definition, Flaws> {
-    let whole = |what: &str| Flaw { at: Place::START, field: String::new(), what: what.to_owned() };
-    if text.len() > DEFINITION_BYTES_MAX {
-        return Err(Flaws(vec![whole("it is longer than 256 KiB")]));
-    }
+    too_long(text)?;
     let located = Located::read(text)
         .map_err(|(at, what)| Flaws(vec![Flaw { at, field: String::new(), what }]))?;
     let value = located.value();
@@ -147,7 +153,7 @@ fn deeper(definition: &Definition) -> Vec<(String, String)> {
 }
 
 /// A JSON Pointer as people write it.
-fn dotted(pointer: &str) -> String {
+pub(super) fn dotted(pointer: &str) -> String {
     let mut text = String::new();
     for part in pointer.split('/').skip(1) {
         let name = part.replace("~1", "/").replace("~0", "~");

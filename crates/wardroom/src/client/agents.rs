@@ -4,7 +4,10 @@ use super::{Exit, Failure, Session, difference, http::segment, names::Names};
 use crate::{offline, output::Table};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use wardroom_engine::agents::{DEFINITION_BYTES_MAX, Flaws, read, schema, with_plain_ends};
+use wardroom_engine::agents::{
+    DEFINITION_BYTES_MAX, Flaw, Flaws, Imported, Place, of_agentrunner, read, schema,
+    with_plain_ends,
+};
 use wardroom_wire::{
     agents::{AgentDetail, AgentPut, AgentVersionView, AgentView},
     api::List,
@@ -56,6 +59,21 @@ pub(crate) enum AgentsCommand {
     },
     /// Print the JSON Schema of definitions, for editors
     Schema,
+    /// Print the definition that another system's file comes to, and tell what has no counterpart
+    Import {
+        /// The system
+        #[arg(long, value_enum)]
+        from: System,
+        /// Its file of one agent
+        file: PathBuf,
+    },
+}
+
+/// A system with agents of its own.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum System {
+    /// AgentRunner: its YAML file of an agent
+    Agentrunner,
 }
 
 /// Agents, or versions of one, that there can be.
@@ -79,6 +97,32 @@ struct CheckedFlaw {
     what: String,
 }
 
+impl From<Flaw> for CheckedFlaw {
+    fn from(flaw: Flaw) -> Self {
+        let Flaw { at: Place { line, column }, field, what } = flaw;
+        Self { line, column, field, what }
+    }
+}
+
+impl CheckedFlaw {
+    fn told(&self, file: &str) -> String {
+        let Self { line, column, field, what } = self;
+        let field = if field.is_empty() { String::new() } else { format!("{field}: ") };
+        format!("{file}:{line}:{column}: {field}{what}")
+    }
+}
+
+/// What another system's file comes to.
+#[derive(Debug, Serialize)]
+struct ImportedFile {
+    /// The definition.
+    text: String,
+    /// What has no counterpart, by its place in the other system's file.
+    notes: Vec<CheckedFlaw>,
+    /// What is still wrong with the definition, by its place there.
+    flaws: Vec<CheckedFlaw>,
+}
+
 /// A sound file.
 struct Sound {
     file: String,
@@ -92,6 +136,7 @@ pub(crate) async fn run(session: &Session, command: AgentsCommand) -> Result<Exi
     match command {
         AgentsCommand::Check { files } => check(session, &files),
         AgentsCommand::Apply { files, note } => apply(session, &files, &note).await,
+        AgentsCommand::Import { from: System::Agentrunner, file } => import(session, &file),
         AgentsCommand::List => list(session).await,
         AgentsCommand::Show { agent, number } => show(session, &agent, number).await,
         AgentsCommand::Diff { files } => diff(session, &files).await,
@@ -126,13 +171,8 @@ fn check(session: &Session, files: &[PathBuf]) -> Result<Exit, Failure> {
         checked.push(match load(path)? {
             Ok(sound) => Checked { file, agent: Some(sound.name), flaws: vec![] },
             Err(flaws) => {
-                let told = flaws.0.into_iter().map(|flaw| CheckedFlaw {
-                    line: flaw.at.line,
-                    column: flaw.at.column,
-                    field: flaw.field,
-                    what: flaw.what,
-                });
-                Checked { file, agent: None, flaws: told.collect() }
+                let flaws = flaws.0.into_iter().map(CheckedFlaw::from);
+                Checked { file, agent: None, flaws: flaws.collect() }
             }
         });
     }
@@ -144,9 +184,8 @@ fn check(session: &Session, files: &[PathBuf]) -> Result<Exit, Failure> {
             if let Some(agent) = &one.agent {
                 output.line(&format!("{} defines the agent {agent}", one.file))?;
             }
-            for CheckedFlaw { line, column, field, what } in &one.flaws {
-                let field = if field.is_empty() { String::new() } else { format!("{field}: ") };
-                output.line(&format!("{}:{line}:{column}: {field}{what}", one.file))?;
+            for flaw in &one.flaws {
+                output.line(&flaw.told(&one.file))?;
             }
         }
     }
@@ -204,6 +243,28 @@ async fn apply(session: &Session, files: &[PathBuf], note: &str) -> Result<Exit,
         output.json(&List { items: applied, next: None })?;
     }
     Ok(Exit::Ok)
+}
+
+fn import(session: &Session, path: &Path) -> Result<Exit, Failure> {
+    let (output, file) = (&session.output, path.display().to_string());
+    let text = offline::read_text(path, DEFINITION_BYTES_MAX as u64)?;
+    let Imported { text, notes, flaws } = of_agentrunner(&text).map_err(|flaws| {
+        let failure = Failure::usage(format!("{file} is no agent of AgentRunner"));
+        flaws.0.iter().map(|flaw| format!("{file}:{flaw}")).fold(failure, Failure::advice)
+    })?;
+    let all = |flaws: Vec<Flaw>| flaws.into_iter().map(CheckedFlaw::from).collect();
+    let imported = ImportedFile { text, notes: all(notes), flaws: all(flaws) };
+    if output.json {
+        output.json(&imported)?;
+    } else {
+        output.text(&imported.text)?;
+        imported.notes.iter().for_each(|note| output.note(&note.told(&file)));
+        if !imported.flaws.is_empty() {
+            output.note("The definition can't be put in force before this is mended in it:");
+        }
+        imported.flaws.iter().for_each(|flaw| output.note(&flaw.told("the definition")));
+    }
+    Ok(if imported.flaws.is_empty() { Exit::Ok } else { Exit::Found })
 }
 
 async fn list(session: &Session) -> Result<Exit, Failure> {

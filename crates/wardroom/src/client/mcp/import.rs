@@ -4,7 +4,10 @@ use super::super::{Exit, Failure, Session};
 use super::servers::register;
 use serde::Deserialize;
 use std::{collections::BTreeMap, fs, path::Path};
-use wardroom_core::tool::hosted::is_variable;
+use wardroom_core::{
+    plain_name,
+    tool::{hosted::is_variable, server::NAME_CHARS_MAX},
+};
 use wardroom_wire::tools::{ServerLimitsShape, ShownShape, ToolServerCreate, WayShape};
 
 /// The largest file, in bytes.
@@ -28,16 +31,6 @@ struct Entry {
     env: BTreeMap<String, String>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
-}
-
-/// A name as tool servers have it.
-fn plain_name(name: &str) -> String {
-    let kept: String = name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
-        .collect();
-    let kept = kept.trim_matches(|c: char| c == '-' || c.is_ascii_digit());
-    kept.chars().take(32).collect::<String>().trim_end_matches('-').to_owned()
 }
 
 /// What a node's allow-list would say. SECURITY: values of the environment may be secrets, so only names are told.
@@ -76,7 +69,7 @@ pub(super) async fn run(session: &Session, file: &Path) -> Result<Exit, Failure>
     let output = &session.output;
     let mut left = 0;
     for (name, entry) in &read.servers {
-        let own = plain_name(name);
+        let own = plain_name(name, NAME_CHARS_MAX);
         match (&entry.url, &entry.command) {
             (Some(url), _) => {
                 let body = ToolServerCreate {
@@ -132,19 +125,7 @@ pub(super) async fn run(session: &Session, file: &Path) -> Result<Exit, Failure>
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::{Entry, allow_list_entry, plain_name};
-
-    #[test]
-    fn names_of_others_become_names_of_ours() {
-        for (name, own) in [
-            ("GitHub", "github"),
-            ("my_server 2", "my-server"),
-            ("9lives", "lives"),
-            ("a/b", "a-b"),
-        ] {
-            assert_eq!(plain_name(name), own);
-        }
-    }
+    use super::{Entry, allow_list_entry};
 
     #[test]
     fn a_program_becomes_an_entry_without_the_values_of_its_environment() {
