@@ -4,10 +4,10 @@ use super::{Doubt, Ended, Entry, Labels, Limit, Person, Room};
 use crate::{
     agent::Limits,
     digest::sha256,
-    model::{AssistantPart, Finish, Message, Spend, UserPart},
+    model::{AssistantPart, Finish, Message, ModelFailureKind, Spend, UserPart},
 };
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// An entry that does not belong where it stands: the journal was altered, or two wrote to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +49,8 @@ pub struct Called {
     pub name: String,
     /// With what.
     pub arguments: Map<String, Value>,
+    /// Whether it is among those that were counted: one that waited in between is the same call.
+    counted: bool,
     at: At,
 }
 
@@ -227,13 +229,20 @@ impl Steps {
                     id: id.clone(),
                     name: name.clone(),
                     arguments: arguments.clone(),
+                    counted: false,
                     at: At::Wanted,
                 }),
                 AssistantPart::Thought { .. } => {}
             }
         }
         self.messages.push(Message::Assistant { parts: parts.to_vec() });
+        let ids: HashSet<&str> = self.calls.iter().map(|call| call.id.as_str()).collect();
         self.phase = match finish {
+            // One result would answer both: nobody could tell which of them came back.
+            _ if ids.len() != self.calls.len() => Phase::Said(Ended::Failed {
+                failure: ModelFailureKind::Broken,
+                detail: "the model gave two calls the same id".to_owned(),
+            }),
             Finish::Refused => Phase::Said(Ended::Refused { text: said }),
             Finish::Length => Phase::Said(Ended::Limit { limit: Limit::Output }),
             Finish::Stop | Finish::Calls if self.calls.is_empty() => {
@@ -248,7 +257,8 @@ impl Steps {
         let call = call.ok_or(Misplaced("nobody wanted that call"))?;
         match (entry, &call.at) {
             (Entry::Called { repeatable, .. }, At::Wanted | At::Under { .. }) => {
-                if call.at == At::Wanted {
+                if !call.counted {
+                    call.counted = true;
                     self.used.tool_calls = self.used.tool_calls.saturating_add(1);
                     *self.repeats.entry(key(call)).or_default() += 1;
                 }
@@ -309,27 +319,38 @@ impl Steps {
     fn next_calls(&self) -> Next<'_> {
         let under = self.calls.iter().filter(|call| matches!(call.at, At::Under { .. })).count();
         let places = (self.limits.parallel_max as usize).saturating_sub(under);
-        let left = self.limits.tool_calls_max.saturating_sub(self.used.tool_calls) as usize;
+        let mut left = self.limits.tool_calls_max.saturating_sub(self.used.tool_calls);
         let wanted = || self.calls.iter().filter(|call| call.at == At::Wanted);
         let again = |call: &Called| {
-            self.repeats.get(&key(call)).is_some_and(|times| *times >= self.limits.repeats_max)
+            !call.counted
+                && self
+                    .repeats
+                    .get(&key(call))
+                    .is_some_and(|times| *times >= self.limits.repeats_max)
         };
         // What is under way comes back first: nothing is left behind.
         match under {
             0 if wanted().any(again) => Next::End(Ended::Limit { limit: Limit::Repeats }),
-            0 if wanted().next().is_some() && left == 0 => {
+            0 if left == 0 && wanted().any(|call| !call.counted) => {
                 Next::End(Ended::Limit { limit: Limit::ToolCalls })
             }
-            _ => match wanted().filter(|call| !again(call)).take(places.min(left)).collect() {
-                calls if Vec::is_empty(&calls) => Next::Wait,
-                calls => Next::Call(calls),
-            },
+            _ => {
+                let mut may = |call: &&Called| {
+                    let room = call.counted || left > 0;
+                    left = left.saturating_sub((!call.counted).into());
+                    room
+                };
+                let calls = wanted().filter(|call| !again(call)).filter(&mut may).take(places);
+                let calls: Vec<&Called> = calls.collect();
+                if calls.is_empty() { Next::Wait } else { Next::Call(calls) }
+            }
         }
     }
 }
 
 /// By which the very same call is known again.
 fn key(call: &Called) -> [u8; 32] {
-    let arguments = Value::Object(call.arguments.clone()).to_string();
-    sha256(&[call.name.as_bytes(), &[0], arguments.as_bytes()])
+    let mut arguments = Value::Object(call.arguments.clone());
+    arguments.sort_all_objects();
+    sha256(&[call.name.as_bytes(), &[0], arguments.to_string().as_bytes()])
 }

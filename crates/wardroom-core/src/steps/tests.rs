@@ -154,6 +154,8 @@ fn a_call_waits_for_a_person_and_goes_on_or_comes_back() {
     let mut heard = run.clone();
     heard.apply(&Entry::Heard { id: "a".into() }).unwrap();
     assert_eq!(names(&heard.next()), ["a"], "it is done now");
+    heard.apply(&called("a")).unwrap();
+    assert_eq!(heard.used().tool_calls, 2, "and is the same call");
     run.apply(&returned("a")).unwrap();
     assert!(matches!(run.next(), Next::Ask(_)), "what it waited for was the answer");
 }
@@ -167,6 +169,26 @@ fn what_was_under_way_is_in_doubt_and_what_was_asked_is_asked_again() {
     assert_eq!(run.in_doubt(), [doubt("a", false), doubt("b", true)]);
     assert_eq!(run.used().steps, 1, "the same step");
     assert!(!run.is_asked() && steps(Limits::default(), &[begun(), asked()]).is_asked());
+}
+
+#[test]
+fn two_calls_of_the_same_id_are_a_broken_answer() {
+    let run = steps(
+        Limits::default(),
+        &[begun(), asked(), wants(&[("a", json!({})), ("a", json!({"n": 1}))])],
+    );
+    let Next::End(Ended::Failed { failure, .. }) = run.next() else { panic!("{:?}", run.next()) };
+    assert_eq!(failure, ModelFailureKind::Broken);
+}
+
+#[test]
+fn a_call_that_waited_takes_no_second_place_among_the_calls() {
+    let limits = Limits { tool_calls_max: 1, repeats_max: 1, ..Limits::default() };
+    let waits = Entry::Waits { id: "a".into(), on: Person::Doubt };
+    let heard = Entry::Heard { id: "a".into() };
+    let wants = wants(&[("a", json!({}))]);
+    let run = steps(limits, &[begun(), asked(), wants, called("a"), waits, heard]);
+    assert_eq!(names(&run.next()), ["a"]);
 }
 
 #[test]
