@@ -26,6 +26,7 @@ use crate::{
     run::{Candidate, OutputChunk, Run},
     sealed::{Personal, Sealed},
     secret::{NamedSecret, SecretVersion},
+    steps::JournalWrite,
     tool::{
         account::ToolAccountWrite,
         call::{CallEnd, ToolCall},
@@ -534,6 +535,8 @@ pub enum Write {
     Agent(AgentWrite),
     /// Something about the ledger of models.
     Model(ModelWrite),
+    /// Something about the journals of runs.
+    Journal(JournalWrite),
     /// Something about an approval.
     Approval(ApprovalWrite),
     /// A new key of the installation. Its name must be free.
@@ -547,6 +550,10 @@ pub enum Write {
 impl Write {
     /// Whether it can be half done when it fails.
     pub const fn has_steps(&self) -> bool {
-        matches!(self, Self::Model(ModelWrite::Begin(_) | ModelWrite::UpdateBudget(_)))
+        matches!(
+            self,
+            Self::Model(ModelWrite::Begin(_) | ModelWrite::UpdateBudget(_))
+                | Self::Journal(JournalWrite::Append { .. } | JournalWrite::Await { .. })
+        )
     }
 }

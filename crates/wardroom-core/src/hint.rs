@@ -13,6 +13,10 @@ pub enum Hint {
     Node(NodeId),
     /// Something may be waiting for this node to take.
     Queue(NodeId),
+    /// Something may be waiting for an orchestrator to carry it on.
+    Here,
+    /// This run, which an orchestrator carries on, is to stop.
+    Halt(RunId),
     /// A person wants this run, which this node holds, to stop.
     Cancel(NodeId),
     /// A node was disabled or removed: its connection must go at once.

@@ -113,6 +113,12 @@ id!(
     /// A program of others that acts in somebody's name.
     OauthClientId, "client");
 id!(
+    /// An entry of a run's journal.
+    StepId, "step");
+id!(
+    /// An orchestrator, from its start to its end.
+    OrchestratorId, "orchestrator");
+id!(
     /// An enrolled machine.
     NodeId, "node");
 id!(

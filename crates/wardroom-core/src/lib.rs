@@ -43,8 +43,8 @@ pub use action::Action;
 pub use id::{
     AgentId, AlertId, ApiTokenId, ApprovalId, AttachmentId, BudgetId, CustomerId, FactorId,
     IdError, InstanceId, JoinTokenId, LinkId, MessageId, ModelCallId, NodeId, NoteId,
-    OauthClientId, PassId, PersonId, RequestId, RunId, SavedViewId, ServiceId, ServiceRequestId,
-    SessionId, ToolAccountId, ToolCallId, ToolServerId, UserId,
+    OauthClientId, OrchestratorId, PassId, PersonId, RequestId, RunId, SavedViewId, ServiceId,
+    ServiceRequestId, SessionId, StepId, ToolAccountId, ToolCallId, ToolServerId, UserId,
 };
 pub use plain::plain_name;
 pub use principal::{Door, Origin, Principal, Role};

@@ -1,6 +1,6 @@
 //! Who acts, and from where.
 
-use crate::{ApiTokenId, CustomerId, NodeId, SessionId, UserId, named::named};
+use crate::{ApiTokenId, CustomerId, NodeId, RunId, SessionId, UserId, named::named};
 use serde::{Deserialize, Serialize};
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -60,6 +60,8 @@ pub enum Credential {
     ApiToken(ApiTokenId),
     /// A token of an issuer outside, good for this request.
     Outside(UserId),
+    /// An agent's run that works for them, and is not over.
+    Run(RunId),
 }
 
 /// Who acts.

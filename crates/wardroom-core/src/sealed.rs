@@ -2,7 +2,7 @@
 
 use crate::{
     ApprovalId, AttachmentId, CustomerId, FactorId, MessageId, NoteId, RunId, ServiceRequestId,
-    SessionId, ToolAccountId, ToolCallId, UserId,
+    SessionId, StepId, ToolAccountId, ToolCallId, UserId,
 };
 
 /// Something that is sealed under the key ring.
@@ -49,4 +49,6 @@ pub enum Personal {
     Approval(ApprovalId),
     /// Why an approval was given or not.
     Reason(ApprovalId),
+    /// What happened in an agent's run.
+    Step(StepId),
 }

@@ -1,6 +1,7 @@
 //! The engine's parts and what all of it shares.
 
 use crate::{
+    agents::work::Here,
     desk::CustomerIndex,
     hub::Hub,
     link::{Allowance, Links},
@@ -13,7 +14,7 @@ use std::{
     time::Duration,
 };
 use wardroom_core::{
-    Clock, NodeId, Origin, PersonId, Principal, Rng, Timestamp,
+    Clock, NodeId, OrchestratorId, Origin, PersonId, Principal, Rng, Timestamp,
     audit::AuditDraft,
     change::Change,
     store::{Reads, Store, StoreError, StoreResult},
@@ -72,6 +73,8 @@ pub struct Engine {
     pub(crate) models: Arc<Models>,
     pub(crate) model_calls_kept: Duration,
     pub(crate) links: Links,
+    /// The runs of agents that this orchestrator carries on.
+    pub(crate) here: Here,
     pub(crate) customers: CustomerIndex,
     /// How many alerts of each rule were told of lately, and since when.
     pub(crate) told: Mutex<BTreeMap<Rule, (Timestamp, u32)>>,
@@ -88,6 +91,7 @@ impl Engine {
     /// An engine that has not begun to work; see [`Engine::work`].
     pub fn new(parts: Parts) -> Arc<Self> {
         let started_at = parts.clock.now();
+        let here = Here::new(OrchestratorId::new(started_at, &*parts.rng));
         Arc::new(Self {
             store: parts.store,
             hub: parts.hub,
@@ -102,6 +106,7 @@ impl Engine {
             models: parts.models,
             model_calls_kept: parts.model_calls_kept,
             links: Links::default(),
+            here,
             customers: CustomerIndex::default(),
             told: Mutex::default(),
             erasing: Mutex::default(),

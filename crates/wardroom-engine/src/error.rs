@@ -95,6 +95,12 @@ pub enum EngineError {
     /// A value can't be sealed or opened.
     #[error("sealed data can't be used: {0}")]
     Seal(String),
+    /// A run's journal makes no sense.
+    #[error("the run's journal can't be followed: {0}")]
+    Journal(String),
+    /// Nobody was asked that.
+    #[error("the run does not wait for this: it was answered already, or goes on by itself")]
+    NotAsked,
 }
 
 impl EngineError {

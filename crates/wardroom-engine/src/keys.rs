@@ -138,5 +138,6 @@ fn purpose_of(what: Personal) -> String {
         Personal::ToolAccount(_) => wardroom_gateway::upstream::SEAL_TOKENS.to_owned(),
         Personal::Approval(_) => approvals::SEAL_ARGUMENTS.to_owned(),
         Personal::Reason(_) => approvals::SEAL_REASON.to_owned(),
+        Personal::Step(_) => crate::agents::work::SEAL_STEP.to_owned(),
     }
 }

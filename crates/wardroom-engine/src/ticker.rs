@@ -82,6 +82,7 @@ impl Engine {
             note("runs of removed nodes", self.end_orphaned().await);
             note("runs of cancelled requests", self.stop_unwanted().await);
             note("approvals", self.tidy_approvals().await);
+            note("agents that wait", self.wake_due().await);
             note("questions to models", self.tidy_models().await);
             note("budgets", self.watch_budgets().await);
             note("stops", self.repeat_stops().await);
@@ -126,7 +127,8 @@ impl Engine {
         let now = self.now();
         let event = if matches!(run.target, Target::AllOf { .. }) {
             return self.settle_parent(run.id).await;
-        } else if run.deadline.is_some_and(|deadline| now >= deadline) {
+        } else if run.waits_since.is_some() || run.deadline.is_some_and(|deadline| now >= deadline)
+        {
             Event::DeadlinePassed
         } else if run.state == RunState::Retrying {
             Event::RetryDue
@@ -203,12 +205,14 @@ impl Engine {
             Hint::Person(person) => self.vault.forget(person),
             Hint::People => self.vault.forget_all(),
             Hint::Customer(id) => self.reindex_or_later(id).await?,
+            Hint::Here => self.here.wake(),
+            Hint::Halt(run) => self.here.halt(run),
+            Hint::Approval(id) => self.wake_awaiting(id.uuid()).await?,
             Hint::Run(_)
             | Hint::Node(_)
             | Hint::Request(_)
             | Hint::Services
             | Hint::Tools
-            | Hint::Approval(_)
             | Hint::Blocks
             | Hint::Policy
             | Hint::Audit

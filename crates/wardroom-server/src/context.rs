@@ -3,7 +3,7 @@
 use crate::{
     App,
     error::ApiError,
-    middleware::{Held, Proof, RequestInfo},
+    middleware::{ByRun, Held, Proof, RequestInfo},
 };
 use axum::{extract::FromRequestParts, http::request::Parts};
 use std::sync::{
@@ -18,6 +18,7 @@ use wardroom_core::{
     identity::{Session, User, UserState},
     principal::Credential,
     run::Run,
+    steps::Labels,
 };
 use wardroom_trust::policy::{Circumstances, Decision};
 use wardroom_wire::error::ErrorCode;
@@ -71,7 +72,7 @@ impl Ctx {
     pub(crate) fn session(&self) -> Option<&Session> {
         match &self.proof.held {
             Held::Session(session) => Some(session),
-            Held::ApiToken(_) | Held::Outside(_) => None,
+            Held::ApiToken(_) | Held::Outside(_) | Held::Run(_) => None,
         }
     }
 
@@ -82,7 +83,29 @@ impl Ctx {
 
     /// The program of others that acts in the caller's name.
     pub(crate) fn client(&self) -> Option<OauthClientId> {
-        self.session()?.grant.as_ref().map(|grant| grant.client)
+        match &self.proof.held {
+            Held::Run(by) => by.authority.client,
+            _ => self.session()?.grant.as_ref().map(|grant| grant.client),
+        }
+    }
+
+    /// The agent that acts in the caller's name, and what it is about to do.
+    pub(crate) fn by_run(&self) -> Option<&ByRun> {
+        match &self.proof.held {
+            Held::Run(by) => Some(by),
+            _ => None,
+        }
+    }
+
+    /// What policy knows of every request of the caller's.
+    pub(crate) fn circumstances(&self) -> Circumstances<'_> {
+        let by = self.by_run();
+        Circumstances {
+            agent: by.map(|by| by.agent.as_str()),
+            seen: by.map_or(Labels::NONE, |by| by.seen),
+            does: by.map(|by| by.does.as_slice()).unwrap_or_default(),
+            ..Circumstances::default()
+        }
     }
 
     /// The account that asks, as it was when the request came.
@@ -114,7 +137,7 @@ impl Ctx {
 
     /// What policy says, within what the caller's proof is good for.
     pub(crate) fn decide(&self, action: Action, resource: &Resource) -> Decision {
-        self.judge(action, resource, &Circumstances::default())
+        self.judge(action, resource, &self.circumstances())
     }
 
     /// Whether what proved who asks still does.
@@ -134,6 +157,14 @@ impl Ctx {
                     found.is_some_and(|(token, user)| now < token.expires_at && active(&user))
                 })
             }
+            (Credential::Run(id), _) => {
+                let goes_on = |run: Option<Run>| run.is_some_and(|run| !run.state.is_terminal());
+                store.lookup_run(id).await.is_ok_and(goes_on)
+                    && store
+                        .lookup_user(self.proof.user.id)
+                        .await
+                        .is_ok_and(|user| user.is_some_and(|user| active(&user)))
+            }
             (Credential::Outside(id), until) => {
                 now < until
                     && store
@@ -147,9 +178,10 @@ impl Ctx {
     /// Whether there are arguments with which the caller may call a tool.
     pub(crate) fn may_call(&self, tool: &Resource) -> bool {
         let client = self.client().map(|client| client.to_string());
+        let circumstances = Circumstances { client: client.as_deref(), ..self.circumstances() };
         let policy = self.app.policy.load();
         self.proof.covers(Action::ToolCall)
-            && policy.policy.may_call(&self.principal, tool, client.as_deref())
+            && policy.policy.may_call(&self.principal, tool, &circumstances)
     }
 
     /// Whether the caller proved lately enough who they are.
@@ -189,7 +221,7 @@ impl Ctx {
         action: Action,
         resource: &Resource,
     ) -> Result<Authorised, ApiError> {
-        let mut decision = self.judge(action, resource, &Circumstances::default());
+        let mut decision = self.judge(action, resource, &self.circumstances());
         // SECURITY: nobody here waits for a person's consent, so what takes it is denied.
         decision.asks = None;
         self.admit(action, resource, decision).await
@@ -294,8 +326,12 @@ impl Ctx {
     pub(crate) fn draft(&self, action: Action) -> AuditDraft {
         let draft = AuditDraft::action(action, &self.principal, &self.origin, self.now());
         // What a program of others does in somebody's name is not what they did themselves.
-        match self.client() {
+        let draft = match self.client() {
             Some(client) => draft.detail("client", client),
+            None => draft,
+        };
+        match self.by_run() {
+            Some(by) => draft.detail("agent", &by.agent).detail("run", by.run),
             None => draft,
         }
     }
@@ -325,6 +361,11 @@ impl Authorised {
     /// The record of the allowed action, naming the policies that allowed it.
     pub(crate) fn draft(&self, ctx: &Ctx) -> AuditDraft {
         ctx.draft(self.action).policy(&self.decision.policies, &self.decision.version)
+    }
+
+    /// The version of the policy that was asked.
+    pub(crate) fn version(&self) -> &str {
+        &self.decision.version
     }
 
     /// What a person has to consent to first.

@@ -6,6 +6,7 @@
 mod api;
 mod app;
 mod context;
+mod deputies;
 mod desk;
 mod disclosure;
 mod docs;

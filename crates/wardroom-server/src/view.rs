@@ -198,6 +198,7 @@ pub(crate) async fn run(ctx: &Ctx, run: &Run) -> Result<RunView, ApiError> {
         Target::Node { .. } => (None, false),
         Target::OneOf { labels } => (Some(labels.to_string()), false),
         Target::AllOf { labels } => (Some(labels.to_string()), true),
+        Target::Here {} => (None, false),
     };
     let node = match (&run.target, run.node) {
         (_, Some(node)) => Some(node.to_string()),
@@ -209,6 +210,7 @@ pub(crate) async fn run(ctx: &Ctx, run: &Run) -> Result<RunView, ApiError> {
         state: run.state.as_str().to_owned(),
         terminal: run.state.is_terminal(),
         command: run.command.clone(),
+        agent_version: run.work.as_ref().map(|work| work.version),
         parameters,
         node,
         labels,
@@ -242,6 +244,8 @@ pub(crate) async fn run(ctx: &Ctx, run: &Run) -> Result<RunView, ApiError> {
 
 fn outcome(outcome: &Outcome) -> OutcomeView {
     let (kind, exit_code) = match &outcome.end {
+        End::Answered => ("answered", None),
+        End::NoAnswer { .. } => ("no_answer", None),
         End::Exited { code } => ("exited", Some(*code)),
         End::Signalled { .. } => ("signalled", None),
         End::Limit { .. } => ("limit", None),

@@ -41,6 +41,8 @@ repository::oauth_writes!(Postgres);
 repository::tools!(PostgresStore, Postgres);
 repository::agents!(PostgresStore, Postgres);
 repository::models!(PostgresStore, Postgres);
+repository::journals!(PostgresStore, Postgres);
+repository::journal_writes!(Postgres);
 repository::agent_writes!(Postgres);
 repository::model_writes!(Postgres);
 repository::approvals!(PostgresStore, Postgres);

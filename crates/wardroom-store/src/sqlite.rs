@@ -50,6 +50,8 @@ repository::oauth_writes!(Sqlite);
 repository::tools!(SqliteStore, Sqlite);
 repository::agents!(SqliteStore, Sqlite);
 repository::models!(SqliteStore, Sqlite);
+repository::journals!(SqliteStore, Sqlite);
+repository::journal_writes!(Sqlite);
 repository::agent_writes!(Sqlite);
 repository::model_writes!(Sqlite);
 repository::approvals!(SqliteStore, Sqlite);

@@ -155,8 +155,11 @@ pub struct RunView {
     pub state: String,
     /// Whether nothing more can happen to it.
     pub terminal: bool,
-    /// The command's name.
+    /// The command's name, or the agent's.
     pub command: String,
+    /// The version of the agent's definition, where it is an agent's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_version: Option<i64>,
     /// The values; those of secret parameters read `[secret]`.
     pub parameters: BTreeMap<String, serde_json::Value>,
     /// The node that has it or had it last.
@@ -207,7 +210,7 @@ pub struct RunView {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OutcomeView {
     /// `exited`, `signalled`, `limit`, `cancelled`, `not_started`, `refused`, `interrupted`,
-    /// `deadline_passed` or `children`.
+    /// `deadline_passed` or `children`; an agent's also `answered` or `no_answer`.
     pub kind: String,
     /// The exit code, when it exited.
     pub exit_code: Option<i32>,

@@ -207,6 +207,10 @@ actions! {
     RunOutput = "run.output" on Run,
     /// Stop a run.
     RunCancel = "run.cancel" on Run,
+    /// Read what an agent was asked, thought, did and answered in a run.
+    RunSteps = "run.steps" on Run,
+    /// Answer what an agent asks in a run.
+    RunAnswer = "run.answer" on Run,
     /// Submit a dead run anew.
     RunReplay = "run.replay" on Run,
     /// List customers; those that one may not read are left out.
@@ -293,6 +297,8 @@ actions! {
     AgentList = "agent.list" on System,
     /// Read how an agent is defined.
     AgentRead = "agent.read" on Agent,
+    /// Let an agent work for oneself.
+    AgentRun = "agent.run" on Agent,
     /// Define an agent, anew or otherwise.
     AgentUpdate = "agent.update" on Agent,
     /// Forget an agent.

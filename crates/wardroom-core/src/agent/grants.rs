@@ -170,3 +170,28 @@ pub enum Deed {
     /// It changes something.
     Changes,
 }
+
+impl Deed {
+    /// Its name in files and policies.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ReadsPrivate => "reads_private",
+            Self::BringsUntrusted => "brings_untrusted",
+            Self::SendsOutside => "sends_outside",
+            Self::Changes => "changes",
+        }
+    }
+
+    /// What a tool does by what its server says of it and a person accepted, beside what a definition says: the protocol's
+    /// own words are what is taken where a server says nothing.
+    pub fn of_hints(hints: crate::tool::Hints) -> Vec<Self> {
+        let mut deeds = vec![];
+        if hints.open_world {
+            deeds.extend([Self::BringsUntrusted, Self::SendsOutside]);
+        }
+        if !hints.read_only {
+            deeds.push(Self::Changes);
+        }
+        deeds
+    }
+}

@@ -1,7 +1,7 @@
 //! The state machine of a run: `apply(run, event, now)` gives the next run and what must follow.
 
-use super::{BACKOFF_MIN, End, Outcome, Run, RunState};
-use crate::{NodeId, RunId, Timestamp};
+use super::{BACKOFF_MIN, End, Outcome, Run, RunState, here};
+use crate::{NodeId, OrchestratorId, RunId, Timestamp};
 
 /// Something that happens to a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +67,27 @@ pub enum Event {
     },
     /// A run that is over was submitted anew: it is no dead letter any more.
     Replayed,
+    /// An orchestrator carries it on.
+    Take {
+        /// Which.
+        holder: OrchestratorId,
+        /// Until when the claim holds unless it is renewed.
+        until: Timestamp,
+    },
+    /// There is nothing to do before somebody answers, or another run is over.
+    Paused {
+        /// The lease.
+        fence: i64,
+        /// Where it stands meanwhile; `Running` where it waits for another run.
+        state: RunState,
+    },
+    /// What it waited for is there.
+    Woken,
+    /// The orchestrator that carried it on has ended.
+    HolderGone {
+        /// The lease.
+        fence: i64,
+    },
 }
 
 impl Event {
@@ -94,6 +115,10 @@ impl Event {
             Self::RetryDue => "run.retry_due",
             Self::ChildrenDone { .. } => "run.children_done",
             Self::Replayed => "run.replayed",
+            Self::Take { .. } => "run.taken",
+            Self::Paused { .. } => "run.paused",
+            Self::Woken => "run.woken",
+            Self::HolderGone { .. } => "run.holder_gone",
         }
     }
 }
@@ -111,6 +136,8 @@ pub enum Effect {
     SettleParent(RunId),
     /// Its children must stop as well.
     StopChildren,
+    /// Tell the orchestrator that carries it on to stop.
+    Halt,
 }
 
 /// The next run and what must follow.
@@ -155,6 +182,10 @@ pub fn apply(run: &Run, event: &Event, now: Timestamp) -> Result<Transition, Ref
         } else {
             Err(Refusal::Over)
         };
+    }
+    if let super::Target::Here {} = run.target {
+        let effects = here::apply(&mut next, event, now)?;
+        return Ok(Transition { run: next, effects });
     }
     let parent = matches!(run.target, super::Target::AllOf { .. });
     if parent && !event.is_of_parents() {
@@ -205,7 +236,7 @@ pub fn apply(run: &Run, event: &Event, now: Timestamp) -> Result<Transition, Ref
         Event::ChildrenDone { succeeded, failed, cancelled } => {
             children_done(&mut next, *succeeded, *failed, *cancelled, now)?
         }
-        Event::Replayed => return Err(Refusal::State),
+        _ => return Err(Refusal::State),
     };
     Ok(Transition { run: next, effects })
 }
@@ -250,7 +281,7 @@ fn lease(
 }
 
 /// Takes the run to `state` for good.
-fn finish(
+pub(super) fn finish(
     next: &mut Run,
     state: RunState,
     outcome: Outcome,
@@ -276,7 +307,11 @@ fn may_retry(run: &Run, end: &End) -> bool {
         End::Interrupted => run.idempotent,
         End::Exited { .. } | End::Signalled { .. } | End::Limit { .. } | End::NotStarted => true,
         End::Refused { code } => code == "busy",
-        End::Cancelled | End::DeadlinePassed | End::Children { .. } => false,
+        End::Cancelled
+        | End::DeadlinePassed
+        | End::Children { .. }
+        | End::Answered
+        | End::NoAnswer { .. } => false,
     }
 }
 

@@ -1,9 +1,15 @@
-//! Runs: one durable execution of a command for one principal, as a pure state machine.
+//! Runs: one durable execution of a command or an agent for one principal, as a pure state machine.
 
+mod here;
 mod machine;
-pub use machine::{Effect, Event, Refusal, Transition, apply};
+mod work;
 
-use crate::{CustomerId, NodeId, RunId, ServiceRequestId, Timestamp, UserId, node::Selector};
+pub use machine::{Effect, Event, Refusal, Transition, apply};
+pub use work::{AgentWork, Authority};
+
+use crate::{
+    CustomerId, NodeId, OrchestratorId, RunId, ServiceRequestId, Timestamp, UserId, node::Selector,
+};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -21,6 +27,10 @@ pub const PRIORITY_DEFAULT: u8 = 4;
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
 /// How long a node that holds a run may be away before the run's outcome counts as unknown.
 pub const LEASE: Duration = Duration::from_secs(120);
+/// How long an orchestrator that carries a run on may not be heard of before another one does.
+pub const LEASE_HERE: Duration = Duration::from_secs(30);
+/// How long a run waits for a person.
+pub const WAIT_MAX: Duration = Duration::from_secs(7 * 86_400);
 
 /// One execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +41,10 @@ pub struct Run {
     pub version: i64,
     /// For whom it runs.
     pub submitted_by: UserId,
-    /// The command's name.
+    /// The command's name, or the agent's.
     pub command: String,
+    /// What it is about, where it is an agent's.
+    pub work: Option<AgentWork>,
     /// Digest of the command's definition that the submitter saw; empty for a parent.
     pub command_digest: String,
     /// The values, sealed under the key ring or the customer's key; opened only to hand them to the node or to somebody
@@ -44,6 +56,8 @@ pub struct Run {
     pub target: Target,
     /// The node that has it or had it last.
     pub node: Option<NodeId>,
+    /// The orchestrator that carries it on.
+    pub holder: Option<OrchestratorId>,
     /// The run that this one is a part of.
     pub parent: Option<RunId>,
     /// The dead run that this one repeats.
@@ -74,6 +88,8 @@ pub struct Run {
     pub not_before: Option<Timestamp>,
     /// When the holder's claim lapses if it is not heard of.
     pub lease_until: Option<Timestamp>,
+    /// Since when it waits for a person.
+    pub waits_since: Option<Timestamp>,
     /// When somebody asked for it to stop.
     pub cancel_requested_at: Option<Timestamp>,
     /// When it was submitted.
@@ -107,6 +123,8 @@ pub enum Target {
         /// The selector.
         labels: Selector,
     },
+    /// Nowhere: the orchestrator itself carries it on.
+    Here {},
 }
 
 /// A node that may take a run of which any one of several is to run it: one on which policy allowed
@@ -164,6 +182,8 @@ macro_rules! states {
 states! {
     /// Waits for a person's consent.
     AwaitingApproval = "awaiting_approval",
+    /// Waits for a person's answer.
+    AwaitingInput = "awaiting_input",
     /// Waits for a node.
     Queued = "queued",
     /// Given to a node, which has not said yet that the program started.
@@ -249,6 +269,13 @@ impl Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum End {
+    /// The agent gave its answer.
+    Answered,
+    /// No model answered the agent.
+    NoAnswer {
+        /// Why, as [`crate::model::ModelFailureKind`] names it.
+        failure: String,
+    },
     /// The program ended by itself.
     Exited {
         /// Its exit code.
@@ -261,16 +288,16 @@ pub enum End {
     },
     /// A limit ended it.
     Limit {
-        /// Which: `wall`, `cpu`, `memory`, `output`.
+        /// Which: `wall`, `cpu`, `memory`, `output`; an agent's as [`crate::steps::Limit`] names them.
         limit: String,
     },
     /// Somebody stopped it.
     Cancelled,
     /// It could not be started.
     NotStarted,
-    /// The node refused it.
+    /// The node refused it, or the model would not say it.
     Refused {
-        /// The node's code.
+        /// The node's code, `model` for a model.
         code: String,
     },
     /// What it did is unknown.

@@ -2,7 +2,7 @@
 
 use super::Labels;
 use crate::{
-    ApprovalId, ModelCallId, RunId,
+    ApprovalId, ModelCallId, RunId, ToolCallId,
     model::{AssistantPart, Finish, Message, ModelFailureKind, Spend, Usage},
     named::named,
 };
@@ -23,8 +23,10 @@ pub enum Entry {
     },
     /// A model is asked.
     Asked {
-        /// What the ledger calls the first attempt.
+        /// What the ledger calls the attempt.
         call: ModelCallId,
+        /// What attempts before it took that brought nothing.
+        wasted: Spend,
     },
     /// It answered.
     Answered {
@@ -37,7 +39,7 @@ pub enum Entry {
         /// What that costs, in millionths of a US dollar.
         cost_micros: u64,
     },
-    /// No model answered.
+    /// No model answered, or none could be asked.
     Unanswered {
         /// Why.
         failure: ModelFailureKind,
@@ -50,6 +52,8 @@ pub enum Entry {
     Called {
         /// The call's id, as the model gave it.
         id: String,
+        /// What the gateway keeps it under, where it goes there.
+        call: Option<ToolCallId>,
         /// Whether it may be called again when nobody knows what came of it.
         repeatable: bool,
     },
@@ -111,6 +115,8 @@ pub enum Person {
 pub struct Doubt {
     /// The call's id.
     pub id: String,
+    /// What the gateway keeps it under: where it has none, it was never made.
+    pub call: Option<ToolCallId>,
     /// Whether it may be called again.
     pub repeatable: bool,
 }

@@ -28,6 +28,12 @@ impl Labels {
         }
     }
 
+    /// Their names in policies.
+    pub fn names(self) -> Vec<&'static str> {
+        let named = [(self.private, "private"), (self.untrusted, "untrusted")];
+        named.into_iter().filter_map(|(seen, name)| seen.then_some(name)).collect()
+    }
+
     /// What both have seen.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {

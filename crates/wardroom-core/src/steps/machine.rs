@@ -2,6 +2,7 @@
 
 use super::{Doubt, Ended, Entry, Labels, Limit, Person, Room};
 use crate::{
+    ModelCallId, ToolCallId,
     agent::Limits,
     digest::sha256,
     model::{AssistantPart, Finish, Message, ModelFailureKind, Spend, UserPart},
@@ -58,7 +59,7 @@ pub struct Called {
 #[derive(Debug, Clone, PartialEq)]
 enum At {
     Wanted,
-    Under { repeatable: bool },
+    Under { call: Option<ToolCallId>, repeatable: bool },
     Waits(Person),
     Returned { text: String, is_error: bool },
 }
@@ -97,6 +98,7 @@ pub struct Steps {
     system: String,
     messages: Vec<Message>,
     calls: Vec<Called>,
+    asked: Option<ModelCallId>,
     used: Used,
     labels: Labels,
     repeats: HashMap<[u8; 32], u32>,
@@ -111,6 +113,7 @@ impl Steps {
             system: String::new(),
             messages: vec![],
             calls: vec![],
+            asked: None,
             used: Used::default(),
             labels: Labels::NONE,
             repeats: HashMap::new(),
@@ -142,6 +145,12 @@ impl Steps {
         &self.calls
     }
 
+    /// The calls that wait, and for whom.
+    pub fn waits(&self) -> Vec<(String, Person)> {
+        let waits = |call: &Called| Some((call.id.clone(), call.waits_on()?.clone()));
+        self.calls.iter().filter_map(waits).collect()
+    }
+
     /// What it has used.
     pub const fn used(&self) -> Used {
         self.used
@@ -160,15 +169,17 @@ impl Steps {
         }
     }
 
-    /// Whether a model was asked and no answer is there: where nobody waits for one, it is asked again.
-    pub fn is_asked(&self) -> bool {
-        self.phase == Phase::Asked
+    /// The question to a model that has no answer: where nobody waits for one, it is asked again.
+    pub fn asked(&self) -> Option<ModelCallId> {
+        self.asked.filter(|_| self.phase == Phase::Asked)
     }
 
     /// Calls that were under way. Where nobody waits for them any more, nobody knows what came of them.
     pub fn in_doubt(&self) -> Vec<Doubt> {
         let doubt = |call: &Called| match call.at {
-            At::Under { repeatable } => Some(Doubt { id: call.id.clone(), repeatable }),
+            At::Under { call: kept, repeatable } => {
+                Some(Doubt { id: call.id.clone(), call: kept, repeatable })
+            }
             _ => None,
         };
         self.calls.iter().filter_map(doubt).collect()
@@ -185,17 +196,22 @@ impl Steps {
                 self.phase = Phase::Thinking;
             }
             (_, Phase::New) => return Err(Misplaced("it has not begun")),
-            (Entry::Asked { .. }, Phase::Thinking) => {
+            (Entry::Asked { call, wasted }, Phase::Thinking) => {
+                self.asked = Some(*call);
+                self.spend(*wasted);
                 self.used.steps = self.used.steps.saturating_add(1);
                 self.phase = Phase::Asked;
             }
-            // The one before was lost.
-            (Entry::Asked { .. }, Phase::Asked) => {}
+            // The one before brought nothing, or was lost.
+            (Entry::Asked { call, wasted }, Phase::Asked) => {
+                self.asked = Some(*call);
+                self.spend(*wasted);
+            }
             (Entry::Answered { parts, finish, usage, cost_micros }, Phase::Asked) => {
                 self.spend(Spend { tokens: usage.total(), cost_micros: *cost_micros });
                 self.answered(parts, *finish);
             }
-            (Entry::Unanswered { failure, detail, spend }, Phase::Asked) => {
+            (Entry::Unanswered { failure, detail, spend }, Phase::Asked | Phase::Thinking) => {
                 self.spend(*spend);
                 let detail = detail.clone();
                 self.phase = Phase::Said(Ended::Failed { failure: *failure, detail });
@@ -256,13 +272,13 @@ impl Steps {
         let call = self.calls.iter_mut().find(|call| call.id == *id);
         let call = call.ok_or(Misplaced("nobody wanted that call"))?;
         match (entry, &call.at) {
-            (Entry::Called { repeatable, .. }, At::Wanted | At::Under { .. }) => {
+            (Entry::Called { repeatable, call: kept, .. }, At::Wanted | At::Under { .. }) => {
                 if !call.counted {
                     call.counted = true;
                     self.used.tool_calls = self.used.tool_calls.saturating_add(1);
                     *self.repeats.entry(key(call)).or_default() += 1;
                 }
-                call.at = At::Under { repeatable: *repeatable };
+                call.at = At::Under { call: *kept, repeatable: *repeatable };
             }
             (Entry::Returned { text, is_error, labels, .. }, at)
                 if !matches!(at, At::Returned { .. }) =>
@@ -306,14 +322,17 @@ impl Steps {
             Phase::Over(_) => Next::Over,
             Phase::Said(how) => Next::End(how.clone()),
             Phase::Thinking if self.used.steps >= self.limits.steps_max => limit(Limit::Steps),
-            Phase::Thinking => {
-                let (used, limits) = (self.used.spend, &self.limits);
-                let tokens = limits.tokens_max.saturating_sub(used.tokens);
-                let cost_micros = limits.cost_micros_max().saturating_sub(used.cost_micros);
-                Next::Ask(Room { left: Spend { tokens, cost_micros } })
-            }
+            Phase::Thinking => Next::Ask(self.room()),
             Phase::Acting => self.next_calls(),
         }
+    }
+
+    /// What is left of it.
+    pub fn room(&self) -> Room {
+        let (used, limits) = (self.used.spend, &self.limits);
+        let tokens = limits.tokens_max.saturating_sub(used.tokens);
+        let cost_micros = limits.cost_micros_max().saturating_sub(used.cost_micros);
+        Room { left: Spend { tokens, cost_micros } }
     }
 
     fn next_calls(&self) -> Next<'_> {

@@ -2,6 +2,7 @@
 //! is done, and whoever takes a run up folds its journal to where it stands.
 
 mod entry;
+mod kept;
 mod labels;
 mod machine;
 mod room;
@@ -9,6 +10,7 @@ mod room;
 mod tests;
 
 pub use entry::{Doubt, Ended, Entry, Limit, Person};
+pub use kept::{ENTRY_BYTES_MAX, JournalWrite, KeptEntry};
 pub use labels::Labels;
 pub use machine::{Called, Misplaced, Next, Steps, Used};
 pub use room::Room;

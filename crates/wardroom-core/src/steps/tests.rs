@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     ModelCallId,
     agent::Limits,
-    model::{AssistantPart, Finish, Message, ModelFailureKind, Usage, UserPart},
+    model::{AssistantPart, Finish, Message, ModelFailureKind, Spend, Usage, UserPart},
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -18,7 +18,7 @@ fn begun() -> Entry {
 }
 
 fn asked() -> Entry {
-    Entry::Asked { call: ModelCallId::from_uuid(Uuid::nil()) }
+    Entry::Asked { call: ModelCallId::from_uuid(Uuid::nil()), wasted: Spend::default() }
 }
 
 fn answered(parts: Vec<AssistantPart>, finish: Finish) -> Entry {
@@ -44,7 +44,7 @@ fn wants(calls: &[(&str, Value)]) -> Entry {
 }
 
 fn called(id: &str) -> Entry {
-    Entry::Called { id: id.into(), repeatable: false }
+    Entry::Called { id: id.into(), call: None, repeatable: false }
 }
 
 fn returned(id: &str) -> Entry {
@@ -163,12 +163,14 @@ fn a_call_waits_for_a_person_and_goes_on_or_comes_back() {
 #[test]
 fn what_was_under_way_is_in_doubt_and_what_was_asked_is_asked_again() {
     let wants = wants(&[("a", json!({})), ("b", json!({"n": 1}))]);
-    let again = Entry::Called { id: "b".into(), repeatable: true };
+    let again = Entry::Called { id: "b".into(), call: None, repeatable: true };
     let run = steps(Limits::default(), &[begun(), asked(), asked(), wants, called("a"), again]);
-    let doubt = |id: &str, repeatable| Doubt { id: id.into(), repeatable };
+    let doubt = |id: &str, repeatable| Doubt { id: id.into(), call: None, repeatable };
     assert_eq!(run.in_doubt(), [doubt("a", false), doubt("b", true)]);
     assert_eq!(run.used().steps, 1, "the same step");
-    assert!(!run.is_asked() && steps(Limits::default(), &[begun(), asked()]).is_asked());
+    assert!(
+        run.asked().is_none() && steps(Limits::default(), &[begun(), asked()]).asked().is_some()
+    );
 }
 
 #[test]
@@ -245,7 +247,7 @@ impl World {
                 return None;
             }
         }
-        if run.is_asked() && !self.answer(&mut run, turns, &mut write) {
+        if run.asked().is_some() && !self.answer(&mut run, turns, &mut write) {
             return None;
         }
         loop {

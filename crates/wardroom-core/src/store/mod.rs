@@ -3,6 +3,7 @@
 mod agents;
 mod approvals;
 mod desk;
+mod journal;
 mod models;
 mod oauth;
 mod tools;
@@ -10,6 +11,7 @@ mod watch;
 pub use agents::Agents;
 pub use approvals::{ApprovalFilter, Approvals};
 pub use desk::{Desk, RequestFilter};
+pub use journal::Journals;
 pub use models::{ModelCallFilter, ModelLedger};
 pub use oauth::Oauth;
 pub use tools::{CallFilter, Tools};
@@ -402,6 +404,7 @@ pub trait Reads:
     + Tools
     + Agents
     + ModelLedger
+    + Journals
     + Approvals
     + Desk
     + Watch
@@ -420,6 +423,7 @@ impl<
         + Tools
         + Agents
         + ModelLedger
+        + Journals
         + Approvals
         + Desk
         + Watch

@@ -5,6 +5,7 @@ mod keep;
 mod located;
 mod read;
 mod words;
+pub mod work;
 
 pub use import::{Imported, of_agentrunner};
 pub use keep::{Applied, Proposal, read_aside, with_plain_ends};

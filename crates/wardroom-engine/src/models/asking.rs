@@ -1,28 +1,29 @@
 //! Asking a model: each attempt is on record with what it may take before the provider hears of it, and what it took
 //! comes in its place. Who can't answer is asked again, or the next in the chain is.
 
-use super::{Provider, provider::Seat};
+use super::{
+    Provider,
+    begun::{Begun, Settlement},
+    provider::Seat,
+};
 use crate::Engine;
 use std::{sync::Arc, time::Duration};
-use tokio::task::JoinHandle;
 use wardroom_core::{
-    ApiTokenId, BudgetId, CustomerId, Door, ModelCallId, OauthClientId, RunId, Timestamp, UserId,
+    ApiTokenId, BudgetId, CustomerId, Door, ModelCallId, OauthClientId, RunId, UserId,
     agent::ModelName,
     audit::AuditDraft,
     change::{Change, Write},
     model::{
-        AMOUNT_MAX, Ask, Course, Event, ModelCall, ModelCallEnd, ModelFailure,
-        ModelFailureKind as Kind, ModelWrite, Pieces, Price, Question, Spend, Usage, estimate,
+        Ask, Course, Event, ModelCall, ModelCallEnd, ModelFailure, ModelFailureKind as Kind,
+        ModelWrite, Pieces, Price, Question, Spend, Usage, estimate,
     },
-    store::StoreError,
+    steps::{Limit, Room},
+    store::{StoreError, StoreResult},
 };
 
 /// How often it is tried to write down what a question took, and the pause between tries.
 const END_TRIES_MAX: u32 = 10;
 const END_PAUSE: Duration = Duration::from_secs(1);
-
-/// More tokens than this no answer takes: whoever tells so tells nothing.
-const PLAUSIBLE_TOKENS_MAX: u64 = 1 << 32;
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -60,6 +61,16 @@ pub struct Inquiry {
     pub time: Duration,
     /// Whether an answer that broke off may begin anew: whoever hears it forgets what came.
     pub restarts: bool,
+    /// What is left of the run that it is for: the answer is no longer than that.
+    pub room: Option<Room>,
+}
+
+/// What whoever asks writes down with each attempt, in the same change.
+pub trait Along: Send {
+    /// The writes: an attempt of this id begins, and those since the last one that was written down took this all the same.
+    fn write(&mut self, call: ModelCallId, wasted: Spend) -> StoreResult<Vec<Write>>;
+    /// They are durable.
+    fn written(&mut self);
 }
 
 /// Why a question has no answer.
@@ -71,6 +82,9 @@ pub enum AskError {
     /// A budget has not as much left as it may take.
     #[error("{0}")]
     Spent(String),
+    /// The run that it is for has not.
+    #[error("the run is at its limit of {}", .0.as_str())]
+    Limit(Limit),
     /// It can't be written down.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -95,6 +109,15 @@ pub struct Answering {
     open: Option<Open>,
     /// Whether a piece was passed on.
     heard: bool,
+    /// As long an answer as is wanted, in tokens.
+    wanted: u32,
+    along: Option<Box<dyn Along>>,
+    /// What attempts took since `along` was last told.
+    wasted: Spend,
+    /// An attempt that was on record before somebody listened, and goes on.
+    resumed: Option<ModelCall>,
+    /// What is to be written down, where whoever asks does so.
+    settlement: Option<Settlement>,
 }
 
 /// An attempt that is under way.
@@ -103,26 +126,12 @@ struct Open {
     pieces: Box<dyn Pieces>,
 }
 
-/// An attempt that is on record. Where it is dropped, nobody waits for it any more.
-struct Begun {
-    engine: Arc<Engine>,
-    call: ModelCallId,
-    price: Price,
-    at: Timestamp,
-    /// What it may take at most.
-    most: Usage,
-    /// Whether the provider was asked.
-    asked: bool,
-    output_bytes: u64,
-    first: Option<Timestamp>,
-    over: bool,
-}
-
 impl Engine {
     /// Asks. Nothing happens before somebody listens.
     pub fn ask_model(self: &Arc<Self>, inquiry: Inquiry, audit: AuditDraft) -> Answering {
         let course = Course::new(inquiry.chain.len(), inquiry.attempts_max, inquiry.backoff);
         let engine = Arc::clone(self);
+        let wanted = inquiry.ask.output_tokens_max;
         Answering {
             engine,
             inquiry,
@@ -131,11 +140,16 @@ impl Engine {
             pause: Duration::ZERO,
             open: None,
             heard: false,
+            wanted,
+            along: None,
+            wasted: Spend::default(),
+            resumed: None,
+            settlement: None,
         }
     }
 
     /// Writes down what a question took.
-    async fn end_model_call(&self, id: ModelCallId, end: ModelCallEnd) {
+    pub(super) async fn end_model_call(&self, id: ModelCallId, end: ModelCallEnd) {
         let change = Change::default().write(Write::Model(ModelWrite::End { id, end }));
         for _ in 0..END_TRIES_MAX {
             match self.commit(change.clone()).await {
@@ -171,6 +185,41 @@ impl Engine {
 }
 
 impl Answering {
+    /// Whoever asks writes something down with each attempt, and what the answer took by its [`Settlement`].
+    #[must_use]
+    pub fn along(self, along: Box<dyn Along>) -> Self {
+        Self { along: Some(along), ..self }
+    }
+
+    /// Goes on with an attempt that is on record and of which nobody knows what came of it: its provider gets the same
+    /// key again, and it counts once. Nothing happens where it has an end.
+    #[must_use]
+    pub fn resume(self, call: ModelCall) -> Self {
+        let is_first =
+            self.inquiry.chain.first().is_some_and(|first| {
+                (&first.provider, &first.name) == (&call.provider, &call.model)
+            });
+        let resumed = (is_first && call.end.is_none()).then_some(call);
+        Self { resumed, ..self }
+    }
+
+    /// What the whole answer took, where whoever asked writes that down.
+    pub fn settlement(&mut self) -> Option<Settlement> {
+        self.settlement.take()
+    }
+
+    /// What attempts took that brought no answer.
+    pub const fn wasted(&self) -> Spend {
+        self.wasted
+    }
+
+    /// Leaves what is under way as it is on record, for whoever goes on with it.
+    pub fn leave(mut self) {
+        if let Some(open) = &mut self.open {
+            open.begun.over = true;
+        }
+    }
+
     /// The next of it.
     pub async fn next(&mut self) -> Result<Heard, AskError> {
         loop {
@@ -220,9 +269,20 @@ impl Answering {
             Err(failure) => (None, Some(failure.kind)),
         };
         if let Some(Open { begun, .. }) = self.open.take() {
-            begun.end(end).await;
+            match (end, &self.along) {
+                ((usage, None), Some(_)) => self.settlement = Some(Settlement { begun, usage }),
+                (end, _) => self.over(begun, end).await,
+            }
         }
         Ok(outcome)
+    }
+
+    /// An attempt is over that brought no answer.
+    async fn over(&mut self, begun: Begun, (usage, failure): (Option<Usage>, Option<Kind>)) {
+        let took = begun.ended(begun.at, usage, failure).spend();
+        self.wasted.tokens = self.wasted.tokens.saturating_add(took.tokens);
+        self.wasted.cost_micros = self.wasted.cost_micros.saturating_add(took.cost_micros);
+        begun.end((usage, failure)).await;
     }
 
     /// Begins an attempt.
@@ -237,7 +297,10 @@ impl Answering {
             Ok(seat) => seat,
             Err(failure) => return Ok(Err(failure)),
         };
-        let mut begun = self.begin(price, prices).await?;
+        let mut begun = match self.resumed.take() {
+            Some(call) => self.go_on(price, &call)?,
+            None => self.begin(price, prices).await?,
+        };
         let key = begun.call.to_string();
         let question = Question { ask: &self.inquiry.ask, key: &key };
         begun.asked = true;
@@ -247,7 +310,7 @@ impl Answering {
                 // One that said no took nothing; of one that said nothing, nobody knows.
                 let unknown = matches!(failure.kind, Kind::TimedOut | Kind::Broken);
                 let usage = (!unknown).then(Usage::default);
-                begun.end((usage, Some(failure.kind))).await;
+                self.over(begun, (usage, Some(failure.kind))).await;
                 Ok(Err(failure))
             }
         }
@@ -272,17 +335,47 @@ impl Answering {
         Ok((provider, price, version))
     }
 
+    /// What the next attempt may take, within what is left of the run that it is for.
+    fn most(&mut self, price: &Price) -> Result<Usage, AskError> {
+        let input_tokens = estimate::of_ask(&self.inquiry.ask);
+        let longest = match self.inquiry.room {
+            Some(room) => {
+                let left = Spend {
+                    tokens: room.left.tokens.saturating_sub(self.wasted.tokens),
+                    cost_micros: room.left.cost_micros.saturating_sub(self.wasted.cost_micros),
+                };
+                let longest = Room { left }.output_tokens_max(input_tokens, self.wanted, price);
+                longest.map_err(AskError::Limit)?
+            }
+            None => self.wanted,
+        };
+        self.inquiry.ask.output_tokens_max = longest;
+        Ok(Usage { input_tokens, output_tokens: longest.into(), ..Usage::default() })
+    }
+
+    /// An attempt that is on record already.
+    fn go_on(&mut self, price: Price, call: &ModelCall) -> Result<Begun, AskError> {
+        let most = self.most(&price)?;
+        Ok(Begun {
+            engine: Arc::clone(&self.engine),
+            call: call.id,
+            price,
+            at: self.engine.now(),
+            most,
+            asked: false,
+            output_bytes: 0,
+            first: None,
+            over: false,
+        })
+    }
+
     /// Writes an attempt down, with what it may take.
     async fn begin(&mut self, price: Price, prices: String) -> Result<Begun, AskError> {
         let ModelName { provider, name: model } = self
             .model()
             .cloned()
             .unwrap_or_else(|| ModelName { provider: String::new(), name: String::new() });
-        let most = Usage {
-            input_tokens: estimate::of_ask(&self.inquiry.ask),
-            output_tokens: self.inquiry.ask.output_tokens_max.into(),
-            ..Usage::default()
-        };
+        let most = self.most(&price)?;
         let held = Spend { tokens: most.total(), cost_micros: price.cost_micros_max(&most) };
         let at = self.engine.now();
         let call = ModelCallId::new(at, &*self.engine.rng);
@@ -308,7 +401,11 @@ impl Answering {
         audit.record.at = at;
         let audit =
             audit.detail("tokens_max", held.tokens).detail("cost_micros_max", held.cost_micros);
-        let change = Change::recorded(audit).write(Write::Model(ModelWrite::Begin(written.into())));
+        let mut change =
+            Change::recorded(audit).write(Write::Model(ModelWrite::Begin(written.into())));
+        if let Some(along) = &mut self.along {
+            change.writes.extend(along.write(call, self.wasted)?);
+        }
         // Before it is written: where nobody waits for that any more, it may be written all the same.
         let mut begun = Begun {
             engine: Arc::clone(&self.engine),
@@ -322,70 +419,18 @@ impl Answering {
             over: false,
         };
         match self.engine.commit(change).await {
-            Ok(()) => Ok(begun),
+            Ok(()) => {
+                if let Some(along) = &mut self.along {
+                    along.written();
+                    self.wasted = Spend::default();
+                }
+                Ok(begun)
+            }
             Err(StoreError::Spent(id)) => {
                 begun.over = true;
                 Err(AskError::Spent(self.engine.spent_words(id, held).await))
             }
             Err(error) => Err(error.into()),
         }
-    }
-}
-
-impl Begun {
-    fn count(&mut self, event: &Event, now: Timestamp) {
-        self.first.get_or_insert(now);
-        self.output_bytes += match event {
-            Event::Text { text } | Event::Thinking { text } | Event::Arguments { text, .. } => {
-                text.len() as u64
-            }
-            Event::Call { name, .. } => name.len() as u64,
-            Event::Thought { .. } | Event::End { .. } => 0,
-        };
-    }
-
-    /// Writes down what it took; goes on with that when nobody waits for it.
-    async fn end(mut self, (usage, failure): (Option<Usage>, Option<Kind>)) {
-        if let Some(writing) = self.settle(usage, failure) {
-            let _ = writing.await;
-        }
-    }
-
-    fn settle(&mut self, usage: Option<Usage>, failure: Option<Kind>) -> Option<JoinHandle<()>> {
-        if std::mem::replace(&mut self.over, true) {
-            return None;
-        }
-        let (id, end) = (self.call, self.ended(self.engine.now(), usage, failure));
-        let engine = Arc::clone(&self.engine);
-        let runtime = tokio::runtime::Handle::try_current().ok()?;
-        Some(runtime.spawn(async move { engine.end_model_call(id, end).await }))
-    }
-
-    /// How it ended. SECURITY: where nobody knows what it took, it counts for all that was put aside: leaving an answer
-    /// early is no way to have it for less.
-    fn ended(&self, at: Timestamp, usage: Option<Usage>, failure: Option<Kind>) -> ModelCallEnd {
-        let unknown = || match (self.asked, failure) {
-            (false, _) => Usage::default(),
-            (true, Some(_)) => self.most,
-            // It is whole, and its provider does not tell.
-            (true, None) => Usage { output_tokens: self.output_bytes.div_ceil(3), ..self.most },
-        };
-        let told = usage.filter(|usage| usage.total() <= PLAUSIBLE_TOKENS_MAX);
-        let estimated = told.is_none() && self.asked;
-        let usage = told.unwrap_or_else(unknown);
-        ModelCallEnd {
-            at,
-            usage,
-            cost_micros: self.price.cost_micros(&usage).min(AMOUNT_MAX),
-            estimated,
-            first_micros: self.first.map(|first| first.since(self.at).as_micros() as u64),
-            failure,
-        }
-    }
-}
-
-impl Drop for Begun {
-    fn drop(&mut self) {
-        self.settle(None, Some(Kind::Cancelled));
     }
 }

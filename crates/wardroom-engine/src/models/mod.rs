@@ -3,6 +3,7 @@
 pub mod anthropic;
 mod asking;
 pub mod bedrock;
+mod begun;
 mod budgets;
 mod cassette;
 pub mod event_stream;
@@ -14,7 +15,8 @@ mod scripted;
 pub mod sigv4;
 mod tidy;
 
-pub use asking::{Answering, AskError, Asker, Heard, Inquiry};
+pub use asking::{Along, Answering, AskError, Asker, Heard, Inquiry};
+pub use begun::Settlement;
 pub use budgets::BudgetBounds;
 pub use cassette::{Cassette, CassetteMode};
 pub use http::{Api, HttpProvider};

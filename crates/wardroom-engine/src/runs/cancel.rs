@@ -18,6 +18,7 @@ const STOPPING_MAX: u32 = 500;
 fn stops(run: &Run) -> Vec<Effect> {
     match (&run.target, run.node) {
         (Target::AllOf { .. }, _) => vec![Effect::StopChildren],
+        (Target::Here {}, _) if run.holder.is_some() => vec![Effect::Halt, Effect::StopChildren],
         (_, Some(node)) if run.lease_until.is_some() => vec![Effect::Stop(node)],
         _ => vec![],
     }
@@ -58,6 +59,7 @@ impl Engine {
                 match effect {
                     Effect::Stop(node) => change.hints.push(Hint::Cancel(*node)),
                     Effect::Queue => change.hints.extend(self.takers(&next).await?),
+                    Effect::Halt => change.hints.push(Hint::Halt(id)),
                     Effect::Offer(_) | Effect::SettleParent(_) | Effect::StopChildren => {}
                 }
             }
@@ -79,7 +81,11 @@ impl Engine {
                         link.stop(run);
                     }
                 }
-                Effect::SettleParent(parent) => self.settle_parent(*parent).await?,
+                Effect::SettleParent(parent) => {
+                    self.settle_parent(*parent).await?;
+                    self.wake_awaiting(run.id.uuid()).await?;
+                }
+                Effect::Halt => self.here.halt(run.id),
                 Effect::StopChildren => self.stop_children(run.id).await?,
                 // The hint that was committed with the change wakes who may take it.
                 Effect::Offer(_) | Effect::Queue => {}

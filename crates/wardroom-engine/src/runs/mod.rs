@@ -23,6 +23,8 @@ pub fn sentence(outcome: &Outcome) -> String {
         return message.clone();
     }
     match &outcome.end {
+        End::Answered => "the agent answered".to_owned(),
+        End::NoAnswer { failure } => format!("no model answered: {failure}"),
         End::Exited { code: 0 } => "the command succeeded".to_owned(),
         End::Exited { code } => format!("the command ended with exit code {code}"),
         End::Signalled { signal } => format!("signal {signal} ended the command"),

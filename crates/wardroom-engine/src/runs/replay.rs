@@ -55,6 +55,7 @@ impl Engine {
             let mut parameters = values.all();
             parameters.extend(self.secret_values(&values.named).await?);
             let submission = Submission {
+                parent: None,
                 user,
                 command: old.command.clone(),
                 asked: asked.clone(),

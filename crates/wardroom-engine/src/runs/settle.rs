@@ -38,6 +38,7 @@ impl Engine {
             Target::Node { node } => vec![*node],
             Target::OneOf { .. } => self.store.list_candidates(run.id).await?,
             Target::AllOf { .. } => vec![],
+            Target::Here {} => return Ok(vec![Hint::Here]),
         };
         Ok(nodes.into_iter().map(Hint::Queue).collect())
     }

@@ -75,6 +75,8 @@ pub struct Submission {
     pub request: Option<(ServiceRequestId, CustomerId)>,
     /// What policy wants of a person before it begins.
     pub wanted: Option<Wanted>,
+    /// The agent's run that it is a part of.
+    pub parent: Option<RunId>,
 }
 
 impl Engine {
@@ -250,12 +252,14 @@ impl Engine {
             version: 1,
             submitted_by: submission.user,
             command: submission.command.clone(),
+            work: None,
             command_digest: String::new(),
             parameters_sealed: self.seal_parameters(customer, values).await?,
             parameters_digest: parameters_digest(&values.salt, &submission.parameters),
             target: target.clone(),
             node: None,
-            parent: None,
+            holder: None,
+            parent: submission.parent,
             replay_of: submission.replay_of,
             request: submission.request.map(|(request, _)| request),
             customer,
@@ -273,6 +277,7 @@ impl Engine {
             deadline: submission.deadline.map(|after| now.plus(after)),
             not_before: None,
             lease_until: None,
+            waits_since: None,
             cancel_requested_at: None,
             queued_at: now,
             started_at: None,

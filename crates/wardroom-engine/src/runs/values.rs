@@ -64,9 +64,13 @@ impl Engine {
         self.values_left(run).await?.ok_or(EngineError::Erased)
     }
 
-    /// The same; none where the customer was erased.
+    /// The same; none where the customer was erased, and of an agent's run.
     pub async fn values_left(&self, run: &Run) -> Result<Option<Values>, EngineError> {
         let sealed = &run.parameters_sealed;
+        // What an agent was asked is in its journal.
+        if run.work.is_some() {
+            return Ok(None);
+        }
         let plain = match run.customer {
             Some(_) if sealed.is_empty() => return Ok(None),
             Some(customer) => match self.customer_cipher(customer).await? {

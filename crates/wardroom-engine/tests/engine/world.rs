@@ -182,6 +182,7 @@ impl World {
         Submission {
             request: None,
             wanted: None,
+            parent: None,
             user: self.user,
             command: command.into(),
             asked,

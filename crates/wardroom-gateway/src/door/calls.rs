@@ -102,7 +102,7 @@ impl CallBook {
             })?;
         let sealed = cipher.seal(SEAL_ARGUMENTS, &plain, &*self.rng);
         let digest = kept.digest();
-        let id = ToolCallId::new(now, &*self.rng);
+        let id = caller.call().unwrap_or_else(|| ToolCallId::new(now, &*self.rng));
         let server = &known.upstream.server;
         let target = format!("{}/{tool}", server.name);
         let policy = audit.record.policy.clone().unwrap_or_default();

@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use wardroom_core::{
-    Action, Door, OauthClientId, UserId, action::Resource, approval::Wanted, audit::AuditDraft,
-    tool::facts::ArgumentFacts,
+    Action, Door, OauthClientId, ToolCallId, UserId, action::Resource, approval::Wanted,
+    audit::AuditDraft, tool::facts::ArgumentFacts,
 };
 
 /// What an error says where the caller needs another token: by it a client knows what to ask for.
@@ -54,6 +54,10 @@ pub trait Caller: Send + Sync {
     fn party(&self) -> Uuid;
     /// The way in.
     fn door(&self) -> Door;
+    /// What its call is kept under, where whoever makes it has to know that before.
+    fn call(&self) -> Option<ToolCallId> {
+        None
+    }
     /// Whether there are arguments with which the caller may call this tool.
     fn may_call(&self, tool: &Resource) -> bool;
     /// Whether the caller may do this, for lists.

@@ -137,5 +137,6 @@ pub(crate) async fn submission(
         named: secrets.clone(),
         request: None,
         wanted,
+        parent: None,
     }))
 }

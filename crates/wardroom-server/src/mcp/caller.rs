@@ -4,11 +4,13 @@ use crate::{context::Ctx, error::ApiError};
 use async_trait::async_trait;
 use uuid::Uuid;
 use wardroom_core::{
-    Action, Door, OauthClientId, UserId,
+    Action, Door, OauthClientId, ToolCallId, UserId,
     action::Resource,
+    approval::Wanted,
     audit::{AuditDraft, AuditOutcome},
     tool::facts::ArgumentFacts,
 };
+use wardroom_engine::agents::work::Deputy;
 use wardroom_gateway::door::{Allowed, Caller, Refused};
 use wardroom_trust::policy::Circumstances;
 use wardroom_wire::error::ErrorCode;
@@ -23,6 +25,37 @@ impl McpCaller {
     pub(crate) fn new(ctx: Ctx) -> Result<Self, ApiError> {
         let user = ctx.user()?;
         Ok(Self { ctx, user })
+    }
+}
+
+impl McpCaller {
+    async fn decide(
+        &self,
+        action: Action,
+        resource: &Resource,
+        circumstances: &Circumstances<'_>,
+    ) -> Result<Allowed, Refused> {
+        let allowed = self.ctx.authorise_or_ask(action, resource, circumstances).await;
+        let allowed = allowed.map_err(refused)?;
+        let wanted = match allowed.wanted(&self.ctx) {
+            Some(wanted) => Some(wanted),
+            // What policy lets through, the agent's own definition may still want consent to.
+            None => self.ctx.by_run().filter(|by| by.asks).map(|by| Wanted {
+                policies: vec![format!("agent {}", by.agent)],
+                version: allowed.version().to_owned(),
+                client: self.ctx.client(),
+                door: self.ctx.info.door,
+                author: None,
+            }),
+        };
+        Ok(Allowed { audit: allowed.draft(&self.ctx), wanted })
+    }
+}
+
+#[async_trait]
+impl Deputy for McpCaller {
+    async fn authorise_command(&self, command: &Resource) -> Result<Allowed, Refused> {
+        self.decide(Action::RunSubmit, command, &self.ctx.circumstances()).await
     }
 }
 
@@ -42,6 +75,10 @@ impl Caller for McpCaller {
 
     fn door(&self) -> Door {
         self.ctx.info.door
+    }
+
+    fn call(&self) -> Option<ToolCallId> {
+        self.ctx.by_run()?.call
     }
 
     fn may_call(&self, tool: &Resource) -> bool {
@@ -69,12 +106,10 @@ impl Caller for McpCaller {
         let client = self.client().map(|client| client.to_string());
         let circumstances = Circumstances {
             client: client.as_deref(),
-            approved: false,
             arguments: Some(arguments),
+            ..self.ctx.circumstances()
         };
-        let allowed = self.ctx.authorise_or_ask(Action::ToolCall, tool, &circumstances).await;
-        let allowed = allowed.map_err(refused)?;
-        Ok(Allowed { audit: allowed.draft(&self.ctx), wanted: allowed.wanted(&self.ctx) })
+        self.decide(Action::ToolCall, tool, &circumstances).await
     }
 
     async fn is_there(&self) -> bool {

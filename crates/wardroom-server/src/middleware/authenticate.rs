@@ -4,10 +4,13 @@ use super::RequestInfo;
 use crate::{App, error::ApiError, identity::Standing, oidc};
 use axum::http::{HeaderMap, HeaderName, header};
 use wardroom_core::{
-    Action, Door, Principal, Timestamp,
+    Action, Door, Principal, RunId, Timestamp, ToolCallId, UserId,
+    agent::Deed,
     audit::{AuditDraft, AuditOutcome},
     identity::{ApiToken, SecretHash, Session, SessionKind, User, UserState},
     principal::Credential,
+    run::Authority,
+    steps::Labels,
 };
 use wardroom_trust::{
     access_token::{AccessClaims, AccessTokenError},
@@ -26,6 +29,23 @@ pub(crate) enum Held {
     ApiToken(ApiToken),
     /// A session token of the provider outside, until this time.
     Outside(Timestamp),
+    /// An agent's run, which works for the account.
+    Run(Box<ByRun>),
+}
+
+/// What an agent is about to do, and within what.
+pub(crate) struct ByRun {
+    pub(crate) run: RunId,
+    pub(crate) agent: String,
+    pub(crate) authority: Authority,
+    /// What the run has seen.
+    pub(crate) seen: Labels,
+    /// What is about to be done.
+    pub(crate) does: Vec<Deed>,
+    /// Whether the agent's definition wants a person's consent to it.
+    pub(crate) asks: bool,
+    /// What the gateway keeps the call under.
+    pub(crate) call: Option<ToolCallId>,
 }
 
 /// Who asks, and what their forms must carry.
@@ -47,6 +67,8 @@ impl Proof {
             Held::Session(session) => (Credential::Session(session.id), session.expires_at),
             Held::ApiToken(token) => (Credential::ApiToken(token.id), token.expires_at),
             Held::Outside(until) => (Credential::Outside(self.user.id), *until),
+            // It holds for as long as the run goes on.
+            Held::Run(by) => (Credential::Run(by.run), Timestamp::from_micros(i64::MAX)),
         }
     }
 
@@ -54,7 +76,7 @@ impl Proof {
     pub(crate) fn reaches(&self, app: &App, server: Option<&str>) -> bool {
         match &self.held {
             Held::Session(session) => app.reaches(session, server),
-            Held::ApiToken(_) | Held::Outside(_) => true,
+            Held::ApiToken(_) | Held::Outside(_) | Held::Run(_) => true,
         }
     }
 
@@ -67,7 +89,7 @@ impl Proof {
             }
             Held::Session(session) => session.user.uuid(),
             Held::ApiToken(token) => token.id.uuid(),
-            Held::Outside(_) => self.user.id.uuid(),
+            Held::Outside(_) | Held::Run(_) => self.user.id.uuid(),
         }
     }
 
@@ -80,6 +102,7 @@ impl Proof {
             Held::Session(_) => true,
             // How long ago its holder proved who they are, nobody here knows.
             Held::Outside(_) => !action.needs_fresh_proof(),
+            Held::Run(by) => by.authority.covers(action),
             Held::ApiToken(token) => match token.scopes.as_slice() {
                 [] => !action.needs_fresh_proof(),
                 scopes => scopes.iter().any(|scope| scope == action.as_str()),
@@ -91,8 +114,24 @@ impl Proof {
     pub(crate) fn proved_at(&self) -> Option<Timestamp> {
         match &self.held {
             Held::Session(session) => Some(session.proved_at),
-            Held::ApiToken(_) | Held::Outside(_) => None,
+            Held::ApiToken(_) | Held::Outside(_) | Held::Run(_) => None,
         }
+    }
+
+    /// What a run that it starts may, whatever its holder may beside that.
+    pub(crate) fn authority(&self, door: Door) -> Authority {
+        let (scopes, token, client) = match &self.held {
+            Held::Session(Session { grant: Some(grant), .. }) => {
+                (Some(grant.scopes.clone()), None, Some(grant.client))
+            }
+            Held::Session(_) | Held::Outside(_) => (None, None, None),
+            Held::ApiToken(token) => {
+                let scopes = Some(token.scopes.clone()).filter(|scopes| !scopes.is_empty());
+                (scopes, Some(token.id), None)
+            }
+            Held::Run(by) => return by.authority.clone(),
+        };
+        Authority { door, scopes, token, client }
     }
 
     /// Whether a browser sends the proof by itself.
@@ -267,6 +306,15 @@ async fn by_session(
     let standing = Standing::of(&app.accounts, &user, &session, now);
     let principal = principal(app, &user, Credential::Session(session.id)).await?;
     Ok(Some(Proof { principal, user, held: Held::Session(session), csrf, standing }))
+}
+
+/// An agent that works for an account; nothing where that may do nothing any more.
+pub(crate) async fn by_run(app: &App, user: UserId, by: ByRun) -> Result<Option<Proof>, ApiError> {
+    let user = app.engine.store().lookup_user(user).await?;
+    let Some(user) = user.filter(|user| user.state == UserState::Active) else { return Ok(None) };
+    let principal = principal(app, &user, Credential::Run(by.run)).await?;
+    let (held, csrf) = (Held::Run(Box::new(by)), String::new());
+    Ok(Some(Proof { principal, user, held, csrf, standing: Standing::Open }))
 }
 
 async fn principal(app: &App, user: &User, credential: Credential) -> Result<Principal, ApiError> {

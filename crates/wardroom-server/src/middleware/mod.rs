@@ -7,7 +7,9 @@ mod guard;
 mod refusals;
 mod rest;
 
-pub(crate) use authenticate::{Held, Proof, SESSION_COOKIE, Shown, by_shown, by_token};
+pub(crate) use authenticate::{
+    ByRun, Held, Proof, SESSION_COOKIE, Shown, by_run, by_shown, by_token,
+};
 pub(crate) use csrf::own_origin;
 pub(crate) use edge::{Peer, RequestInfo, is_own_host, wrap};
 pub(crate) use guard::guard;

@@ -167,6 +167,7 @@ fn answer(ctx: &Ctx, admitted: Admitted, wanted: Wanted) -> Result<Asked, ApiErr
         time: TIME_MAX,
         // What was sent on piece by piece can't be taken back.
         restarts: !wanted.streamed,
+        room: None,
     };
     let answering = ctx.app.engine.ask_model(inquiry, audit.clone());
     Ok(Asked { answering, audit, room })
@@ -307,6 +308,11 @@ fn failed(error: AskError) -> ApiError {
         AskError::Store(error) => return error.into(),
         AskError::Spent(why) => {
             return ApiError::say(ErrorCode::BudgetSpent, crate::error::capital(&why));
+        }
+        // No door asks for a run.
+        AskError::Limit(limit) => {
+            tracing::error!(limit = limit.as_str(), "a question was bounded by a run that is none");
+            return ApiError::new(ErrorCode::Internal);
         }
         AskError::Failed(failure) => failure,
     };

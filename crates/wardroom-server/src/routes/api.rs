@@ -123,6 +123,13 @@ pub(super) fn api(r: &mut Routes) {
         Action::RunOutput,
         v1::runs::output::handler,
     );
+    r.secured(Method::GET, "/api/v1/runs/{id}/steps", Action::RunSteps, v1::runs::steps::handler);
+    r.secured(
+        Method::POST,
+        "/api/v1/runs/{id}/answers",
+        Action::RunAnswer,
+        v1::runs::answer::handler,
+    );
     r.secured(
         Method::POST,
         "/api/v1/runs/{id}/cancel",
@@ -203,13 +210,15 @@ fn language_models(r: &mut Routes) {
 
 fn agents(r: &mut Routes) {
     use super::DEFINITION_BODY_BYTES_MAX;
-    use v1::agents::{get, list, put, remove, versions};
+    use v1::agents::{get, list, put, remove, run, versions};
     r.secured(Method::GET, "/api/v1/agents", Action::AgentList, list::handler);
     let read = Action::AgentRead;
     r.secured(Method::GET, "/api/v1/agents/{name}", read, get::handler);
     let (change, bytes_max) = (Action::AgentUpdate, DEFINITION_BODY_BYTES_MAX);
     r.secured_large(Method::PUT, "/api/v1/agents/{name}", change, bytes_max, put::handler);
     r.secured(Method::DELETE, "/api/v1/agents/{name}", Action::AgentRemove, remove::handler);
+    let (start, bytes_max) = (Action::AgentRun, super::PROMPT_BODY_BYTES_MAX);
+    r.secured_large(Method::POST, "/api/v1/agents/{name}/runs", start, bytes_max, run::handler);
     r.secured(Method::GET, "/api/v1/agents/{name}/versions", read, versions::handler);
     r.secured(Method::GET, "/api/v1/agents/{name}/versions/{number}", read, get::version);
 }

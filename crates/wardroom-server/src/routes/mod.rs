@@ -18,6 +18,8 @@ use wardroom_core::Action;
 
 /// The longest body with an agent's file in it, in bytes: a form or JSON writes some characters with several.
 const DEFINITION_BODY_BYTES_MAX: usize = 4 * wardroom_engine::agents::DEFINITION_BYTES_MAX;
+/// The longest request of an agent, in bytes: what it is asked, as JSON.
+const PROMPT_BODY_BYTES_MAX: usize = 4 * wardroom_engine::agents::work::PROMPT_BYTES_MAX;
 
 /// A route as the table has it.
 #[derive(Debug, Clone, PartialEq, Eq)]

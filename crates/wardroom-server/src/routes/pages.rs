@@ -85,6 +85,10 @@ fn agent_pages(r: &mut Routes) {
     r.secured_large(Method::POST, "/agents", change, DEFINITION_BODY_BYTES_MAX, put);
     r.secured(Method::GET, "/agents/{name}", Action::AgentRead, show);
     r.secured(Method::POST, "/agents/{name}/remove", Action::AgentRemove, forget);
+    use ui::agent_runs::{reply, start};
+    let (run, bytes_max) = (Action::AgentRun, super::PROMPT_BODY_BYTES_MAX);
+    r.secured_large(Method::POST, "/agents/{name}/run", run, bytes_max, start);
+    r.secured(Method::POST, "/runs/{id}/answers", Action::RunAnswer, reply);
     use ui::models;
     r.secured(Method::GET, "/models", Action::ModelList, models::page);
     r.secured(Method::POST, "/models/budgets", Action::BudgetCreate, models::add);

@@ -1,6 +1,7 @@
 //! `/agents`
 
 use super::{
+    agent_runs,
     frame::{html, name_ids, said, see_other, shell},
     pages::{
         agents::{AgentPage, AgentsPage, SAMPLE},
@@ -153,6 +154,8 @@ async fn edit(ctx: &Ctx, name: Option<&str>, mut tried: Tried) -> Result<Respons
         None => ctx.may(action),
     };
     let (may_update, may_remove) = (may(Action::AgentUpdate), may(Action::AgentRemove));
+    let run = detail.as_ref().filter(|_| may(Action::AgentRun));
+    let start = run.map(|detail| agent_runs::form(ctx, &detail.definition));
     let Tried { note, mistakes, .. } = tried;
     let page = AgentPage {
         shell,
@@ -164,6 +167,7 @@ async fn edit(ctx: &Ctx, name: Option<&str>, mut tried: Tried) -> Result<Respons
         overtaken,
         difference,
         versions,
+        start,
         may_update,
         may_remove,
     };

@@ -85,7 +85,9 @@ pub(crate) fn page_of(route: &str, path: &str) -> String {
 }
 
 /// The last part of a route that is a form on the page before it.
-const FORMS: [&str; 25] = [
+const FORMS: [&str; 27] = [
+    "run",
+    "answers",
     "cancel",
     "replay",
     "accept",

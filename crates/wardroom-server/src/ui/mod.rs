@@ -9,6 +9,7 @@
 //! `POST /sign-in` belongs to the crate's `sign_in` module.
 
 pub(crate) mod account;
+pub(crate) mod agent_runs;
 pub(crate) mod agents;
 pub(crate) mod approvals;
 pub(crate) mod assets;

@@ -1,6 +1,7 @@
 //! `/runs`
 
 use super::{
+    agent_runs,
     frame::{html, ids_of_records, ids_of_runs, name_ids, said, see_other, shell},
     pages::{
         run::{OutputView, RunPage},
@@ -64,6 +65,9 @@ fn refusal(error: ApiError, filters: &RunFilters) -> Result<String, ApiError> {
 /// One run.
 pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, ApiError> {
     let view = runs::get::load(&ctx, &id).await?;
+    if view.agent_version.is_some() {
+        return agent_runs::show(&ctx, view).await;
+    }
     let resource = ctx.run_resource(&runs::find(&ctx, &id).await?).await?;
     let may = |action: Action| ctx.decide(action, &resource).allowed;
     let mut page = RunPage::new(shell(&ctx, "/runs"), view);

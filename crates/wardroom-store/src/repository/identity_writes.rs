@@ -63,6 +63,8 @@ macro_rules! identity_writes {
                         run!(c, "UPDATE sessions SET id = id WHERE id = $1", id.uuid()))?,
                     // It was proved with the request itself.
                     Write::RequireCredential(Credential::Outside(_)) => {}
+                    Write::RequireCredential(Credential::Run(id)) => guarded("the run",
+                        run!(c, "UPDATE runs SET id = id WHERE id = $1 AND finished_at IS NULL", id.uuid()))?,
                     Write::RequireCredential(Credential::ApiToken(id)) => guarded("the token",
                         run!(c, "UPDATE api_tokens SET id = id WHERE id = $1", id.uuid()))?,
                     _ => return apply_to_proofs(c, write).await,

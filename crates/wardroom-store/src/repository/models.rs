@@ -166,7 +166,8 @@ macro_rules! models {
                 }
 
                 async fn list_open_model_calls(&self, before: Timestamp, limit: u32) -> StoreResult<Vec<ModelCall>> {
-                    let rows = sqlx::query("SELECT * FROM model_calls WHERE ended_at IS NULL AND begun_at < $1 ORDER BY begun_at LIMIT $2")
+                    let rows = sqlx::query("SELECT * FROM model_calls WHERE ended_at IS NULL AND begun_at < $1 \
+                            AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = model_calls.run AND r.finished_at IS NULL) ORDER BY begun_at LIMIT $2")
                         .bind(before.as_micros())
                         .bind(i64::from(limit))
                         .fetch_all(self.reader())

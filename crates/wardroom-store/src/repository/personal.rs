@@ -5,6 +5,8 @@ use wardroom_core::sealed::Personal;
 
 /// Files' contents that are read at a time: each may be large.
 const FILES_MAX: u32 = 8;
+/// The same of entries of journals.
+const ENTRIES_MAX: u32 = 32;
 
 /// A kind of value.
 pub(crate) struct Place {
@@ -33,7 +35,7 @@ macro_rules! place {
 }
 
 /// Every kind.
-pub(crate) static PLACES: [Place; 14] = [
+pub(crate) static PLACES: [Place; 15] = [
     place!("users", "id", "profile", u32::MAX, User, UserId),
     place!("sessions", "id", "about", u32::MAX, Session, SessionId),
     place!("factors", "id", "sealed", u32::MAX, Factor, FactorId),
@@ -48,6 +50,7 @@ pub(crate) static PLACES: [Place; 14] = [
     place!("tool_accounts", "id", "sealed", u32::MAX, ToolAccount, ToolAccountId),
     place!("approvals", "id", "arguments", u32::MAX, Approval, ApprovalId),
     place!("approvals", "id", "reason", u32::MAX, Reason, ApprovalId),
+    place!("journal", "id", "sealed", ENTRIES_MAX, Step, StepId),
 ];
 
 /// Which values are under an older key: `$1` is the format's version and `$2` the generation, both as they stand in a
@@ -61,7 +64,7 @@ pub(crate) fn older(place: &Place) -> String {
 pub(crate) fn place_of(what: Personal) -> (&'static Place, Uuid) {
     let [user, session, factor, message, customer, request, run, note, name, file, rest @ ..] =
         &PLACES;
-    let [call, account, approval, reason] = rest;
+    let [call, account, approval, reason, step] = rest;
     match what {
         Personal::User(id) => (user, id.uuid()),
         Personal::Session(id) => (session, id.uuid()),
@@ -77,6 +80,7 @@ pub(crate) fn place_of(what: Personal) -> (&'static Place, Uuid) {
         Personal::ToolAccount(id) => (account, id.uuid()),
         Personal::Approval(id) => (approval, id.uuid()),
         Personal::Reason(id) => (reason, id.uuid()),
+        Personal::Step(id) => (step, id.uuid()),
     }
 }
 

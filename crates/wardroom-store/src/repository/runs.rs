@@ -8,9 +8,9 @@ macro_rules! runs {
             use sqlx::QueryBuilder;
             use uuid::Uuid;
             use wardroom_core::{
-                CustomerId, NodeId, RunId, ServiceRequestId, Timestamp, UserId,
+                CustomerId, OrchestratorId, NodeId, RunId, ServiceRequestId, Timestamp, UserId,
                 page::{Page, PageRequest},
-                run::{Candidate, OutputChunk, RetryPolicy, Run, RunState},
+                run::{Candidate, OutputChunk, RetryPolicy, Run, RunState, WAIT_MAX},
                 store::{Extent, HourCount, OUTPUT_CHUNKS_MAX, RunFilter, Runs, StoreResult},
             };
 
@@ -32,16 +32,19 @@ macro_rules! runs {
 
             fn run(row: &DbRow) -> StoreResult<Run> {
                 let outcome: Option<&str> = row.try_get("outcome").map_err(of)?;
+                let work: Option<&str> = row.try_get("work").map_err(of)?;
                 Ok(Run {
                     id: RunId::from_uuid(row.try_get::<Uuid, _>("id").map_err(of)?),
                     version: row.try_get("version").map_err(of)?,
                     submitted_by: UserId::from_uuid(row.try_get::<Uuid, _>("submitted_by").map_err(of)?),
                     command: row.try_get("command").map_err(of)?,
+                    work: work.map(|text| parse("work", text)).transpose()?,
                     command_digest: row.try_get("command_digest").map_err(of)?,
                     parameters_sealed: row.try_get("parameters_sealed").map_err(of)?,
                     parameters_digest: row.try_get("parameters_digest").map_err(of)?,
                     target: parse("target", row.try_get("target").map_err(of)?)?,
                     node: id(row, "node")?.map(NodeId::from_uuid),
+                    holder: id(row, "holder")?.map(OrchestratorId::from_uuid),
                     parent: id(row, "parent")?.map(RunId::from_uuid),
                     replay_of: id(row, "replay_of")?.map(RunId::from_uuid),
                     request: id(row, "request_id")?.map(ServiceRequestId::from_uuid),
@@ -57,6 +60,7 @@ macro_rules! runs {
                     deadline: time(row, "deadline")?,
                     not_before: time(row, "not_before")?,
                     lease_until: time(row, "lease_until")?,
+                    waits_since: time(row, "waits_since")?,
                     cancel_requested_at: time(row, "cancel_requested_at")?,
                     queued_at: Timestamp::from_micros(row.try_get("queued_at").map_err(of)?),
                     started_at: time(row, "started_at")?,
@@ -66,7 +70,7 @@ macro_rules! runs {
                 })
             }
 
-            fn all(rows: Vec<DbRow>) -> StoreResult<Vec<Run>> {
+            pub(super) fn all(rows: Vec<DbRow>) -> StoreResult<Vec<Run>> {
                 rows.iter().map(run).collect()
             }
 
@@ -203,7 +207,8 @@ macro_rules! runs {
                     let rows = sqlx::query(
                         "SELECT * FROM runs WHERE id IN ( \
                            SELECT id FROM runs WHERE lease_until IS NOT NULL AND lease_until <= $2 \
-                           UNION SELECT id FROM runs WHERE deadline IS NOT NULL AND finished_at IS NULL AND deadline <= $1 AND target_kind <> 'all_of' \
+                           UNION SELECT id FROM runs WHERE deadline IS NOT NULL AND finished_at IS NULL AND deadline <= $1 AND target_kind <> 'all_of' AND waits_since IS NULL \
+                           UNION SELECT id FROM runs WHERE waits_since IS NOT NULL AND waits_since <= $4 \
                            UNION SELECT id FROM runs WHERE not_before IS NOT NULL AND not_before <= $1 AND state = 'retrying' \
                            UNION SELECT p.id FROM runs p WHERE p.target_kind = 'all_of' AND p.finished_at IS NULL \
                              AND p.parent IS NULL AND NOT EXISTS (SELECT 1 FROM runs c WHERE c.parent = p.id AND c.finished_at IS NULL) \
@@ -212,6 +217,7 @@ macro_rules! runs {
                     .bind(now.as_micros())
                     .bind(lapsed_by.as_micros())
                     .bind(i64::from(limit))
+                    .bind(now.minus(WAIT_MAX).as_micros())
                     .fetch_all(self.reader())
                     .await
                     .map_err(of)?;
@@ -222,7 +228,7 @@ macro_rules! runs {
                     let rows = sqlx::query(
                         // A branch for each index, as above.
                         "SELECT * FROM runs WHERE id IN ( \
-                           SELECT r.id FROM runs r WHERE r.lease_until IS NOT NULL \
+                           SELECT r.id FROM runs r WHERE r.lease_until IS NOT NULL AND r.holder IS NULL \
                              AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = r.node) \
                            UNION SELECT r.id FROM runs r WHERE r.finished_at IS NULL AND r.target_kind = 'node' AND r.lease_until IS NULL \
                              AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = r.target_node) \

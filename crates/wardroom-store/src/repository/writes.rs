@@ -132,6 +132,9 @@ macro_rules! writes {
                 if let Write::Model(write) = write {
                     return super::model_writes::apply(c, write).await;
                 }
+                if let Write::Journal(write) = write {
+                    return super::journal_writes::apply(c, write).await;
+                }
                 if let Write::Approval(write) = write {
                     return super::approval_writes::apply(c, write).await;
                 }
@@ -175,23 +178,28 @@ macro_rules! writes {
                     Target::Node { node } => ("node", Some(node.uuid())),
                     Target::OneOf { .. } => ("one_of", None),
                     Target::AllOf { .. } => ("all_of", None),
+                    Target::Here {} => ("here", None),
                 };
+                let work = r.work.as_ref().map(json).transpose()?;
                 let outcome = r.outcome.as_ref().map(json).transpose()?;
-                run!(c, "INSERT INTO runs (id, version, submitted_by, command, command_digest, parameters_sealed, parameters_digest, target, target_kind, target_node, node, parent, replay_of, state, fence, attempt, attempts_max, backoff_ms, priority, idempotent, idempotency_key, request_digest, deadline, not_before, lease_until, cancel_requested_at, queued_at, started_at, finished_at, outcome, dead_letter, request_id, customer_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)",
+                run!(c, "INSERT INTO runs (id, version, submitted_by, command, command_digest, parameters_sealed, parameters_digest, target, target_kind, target_node, node, parent, replay_of, state, fence, attempt, attempts_max, backoff_ms, priority, idempotent, idempotency_key, request_digest, deadline, not_before, lease_until, cancel_requested_at, queued_at, started_at, finished_at, outcome, dead_letter, request_id, customer_id, work, holder) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)",
                     r.id.uuid(), r.version, r.submitted_by.uuid(), r.command.clone(), r.command_digest.clone(), r.parameters_sealed.clone(), r.parameters_digest.clone(),
                     json(&r.target)?, kind, target_node, r.node.map(|id| id.uuid()), r.parent.map(|id| id.uuid()), r.replay_of.map(|id| id.uuid()), r.state.as_str(), r.fence,
                     i64::from(r.attempt), i64::from(r.retry.attempts_max), signed(r.retry.backoff_ms), i64::from(r.priority), r.idempotent, r.idempotency_key.clone(), r.request_digest.clone(),
                     r.deadline.map(|t| t.as_micros()), r.not_before.map(|t| t.as_micros()), r.lease_until.map(|t| t.as_micros()), r.cancel_requested_at.map(|t| t.as_micros()),
-                    r.queued_at.as_micros(), r.started_at.map(|t| t.as_micros()), r.finished_at.map(|t| t.as_micros()), outcome, r.dead_letter, r.request.map(|id| id.uuid()), r.customer.map(|id| id.uuid()));
+                    r.queued_at.as_micros(), r.started_at.map(|t| t.as_micros()), r.finished_at.map(|t| t.as_micros()), outcome, r.dead_letter, r.request.map(|id| id.uuid()), r.customer.map(|id| id.uuid()), work, r.holder.map(|id| id.uuid()));
                 Ok(())
             }
 
             async fn update_run(c: &mut Connection, r: &Run) -> StoreResult<()> {
                 let outcome = r.outcome.as_ref().map(json).transpose()?;
-                guarded("the run", run!(c, "UPDATE runs SET version = $2, command_digest = $3, node = $4, state = $5, fence = $6, attempt = $7, idempotent = $8, deadline = $9, not_before = $10, lease_until = $11, cancel_requested_at = $12, started_at = $13, finished_at = $14, outcome = $15, dead_letter = $16 WHERE id = $1 AND version = $2 - 1",
+                guarded("the run", run!(c, "UPDATE runs SET version = $2, command_digest = $3, node = $4, state = $5, fence = $6, attempt = $7, idempotent = $8, deadline = $9, not_before = $10, lease_until = $11, cancel_requested_at = $12, started_at = $13, finished_at = $14, outcome = $15, dead_letter = $16, holder = $17, waits_since = $18 WHERE id = $1 AND version = $2 - 1",
                     r.id.uuid(), r.version, r.command_digest.clone(), r.node.map(|id| id.uuid()), r.state.as_str(), r.fence, i64::from(r.attempt), r.idempotent,
                     r.deadline.map(|t| t.as_micros()), r.not_before.map(|t| t.as_micros()), r.lease_until.map(|t| t.as_micros()), r.cancel_requested_at.map(|t| t.as_micros()),
-                    r.started_at.map(|t| t.as_micros()), r.finished_at.map(|t| t.as_micros()), outcome, r.dead_letter))?;
+                    r.started_at.map(|t| t.as_micros()), r.finished_at.map(|t| t.as_micros()), outcome, r.dead_letter, r.holder.map(|id| id.uuid()), r.waits_since.map(|t| t.as_micros())))?;
+                if r.finished_at.is_some() && matches!(r.target, Target::Here {}) {
+                    run!(c, "DELETE FROM run_waits WHERE run = $1", r.id.uuid());
+                }
                 if r.finished_at.is_some() && matches!(r.target, Target::OneOf { .. }) {
                     run!(c, "DELETE FROM run_candidates WHERE run = $1", r.id.uuid());
                 }

@@ -15,7 +15,7 @@ use wardroom_store::testing::{TestStore, postgres, sqlite};
 
 on_both!(consent_is_given_once_and_used_once, what_waits_is_found_by_state_and_time);
 
-fn approval(s: &Sample, user: UserId, binding: u8, asked: i64) -> Approval {
+pub(super) fn approval(s: &Sample, user: UserId, binding: u8, asked: i64) -> Approval {
     Approval {
         id: ApprovalId::new(at(asked), s),
         action: Action::ToolCall,
@@ -37,7 +37,7 @@ fn approval(s: &Sample, user: UserId, binding: u8, asked: i64) -> Approval {
     }
 }
 
-fn ask(approval: &Approval) -> Write {
+pub(super) fn ask(approval: &Approval) -> Write {
     Write::Approval(ApprovalWrite::Ask(Box::new(approval.clone())))
 }
 

@@ -29,6 +29,7 @@ mod agents;
 mod approvals;
 mod desk;
 mod identities;
+mod journal;
 mod models;
 mod oauth;
 mod sample;

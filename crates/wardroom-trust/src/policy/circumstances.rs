@@ -3,7 +3,7 @@
 use super::entities::uid;
 use cedar_policy::{Context, Entity, RestrictedExpression};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use wardroom_core::{Action, tool::facts::ArgumentFacts};
+use wardroom_core::{Action, agent::Deed, steps::Labels, tool::facts::ArgumentFacts};
 
 /// Arguments of whatever nobody gave any.
 static NONE: ArgumentFacts = ArgumentFacts {
@@ -18,6 +18,12 @@ static NONE: ArgumentFacts = ArgumentFacts {
 pub struct Circumstances<'a> {
     /// The program of others that acts in the principal's name.
     pub client: Option<&'a str>,
+    /// The agent that acts in the principal's name.
+    pub agent: Option<&'a str>,
+    /// What that agent's run has seen.
+    pub seen: Labels,
+    /// What the call does.
+    pub does: &'a [Deed],
     /// Whether a person consented to it.
     pub approved: bool,
     /// The arguments of a call; `None` where it is asked whether there are any with which it is allowed.
@@ -26,7 +32,14 @@ pub struct Circumstances<'a> {
 
 impl Default for Circumstances<'_> {
     fn default() -> Self {
-        Self { client: None, approved: false, arguments: Some(&NONE) }
+        Self {
+            client: None,
+            agent: None,
+            seen: Labels::NONE,
+            does: &[],
+            approved: false,
+            arguments: Some(&NONE),
+        }
     }
 }
 
@@ -39,14 +52,27 @@ pub(super) fn context(
     let approved = RestrictedExpression::new_bool(circumstances.approved);
     let mut pairs = match action {
         Action::ToolCall | Action::RunSubmit => vec![("approved".to_owned(), approved)],
+        Action::ModelUse => vec![],
         _ => return Some(Context::empty()),
     };
+    let named = |name: &str, text: &str| {
+        (name.to_owned(), RestrictedExpression::new_string(text.to_owned()))
+    };
+    pairs.extend(circumstances.agent.map(|agent| named("agent", agent)));
+    if action == Action::ModelUse {
+        return Context::from_pairs(pairs).ok();
+    }
+    let set = |names: Vec<&str>| {
+        let names = names.into_iter().map(|name| RestrictedExpression::new_string(name.to_owned()));
+        RestrictedExpression::new_set(names)
+    };
+    pairs.push(("seen".to_owned(), set(circumstances.seen.names())));
+    let does = circumstances.does.iter().map(|deed| deed.as_str()).collect();
+    pairs.push(("does".to_owned(), set(does)));
     if action == Action::RunSubmit {
         return Context::from_pairs(pairs).ok();
     }
-    if let Some(client) = circumstances.client {
-        pairs.push(("client".to_owned(), RestrictedExpression::new_string(client.to_owned())));
-    }
+    pairs.extend(circumstances.client.map(|client| named("client", client)));
     let Some(arguments) = circumstances.arguments else {
         let unknown = |name: &str| (name.to_owned(), RestrictedExpression::new_unknown(name));
         pairs.extend(["texts", "numbers", "flags", "lists"].map(unknown));

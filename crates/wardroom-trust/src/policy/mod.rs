@@ -161,9 +161,14 @@ impl Policy {
     }
 
     /// Whether there are arguments with which `principal` may call `tool`.
-    pub fn may_call(&self, principal: &Principal, tool: &Resource, client: Option<&str>) -> bool {
+    pub fn may_call(
+        &self,
+        principal: &Principal,
+        tool: &Resource,
+        circumstances: &Circumstances<'_>,
+    ) -> bool {
         // What is to be had with consent can be had.
-        let circumstances = Circumstances { client, approved: true, arguments: None };
+        let circumstances = Circumstances { approved: true, arguments: None, ..*circumstances };
         let action = Action::ToolCall;
         let asked = entities::ask(&self.schema, principal, action, tool, &circumstances);
         asked.is_some_and(|asked| {

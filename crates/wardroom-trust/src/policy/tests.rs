@@ -230,7 +230,8 @@ fn calls_are_decided_over_tool_server_arguments_and_program() {
     let harmless = wardroom_core::tool::Hints { read_only: true, ..Default::default() };
     let call = |name: &str, hints, arguments: serde_json::Value, client: Option<&str>| {
         let facts = wardroom_core::tool::facts::ArgumentFacts::of(&arguments).unwrap();
-        let circumstances = Circumstances { client, approved: false, arguments: Some(&facts) };
+        let circumstances =
+            Circumstances { client, arguments: Some(&facts), ..Circumstances::default() };
         policy.decide_in(&who, Action::ToolCall, &tool(name, hints), &circumstances).allowed
     };
     let worst = wardroom_core::tool::Hints::default();
@@ -257,7 +258,11 @@ fn a_tool_is_shown_to_whom_some_arguments_would_allow_it() {
     let who = user(Role::Operator);
     let worst = wardroom_core::tool::Hints::default();
     let harmless = wardroom_core::tool::Hints { read_only: true, ..Default::default() };
-    let shown = |name: &str, hints, client| policy.may_call(&who, &tool(name, hints), client);
+    let shown = |name: &str, hints, client| {
+        let circumstances = Circumstances { client, ..Circumstances::default() };
+        policy.may_call(&who, &tool(name, hints), &circumstances)
+    };
+    let plain = Circumstances::default();
     assert!(shown("read", worst, None), "with the right path");
     assert!(shown("pay", worst, None), "a small amount");
     assert!(shown("list", harmless, None));
@@ -265,10 +270,10 @@ fn a_tool_is_shown_to_whom_some_arguments_would_allow_it() {
     assert!(!shown("wipe", harmless, None), "forbidden whatever the arguments are");
     assert!(shown("robot", worst, Some("robot")));
     assert!(!shown("robot", worst, None));
-    assert!(!Policy::load("").unwrap().may_call(&who, &tool("read", worst), None));
+    assert!(!Policy::load("").unwrap().may_call(&who, &tool("read", worst), &plain));
     let full = Policy::default_set().unwrap();
-    assert!(full.may_call(&who, &tool("read", worst), None));
-    assert!(!full.may_call(&user(Role::Customer), &tool("read", worst), None));
+    assert!(full.may_call(&who, &tool("read", worst), &plain));
+    assert!(!full.may_call(&user(Role::Customer), &tool("read", worst), &plain));
 }
 
 /// What only consent allows is asked for; what consent does not allow is not.
@@ -294,7 +299,53 @@ fn a_policy_can_want_a_persons_consent() {
     let tool = Resource::tool("files", "write", Default::default());
     let asks = policy.decide(&customer, Action::ToolCall, &tool);
     assert_eq!((asks.allowed, asks.asks), (false, Some(vec!["guests".to_owned()])));
-    assert!(policy.may_call(&customer, &tool, None), "it is listed: it can be asked for");
+    assert!(
+        policy.may_call(&customer, &tool, &Circumstances::default()),
+        "it is listed: it can be asked for"
+    );
     let consented = Circumstances { approved: true, ..Circumstances::default() };
     assert!(policy.decide_in(&customer, Action::ToolCall, &tool, &consented).allowed);
+}
+
+/// An agent that has seen both what is somebody's own and what a stranger may have written sends nothing outside by itself.
+#[test]
+fn what_an_agent_has_seen_goes_nowhere_without_a_person() {
+    use wardroom_core::{agent::Deed, steps::Labels};
+    let policy = Policy::default_set().unwrap();
+    let tool = Resource::tool("mail", "send", Default::default());
+    let outside = [Deed::SendsOutside, Deed::Changes];
+    for role in [Role::Admin, Role::Manager, Role::Operator] {
+        let says = |seen: Labels, does: &[Deed], approved: bool| {
+            let agent = Some("guide");
+            let circumstances =
+                Circumstances { agent, seen, does, approved, ..Circumstances::default() };
+            policy.decide_in(&user(role), Action::ToolCall, &tool, &circumstances)
+        };
+        let leak = says(Labels::ALL, &outside, false);
+        assert!(!leak.allowed);
+        assert_eq!(leak.asks, Some(vec!["agents-leak-nothing".to_owned()]), "{role}");
+        assert!(says(Labels::ALL, &outside, true).allowed);
+        assert!(says(Labels::ALL, &[Deed::Changes], false).allowed, "nothing leaves");
+        for seen in [
+            Labels::NONE,
+            Labels { private: true, ..Labels::NONE },
+            Labels { untrusted: true, ..Labels::NONE },
+        ] {
+            assert!(says(seen, &outside, false).allowed);
+        }
+    }
+    let customer = user(Role::Customer);
+    let consented = Circumstances { approved: true, ..Circumstances::default() };
+    assert!(!policy.decide_in(&customer, Action::ToolCall, &tool, &consented).reachable());
+}
+
+#[test]
+fn operators_ask_models_by_agents_alone() {
+    let policy = Policy::default_set().unwrap();
+    let (operator, model) = (user(Role::Operator), Resource::model("near", "small"));
+    assert!(!policy.decide(&operator, Action::ModelUse, &model).allowed);
+    let by_agent = Circumstances { agent: Some("guide"), ..Circumstances::default() };
+    assert!(policy.decide_in(&operator, Action::ModelUse, &model, &by_agent).allowed);
+    let customer = user(Role::Customer);
+    assert!(!policy.decide_in(&customer, Action::ModelUse, &model, &by_agent).allowed);
 }

@@ -75,7 +75,12 @@ async fn until(limit: Option<Instant>) {
 }
 
 /// Waits for Ctrl-C: the first asks for the run to stop, the second leaves.
-async fn interrupted(api: &Arc<Api>, output: &Output, id: &str, cancels: bool) -> Failure {
+pub(super) async fn interrupted(
+    api: &Arc<Api>,
+    output: &Output,
+    id: &str,
+    cancels: bool,
+) -> Failure {
     let leave = || Failure { silent: true, ..Failure::new(Exit::Interrupted, "left") };
     let broken =
         |error: std::io::Error| Failure::local(format!("Ctrl-C can't be listened for: {error}"));
@@ -114,7 +119,42 @@ struct Follower<'a> {
     err: TextStream,
     /// The terminal's line was begun and not ended: progress drawn over it would take output away.
     line_open: bool,
+    patience: Patience,
+}
+
+/// Asks until there is an answer: a restart of the orchestrator ends no run either.
+#[derive(Debug, Default)]
+pub(super) struct Patience {
     failures: u32,
+}
+
+impl Patience {
+    /// Asks; `told` hears of each failure.
+    pub(super) async fn ask<T>(
+        &mut self,
+        api: &Arc<Api>,
+        told: &mut impl FnMut(&str),
+        ask: impl AsyncFn(&Arc<Api>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut pause = FAILURE_PAUSE_MIN;
+        loop {
+            match ask(api).await {
+                Ok(answer) => {
+                    self.failures = 0;
+                    return Ok(answer);
+                }
+                Err(failure)
+                    if failure.exit == Exit::Unreachable && self.failures < FAILURES_MAX =>
+                {
+                    self.failures += 1;
+                    told(&failure.what);
+                    sleep(pause).await;
+                    pause = (pause * 2).min(FAILURE_PAUSE_MAX);
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
 }
 
 impl<'a> Follower<'a> {
@@ -137,7 +177,7 @@ impl<'a> Follower<'a> {
             out: TextStream::default(),
             err: TextStream::default(),
             line_open: false,
-            failures: 0,
+            patience: Patience::default(),
         }
     }
 
@@ -184,7 +224,11 @@ impl<'a> Follower<'a> {
             if !self.line_open {
                 self.progress.show(&said(&run));
             }
-            if run.state == "queued" && !told && begun.elapsed() > WAITING_NOTED {
+            if run.state == "queued"
+                && run.agent_version.is_none()
+                && !told
+                && begun.elapsed() > WAITING_NOTED
+            {
                 told = true;
                 self.output.note(
                     "no node has taken the run yet; `wardroom node list` shows which are online",
@@ -245,31 +289,17 @@ impl<'a> Follower<'a> {
         Ok(())
     }
 
-    /// Asks until there is an answer: a restart of the orchestrator does not end the run either.
     async fn patiently<T>(
         &mut self,
         ask: impl AsyncFn(&Arc<Api>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let mut pause = FAILURE_PAUSE_MIN;
-        loop {
-            match ask(self.api).await {
-                Ok(answer) => {
-                    self.failures = 0;
-                    return Ok(answer);
-                }
-                Err(failure)
-                    if failure.exit == Exit::Unreachable && self.failures < FAILURES_MAX =>
-                {
-                    self.failures += 1;
-                    if !self.line_open {
-                        self.progress.show(&format!("\u{2026} {}; trying again", failure.what));
-                    }
-                    sleep(pause).await;
-                    pause = (pause * 2).min(FAILURE_PAUSE_MAX);
-                }
-                Err(failure) => return Err(failure),
+        let Self { api, patience, progress, line_open, .. } = self;
+        let mut told = |what: &str| {
+            if !*line_open {
+                progress.show(&format!("\u{2026} {what}; trying again"));
             }
-        }
+        };
+        patience.ask(api, &mut told, ask).await
     }
 }
 
@@ -317,6 +347,8 @@ fn said(run: &RunView) -> String {
     let what = match run.state.as_str() {
         _ if run.cancel_requested_at.is_some() => "is being cancelled",
         "awaiting_approval" => "waits for a person's approval",
+        "awaiting_input" => "waits for a person's answer",
+        "queued" if run.agent_version.is_some() => "waits for its turn",
         "queued" => "waits for a node",
         "leased" => "was given to its node",
         "retrying" => "waits for its next attempt",

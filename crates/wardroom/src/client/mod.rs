@@ -3,6 +3,7 @@
 mod account;
 mod agents;
 mod approval;
+mod ask;
 mod audit;
 mod connection;
 mod credentials;
@@ -91,6 +92,8 @@ pub(crate) enum ClientCommand {
     /// Register programs of others that act in people's names
     #[command(after_help = EXIT_CODES, subcommand)]
     OauthClient(oauth_client::OauthClientCommand),
+    #[command(after_help = EXIT_CODES)]
+    Ask(ask::AskArgs),
     #[command(after_help = EXIT_CODES)]
     Run(run::RunArgs),
     /// List, show, cancel and repeat runs, and follow their output
@@ -193,6 +196,7 @@ async fn dispatch<Cli: clap::CommandFactory>(
         ClientCommand::Budgets(command) => models::budgets(session, command).await,
         ClientCommand::Mcp(command) => mcp::run(session, command).await,
         ClientCommand::OauthClient(command) => oauth_client::run(session, command).await,
+        ClientCommand::Ask(args) => ask::run(session, args).await,
         ClientCommand::Run(args) => run::run(session, args).await,
         ClientCommand::Runs(command) => runs::run(session, command).await,
         ClientCommand::Node(command) => node::run(session, command).await,

@@ -103,7 +103,7 @@ pub(crate) async fn run(session: &Session, args: RunArgs) -> Result<Exit, Failur
         request: args.request,
     };
     let key = args.idempotency_key.unwrap_or_else(fresh_key);
-    let run = submit(session, &api, &body, &key).await?;
+    let run = submit(session, &api, "/api/v1/runs", &body, &key).await?;
     let output = &session.output;
     if !args.follow {
         match (output.json, output.out_terminal) {
@@ -136,16 +136,18 @@ pub(crate) fn finish(session: &Session, run: &RunView) -> Result<Exit, Failure> 
     Ok(exit)
 }
 
-async fn submit(
+/// Submits what makes a run, again where nobody answered.
+pub(super) async fn submit(
     session: &Session,
     api: &Api,
-    body: &RunSubmit,
+    path: &str,
+    body: &(impl serde::Serialize + Sync),
     key: &str,
 ) -> Result<RunView, Failure> {
     let mut progress = Progress::new(&session.output);
     let mut tries = 1;
     loop {
-        match api.post_once("/api/v1/runs", body, key).await {
+        match api.post_once(path, body, key).await {
             Err(failure) if failure.exit == Exit::Unreachable && tries < SUBMIT_TRIES_MAX => {
                 progress.show(&format!("\u{2026} {}; trying again", failure.what));
                 tries += 1;

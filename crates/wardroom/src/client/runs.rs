@@ -10,7 +10,10 @@ use super::{
 use crate::output::{Table, TextStream, bytes, duration, pairs};
 use std::{sync::Arc, time::Duration};
 use wardroom_core::{Timestamp, run::RunState};
-use wardroom_wire::api::{OutputPage, RunView};
+use wardroom_wire::{
+    agents::{RunAnswer, StepView, StepsPage},
+    api::{OutputPage, RunView},
+};
 
 /// What can be done with runs.
 #[derive(Debug, clap::Subcommand)]
@@ -32,6 +35,24 @@ pub(crate) enum RunsCommand {
         /// Give a terminal escape sequences as they are
         #[arg(long)]
         raw: bool,
+    },
+    /// Print what an agent did in a run
+    Steps {
+        /// The run
+        id: String,
+    },
+    /// Answer what an agent asks, or say what became of a call of which nobody knows
+    Answer {
+        /// The run
+        id: String,
+        /// The call that waits, as the run's steps name it
+        call: String,
+        /// The answer
+        #[arg(required_unless_present = "again")]
+        text: Option<String>,
+        /// Make the call again
+        #[arg(long, conflicts_with = "text")]
+        again: bool,
     },
     /// Stop a run
     Cancel {
@@ -56,7 +77,7 @@ pub(crate) enum RunsCommand {
 /// Which runs are wanted.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ListArgs {
-    /// In this state: queued, leased, running, retrying, succeeded, failed, cancelled, timed_out, interrupted
+    /// In this state: awaiting_approval, awaiting_input, queued, leased, running, retrying, succeeded, failed, cancelled, timed_out, interrupted
     #[arg(long)]
     state: Option<RunState>,
     /// On this node, by name or id
@@ -102,6 +123,12 @@ pub(crate) async fn run(session: &Session, command: RunsCommand) -> Result<Exit,
             let run = follow::follow(&api, &session.output, run, options).await?;
             finish(session, &run)
         }
+        RunsCommand::Steps { id } => steps(session, &api, &id).await,
+        RunsCommand::Answer { id, call, text, again } => {
+            let body = RunAnswer { call, text, again };
+            let run: RunView = api.post(&path(&id, "/answers")?, &body).await?;
+            acted(session, &run, "answered")
+        }
         RunsCommand::Cancel { id } => {
             let run: RunView = api.act(&path(&id, "/cancel")?, None).await?;
             let said = if run.terminal { run.state.clone() } else { "asked to stop".to_owned() };
@@ -118,6 +145,38 @@ pub(crate) async fn run(session: &Session, command: RunsCommand) -> Result<Exit,
             finish(session, &run)
         }
     }
+}
+
+async fn steps(session: &Session, api: &Api, id: &str) -> Result<Exit, Failure> {
+    let (path, mut all) = (path(id, "/steps")?, Vec::<StepView>::new());
+    loop {
+        let after = all.last().map(|step| ("after", step.seq.to_string()));
+        let page: StepsPage = api.get(&path, &after.into_iter().collect()).await?;
+        let is_last = page.items.is_empty();
+        all.extend(page.items);
+        if is_last || page.complete {
+            break;
+        }
+    }
+    let output = &session.output;
+    if output.json {
+        output.json(&all)?;
+        return Ok(Exit::Ok);
+    }
+    let mut table = Table::new(&["", "WHEN", "WHAT", "CALL", ""]);
+    for step in &all {
+        let calls = step.calls.iter().map(|call| {
+            format!("{} {}", call.name, serde_json::Value::Object(call.arguments.clone()))
+        });
+        let mut words: Vec<String> = calls.collect();
+        words.extend(step.waits_for.iter().map(|waits| format!("for: {waits}")));
+        words.extend(step.text.clone().filter(|text| !text.is_empty()));
+        let (seq, at) = (step.seq.to_string(), output.time(&step.at));
+        let call = step.call.clone().unwrap_or_default();
+        table.row([seq, at, step.kind.clone(), call, words.join(" ").replace('\n', " ")]);
+    }
+    output.table(&table)?;
+    Ok(Exit::Ok)
 }
 
 fn path(id: &str, then: &str) -> Result<String, Failure> {

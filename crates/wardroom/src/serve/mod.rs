@@ -196,6 +196,7 @@ pub(crate) async fn start(
     tasks.spawn(app.clone().deliver());
     tasks.spawn(app.clone().count_faults());
     tasks.spawn(app.clone().work_gateway());
+    tasks.spawn(app.clone().work_agents(alone));
     let tls = Arc::new(server_config(certificate, config.flag("tls12")?)?);
     let mut nodes_url = url.clone();
     if let Some(nodes_address) = config.address("listen_nodes")? {

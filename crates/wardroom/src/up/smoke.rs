@@ -95,6 +95,7 @@ async fn submit(engine: &Engine, node: Node) -> anyhow::Result<Run> {
     let found = engine.store().list_users(&filter, PageRequest::first()).await?.items.pop();
     let admin = found.context("there is no administrator for the first command to run for")?;
     let submission = Submission {
+        parent: None,
         user: admin.id,
         command: COMMAND.to_owned(),
         asked: Asked::Node(Box::new(node)),

@@ -47,6 +47,19 @@ pub struct Seen {
     pub counted: Mutex<HashMap<String, (u64, u64)>>,
     /// Answers that nobody listens to any more.
     pub left: Arc<AtomicUsize>,
+    /// Where this is set, it calls the tool `echo` of the server `files` until so many results are there, and only then
+    /// says something. Each answer takes so long.
+    pub chain: Mutex<Option<(usize, Duration)>>,
+}
+
+impl Seen {
+    /// The next call of a chain, and how long it takes; nothing where the chain is at its end, or there is none.
+    fn link(&self, body: &Value) -> Option<(usize, Duration)> {
+        let (most, pause) = (*self.chain.lock().unwrap())?;
+        let results =
+            body["messages"].as_array()?.iter().filter(|told| told["role"] == "tool").count();
+        (results < most).then_some((results, pause))
+    }
 }
 
 pub struct ModelProvider {
@@ -133,7 +146,21 @@ async fn openai(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes) 
         format!("data: {stop}\n\ndata: {usage}\n\ndata: [DONE]\n\n").into_bytes()
     };
     let sse = "text/event-stream";
-    match seen.take(&headers, &body) {
+    let told: Value = serde_json::from_slice(&body).unwrap();
+    let next = seen.take(&headers, &body);
+    if let Some((n, pause)) = seen.link(&told) {
+        tokio::time::sleep(pause).await;
+        let function = json!({"name": "files__echo", "arguments": format!("{{\"n\": {n}}}")});
+        let call = json!({"index": 0, "id": format!("call-{n}"), "type": "function", "function": function});
+        let chunk = json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": null}]});
+        return streamed(
+            &seen,
+            sse,
+            vec![format!("data: {chunk}\n\n").into_bytes(), end(7)],
+            false,
+        );
+    }
+    match next {
         Next::Says(text) => streamed(&seen, sse, vec![word(text), end(7)], false),
         Next::Tells(tokens) => streamed(&seen, sse, vec![word("Hello"), end(tokens)], false),
         Next::Fails(status, body) => failed(status, &body),

@@ -244,6 +244,7 @@ async fn still_may(ctx: &Ctx, user: UserId, run: RunId) -> Result<(), ApiError> 
     let Some(run) = store.lookup_run(run).await? else { return Err(ApiError::not_found()) };
     let nodes = match &run.target {
         Target::Node { node } => vec![*node],
+        Target::Here {} => vec![],
         Target::OneOf { .. } => store.list_candidates(run.id).await?,
         Target::AllOf { .. } => {
             let filter = RunFilter { parent: Some(run.id), ..RunFilter::default() };

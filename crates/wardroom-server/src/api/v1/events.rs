@@ -95,6 +95,11 @@ async fn visible(ctx: &Ctx, sees_nodes: bool, hint: Hint) -> bool {
         Hint::Tools => ctx.may(Action::ToolServerList),
         Hint::Policy => ctx.may(Action::PolicyRead),
         Hint::Person(_) | Hint::People => ctx.may(Action::UserList),
-        Hint::Queue(_) | Hint::Cancel(_) | Hint::Sever(_) | Hint::Resync => false,
+        Hint::Queue(_)
+        | Hint::Cancel(_)
+        | Hint::Sever(_)
+        | Hint::Here
+        | Hint::Halt(_)
+        | Hint::Resync => false,
     }
 }

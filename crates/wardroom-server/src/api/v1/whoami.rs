@@ -28,6 +28,7 @@ pub(crate) async fn load(ctx: &Ctx) -> Result<Whoami, ApiError> {
         Credential::Session(_) => "session",
         Credential::ApiToken(_) => "token",
         Credential::Outside(_) => "outside",
+        Credential::Run(_) => "run",
     };
     Ok(Whoami {
         id: id.to_string(),

@@ -1,6 +1,6 @@
 //! AI agents: which there are, and how one is defined.
 
-use super::{difference::FileDifference, format as f, shell::Shell};
+use super::{agent_run::AgentStartForm, difference::FileDifference, format as f, shell::Shell};
 use askama::Template;
 use serde_json::Value;
 use wardroom_wire::{
@@ -59,6 +59,8 @@ pub(crate) struct AgentPage {
     pub(crate) difference: Option<FileDifference>,
     /// The versions, newest first.
     pub(crate) versions: List<AgentVersionView>,
+    /// The form by which it is let work, where the viewer may.
+    pub(crate) start: Option<AgentStartForm>,
     /// Whether the viewer may define it.
     pub(crate) may_update: bool,
     /// Whether the viewer may forget it.

@@ -184,7 +184,7 @@ pub(crate) fn tone(state: &str) -> &'static str {
         | "completed" | "published" | "approved" | "accepted" | "ready" | "connected" => "ok",
         "running" | "leased" | "invited" | "in_progress" | "scheduled" => "live",
         "stale" | "retrying" | "interrupted" | "refused" | "waiting" | "awaiting_approval"
-        | "left alone" | "changed" | "tool_error" => "warn",
+        | "awaiting_input" | "left alone" | "changed" | "tool_error" => "warn",
         "failed" | "timed_out" | "unsound" | "blocked" | "denied" | "failing" => "bad",
         _ => "idle",
     }

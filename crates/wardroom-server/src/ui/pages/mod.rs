@@ -2,6 +2,7 @@
 //! HTTP, the store or policy; the handlers beside this folder bring what is shown.
 
 pub(crate) mod account;
+pub(crate) mod agent_run;
 pub(crate) mod agents;
 pub(crate) mod approvals;
 pub(crate) mod audit;

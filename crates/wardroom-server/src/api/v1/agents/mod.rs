@@ -4,6 +4,7 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod put;
 pub(crate) mod remove;
+pub(crate) mod run;
 pub(crate) mod versions;
 
 use crate::{

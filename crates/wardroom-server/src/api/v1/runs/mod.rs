@@ -1,10 +1,12 @@
 //! Runs.
 
+pub(crate) mod answer;
 pub(crate) mod cancel;
 pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod output;
 pub(crate) mod replay;
+pub(crate) mod steps;
 pub(crate) mod submit;
 
 use crate::{api::input::id, context::Ctx, error::ApiError};

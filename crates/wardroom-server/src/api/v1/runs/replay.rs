@@ -35,6 +35,10 @@ pub(crate) async fn act(ctx: &Ctx, text: &str) -> Result<RunView, ApiError> {
         Target::Node { node } => one_node(ctx, &node.to_string(), &run.command).await?,
         Target::OneOf { labels } => by_labels(ctx, labels.clone(), &run.command, false).await?,
         Target::AllOf { labels } => by_labels(ctx, labels.clone(), &run.command, true).await?,
+        Target::Here {} => {
+            let why = "an agent's run is not repeated: start the agent again";
+            return Err(EngineError::NotRepeated(why.to_owned()).into());
+        }
     };
     // SECURITY: so does a secret that is used by its name: whoever repeats the run may use it today.
     let values = ctx.app.engine.values_left(&run).await?.unwrap_or_default();

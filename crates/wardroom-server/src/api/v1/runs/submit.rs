@@ -95,6 +95,7 @@ pub(crate) async fn act(
         named: body.secrets,
         request,
         wanted,
+        parent: None,
     };
     let run = ctx.app.engine.submit(submission, audit).await?;
     view::run(ctx, &run).await

@@ -23,7 +23,7 @@ pub(crate) async fn act(ctx: &Ctx, everywhere: bool) -> Result<(), ApiError> {
             Credential::Session(id) => change.writes.push(Write::RemoveSession(id)),
             Credential::ApiToken(id) => change.writes.push(Write::RemoveApiToken(id)),
             // It is the provider's: nothing here holds it.
-            Credential::Outside(_) => {}
+            Credential::Outside(_) | Credential::Run(_) => {}
         }
     }
     match ctx.app.engine.commit(change).await {

@@ -1,0 +1,21 @@
+//! The storage port of journals, and of the runs that have one.
+
+use super::StoreResult;
+use crate::{OrchestratorId, RunId, Timestamp, run::Run, steps::KeptEntry};
+use async_trait::async_trait;
+use uuid::Uuid;
+
+/// Reads journals.
+#[async_trait]
+pub trait Journals: Send + Sync {
+    /// Entries of a run's journal from number `from` on, in order; at most `limit`.
+    async fn list_journal(&self, run: RunId, from: u32, limit: u32) -> StoreResult<Vec<KeptEntry>>;
+    /// Runs that wait for an orchestrator to carry them on, by priority, then age.
+    async fn list_queued_here(&self, limit: u32) -> StoreResult<Vec<Run>>;
+    /// Runs that orchestrators other than `but` carry on.
+    async fn list_held_here(&self, but: OrchestratorId, limit: u32) -> StoreResult<Vec<Run>>;
+    /// Runs that wait for this approval or run.
+    async fn list_awaiting(&self, awaited: Uuid) -> StoreResult<Vec<RunId>>;
+    /// Runs that wait for something that is decided or over at `now`.
+    async fn list_wakeable(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<RunId>>;
+}

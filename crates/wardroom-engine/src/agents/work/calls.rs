@@ -1,0 +1,237 @@
+//! A call is made, and what comes of it is put into words for the model.
+
+use super::{
+    deputy::{Acting, Deputy},
+    driver::Worker,
+    toolbox::{Hand, HandKind},
+};
+use crate::EngineError;
+use data_encoding::HEXLOWER;
+use serde_json::{Map, Value};
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+use wardroom_core::{
+    ToolCallId,
+    agent::Deed,
+    steps::{Entry, Labels, Person},
+};
+use wardroom_gateway::{
+    door::{Client, Modern, Outlet, Refused, Speaks},
+    era::meta,
+    rpc::{Id, Object, Request, RpcError},
+};
+
+/// What of a result a model is told, in bytes.
+const RESULT_BYTES_MAX: usize = 128 * 1024;
+
+/// A call that is to be made.
+pub(super) struct Calling {
+    /// Its id, as the model gave it.
+    pub(super) id: String,
+    pub(super) arguments: Map<String, Value>,
+    pub(super) hand: Arc<Hand>,
+    /// What the gateway keeps it under.
+    pub(super) kept: Option<ToolCallId>,
+    /// What the run had seen when it was made.
+    pub(super) seen: Labels,
+}
+
+impl Worker {
+    /// Whoever acts now.
+    pub(super) async fn deputy(
+        &self,
+        does: &[Deed],
+        asks: bool,
+        call: Option<ToolCallId>,
+    ) -> Result<Option<Arc<dyn Deputy>>, EngineError> {
+        let seen = self.book().steps.labels();
+        let acting = Acting { run: &self.run, seen, does, asks, call };
+        self.employment()?.deputies.deputy(&acting).await
+    }
+
+    /// Makes a call; what is written down of what came of it.
+    pub(super) async fn call(
+        &self,
+        calling: Calling,
+        halt: CancellationToken,
+    ) -> Result<Entry, EngineError> {
+        let Calling { id, arguments, hand, kept, seen } = calling;
+        let value = Value::Object(arguments);
+        let asks = hand.asks(&value);
+        let acting = Acting { run: &self.run, seen, does: &hand.does, asks, call: kept };
+        let Some(deputy) = self.employment()?.deputies.deputy(&acting).await? else {
+            return Ok(refused(id, "whoever you work for may do nothing here any more"));
+        };
+        match &hand.kind {
+            HandKind::Server { server, tool } => {
+                let source = format!("{server}/{tool}");
+                let answer = self.at_gateway(deputy, (server, tool), &value, halt).await?;
+                Ok(self.told(id, &source, &hand, answer))
+            }
+            HandKind::Command { command, place } => {
+                self.command(id, (command, place), value, &*deputy).await
+            }
+            HandKind::Agent { agent } => self.other_agent(id, agent, &value, &*deputy).await,
+            HandKind::AskPerson => {
+                let question = value.get("question").and_then(Value::as_str).unwrap_or_default();
+                let on = Person::Answer { question: question.to_owned() };
+                Ok(Entry::Waits { id, on })
+            }
+        }
+    }
+
+    /// Calls a tool by the same way as everybody.
+    async fn at_gateway(
+        &self,
+        deputy: Arc<dyn Deputy>,
+        (server, tool): (&str, &str),
+        arguments: &Value,
+        halt: CancellationToken,
+    ) -> Result<Result<Object, RpcError>, EngineError> {
+        let (outlet, mut said) = Outlet::new();
+        let client = Client {
+            caller: deputy,
+            scope: Some(server.to_owned()),
+            speaks: Speaks::Modern(Modern { patience: Duration::ZERO, ..Modern::default() }),
+            outlet,
+            cancel: halt,
+        };
+        let params = Object::default().with("name", tool).with("arguments", arguments);
+        let request = Request { id: Id::Number(1), method: "tools/call".to_owned(), params };
+        let gateway = &self.employment()?.gateway;
+        let answer = gateway.answer(&client, request);
+        // What it says meanwhile is for nobody.
+        let quiet = async {
+            while said.recv().await.is_some() {}
+            std::future::pending::<()>().await;
+        };
+        Ok(tokio::select! {
+            answer = answer => answer,
+            () = quiet => Err(RpcError::internal()),
+        })
+    }
+
+    /// What a model is told of a tool's answer.
+    fn told(
+        &self,
+        id: String,
+        source: &str,
+        hand: &Hand,
+        answer: Result<Object, RpcError>,
+    ) -> Entry {
+        let result = match answer {
+            Ok(result) => result,
+            Err(error) => return refused(id, &error.message),
+        };
+        if result.text("resultType").as_deref() == Some("input_required") {
+            let own = result.object("_meta").unwrap_or_default();
+            let approval = own.text(meta::APPROVAL).and_then(|id| id.parse().ok());
+            return match approval {
+                Some(approval) => Entry::Waits { id, on: Person::Consent { approval } },
+                None => refused(
+                    id,
+                    "it wants something of the person first: they call it once themselves",
+                ),
+            };
+        }
+        let is_error = result.get::<bool>("isError") == Some(true);
+        let text = cut(text_of(&result));
+        let text = if hand.does.contains(&Deed::BringsUntrusted) {
+            self.fenced(source, &text)
+        } else {
+            text
+        };
+        Entry::Returned { id, text, is_error, labels: Labels::NONE.with(&hand.does) }
+    }
+
+    /// What a stranger may have written, told apart from what the agent is told. SECURITY: nobody who wrote it knows the
+    /// mark at its end.
+    pub(super) fn fenced(&self, source: &str, text: &str) -> String {
+        let mut mark = [0; 8];
+        self.engine.rng.fill(&mut mark);
+        let mark = HEXLOWER.encode(&mark);
+        format!(
+            "<untrusted from=\"{source}\" mark=\"{mark}\">\n{text}\n</untrusted mark=\"{mark}\">"
+        )
+    }
+}
+
+/// A call that was not made, or came to nothing.
+pub(super) fn refused(id: String, why: &str) -> Entry {
+    Entry::Returned { id, text: cut(why.to_owned()), is_error: true, labels: Labels::NONE }
+}
+
+/// Why a call was not allowed.
+pub(super) fn words(refused: &Refused) -> String {
+    match refused {
+        Refused::NotThere => "there is no such thing for whoever you work for".to_owned(),
+        Refused::Forbidden(why) => why.clone(),
+        Refused::Scope(action) => {
+            format!("what whoever you work for showed does not have {action}")
+        }
+        Refused::Failed => "it could not be decided or recorded".to_owned(),
+    }
+}
+
+/// The texts of an answer; what is no text is named.
+fn text_of(result: &Object) -> String {
+    let mut texts = vec![];
+    for part in result.objects("content").unwrap_or_default() {
+        match part.text("type").as_deref() {
+            Some("text") => texts.extend(part.text("text")),
+            Some("resource") => {
+                let resource = part.object("resource").unwrap_or_default();
+                let named =
+                    || format!("[a resource: {}]", resource.text("uri").unwrap_or_default());
+                texts.push(resource.text("text").unwrap_or_else(named));
+            }
+            Some("resource_link") => {
+                texts.push(format!("[a link: {}]", part.text("uri").unwrap_or_default()));
+            }
+            kind => texts.push(format!("[{}: not shown]", kind.unwrap_or("something"))),
+        }
+    }
+    if texts.is_empty()
+        && let Some(structured) = result.raw_of("structuredContent")
+    {
+        return structured.get().to_owned();
+    }
+    texts.join("\n")
+}
+
+/// At most so much of a text, and a word where there was more.
+pub(super) fn cut(mut text: String) -> String {
+    if text.len() > RESULT_BYTES_MAX {
+        let whole = text.len();
+        let mut at = RESULT_BYTES_MAX;
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
+        text.truncate(at);
+        text.push_str(&format!("\n[cut: {whole} bytes in all]"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_result_is_told_as_text_and_cut_where_it_is_too_long() {
+        let of = |text: &str| text_of(&Object::parse(text).unwrap());
+        assert_eq!(
+            of(r#"{"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}"#),
+            "a\nb"
+        );
+        assert_eq!(of(r#"{"content": [], "structuredContent": {"n": 1}}"#), r#"{"n": 1}"#);
+        let image = r#"{"content": [{"type": "image", "data": "AAAA", "mimeType": "image/png"}]}"#;
+        assert_eq!(of(image), "[image: not shown]");
+        let resource =
+            r#"{"content": [{"type": "resource", "resource": {"uri": "a:b", "text": "c"}}]}"#;
+        assert_eq!(of(resource), "c");
+        let long = cut("é".repeat(RESULT_BYTES_MAX));
+        assert!(long.len() < RESULT_BYTES_MAX + 40 && long.ends_with("bytes in all]"));
+    }
+}

@@ -1,0 +1,237 @@
+//! What an agent gives to others: a command to a node, a task to another agent. Each is a run of its own, which the agent's
+//! run waits for.
+
+use super::{
+    calls::{cut, refused, words},
+    deputy::Deputy,
+    driver::Worker,
+    start::AgentStart,
+    toolbox::Placing,
+};
+use crate::{
+    EngineError,
+    runs::{Asked, Submission, sentence},
+};
+use serde_json::{Map, Value};
+use std::{collections::BTreeMap, sync::Arc};
+use wardroom_core::{
+    Action, RunId,
+    action::Resource,
+    agent::Deed,
+    approval::Wanted,
+    audit::AuditDraft,
+    command::{ParameterValue, Parameters},
+    node::Node,
+    run::{PRIORITY_DEFAULT, RetryPolicy, Run, RunState, Target},
+    steps::{Ended, Entry, Labels, Person},
+};
+use wardroom_gateway::door::Refused;
+
+/// What of a command's output a model is told, in bytes.
+const OUTPUT_BYTES_MAX: u64 = 64 * 1024;
+/// Entries of a journal that are read at a time.
+const ENTRIES_TOGETHER_MAX: u32 = 64;
+
+impl Worker {
+    /// Gives a command to a node.
+    pub(super) async fn command(
+        &self,
+        id: String,
+        (command, place): (&str, &Placing),
+        arguments: Value,
+        deputy: &dyn Deputy,
+    ) -> Result<Entry, EngineError> {
+        let parameters = match values(arguments) {
+            Ok(parameters) => parameters,
+            Err(why) => return Ok(refused(id, &why)),
+        };
+        let (asked, audit, wanted) = match self.place(command, place, deputy).await? {
+            Ok(placed) => placed,
+            Err(why) => return Ok(refused(id, &why)),
+        };
+        let submission = Submission {
+            user: self.run.submitted_by,
+            command: command.to_owned(),
+            asked,
+            parameters,
+            deadline: None,
+            retry: RetryPolicy::default(),
+            priority: PRIORITY_DEFAULT,
+            idempotency_key: Some(self.key(&id)),
+            replay_of: None,
+            secret: Default::default(),
+            named: BTreeMap::new(),
+            request: None,
+            wanted,
+            parent: Some(self.run.id),
+        };
+        match self.engine.submit(submission, audit).await {
+            Ok(run) => Ok(Entry::Waits { id, on: Person::Run { run: run.id } }),
+            Err(EngineError::Store(error)) => Err(error.into()),
+            Err(error) => Ok(refused(id, &told(&error))),
+        }
+    }
+
+    /// Where a command may go, by what policy says of each node.
+    async fn place(
+        &self,
+        command: &str,
+        place: &Placing,
+        deputy: &dyn Deputy,
+    ) -> Result<Result<(Asked, AuditDraft, Option<Wanted>), String>, EngineError> {
+        let mut fit: Vec<(Node, AuditDraft, Option<Wanted>)> = vec![];
+        let mut denied = None;
+        for node in self.nodes().await? {
+            let meant = match place {
+                Placing::Node(name) => node.name == *name,
+                Placing::Labels(labels) => labels.matches(&node.labels),
+            };
+            if !meant || node.catalogue.command(command).is_none() {
+                continue;
+            }
+            match deputy.authorise_command(&Resource::command(&node, command)).await {
+                Ok(allowed) => fit.push((node, allowed.audit, allowed.wanted)),
+                Err(Refused::Failed) => return Ok(Err(words(&Refused::Failed))),
+                Err(no) => denied = Some(words(&no)),
+            }
+        }
+        // One of them that takes consent makes all of them wait for it.
+        let wanted = fit.iter().find_map(|(.., wanted)| wanted.clone());
+        let nodes: Vec<Node> = fit.iter().map(|(node, ..)| node.clone()).collect();
+        let Some((first, audit, _)) = fit.into_iter().next() else {
+            let none = || format!("no machine offers the command {command} at the moment");
+            return Ok(Err(denied.unwrap_or_else(none)));
+        };
+        let asked = match place {
+            Placing::Node(_) => Asked::Node(Box::new(first)),
+            Placing::Labels(labels) => Asked::OneOf(labels.clone(), nodes),
+        };
+        Ok(Ok((asked, audit, wanted)))
+    }
+
+    /// Gives a task to another agent.
+    pub(super) async fn other_agent(
+        &self,
+        id: String,
+        name: &str,
+        arguments: &Value,
+        deputy: &dyn Deputy,
+    ) -> Result<Entry, EngineError> {
+        let Some(work) = &self.run.work else { return Ok(refused(id, "this run is no agent's")) };
+        if work.depth >= self.agent.definition.limits.depth_max {
+            let why = "agents may not start agents any further down from here: do it yourself";
+            return Ok(refused(id, why));
+        }
+        let audit = match deputy.authorise(Action::AgentRun, &Resource::agent(name)).await {
+            Ok(audit) => audit,
+            Err(no) => return Ok(refused(id, &words(&no))),
+        };
+        let Some(agent) = self.engine.store.lookup_agent(name).await? else {
+            return Ok(refused(id, "there is no such agent any more"));
+        };
+        let text = |name: &str| arguments.get(name).and_then(Value::as_str).unwrap_or_default();
+        let variables = arguments.get("variables").and_then(Value::as_object);
+        let start = AgentStart {
+            user: self.run.submitted_by,
+            agent: Arc::new(agent),
+            prompt: text("task").to_owned(),
+            variables: variables.cloned().unwrap_or_default(),
+            authority: work.authority.clone(),
+            idempotency_key: Some(self.key(&id)),
+            parent: Some((self.run.id, work.depth, self.book().steps.labels())),
+        };
+        match self.engine.start_agent(start, audit.detail("parent", self.run.id)).await {
+            Ok(run) => Ok(Entry::Waits { id, on: Person::Run { run: run.id } }),
+            Err(EngineError::Store(error)) => Err(error.into()),
+            Err(error) => Ok(refused(id, &told(&error))),
+        }
+    }
+
+    /// By which a call that is made again finds the run that it made the first time.
+    fn key(&self, id: &str) -> String {
+        let steps = self.book().steps.used().steps;
+        let digest = wardroom_core::digest::sha256_hex(id.as_bytes());
+        let digest: String = digest.chars().take(24).collect();
+        format!("{}-{steps}-{digest}", self.run.id)
+    }
+
+    /// What came of a run that a call waited for.
+    pub(super) async fn came_of(
+        &self,
+        id: String,
+        run: RunId,
+        does: &[Deed],
+    ) -> Result<Entry, EngineError> {
+        let Some(child) = self.engine.store.lookup_run(run).await? else {
+            return Ok(refused(id, "its run is not there any more"));
+        };
+        let is_error = child.state != RunState::Succeeded;
+        let (text, labels) = match child.target {
+            Target::Here {} => self.answer_of(&child).await?,
+            _ => (self.output_of(&child).await?, Labels::NONE.with(does)),
+        };
+        let text = if labels.untrusted { self.fenced(&child.command, &text) } else { text };
+        Ok(Entry::Returned { id, text: cut(text), is_error, labels })
+    }
+
+    /// What a command printed, and how it ended.
+    async fn output_of(&self, run: &Run) -> Result<String, EngineError> {
+        let chunks = self.engine.store.list_output(run.id, (0, 0), OUTPUT_BYTES_MAX).await?;
+        let chunks = self.engine.open_output(run, chunks).await?;
+        let bytes: Vec<u8> = chunks.into_iter().flat_map(|chunk| chunk.bytes).collect();
+        let end = run.outcome.as_ref().map(sentence).unwrap_or_default();
+        Ok(format!("{}\n[{end}]", String::from_utf8_lossy(&bytes).trim_end()))
+    }
+
+    /// What an agent answered, and what it has seen.
+    async fn answer_of(&self, run: &Run) -> Result<(String, Labels), EngineError> {
+        let (mut from, mut labels, mut ended) = (0, Labels::NONE, None);
+        loop {
+            let steps = self.engine.list_steps(run, from, ENTRIES_TOGETHER_MAX).await?;
+            let Some(last) = steps.last() else { break };
+            from = last.kept.seq + 1;
+            for step in steps {
+                match step.entry {
+                    Entry::Begun { labels: seen, .. } | Entry::Returned { labels: seen, .. } => {
+                        labels = labels.and(seen);
+                    }
+                    Entry::Ended { how } => ended = Some(how),
+                    _ => {}
+                }
+            }
+        }
+        let text = match ended {
+            Some(Ended::Answered { text } | Ended::Refused { text }) => text,
+            Some(Ended::Failed { detail, .. }) => detail,
+            _ => run.outcome.as_ref().map(sentence).unwrap_or_default(),
+        };
+        Ok((text, labels))
+    }
+}
+
+fn values(arguments: Value) -> Result<Parameters, String> {
+    let members: Map<String, Value> = match arguments {
+        Value::Object(members) => members,
+        _ => return Err("the arguments must be an object".to_owned()),
+    };
+    members
+        .into_iter()
+        .map(|(name, value)| match serde_json::from_value::<ParameterValue>(value) {
+            Ok(value) => Ok((name, value)),
+            Err(_) => Err(format!("{name} must be a text, a whole number or a boolean")),
+        })
+        .collect()
+}
+
+/// Why something was not begun, for a model that can mend it.
+fn told(error: &EngineError) -> String {
+    match error {
+        EngineError::Parameters(wrong) => {
+            wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        }
+        EngineError::Fields(wrong) => {
+            wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        }
+        error => error.to_string(),
+    }
+}

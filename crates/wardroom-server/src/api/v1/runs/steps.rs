@@ -1,0 +1,161 @@
+//! `GET /api/v1/runs/{id}/steps`
+
+use crate::{api::input::QueryOf, context::Ctx, error::ApiError};
+use axum::{Json, extract::Path};
+use serde::Deserialize;
+use wardroom_core::{
+    Action,
+    model::{AssistantPart, Message, UserPart},
+    steps::{Ended, Entry, Person},
+};
+use wardroom_engine::agents::work::Step;
+use wardroom_wire::{
+    agents::{StepCallView, StepView, StepsPage},
+    error::Problem,
+};
+
+/// Steps in one answer.
+const STEPS_MAX: u32 = 100;
+
+/// Where to go on.
+#[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct StepsQuery {
+    /// Go on behind this, as `next` of the answer before said.
+    after: Option<u32>,
+}
+
+/// What an agent was asked, thought, did and answered in a run, in order, as far as it is there.
+#[utoipa::path(
+    operation_id = "runs_steps",
+    get, path = "/api/v1/runs/{id}/steps", tag = "runs", params(("id" = String, Path), StepsQuery),
+    responses((status = 200, body = StepsPage), (status = 404, body = Problem))
+)]
+pub(crate) async fn handler(
+    ctx: Ctx,
+    Path(id): Path<String>,
+    QueryOf(query): QueryOf<StepsQuery>,
+) -> Result<Json<StepsPage>, ApiError> {
+    load(&ctx, &id, query.after).await.map(Json)
+}
+
+/// A stretch of a run's steps.
+pub(crate) async fn load(ctx: &Ctx, text: &str, after: Option<u32>) -> Result<StepsPage, ApiError> {
+    let run = super::find(ctx, text).await?;
+    ctx.authorise(Action::RunSteps, &ctx.run_resource(&run).await?).await?;
+    let from = after.map_or(0, |after| after.saturating_add(1));
+    let steps = ctx.app.engine.list_steps(&run, from, STEPS_MAX).await?;
+    // The run was read before its steps: when it was over then, all that there is was there now.
+    let complete = run.state.is_terminal() && steps.len() < STEPS_MAX as usize;
+    let next = steps.last().map(|step| step.kept.seq).or(after);
+    Ok(StepsPage { items: steps.into_iter().map(view).collect(), next, complete })
+}
+
+/// A step as the API tells it.
+fn view(step: Step) -> StepView {
+    let mut view =
+        StepView { seq: step.kept.seq, at: step.kept.at.to_string(), ..StepView::default() };
+    describe(&mut view, step.entry);
+    view
+}
+
+fn describe(view: &mut StepView, entry: Entry) {
+    let (kind, text) = match entry {
+        Entry::Begun { messages, labels, .. } => {
+            view.seen = names(labels.names());
+            ("begun", messages.last().map(said_last))
+        }
+        Entry::Asked { call, .. } => {
+            view.model_call = Some(call.to_string());
+            ("asked", None)
+        }
+        Entry::Answered { parts, usage, cost_micros, .. } => {
+            (view.tokens, view.cost_micros) = (Some(usage.total()), Some(cost_micros));
+            let mut said = String::new();
+            for part in parts {
+                match part {
+                    AssistantPart::Text { text } => said.push_str(&text),
+                    AssistantPart::ToolCall { id, name, arguments } => {
+                        view.calls.push(StepCallView { id, name, arguments });
+                    }
+                    AssistantPart::Thought { .. } => {}
+                }
+            }
+            ("answered", Some(said))
+        }
+        Entry::Unanswered { failure, detail, spend } => {
+            (view.tokens, view.cost_micros) = (Some(spend.tokens), Some(spend.cost_micros));
+            view.failure = Some(failure.as_str().to_owned());
+            ("unanswered", Some(detail))
+        }
+        Entry::Called { id, call, .. } => {
+            (view.call, view.tool_call) = (Some(id), call.map(|call| call.to_string()));
+            ("called", None)
+        }
+        Entry::Returned { id, text, is_error, labels } => {
+            (view.call, view.is_error) = (Some(id), Some(is_error));
+            view.seen = names(labels.names());
+            ("returned", Some(text))
+        }
+        Entry::Waits { id, on } => {
+            view.call = Some(id);
+            ("waits", waits(view, on))
+        }
+        Entry::Heard { id } => {
+            view.call = Some(id);
+            ("heard", None)
+        }
+        Entry::Ended { how } => ("ended", ended(view, how)),
+    };
+    (view.kind, view.text) = (kind.to_owned(), text);
+}
+
+fn waits(view: &mut StepView, on: Person) -> Option<String> {
+    let (kind, text) = match on {
+        Person::Consent { approval } => {
+            view.approval = Some(approval.to_string());
+            ("consent", None)
+        }
+        Person::Answer { question } => ("answer", Some(question)),
+        Person::Doubt => ("doubt", None),
+        Person::Run { run } => {
+            view.run = Some(run.to_string());
+            ("run", None)
+        }
+    };
+    view.waits_for = Some(kind.to_owned());
+    text
+}
+
+fn ended(view: &mut StepView, how: Ended) -> Option<String> {
+    let (kind, text) = match how {
+        Ended::Answered { text } => ("answered", Some(text)),
+        Ended::Refused { text } => ("refused", Some(text)),
+        Ended::Limit { limit } => {
+            view.failure = Some(limit.as_str().to_owned());
+            ("limit", None)
+        }
+        Ended::Failed { failure, detail } => {
+            view.failure = Some(failure.as_str().to_owned());
+            ("failed", Some(detail))
+        }
+        Ended::Cancelled => ("cancelled", None),
+        Ended::TimedOut => ("timed_out", None),
+    };
+    view.ended = Some(kind.to_owned());
+    text
+}
+
+fn said_last(message: &Message) -> String {
+    let Message::User { parts } = message else { return String::new() };
+    let texts = parts.iter().filter_map(|part| match part {
+        UserPart::Text { text } => Some(text.as_str()),
+        _ => None,
+    });
+    texts.collect()
+}
+
+fn names(names: Vec<&str>) -> Vec<String> {
+    names.into_iter().map(ToOwned::to_owned).collect()
+}

@@ -1,0 +1,124 @@
+//! Journals of runs that the orchestrator itself carries on.
+
+macro_rules! journals {
+    ($store:ty, $db:ty) => {
+        mod journals {
+            use super::*;
+            use crate::{error::of, repository::unsigned};
+            use uuid::Uuid;
+            use wardroom_core::{
+                OrchestratorId, RunId, StepId, Timestamp,
+                run::Run,
+                steps::KeptEntry,
+                store::{Journals, StoreResult},
+            };
+
+            fn ids(rows: Vec<Uuid>) -> Vec<RunId> {
+                rows.into_iter().map(RunId::from_uuid).collect()
+            }
+
+            #[async_trait::async_trait]
+            impl Journals for $store {
+                async fn list_journal(&self, run: RunId, from: u32, limit: u32) -> StoreResult<Vec<KeptEntry>> {
+                    let rows = sqlx::query("SELECT id, seq, at, sealed FROM journal WHERE run = $1 AND seq >= $2 ORDER BY seq LIMIT $3")
+                        .bind(run.uuid())
+                        .bind(i64::from(from))
+                        .bind(i64::from(limit))
+                        .fetch_all(self.reader())
+                        .await
+                        .map_err(of)?;
+                    rows.iter()
+                        .map(|row| {
+                            Ok(KeptEntry {
+                                id: StepId::from_uuid(row.try_get("id").map_err(of)?),
+                                seq: unsigned("seq", row.try_get("seq").map_err(of)?)?,
+                                at: Timestamp::from_micros(row.try_get("at").map_err(of)?),
+                                sealed: row.try_get("sealed").map_err(of)?,
+                            })
+                        })
+                        .collect()
+                }
+
+                async fn list_queued_here(&self, limit: u32) -> StoreResult<Vec<Run>> {
+                    let rows = sqlx::query("SELECT * FROM runs WHERE state = 'queued' AND target_kind = 'here' ORDER BY priority DESC, id LIMIT $1")
+                        .bind(i64::from(limit))
+                        .fetch_all(self.reader())
+                        .await
+                        .map_err(of)?;
+                    super::runs::all(rows)
+                }
+
+                async fn list_held_here(&self, but: OrchestratorId, limit: u32) -> StoreResult<Vec<Run>> {
+                    let rows = sqlx::query("SELECT * FROM runs WHERE holder IS NOT NULL AND holder <> $1 LIMIT $2")
+                        .bind(but.uuid())
+                        .bind(i64::from(limit))
+                        .fetch_all(self.reader())
+                        .await
+                        .map_err(of)?;
+                    super::runs::all(rows)
+                }
+
+                async fn list_awaiting(&self, awaited: Uuid) -> StoreResult<Vec<RunId>> {
+                    let rows = sqlx::query_scalar("SELECT run FROM run_waits WHERE awaited = $1 ORDER BY run")
+                        .bind(awaited)
+                        .fetch_all(self.reader())
+                        .await;
+                    rows.map(ids).map_err(of)
+                }
+
+                async fn list_wakeable(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<RunId>> {
+                    let rows = sqlx::query_scalar(
+                        "SELECT w.run FROM run_waits w JOIN approvals a ON a.id = w.awaited \
+                           WHERE a.approved IS NOT NULL OR a.used_at IS NOT NULL OR a.expires_at <= $1 \
+                         UNION SELECT w.run FROM run_waits w JOIN runs r ON r.id = w.awaited WHERE r.finished_at IS NOT NULL \
+                         LIMIT $2",
+                    )
+                    .bind(now.as_micros())
+                    .bind(i64::from(limit))
+                    .fetch_all(self.reader())
+                    .await;
+                    rows.map(ids).map_err(of)
+                }
+            }
+        }
+    };
+}
+pub(crate) use journals;
+
+macro_rules! journal_writes {
+    ($db:ty) => {
+        mod journal_writes {
+            use super::*;
+            use crate::repository::{guarded, statement as run};
+            use wardroom_core::{steps::JournalWrite, store::StoreResult};
+
+            type Connection = <$db as sqlx::Database>::Connection;
+
+            /// Applies a write to journals.
+            pub(super) async fn apply(c: &mut Connection, write: &JournalWrite) -> StoreResult<()> {
+                match write {
+                    JournalWrite::Append { run: id, fence, entries } => {
+                        for entry in entries {
+                            guarded("the run", run!(c, "INSERT INTO journal (id, run, seq, at, sealed) SELECT $1, $2, $3, $4, $5 \
+                                WHERE EXISTS (SELECT 1 FROM runs WHERE id = $2 AND fence = $6 AND finished_at IS NULL) ON CONFLICT (run, seq) DO NOTHING",
+                                entry.id.uuid(), id.uuid(), i64::from(entry.seq), entry.at.as_micros(), entry.sealed.clone(), *fence))?;
+                        }
+                    }
+                    JournalWrite::Await { run: id, awaited } => {
+                        for awaited in awaited {
+                            run!(c, "INSERT INTO run_waits (awaited, run) VALUES ($1, $2) ON CONFLICT DO NOTHING", *awaited, id.uuid());
+                        }
+                    }
+                    JournalWrite::Unawait(id) => {
+                        run!(c, "DELETE FROM run_waits WHERE run = $1", id.uuid());
+                    }
+                    JournalWrite::Hold { holder, until } => {
+                        run!(c, "UPDATE runs SET lease_until = $2 WHERE holder = $1", holder.uuid(), until.as_micros());
+                    }
+                }
+                Ok(())
+            }
+        }
+    };
+}
+pub(crate) use journal_writes;
