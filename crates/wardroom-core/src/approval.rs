@@ -46,6 +46,8 @@ pub struct Wanted {
     pub door: Door,
     /// The account under whose rights it is done, where that is another one: a service's author.
     pub author: Option<UserId>,
+    /// The agent's run that acts in the asker's name. Consent that one was given is no other's, and not the person's own.
+    pub agent_run: Option<RunId>,
 }
 
 /// What a person decided.
@@ -89,6 +91,8 @@ pub struct Approval {
     pub client: Option<OauthClientId>,
     /// The account under whose rights it is done, where that is another one: a service's author.
     pub author: Option<UserId>,
+    /// The agent's run that asks.
+    pub agent_run: Option<RunId>,
     /// By which way in.
     pub door: Door,
     /// Tells the very same request from all others: who, by which program, what, and with which arguments.

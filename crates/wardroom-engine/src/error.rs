@@ -99,7 +99,9 @@ pub enum EngineError {
     #[error("the run's journal can't be followed: {0}")]
     Journal(String),
     /// Nobody was asked that.
-    #[error("the run does not wait for this: it was answered already, or goes on by itself")]
+    #[error(
+        "the run does not wait for such an answer to this call: its steps say what it waits for, if anything"
+    )]
     NotAsked,
 }
 

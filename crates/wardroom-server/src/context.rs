@@ -376,6 +376,7 @@ impl Authorised {
             client: ctx.client(),
             door: ctx.info.door,
             author: None,
+            agent_run: ctx.by_run().map(|by| by.run),
         })
     }
 }

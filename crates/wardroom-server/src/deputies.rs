@@ -29,6 +29,7 @@ impl Deputies for AppDeputies {
         let Some(work) = &run.work else { return Ok(None) };
         let by = ByRun {
             run: run.id,
+            fence: run.fence,
             agent: run.command.clone(),
             authority: work.authority.clone(),
             seen: acting.seen,
@@ -51,6 +52,8 @@ impl Deputies for AppDeputies {
 }
 
 fn failed(error: ApiError) -> EngineError {
+    let source = error.source.as_ref().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(code = error.code.as_str(), source, "who acts could not be found");
     EngineError::Store(StoreError::Other(format!(
         "who acts could not be found: {}",
         error.code.as_str()

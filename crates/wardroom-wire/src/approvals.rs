@@ -21,6 +21,9 @@ pub struct ApprovalView {
     pub user: String,
     /// The program of others that acts in that name.
     pub client: Option<String>,
+    /// The agent's run that acts in that name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_run: Option<String>,
     /// By which way in it was asked.
     pub door: String,
     /// The policies that want it.

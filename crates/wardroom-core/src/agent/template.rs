@@ -3,12 +3,18 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// The longest text with its values, in bytes.
+const FILLED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// What is wrong with a text that has places in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// Brackets open and never close.
     #[error("{{{{ is never closed by }}}}")]
     Open,
+    /// It would be too long with its values.
+    #[error("with its values it is longer than {FILLED_BYTES_MAX} bytes")]
+    TooLong,
     /// There is no value of that name.
     #[error("there is no value {0:?}")]
     Missing(String),
@@ -52,6 +58,9 @@ pub fn fill(text: &str, values: &BTreeMap<String, Value>) -> Result<String, Temp
                 None => return Err(TemplateError::Missing(name.to_owned())),
             },
         }
+        if filled.len() > FILLED_BYTES_MAX {
+            return Err(TemplateError::TooLong);
+        }
     }
     Ok(filled)
 }
@@ -70,5 +79,7 @@ mod tests {
         assert_eq!(slots("{{a}}{{ b }}{{a}}").unwrap(), ["a", "b", "a"]);
         assert_eq!(fill("{{c}}", &values), Err(TemplateError::Missing("c".to_owned())));
         assert_eq!(slots("text {{a").unwrap_err(), TemplateError::Open);
+        let long = [("a".to_owned(), json!("x".repeat(65_536)))].into();
+        assert_eq!(fill(&"{{a}}".repeat(5000), &long), Err(TemplateError::TooLong));
     }
 }

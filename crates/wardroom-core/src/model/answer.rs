@@ -74,7 +74,7 @@ pub enum AnswerError {
     #[error("the answer calls more than {0} tools at once")]
     TooManyCalls(usize),
     /// A call's arguments are no JSON object.
-    #[error("the arguments of the call of {0:?} are no JSON object")]
+    #[error("the arguments of the call of {0:?} are no JSON object, or go too deep")]
     Arguments(String),
     /// A piece belongs to nothing.
     #[error("a piece of the answer belongs to no call")]
@@ -88,6 +88,8 @@ pub enum AnswerError {
 pub const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Calls in one answer.
 pub const CALLS_MAX: usize = 64;
+/// How deep a call's arguments go: what goes deeper can be written down, and not read again.
+const DEPTH_MAX: usize = 64;
 
 struct Call {
     index: u32,
@@ -185,7 +187,24 @@ fn arguments(call: &Call) -> Result<Map<String, Value>, AnswerError> {
     if call.arguments.trim().is_empty() {
         return Ok(Map::new());
     }
-    serde_json::from_str(&call.arguments).map_err(|_| AnswerError::Arguments(call.name.clone()))
+    let wrong = || AnswerError::Arguments(call.name.clone());
+    let arguments: Map<String, Value> =
+        serde_json::from_str(&call.arguments).map_err(|_| wrong())?;
+    if arguments.values().all(|value| is_shallow(value, DEPTH_MAX)) {
+        Ok(arguments)
+    } else {
+        Err(wrong())
+    }
+}
+
+fn is_shallow(value: &Value, left: usize) -> bool {
+    match value {
+        Value::Array(items) => left > 0 && items.iter().all(|item| is_shallow(item, left - 1)),
+        Value::Object(members) => {
+            left > 0 && members.values().all(|value| is_shallow(value, left - 1))
+        }
+        _ => true,
+    }
 }
 
 #[cfg(test)]

@@ -65,6 +65,19 @@ pub struct ModelCallEnd {
 }
 
 impl ModelCallEnd {
+    /// That of a question of which nobody knows what it took. SECURITY: it counts for all that was put aside: a budget is
+    /// never fuller than it looks.
+    pub fn lost(call: &ModelCall, at: Timestamp) -> Self {
+        Self {
+            at,
+            usage: Usage { input_tokens: call.held.tokens, ..Usage::default() },
+            cost_micros: call.held.cost_micros,
+            estimated: true,
+            first_micros: None,
+            failure: Some(ModelFailureKind::Broken),
+        }
+    }
+
     /// What it took.
     pub const fn spend(&self) -> Spend {
         Spend { tokens: self.usage.total(), cost_micros: self.cost_micros }

@@ -36,6 +36,12 @@ impl Course {
         Self { length, attempts_max, backoff, at: 0, failures: 0 }
     }
 
+    /// The same from this one on.
+    #[must_use]
+    pub const fn from(self, at: usize) -> Self {
+        Self { at, ..self }
+    }
+
     /// Which one is asked.
     pub const fn at(&self) -> usize {
         self.at

@@ -15,6 +15,7 @@ pub(super) fn apply(next: &mut Run, event: &Event, now: Timestamp) -> Result<Vec
                 return Err(Refusal::State);
             }
             next.state = RunState::Running;
+            next.not_before = None;
             next.holder = Some(*holder);
             next.fence += 1;
             next.attempt = 1;
@@ -30,7 +31,7 @@ pub(super) fn apply(next: &mut Run, event: &Event, now: Timestamp) -> Result<Vec
             }
             let_go(next);
             next.state = *state;
-            next.waits_since = of_person.then_some(now);
+            next.waits_since = Some(now);
             vec![]
         }
         Event::Woken => {
@@ -42,10 +43,10 @@ pub(super) fn apply(next: &mut Run, event: &Event, now: Timestamp) -> Result<Vec
                 return Err(Refusal::State);
             }
             if let Some(since) = next.waits_since.take() {
-                // The time that a person takes is not the run's.
+                // The time that a person or another run takes is not its own: these have bounds of their own.
                 next.deadline = next.deadline.map(|deadline| deadline.plus(now.since(since)));
             }
-            queue(next)
+            queue(next, now)
         }
         Event::Ended { fence, outcome, .. } => {
             held(next, *fence)?;
@@ -86,15 +87,17 @@ fn let_go(next: &mut Run) {
     next.lease_until = None;
 }
 
-fn queue(next: &mut Run) -> Vec<Effect> {
+/// It stands behind those that wait already.
+fn queue(next: &mut Run, now: Timestamp) -> Vec<Effect> {
     next.state = RunState::Queued;
+    next.not_before = Some(now);
     vec![Effect::Queue]
 }
 
 /// Whoever held it is gone: somebody else goes on.
 fn lost(next: &mut Run, now: Timestamp) -> Vec<Effect> {
     let_go(next);
-    if next.cancel_requested_at.is_some() { cancelled(next, now) } else { queue(next) }
+    if next.cancel_requested_at.is_some() { cancelled(next, now) } else { queue(next, now) }
 }
 
 fn cancelled(next: &mut Run, now: Timestamp) -> Vec<Effect> {
@@ -103,7 +106,9 @@ fn cancelled(next: &mut Run, now: Timestamp) -> Vec<Effect> {
 
 fn late(next: &mut Run, now: Timestamp) -> Result<Vec<Effect>, Refusal> {
     let (due, why) = match next.waits_since {
-        Some(since) => (Some(since.plus(WAIT_MAX)), "nobody answered it within seven days"),
+        Some(since) => {
+            (Some(since.plus(WAIT_MAX)), "what it waits for did not come within seven days")
+        }
         None => (next.deadline, "its time was over"),
     };
     if due.is_none_or(|due| now < due) {

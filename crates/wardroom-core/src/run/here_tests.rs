@@ -93,6 +93,12 @@ fn the_time_that_a_person_takes_is_not_the_runs() {
     assert_eq!(apply(&waits, &Event::DeadlinePassed, at(200)), Err(Refusal::TooEarly));
     let woken = step(&waits, Event::Woken, 50);
     assert_eq!((woken.state, woken.deadline), (RunState::Queued, Some(at(140))));
+    let other = step(&running, Event::Paused { fence: 1, state: RunState::Running }, 10);
+    assert_eq!(
+        step(&other, Event::Woken, 50).deadline,
+        Some(at(140)),
+        "nor what another run takes"
+    );
     let forgotten = step(&waits, Event::DeadlinePassed, 10 + 7 * 86_400);
     assert_eq!(forgotten.state, RunState::TimedOut);
 }
@@ -160,8 +166,12 @@ proptest! {
             prop_assert!(!(run.state.is_terminal() && run.holder.is_some()));
             let taken = before.holder.is_none() && run.holder.is_some();
             prop_assert_eq!(run.fence, before.fence + i64::from(taken), "a fence for each holder");
-            let of_person = matches!(run.state, RunState::AwaitingApproval | RunState::AwaitingInput);
-            prop_assert_eq!(run.waits_since.is_some(), of_person);
+            let waits = run.holder.is_none()
+                && matches!(
+                    run.state,
+                    RunState::AwaitingApproval | RunState::AwaitingInput | RunState::Running
+                );
+            prop_assert_eq!(run.waits_since.is_some(), waits);
             prop_assert!(run.deadline >= before.deadline, "its time only grows, by what people take");
             prop_assert!(before.cancel_requested_at.is_none() || run.state != RunState::Queued);
         }

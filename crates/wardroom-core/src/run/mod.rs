@@ -5,7 +5,7 @@ mod machine;
 mod work;
 
 pub use machine::{Effect, Event, Refusal, Transition, apply};
-pub use work::{AgentWork, Authority};
+pub use work::{AgentWork, Authority, Within};
 
 use crate::{
     CustomerId, NodeId, OrchestratorId, RunId, ServiceRequestId, Timestamp, UserId, node::Selector,
@@ -29,7 +29,7 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
 pub const LEASE: Duration = Duration::from_secs(120);
 /// How long an orchestrator that carries a run on may not be heard of before another one does.
 pub const LEASE_HERE: Duration = Duration::from_secs(30);
-/// How long a run waits for a person.
+/// How long a run waits for a person or another run.
 pub const WAIT_MAX: Duration = Duration::from_secs(7 * 86_400);
 
 /// One execution.
@@ -88,7 +88,7 @@ pub struct Run {
     pub not_before: Option<Timestamp>,
     /// When the holder's claim lapses if it is not heard of.
     pub lease_until: Option<Timestamp>,
-    /// Since when it waits for a person.
+    /// Since when it waits for a person or another run.
     pub waits_since: Option<Timestamp>,
     /// When somebody asked for it to stop.
     pub cancel_requested_at: Option<Timestamp>,

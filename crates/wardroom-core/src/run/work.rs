@@ -1,6 +1,6 @@
 //! What an agent's run is about.
 
-use crate::{Action, ApiTokenId, Door, OauthClientId};
+use crate::{Action, ApiTokenId, Door, OauthClientId, SessionId, agent::Limits, model::Spend};
 use serde::{Deserialize, Serialize};
 
 /// An agent's work for somebody.
@@ -13,6 +13,31 @@ pub struct AgentWork {
     pub authority: Authority,
     /// How many agents work for another above it.
     pub depth: u32,
+    /// What the run that it is a part of leaves it: what it starts counts as its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Within>,
+}
+
+/// What a run leaves one that it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Within {
+    /// How much further down agents may start agents.
+    pub depth: u32,
+    /// Of tokens and money.
+    pub spend: Spend,
+}
+
+impl AgentWork {
+    /// The limits of a definition, within what is left to it.
+    pub fn bound(&self, mut limits: Limits) -> Limits {
+        if let Some(within) = self.within {
+            limits.depth_max = limits.depth_max.min(within.depth);
+            limits.tokens_max = limits.tokens_max.min(within.spend.tokens);
+            limits.cost_usd_max = limits.cost_usd_max.min(within.spend.cost_micros as f64 / 1e6);
+        }
+        limits
+    }
 }
 
 /// What whoever started a run had shown of what they may. It is never more than that, also where they may more by
@@ -31,6 +56,9 @@ pub struct Authority {
     /// The program of others that acts in their name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<OauthClientId>,
+    /// The session by which it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant: Option<SessionId>,
 }
 
 impl Authority {

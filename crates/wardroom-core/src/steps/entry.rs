@@ -7,6 +7,7 @@ use crate::{
     named::named,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// Something that happened to a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,6 +17,9 @@ pub enum Entry {
     Begun {
         /// What the model is told before anything else.
         system: String,
+        /// Values of variables, as whoever began it gave them.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        variables: Map<String, Value>,
         /// The conversation until now, and what is asked.
         messages: Vec<Message>,
         /// What it has seen before: that of the conversation, or of the run that it works for.
@@ -67,6 +71,9 @@ pub enum Entry {
         is_error: bool,
         /// What the run has seen by it.
         labels: Labels,
+        /// What it took of models, where another agent did it.
+        #[serde(default)]
+        spend: Spend,
     },
     /// A call waits for a person, or for another run.
     Waits {

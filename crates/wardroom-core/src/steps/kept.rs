@@ -32,6 +32,13 @@ pub enum JournalWrite {
         /// The entries.
         entries: Vec<KeptEntry>,
     },
+    /// Nothing is written: fails unless the run has this fence and is carried on.
+    Require {
+        /// The run.
+        run: RunId,
+        /// The lease.
+        fence: i64,
+    },
     /// The run waits for these approvals and runs.
     Await {
         /// The run.

@@ -189,7 +189,7 @@ impl Steps {
     pub fn apply(&mut self, entry: &Entry) -> Result<(), Misplaced> {
         match (entry, &self.phase) {
             (_, Phase::Over(_)) => return Err(Misplaced("it is over")),
-            (Entry::Begun { system, messages, labels }, Phase::New) => {
+            (Entry::Begun { system, messages, labels, .. }, Phase::New) => {
                 self.system.clone_from(system);
                 self.messages.clone_from(messages);
                 self.labels = *labels;
@@ -269,6 +269,9 @@ impl Steps {
     }
 
     fn acted(&mut self, id: &str, entry: &Entry) -> Result<(), Misplaced> {
+        if let Entry::Returned { spend, .. } = entry {
+            self.spend(*spend);
+        }
         let call = self.calls.iter_mut().find(|call| call.id == *id);
         let call = call.ok_or(Misplaced("nobody wanted that call"))?;
         match (entry, &call.at) {
@@ -349,6 +352,10 @@ impl Steps {
         };
         // What is under way comes back first: nothing is left behind.
         match under {
+            // Nobody would be told what came of it.
+            0 if self.used.steps >= self.limits.steps_max && wanted().next().is_some() => {
+                Next::End(Ended::Limit { limit: Limit::Steps })
+            }
             0 if wanted().any(again) => Next::End(Ended::Limit { limit: Limit::Repeats }),
             0 if left == 0 && wanted().any(|call| !call.counted) => {
                 Next::End(Ended::Limit { limit: Limit::ToolCalls })

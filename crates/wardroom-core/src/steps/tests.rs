@@ -14,7 +14,12 @@ use uuid::Uuid;
 fn begun() -> Entry {
     let parts = vec![UserPart::Text { text: "Ahoy".into() }];
     let messages = vec![Message::User { parts }];
-    Entry::Begun { system: "Be brief".into(), messages, labels: Labels::NONE }
+    Entry::Begun {
+        system: "Be brief".into(),
+        variables: Map::new(),
+        messages,
+        labels: Labels::NONE,
+    }
 }
 
 fn asked() -> Entry {
@@ -49,7 +54,13 @@ fn called(id: &str) -> Entry {
 
 fn returned(id: &str) -> Entry {
     let text = format!("{id} is there");
-    Entry::Returned { id: id.into(), text, is_error: false, labels: Labels::NONE }
+    Entry::Returned {
+        id: id.into(),
+        text,
+        is_error: false,
+        labels: Labels::NONE,
+        spend: Spend::default(),
+    }
 }
 
 fn steps(limits: Limits, entries: &[Entry]) -> Steps {
@@ -82,6 +93,7 @@ fn a_run_asks_calls_asks_again_and_answers() {
         text: "B".into(),
         is_error: true,
         labels: private,
+        spend: Spend::default(),
     })
     .unwrap();
     assert_eq!(names(&run.next()), ["c"]);

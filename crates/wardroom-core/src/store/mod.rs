@@ -11,7 +11,7 @@ mod watch;
 pub use agents::Agents;
 pub use approvals::{ApprovalFilter, Approvals};
 pub use desk::{Desk, RequestFilter};
-pub use journal::Journals;
+pub use journal::{JOURNAL_BYTES_MAX, Journals};
 pub use models::{ModelCallFilter, ModelLedger};
 pub use oauth::Oauth;
 pub use tools::{CallFilter, Tools};
@@ -303,7 +303,8 @@ pub trait Runs: Send + Sync {
     ) -> StoreResult<Vec<Run>>;
     /// Not yet ended runs that no node can end any more, because theirs was removed.
     async fn list_orphaned(&self, limit: u32) -> StoreResult<Vec<Run>>;
-    /// Not yet ended runs, children left out, whose request was cancelled and which nobody asked to stop.
+    /// Not yet ended runs which nobody asked to stop and nobody wants any more: their request was cancelled, their
+    /// customer erased (parts of other runs left out), or the agent's run is over that they are a part of.
     async fn list_unwanted(&self, limit: u32) -> StoreResult<Vec<Run>>;
     /// Not yet ended runs that somebody asked to stop.
     async fn list_stopping(&self, limit: u32) -> StoreResult<Vec<Run>>;

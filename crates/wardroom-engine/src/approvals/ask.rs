@@ -58,6 +58,7 @@ impl Consents for Engine {
             user: asked.user,
             client: asked.wanted.client,
             author: asked.wanted.author,
+            agent_run: asked.wanted.agent_run,
             door: asked.wanted.door,
             binding,
             arguments: sealed.map_err(|error| unsealed(&error))?,
@@ -120,10 +121,12 @@ impl Engine {
     /// Tells exactly this call from all others.
     fn binding(&self, asked: &CallAsked<'_>) -> BlindIndex {
         let client = asked.wanted.client.map(|client| client.to_string()).unwrap_or_default();
+        let run = asked.wanted.agent_run.map(|run| run.to_string()).unwrap_or_default();
         let (user, (server, version)) = (asked.user, asked.server);
         let tool = HEXLOWER.encode(&asked.tool);
         let (target, arguments) = (asked.target, asked.arguments.get());
-        let text = format!("{user}\n{client}\n{server} {version}\n{tool}\n{target}\n{arguments}");
+        let text =
+            format!("{user}\n{client}\n{run}\n{server} {version}\n{tool}\n{target}\n{arguments}");
         self.vault.index("approval.call", &text)
     }
 
@@ -143,6 +146,7 @@ impl Engine {
             user: submission.user,
             client: wanted.client,
             author: wanted.author,
+            agent_run: wanted.agent_run,
             door: wanted.door,
             binding: self.vault.index("approval.run", &run.id.to_string()),
             arguments: vec![],

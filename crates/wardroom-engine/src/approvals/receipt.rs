@@ -23,6 +23,7 @@ fn lines(
         ("target", approval.target.clone()),
         ("user", approval.user.to_string()),
         ("client", approval.client.map_or_else(none, |client| client.to_string())),
+        ("agent_run", approval.agent_run.map_or_else(none, |run| run.to_string())),
         ("run", approval.run.map_or_else(none, |run| run.to_string())),
         ("arguments", approval.arguments_digest.clone()),
         ("policy_version", approval.policy_version.clone()),

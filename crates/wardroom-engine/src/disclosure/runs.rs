@@ -63,13 +63,12 @@ impl Engine {
     async fn disclose_steps(&self, out: &Out, run: &Run) -> Result<Vec<String>, Stop> {
         let mut places = vec![];
         let mut content = Zeroizing::new(vec![]);
-        let mut from = 0;
-        loop {
+        let mut next = Some(0);
+        while let Some(from) = next {
             let steps = self.list_steps(run, from, STEPS_TOGETHER_MAX).await?;
-            let Some(last) = steps.last() else { break };
-            from = last.kept.seq + 1;
-            for Step { kept, mut entry } in steps {
-                // What its author tells an agent is nothing about a person.
+            next = steps.next;
+            for Step { kept, mut entry } in steps.items {
+                // What its author tells an agent is theirs; what was put into it stands beside it.
                 if let Entry::Begun { system, .. } = &mut entry {
                     system.clear();
                 }

@@ -192,15 +192,28 @@ impl Answering {
     }
 
     /// Goes on with an attempt that is on record and of which nobody knows what came of it: its provider gets the same
-    /// key again, and it counts once. Nothing happens where it has an end.
-    #[must_use]
-    pub fn resume(self, call: ModelCall) -> Self {
-        let is_first =
-            self.inquiry.chain.first().is_some_and(|first| {
-                (&first.provider, &first.name) == (&call.provider, &call.model)
-            });
-        let resumed = (is_first && call.end.is_none()).then_some(call);
-        Self { resumed, ..self }
+    /// key again, and it counts once. What one took that has an end, or that can't be asked again, counts as wasted.
+    pub async fn resume(mut self, call: ModelCall) -> StoreResult<Self> {
+        let is_it = |of: &ModelName| (&of.provider, &of.name) == (&call.provider, &call.model);
+        match (&call.end, self.inquiry.chain.iter().position(is_it)) {
+            (Some(end), _) => self.wasted = end.spend(),
+            (None, Some(at)) => {
+                self.course = self.course.clone().from(at);
+                self.resumed = Some(call);
+            }
+            (None, None) => self.lost(call).await?,
+        }
+        Ok(self)
+    }
+
+    /// Nobody will hear what came of an attempt: it counts for all that was put aside.
+    async fn lost(&mut self, call: ModelCall) -> StoreResult<()> {
+        let end = ModelCallEnd::lost(&call, self.engine.now());
+        let took = end.spend();
+        self.wasted.tokens = self.wasted.tokens.saturating_add(took.tokens);
+        self.wasted.cost_micros = self.wasted.cost_micros.saturating_add(took.cost_micros);
+        let end = Write::Model(ModelWrite::End { id: call.id, end });
+        self.engine.commit(Change::default().write(end)).await
     }
 
     /// What the whole answer took, where whoever asked writes that down.
@@ -297,9 +310,18 @@ impl Answering {
             Ok(seat) => seat,
             Err(failure) => return Ok(Err(failure)),
         };
-        let mut begun = match self.resumed.take() {
-            Some(call) => self.go_on(price, &call)?,
-            None => self.begin(price, prices).await?,
+        let resumed = self.resumed.take();
+        let asked = self.model().map(|model| (model.provider.clone(), model.name.clone()));
+        let is_it = |call: &ModelCall| asked == Some((call.provider.clone(), call.model.clone()));
+        let mut begun = match resumed {
+            Some(call) if is_it(&call) => self.go_on(price, &call)?,
+            resumed => {
+                // Who was asked before can't be asked now.
+                if let Some(call) = resumed {
+                    self.lost(call).await?;
+                }
+                self.begin(price, prices).await?
+            }
         };
         let key = begun.call.to_string();
         let question = Question { ask: &self.inquiry.ask, key: &key };

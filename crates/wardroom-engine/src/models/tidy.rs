@@ -5,7 +5,7 @@ use std::time::Duration;
 use wardroom_core::{
     Timestamp,
     change::{Change, Write},
-    model::{ModelCall, ModelCallEnd, ModelFailureKind, ModelWrite, Usage},
+    model::{ModelCall, ModelCallEnd, ModelWrite},
 };
 
 /// How long a question can be under way at most, and some more.
@@ -27,8 +27,6 @@ impl Engine {
         Ok(self.commit(Change::default().write(Write::Model(forget))).await?)
     }
 
-    /// SECURITY: what such a question took, nobody knows. It counts for all that was put aside: a budget is never fuller
-    /// than it looks.
     async fn end_model_calls_before(&self, before: Timestamp) -> Result<(), EngineError> {
         loop {
             let open = self.store.list_open_model_calls(before, TOGETHER_MAX).await?;
@@ -37,16 +35,7 @@ impl Engine {
             }
             let at = self.now();
             let end = |call: ModelCall| {
-                let usage = Usage { input_tokens: call.held.tokens, ..Usage::default() };
-                let end = ModelCallEnd {
-                    at,
-                    usage,
-                    cost_micros: call.held.cost_micros,
-                    estimated: true,
-                    first_micros: None,
-                    failure: Some(ModelFailureKind::Broken),
-                };
-                Write::Model(ModelWrite::End { id: call.id, end })
+                Write::Model(ModelWrite::End { id: call.id, end: ModelCallEnd::lost(&call, at) })
             };
             let writes = open.into_iter().map(end).collect();
             self.commit(Change { writes, ..Change::default() }).await?;

@@ -18,6 +18,7 @@ fn wanted() -> Option<Wanted> {
         version: VERSION.into(),
         client: None,
         author: None,
+        agent_run: None,
         door: Door::Api,
     })
 }

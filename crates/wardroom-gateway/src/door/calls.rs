@@ -127,6 +127,7 @@ impl CallBook {
             .detail("arguments", HEXLOWER.encode(&digest))
             .detail("bytes", call.arguments_bytes);
         let mut change = Change::recorded(recorded).write(Write::AddToolCall(Box::new(call)));
+        change.writes.extend(caller.guard());
         if let Some(approval) = approval {
             let used = Use { by: id.uuid(), at: now };
             change.writes.push(Write::Approval(ApprovalWrite::Use { id: approval, used }));

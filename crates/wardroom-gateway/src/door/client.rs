@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use wardroom_core::{
     Action, Door, OauthClientId, ToolCallId, UserId, action::Resource, approval::Wanted,
-    audit::AuditDraft, tool::facts::ArgumentFacts,
+    audit::AuditDraft, change::Write, tool::facts::ArgumentFacts,
 };
 
 /// What an error says where the caller needs another token: by it a client knows what to ask for.
@@ -56,6 +56,10 @@ pub trait Caller: Send + Sync {
     fn door(&self) -> Door;
     /// What its call is kept under, where whoever makes it has to know that before.
     fn call(&self) -> Option<ToolCallId> {
+        None
+    }
+    /// What must hold in the change that begins its call.
+    fn guard(&self) -> Option<Write> {
         None
     }
     /// Whether there are arguments with which the caller may call this tool.

@@ -41,7 +41,8 @@ pub(crate) async fn runnable(
         if let (None, Some(policies)) = (&wanted, decision.asks) {
             let (version, door) = (decision.version, Door::Internal);
             let author = who.user();
-            wanted = Some(Wanted { policies, version, client: None, door, author });
+            wanted =
+                Some(Wanted { policies, version, client: None, door, author, agent_run: None });
         }
         reachable
     };

@@ -8,6 +8,8 @@ use wardroom_core::{
     action::Resource,
     approval::Wanted,
     audit::{AuditDraft, AuditOutcome},
+    change::Write,
+    steps::JournalWrite,
     tool::facts::ArgumentFacts,
 };
 use wardroom_engine::agents::work::Deputy;
@@ -46,6 +48,7 @@ impl McpCaller {
                 client: self.ctx.client(),
                 door: self.ctx.info.door,
                 author: None,
+                agent_run: Some(by.run),
             }),
         };
         Ok(Allowed { audit: allowed.draft(&self.ctx), wanted })
@@ -79,6 +82,12 @@ impl Caller for McpCaller {
 
     fn call(&self) -> Option<ToolCallId> {
         self.ctx.by_run()?.call
+    }
+
+    fn guard(&self) -> Option<Write> {
+        let by = self.ctx.by_run()?;
+        // SECURITY: whoever lost the run makes no call in it any more.
+        Some(Write::Journal(JournalWrite::Require { run: by.run, fence: by.fence }))
     }
 
     fn may_call(&self, tool: &Resource) -> bool {

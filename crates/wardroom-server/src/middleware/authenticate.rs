@@ -36,6 +36,7 @@ pub(crate) enum Held {
 /// What an agent is about to do, and within what.
 pub(crate) struct ByRun {
     pub(crate) run: RunId,
+    pub(crate) fence: i64,
     pub(crate) agent: String,
     pub(crate) authority: Authority,
     /// What the run has seen.
@@ -120,18 +121,21 @@ impl Proof {
 
     /// What a run that it starts may, whatever its holder may beside that.
     pub(crate) fn authority(&self, door: Door) -> Authority {
-        let (scopes, token, client) = match &self.held {
-            Held::Session(Session { grant: Some(grant), .. }) => {
-                (Some(grant.scopes.clone()), None, Some(grant.client))
-            }
-            Held::Session(_) | Held::Outside(_) => (None, None, None),
+        let own = Authority { door, scopes: None, token: None, client: None, grant: None };
+        match &self.held {
+            Held::Session(Session { grant: Some(grant), id, .. }) => Authority {
+                scopes: Some(grant.scopes.clone()),
+                client: Some(grant.client),
+                grant: Some(*id),
+                ..own
+            },
+            Held::Session(_) | Held::Outside(_) => own,
             Held::ApiToken(token) => {
                 let scopes = Some(token.scopes.clone()).filter(|scopes| !scopes.is_empty());
-                (scopes, Some(token.id), None)
+                Authority { scopes, token: Some(token.id), ..own }
             }
-            Held::Run(by) => return by.authority.clone(),
-        };
-        Authority { door, scopes, token, client }
+            Held::Run(by) => by.authority.clone(),
+        }
     }
 
     /// Whether a browser sends the proof by itself.
@@ -312,6 +316,20 @@ async fn by_session(
 pub(crate) async fn by_run(app: &App, user: UserId, by: ByRun) -> Result<Option<Proof>, ApiError> {
     let user = app.engine.store().lookup_user(user).await?;
     let Some(user) = user.filter(|user| user.state == UserState::Active) else { return Ok(None) };
+    // SECURITY: a token or a grant that was taken back takes back what was begun with it.
+    let (store, now) = (app.engine.store(), app.engine.now());
+    if let Some(token) = by.authority.token {
+        let found = store.lookup_api_token_by_id(token).await?;
+        if found.is_none_or(|(token, _)| now >= token.expires_at) {
+            return Ok(None);
+        }
+    }
+    if let Some(grant) = by.authority.grant {
+        let found = store.lookup_session_by_id(grant).await?;
+        if found.is_none_or(|(session, _)| now >= session.expires_at.min(session.idle_until)) {
+            return Ok(None);
+        }
+    }
     let principal = principal(app, &user, Credential::Run(by.run)).await?;
     let (held, csrf) = (Held::Run(Box::new(by)), String::new());
     Ok(Some(Proof { principal, user, held, csrf, standing: Standing::Open }))

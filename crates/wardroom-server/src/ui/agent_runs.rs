@@ -25,6 +25,8 @@ use wardroom_wire::{
 
 /// How many of its audit records a run's page shows.
 const RECORDS_SHOWN: u32 = 50;
+/// What of their texts a page shows, in bytes.
+const BYTES_SHOWN: usize = 2 * 1024 * 1024;
 /// Steps that a page shows.
 const STEPS_SHOWN: usize = 2000;
 /// What stands before a variable's name in the form.
@@ -54,7 +56,13 @@ pub(super) async fn show(ctx: &Ctx, view: RunView) -> Result<Response, ApiError>
             let is_last = part.items.is_empty();
             after = part.next;
             all.extend(part.items);
-            if is_last || part.complete || all.len() >= STEPS_SHOWN {
+            let bytes: usize =
+                all.iter().map(|step| step.text.as_ref().map_or(0, String::len)).sum();
+            if is_last || part.complete {
+                break;
+            }
+            if all.len() >= STEPS_SHOWN || bytes >= BYTES_SHOWN {
+                page.cut = true;
                 break;
             }
         }

@@ -1,5 +1,5 @@
 -- Runs that the orchestrator itself carries on: those of agents. `work` says what they are about, `holder` who carries them
--- on, `waits_since` since when they wait for a person.
+-- on, `waits_since` since when they wait for a person or another run.
 ALTER TABLE runs ADD COLUMN work TEXT;
 ALTER TABLE runs ADD COLUMN holder BLOB;
 ALTER TABLE runs ADD COLUMN waits_since INTEGER;
@@ -24,3 +24,6 @@ CREATE TABLE run_waits (
   PRIMARY KEY (awaited, run)
 ) STRICT;
 CREATE INDEX run_waits_run ON run_waits (run);
+
+-- Consent that an agent's run asked for is that run's alone.
+ALTER TABLE approvals ADD COLUMN agent_run BLOB;

@@ -50,6 +50,7 @@ macro_rules! approvals {
                     user: UserId::from_uuid(uuid("user_id")?),
                     client: maybe("client_id")?.map(OauthClientId::from_uuid),
                     author: maybe("author")?.map(UserId::from_uuid),
+                    agent_run: maybe("agent_run")?.map(RunId::from_uuid),
                     door: named("door", &text("door")?)?,
                     binding: BlindIndex(fixed("binding", row.try_get("binding").map_err(of)?)?),
                     arguments: row.try_get("arguments").map_err(of)?,
@@ -185,9 +186,9 @@ macro_rules! approval_writes {
             }
 
             async fn ask(c: &mut Connection, a: &Approval) -> StoreResult<()> {
-                run!(c, "INSERT INTO approvals (id, action, target, run, user_id, client_id, author, door, binding, arguments, arguments_digest, policies, policy_version, asked_at, expires_at, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+                run!(c, "INSERT INTO approvals (id, action, target, run, user_id, client_id, author, door, binding, arguments, arguments_digest, policies, policy_version, asked_at, expires_at, reason, agent_run) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
                     a.id.uuid(), a.action.as_str(), a.target.clone(), a.run.map(|id| id.uuid()), a.user.uuid(), a.client.map(|id| id.uuid()), a.author.map(|id| id.uuid()), a.door.as_str(), a.binding.0.to_vec(),
-                    a.arguments.clone(), a.arguments_digest.clone(), json(&a.policies)?, a.policy_version.clone(), a.asked_at.as_micros(), a.expires_at.as_micros(), Vec::<u8>::new());
+                    a.arguments.clone(), a.arguments_digest.clone(), json(&a.policies)?, a.policy_version.clone(), a.asked_at.as_micros(), a.expires_at.as_micros(), Vec::<u8>::new(), a.agent_run.map(|id| id.uuid()));
                 Ok(())
             }
         }

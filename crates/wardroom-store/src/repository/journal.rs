@@ -8,9 +8,10 @@ macro_rules! journals {
             use uuid::Uuid;
             use wardroom_core::{
                 OrchestratorId, RunId, StepId, Timestamp,
+                page::Page,
                 run::Run,
                 steps::KeptEntry,
-                store::{Journals, StoreResult},
+                store::{JOURNAL_BYTES_MAX, Journals, StoreResult},
             };
 
             fn ids(rows: Vec<Uuid>) -> Vec<RunId> {
@@ -19,28 +20,44 @@ macro_rules! journals {
 
             #[async_trait::async_trait]
             impl Journals for $store {
-                async fn list_journal(&self, run: RunId, from: u32, limit: u32) -> StoreResult<Vec<KeptEntry>> {
+                async fn list_journal(&self, run: RunId, from: u32, limit: u32) -> StoreResult<Page<KeptEntry, u32>> {
+                    let lengths: Vec<(i64, i64)> = sqlx::query_as(
+                        "SELECT seq, CAST(LENGTH(sealed) AS BIGINT) FROM journal WHERE run = $1 AND seq >= $2 ORDER BY seq LIMIT $3",
+                    )
+                    .bind(run.uuid())
+                    .bind(i64::from(from))
+                    .bind(i64::from(limit) + 1)
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(of)?;
+                    let mut bytes = 0;
+                    let fits = |(at, (_, length)): (usize, &(i64, i64))| {
+                        bytes += unsigned::<u64>("length", *length).unwrap_or(u64::MAX);
+                        at == 0 || at < limit as usize && bytes <= JOURNAL_BYTES_MAX
+                    };
+                    let taken = lengths.iter().enumerate().map(fits).take_while(|fits| *fits).count();
+                    let next = lengths.get(taken).map(|(seq, _)| unsigned("seq", *seq)).transpose()?;
                     let rows = sqlx::query("SELECT id, seq, at, sealed FROM journal WHERE run = $1 AND seq >= $2 ORDER BY seq LIMIT $3")
                         .bind(run.uuid())
                         .bind(i64::from(from))
-                        .bind(i64::from(limit))
+                        .bind(taken as i64)
                         .fetch_all(self.reader())
                         .await
                         .map_err(of)?;
-                    rows.iter()
-                        .map(|row| {
-                            Ok(KeptEntry {
-                                id: StepId::from_uuid(row.try_get("id").map_err(of)?),
-                                seq: unsigned("seq", row.try_get("seq").map_err(of)?)?,
-                                at: Timestamp::from_micros(row.try_get("at").map_err(of)?),
-                                sealed: row.try_get("sealed").map_err(of)?,
-                            })
+                    let entry = |row: &<$db as sqlx::Database>::Row| {
+                        Ok(KeptEntry {
+                            id: StepId::from_uuid(row.try_get("id").map_err(of)?),
+                            seq: unsigned("seq", row.try_get("seq").map_err(of)?)?,
+                            at: Timestamp::from_micros(row.try_get("at").map_err(of)?),
+                            sealed: row.try_get("sealed").map_err(of)?,
                         })
-                        .collect()
+                    };
+                    let items = rows.iter().map(entry).collect::<StoreResult<_>>()?;
+                    Ok(Page { items, next })
                 }
 
                 async fn list_queued_here(&self, limit: u32) -> StoreResult<Vec<Run>> {
-                    let rows = sqlx::query("SELECT * FROM runs WHERE state = 'queued' AND target_kind = 'here' ORDER BY priority DESC, id LIMIT $1")
+                    let rows = sqlx::query("SELECT * FROM runs WHERE state = 'queued' AND target_kind = 'here' ORDER BY priority DESC, COALESCE(not_before, queued_at), id LIMIT $1")
                         .bind(i64::from(limit))
                         .fetch_all(self.reader())
                         .await
@@ -68,10 +85,11 @@ macro_rules! journals {
 
                 async fn list_wakeable(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<RunId>> {
                     let rows = sqlx::query_scalar(
-                        "SELECT w.run FROM run_waits w JOIN approvals a ON a.id = w.awaited \
-                           WHERE a.approved IS NOT NULL OR a.used_at IS NOT NULL OR a.expires_at <= $1 \
-                         UNION SELECT w.run FROM run_waits w JOIN runs r ON r.id = w.awaited WHERE r.finished_at IS NOT NULL \
-                         LIMIT $2",
+                        "SELECT r.id FROM runs r WHERE r.waits_since IS NOT NULL AND r.id IN ( \
+                           SELECT w.run FROM run_waits w JOIN approvals a ON a.id = w.awaited \
+                             WHERE a.approved IS NOT NULL OR a.used_at IS NOT NULL OR a.expires_at <= $1 \
+                           UNION SELECT w.run FROM run_waits w JOIN runs c ON c.id = w.awaited WHERE c.finished_at IS NOT NULL \
+                         ) ORDER BY r.waits_since LIMIT $2",
                     )
                     .bind(now.as_micros())
                     .bind(i64::from(limit))
@@ -104,6 +122,9 @@ macro_rules! journal_writes {
                                 entry.id.uuid(), id.uuid(), i64::from(entry.seq), entry.at.as_micros(), entry.sealed.clone(), *fence))?;
                         }
                     }
+                    // An update that changes nothing: it holds the row until the change is durable.
+                    JournalWrite::Require { run: id, fence } => guarded("the run",
+                        run!(c, "UPDATE runs SET id = id WHERE id = $1 AND fence = $2 AND holder IS NOT NULL", id.uuid(), *fence))?,
                     JournalWrite::Await { run: id, awaited } => {
                         for awaited in awaited {
                             run!(c, "INSERT INTO run_waits (awaited, run) VALUES ($1, $2) ON CONFLICT DO NOTHING", *awaited, id.uuid());

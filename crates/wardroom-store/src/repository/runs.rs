@@ -245,9 +245,10 @@ macro_rules! runs {
 
                 async fn list_unwanted(&self, limit: u32) -> StoreResult<Vec<Run>> {
                     let rows = sqlx::query(
-                        "SELECT * FROM runs WHERE parent IS NULL AND finished_at IS NULL AND cancel_requested_at IS NULL AND id IN ( \
-                            SELECT r.id FROM runs r JOIN requests q ON q.id = r.request_id WHERE q.state = 'cancelled' AND r.finished_at IS NULL \
-                            UNION SELECT r.id FROM runs r JOIN customers c ON c.id = r.customer_id WHERE c.state = 'erased' AND r.finished_at IS NULL \
+                        "SELECT * FROM runs WHERE finished_at IS NULL AND cancel_requested_at IS NULL AND id IN ( \
+                            SELECT r.id FROM runs r JOIN requests q ON q.id = r.request_id WHERE q.state = 'cancelled' AND r.finished_at IS NULL AND r.parent IS NULL \
+                            UNION SELECT r.id FROM runs r JOIN customers c ON c.id = r.customer_id WHERE c.state = 'erased' AND r.finished_at IS NULL AND r.parent IS NULL \
+                            UNION SELECT r.id FROM runs r JOIN runs p ON p.id = r.parent WHERE p.target_kind = 'here' AND p.finished_at IS NOT NULL AND r.finished_at IS NULL \
                          ) ORDER BY id LIMIT $1",
                     )
                     .bind(i64::from(limit))

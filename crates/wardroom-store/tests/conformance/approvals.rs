@@ -24,6 +24,7 @@ pub(super) fn approval(s: &Sample, user: UserId, binding: u8, asked: i64) -> App
         user,
         client: Some(OauthClientId::new(at(0), s)),
         author: None,
+        agent_run: Some(wardroom_core::RunId::new(at(0), s)),
         door: Door::McpTcp,
         binding: BlindIndex([binding; 32]),
         arguments: vec![1, 2, 3],

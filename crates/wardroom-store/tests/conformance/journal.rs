@@ -26,10 +26,11 @@ fn of_agent(s: &Sample, user: UserId) -> Run {
         scopes: Some(vec!["agent.run".into()]),
         token: None,
         client: None,
+        grant: None,
     };
     Run {
         command: "guide".into(),
-        work: Some(AgentWork { version: 3, authority, depth: 1 }),
+        work: Some(AgentWork { version: 3, authority, depth: 1, within: None }),
         target: Target::Here {},
         parameters_sealed: vec![],
         deadline: Some(at(100)),
@@ -86,12 +87,18 @@ async fn a_journal_has_one_writer_and_no_gap_that_it_did_not_leave(test: TestSto
     assert!(conflict(append(&run, 1, &[&second, &entry(&s, 0)])).await);
     commit(&store, append(&run, 1, &[&second, &third])).await.unwrap();
     let all = store.list_journal(run.id, 0, 9).await.unwrap();
-    assert_eq!(all, [first, second.clone(), third]);
-    assert_eq!(store.list_journal(run.id, 1, 1).await.unwrap(), [second]);
+    assert_eq!((all.items, all.next), (vec![first, second.clone(), third], None));
+    let one = store.list_journal(run.id, 1, 1).await.unwrap();
+    assert_eq!((one.items, one.next), (vec![second], Some(2)));
+    // However long they are, only so much is read at a time.
+    let long = |seq| KeptEntry { sealed: vec![7; 5 * 1024 * 1024], ..entry(&s, seq) };
+    commit(&store, append(&run, 1, &[&long(3), &long(4)])).await.unwrap();
+    let page = store.list_journal(run.id, 3, 9).await.unwrap();
+    assert_eq!((page.items.len(), page.next), (1, Some(4)));
     let outcome = Outcome::without_process(End::Answered, "");
     let over = Event::Ended { fence: 1, started_at: None, outcome };
     let run = happen(&store, &run, over, 2).await;
-    assert!(conflict(append(&run, 1, &[&entry(&s, 3)])).await, "it is over");
+    assert!(conflict(append(&run, 1, &[&entry(&s, 5)])).await, "it is over");
 }
 
 async fn runs_are_taken_held_and_looked_for(test: TestStore) {
@@ -136,12 +143,16 @@ async fn a_run_is_found_by_what_it_waits_for(test: TestStore) {
         .write(ask(&approval))
         .write(Write::Journal(JournalWrite::Await { run: run.id, awaited }));
     store.commit(change).await.unwrap();
+    let run = happen(&store, &run, take(OrchestratorId::new(at(0), &s), 30), 1).await;
+    assert_eq!(store.list_wakeable(at(500), 9).await.unwrap(), [], "it does not wait yet");
+    let paused = Event::Paused { fence: 1, state: RunState::AwaitingApproval };
+    let run = happen(&store, &run, paused, 2).await;
     assert_eq!(store.list_awaiting(approval.id.uuid()).await.unwrap(), [run.id]);
     assert_eq!(store.list_awaiting(run.id.uuid()).await.unwrap(), []);
     let wakeable = async |now| store.list_wakeable(at(now), 9).await.unwrap();
     assert_eq!(wakeable(100).await, []);
     assert_eq!(wakeable(500).await, [run.id], "nobody decided in time");
-    happen(&store, &child, Event::Cancel, 2).await;
+    happen(&store, &child, Event::Cancel, 3).await;
     assert_eq!(wakeable(100).await, [run.id]);
     commit(&store, Write::Journal(JournalWrite::Unawait(run.id))).await.unwrap();
     assert_eq!(wakeable(500).await, []);
@@ -154,6 +165,11 @@ async fn a_run_is_found_by_what_it_waits_for(test: TestStore) {
     let decide = ApprovalWrite::Decide { id: approval.id, verdict };
     commit(&store, Write::Approval(decide)).await.unwrap();
     assert_eq!(wakeable(100).await, [run.id]);
+    let part = Run { parent: Some(run.id), ..of_agent(&s, run.submitted_by) };
+    commit(&store, Write::AddRun(Box::new(part.clone()))).await.unwrap();
+    assert!(store.list_unwanted(9).await.unwrap().is_empty());
     happen(&store, &run, Event::Cancel, 4).await;
     assert_eq!(store.list_awaiting(approval.id.uuid()).await.unwrap(), [], "it waits no more");
+    let unwanted = store.list_unwanted(9).await.unwrap();
+    assert_eq!(unwanted.iter().map(|run| run.id).collect::<Vec<_>>(), [part.id], "nor its parts");
 }

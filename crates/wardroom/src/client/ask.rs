@@ -9,7 +9,7 @@ use super::{
 use crate::output::{Output, Progress, asked, printable};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::{io::IsTerminal as _, sync::Arc};
+use std::{io::IsTerminal as _, sync::Arc, time::Duration};
 use wardroom_wire::{
     agents::{AgentDetail, AgentRunStart, RunAnswer, StepView, StepsPage},
     api::RunView,
@@ -17,6 +17,9 @@ use wardroom_wire::{
 
 /// What of a result is told on the way, in characters.
 const GLANCE_CHARS: usize = 160;
+/// How often an answer is given that the run does not wait for yet, and the pause between.
+const ANSWER_TRIES_MAX: u32 = 20;
+const ANSWER_PAUSE: Duration = Duration::from_secs(1);
 
 /// Let an agent work, and print its answer.
 ///
@@ -73,11 +76,17 @@ pub(crate) async fn run(session: &Session, args: AskArgs) -> Result<Exit, Failur
     }
     output.hint(&format!("run {}", run.id));
     let steps = tokio::select! {
-        steps = until_over(&api, output, &run.id) => steps?,
+        steps = until_over(&api, output, &run.id) => steps.map_err(|failure| goes_on(failure, &run.id))?,
         left = follow::interrupted(&api, output, &run.id, true) => return Err(left),
     };
-    let run: RunView = api.get(&format!("/api/v1/runs/{}", segment(&run.id)?), &vec![]).await?;
+    let over = api.get::<RunView>(&format!("/api/v1/runs/{}", segment(&run.id)?), &vec![]).await;
+    let run = over.map_err(|failure| goes_on(failure, &run.id))?;
     finish(output, run, steps)
+}
+
+/// A failure to follow a run that was begun.
+fn goes_on(failure: Failure, run: &str) -> Failure {
+    failure.advice(format!("The run {run} was begun, and goes on: do not ask again."))
 }
 
 fn finish(output: &Output, run: RunView, steps: Vec<StepView>) -> Result<Exit, Failure> {
@@ -119,11 +128,10 @@ async fn until_over(api: &Arc<Api>, output: &Output, id: &str) -> Result<Vec<Ste
         let is_new = !page.items.is_empty();
         for step in page.items {
             progress.clear();
-            if !output.json {
-                tell(output, &step);
+            if !output.json || step.kind == "waits" {
+                tell(output, id, &step);
             }
-            let question = answers(output, &step)?;
-            if let Some(text) = question {
+            if let Some(text) = answers(output, &step).await? {
                 answer(api, id, &step, text).await?;
             }
             all.push(step);
@@ -142,13 +150,14 @@ async fn until_over(api: &Arc<Api>, output: &Output, id: &str) -> Result<Vec<Ste
 }
 
 /// Says what the agent does.
-fn tell(output: &Output, step: &StepView) {
+fn tell(output: &Output, run: &str, step: &StepView) {
     let glance = |text: &str| {
         let line: String =
             text.chars().map(|c| if c == '\n' { ' ' } else { c }).take(GLANCE_CHARS).collect();
         printable(&line).into_owned()
     };
     let text = step.text.as_deref().unwrap_or_default();
+    let call = printable(step.call.as_deref().unwrap_or_default());
     match step.kind.as_str() {
         "answered" => {
             for call in &step.calls {
@@ -166,13 +175,15 @@ fn tell(output: &Output, step: &StepView) {
                 step.approval.as_deref().unwrap_or_default()
             )),
             Some("doubt") => output.note(&format!(
-                "nobody knows what came of the call {}: say it with `wardroom runs answer`",
-                printable(step.call.as_deref().unwrap_or_default())
+                "nobody knows what came of a call: look, and say it with `wardroom runs answer {run} {call} \"\u{2026}\"`"
             )),
-            Some("answer") if !std::io::stdin().is_terminal() => output.note(&format!(
-                "it asks: {} \u{2014} answer with `wardroom runs answer`, call {}",
-                glance(text),
-                printable(step.call.as_deref().unwrap_or_default())
+            Some("run") => output.note(&format!(
+                "it waits for the run {}",
+                step.run.as_deref().unwrap_or_default()
+            )),
+            Some("answer") if output.json || !std::io::stdin().is_terminal() => output.note(&format!(
+                "it asks: {} \u{2014} answer with `wardroom runs answer {run} {call} \"\u{2026}\"`",
+                glance(text)
             )),
             _ => {}
         },
@@ -181,13 +192,16 @@ fn tell(output: &Output, step: &StepView) {
 }
 
 /// What the person at the terminal says to a question.
-fn answers(output: &Output, step: &StepView) -> Result<Option<String>, Failure> {
+async fn answers(output: &Output, step: &StepView) -> Result<Option<String>, Failure> {
     let asks = step.kind == "waits" && step.waits_for.as_deref() == Some("answer");
     if !asks || output.json || !std::io::stdin().is_terminal() {
         return Ok(None);
     }
     let question = printable(step.text.as_deref().unwrap_or_default()).into_owned();
-    let said = asked(&format!("{question} "))?;
+    let question = format!("{question} ");
+    // Beside what listens for Ctrl-C.
+    let said = tokio::task::spawn_blocking(move || asked(&question)).await;
+    let said = said.map_err(|error| Failure::local(error.to_string()))??;
     Ok(Some(said).filter(|said| !said.trim().is_empty()))
 }
 
@@ -195,11 +209,17 @@ async fn answer(api: &Api, run: &str, step: &StepView, text: String) -> Result<(
     let call = step.call.clone().unwrap_or_default();
     let body = RunAnswer { call, text: Some(text), again: false };
     let path = format!("/api/v1/runs/{}/answers", segment(run)?);
-    match api.post::<RunView>(&path, &body).await {
-        Ok(_) => Ok(()),
-        // It was answered elsewhere meanwhile.
-        Err(failure) if failure.exit == Exit::Conflict => Ok(()),
-        Err(failure) => Err(failure),
+    let mut tries = 1;
+    loop {
+        match api.post::<RunView>(&path, &body).await {
+            Ok(_) => return Ok(()),
+            // Calls beside it are still under way, or somebody answered it elsewhere.
+            Err(failure) if failure.exit == Exit::Conflict && tries < ANSWER_TRIES_MAX => {
+                tries += 1;
+                tokio::time::sleep(ANSWER_PAUSE).await;
+            }
+            Err(failure) => return Err(failure),
+        }
     }
 }
 

@@ -117,7 +117,11 @@ async fn what_takes_consent_waits_for_a_person_through_a_restart() {
     assert_eq!(set.world.get(&format!("/api/v1/runs/{run}")).await["state"], "awaiting_approval");
     set.world.post(&format!("/api/v1/approvals/{approval}/approve"), json!({})).await;
     let (ended, last) = set.over(&run).await;
-    assert_eq!(ended["state"], "succeeded", "{ended}");
+    assert_eq!(
+        (&ended["state"], &seen["agent_run"]),
+        (&json!("succeeded"), &json!(run)),
+        "{ended}"
+    );
     assert!(last["text"].as_str().unwrap().contains("everything"), "{last}");
     assert_eq!(set.tools.scene.calls.load(Ordering::Acquire), 2);
     let run = set.start("guide", "wipe").await;

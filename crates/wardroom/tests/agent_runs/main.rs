@@ -321,6 +321,24 @@ async fn an_agent_may_no_more_than_whoever_started_it_had_shown() {
     assert_eq!(set.tools.scene.calls.load(Ordering::Acquire), 0);
     let (_, last) = with(&["agent.run", "tool.call"]).await;
     assert!(last["text"].as_str().unwrap().contains("ahoy"), "{last}");
+    // What was begun with a token ends with it.
+    set.define("asker", "script/parrot", "tools: {built_in: [{name: ask_person}]}").await;
+    let made =
+        world.post("/api/v1/tokens", json!({"name": "brief", "scopes": ["agent.run"]})).await;
+    let secret = made["secret"].as_str().unwrap();
+    let post = world.client.post(world.at("/api/v1/agents/asker/runs")).bearer_auth(secret);
+    let run = post.json(&json!({"prompt": "whom"})).send().await.unwrap();
+    let run: Value = run.json().await.unwrap();
+    let run = run["id"].as_str().unwrap();
+    world.until(run, "awaiting_input").await;
+    let path = format!("/api/v1/tokens/{}", made["token"]["id"].as_str().unwrap());
+    let revoke = world.client.delete(world.at(&path)).bearer_auth(&world.token);
+    assert_eq!(revoke.send().await.unwrap().status(), 204);
+    let waits = set.steps(run).await.last().cloned().unwrap();
+    set.answer(run, json!({"call": waits["call"], "text": "The mate"})).await;
+    let (ended, last) = set.over(run).await;
+    assert_eq!((&ended["state"], &last["failure"]), (&json!("failed"), &json!("unauthorised")));
+
     // Policy is asked at the moment of the call.
     world.add_policy("@id(\"no-echo\") forbid (principal, action == Wardroom::Action::\"tool.call\", resource == Wardroom::Tool::\"files/echo\") when { context has agent && context.agent == \"guide\" };").await;
     let run = set.start("guide", "echo this").await;

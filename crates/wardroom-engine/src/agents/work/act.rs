@@ -10,7 +10,9 @@ use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::Fu
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
 use wardroom_core::{
-    ToolCallId,
+    ApprovalId, ToolCallId,
+    agent::Deed,
+    approval::ApprovalState,
     steps::{Called, Entry, Next, Person},
 };
 
@@ -100,8 +102,13 @@ impl Worker {
                 Some(Person::Run { run }) => {
                     let name = self.wanted(&id).map(|wanted| wanted.name).unwrap_or_default();
                     let hand = toolbox.hand(&name);
-                    let does = hand.map(|hand| hand.does.as_slice()).unwrap_or_default();
+                    // Of one that is not offered any more, the worst is assumed.
+                    let worst = [Deed::ReadsPrivate, Deed::BringsUntrusted];
+                    let does = hand.map_or(&worst[..], |hand| hand.does.as_slice());
                     self.came_of(id, *run, does).await?
+                }
+                Some(Person::Consent { approval }) if self.is_too_late(*approval).await? => {
+                    refused(id, "nobody approved it in time")
                 }
                 _ => Entry::Heard { id },
             });
@@ -121,6 +128,13 @@ impl Worker {
             self.append(entries).await?;
         }
         Ok(again)
+    }
+
+    /// Whether nobody decided in time. It is not asked for again and again.
+    async fn is_too_late(&self, approval: ApprovalId) -> Result<bool, EngineError> {
+        let found = self.engine.store.lookup_approval(approval).await?;
+        let now = self.engine.now();
+        Ok(found.is_none_or(|found| found.state(now) == ApprovalState::Expired))
     }
 
     fn wanted(&self, id: &str) -> Option<Wanted> {
@@ -143,7 +157,7 @@ impl Worker {
             let hand = toolbox.hand(&name);
             let mistakes = match hand {
                 Some(hand) => hand.mistakes(&Value::Object(arguments.clone())),
-                None => vec![format!("there is no tool {name:?}")],
+                None => vec![format!("there is no tool {name:?}; there are: {}", toolbox.names())],
             };
             let Some(hand) = hand.filter(|_| mistakes.is_empty()) else {
                 entries.push(Entry::Called { id: id.clone(), call: None, repeatable: true });

@@ -8,6 +8,7 @@ use wardroom_core::{
     audit::AuditDraft,
     change::{Change, Write},
     hint::Hint,
+    model::Spend,
     run::{self, Event, Run, Target},
     steps::{Entry, Labels, Person},
     store::StoreError,
@@ -50,12 +51,9 @@ impl Engine {
             let mut waits = book.steps.waits().into_iter();
             let on = waits.find(|(of, _)| of == call).map(|(_, on)| on).ok_or_else(nothing)?;
             let entry = match (on, reply) {
-                (Person::Answer { .. } | Person::Doubt, Reply::Text(text)) => Entry::Returned {
-                    id: call.to_owned(),
-                    text: text.trim().to_owned(),
-                    is_error: false,
-                    labels: Labels::NONE,
-                },
+                (Person::Answer { .. }, Reply::Text(text)) => said(call, text, Labels::NONE),
+                // Whoever tells what came of a call tells what it brought.
+                (Person::Doubt, Reply::Text(text)) => said(call, text, Labels::ALL),
                 (Person::Doubt, Reply::Again) => Entry::Heard { id: call.to_owned() },
                 _ => return Err(nothing()),
             };
@@ -74,5 +72,15 @@ impl Engine {
             }
         }
         Err(EngineError::Conflict)
+    }
+}
+
+fn said(call: &str, text: &str, labels: Labels) -> Entry {
+    Entry::Returned {
+        id: call.to_owned(),
+        text: text.trim().to_owned(),
+        is_error: false,
+        labels,
+        spend: Spend::default(),
     }
 }

@@ -102,7 +102,7 @@ impl Worker {
             None => None,
         };
         if let Some(call) = before {
-            answering = answering.resume(call);
+            answering = answering.resume(call).await?;
         }
         let halted = tokio::select! {
             biased;
@@ -135,7 +135,7 @@ impl Worker {
                 Ok(true)
             }
             None => {
-                if self.engine.here.leaving.is_cancelled() {
+                if self.engine.here.places.leaving.is_cancelled() {
                     answering.leave();
                 }
                 Err(Stop::Halted)

@@ -7,6 +7,7 @@ use wardroom_core::{
     Clock, Rng, RunId, StepId,
     agent::Limits,
     change::Write,
+    page::Page,
     run::Run,
     steps::{ENTRY_BYTES_MAX, Entry, JournalWrite, KeptEntry, Misplaced, Steps},
     store::{StoreError, StoreResult},
@@ -54,16 +55,16 @@ impl Book {
     ) -> Result<Self, EngineError> {
         let cipher = engine.vault.cipher(run.submitted_by.into()).await?;
         let mut book = Self::new(engine, run, limits, cipher);
-        loop {
-            let kept = engine.store.list_journal(run.id, book.next, ENTRIES_TOGETHER_MAX).await?;
-            for entry in &kept {
+        let mut next = Some(0);
+        while let Some(from) = next {
+            let kept = engine.store.list_journal(run.id, from, ENTRIES_TOGETHER_MAX).await?;
+            for entry in &kept.items {
                 let opened = book.open(entry)?;
-                book.written(&[opened]).map_err(EngineError::from)?;
+                book.written(&[opened])?;
             }
-            if kept.len() < ENTRIES_TOGETHER_MAX as usize {
-                return Ok(book);
-            }
+            next = kept.next;
         }
+        Ok(book)
     }
 
     fn open(&self, kept: &KeptEntry) -> Result<Entry, EngineError> {
@@ -80,7 +81,8 @@ impl Book {
             let sealed = self.cipher.seal_json(SEAL_STEP, entry, &*self.rng);
             let sealed = sealed.map_err(|error| StoreError::Other(error.to_string()))?;
             if sealed.len() > ENTRY_BYTES_MAX {
-                return Err(StoreError::Other("a step is too long to be written down".to_owned()));
+                let reason = format!("a step is longer than {ENTRY_BYTES_MAX} bytes");
+                return Err(StoreError::Corrupt { what: "journal", reason });
             }
             Ok(KeptEntry { id: StepId::new(at, &*self.rng), seq, at, sealed })
         });
@@ -111,21 +113,22 @@ pub struct Step {
 }
 
 impl Engine {
-    /// What happened in an agent's run from entry `from` on; at most `limit` entries. Nothing where whoever it works for
-    /// was erased.
+    /// What happened in an agent's run from entry `from` on; at most `limit` entries, and where to go on. Nothing where
+    /// whoever it works for was erased.
     pub async fn list_steps(
         &self,
         run: &Run,
         from: u32,
         limit: u32,
-    ) -> Result<Vec<Step>, EngineError> {
+    ) -> Result<Page<Step, u32>, EngineError> {
         let cipher =
             match self.vault.cipher(run.submitted_by.into()).await.map_err(EngineError::from) {
-                Err(EngineError::Erased) => return Ok(vec![]),
+                Err(EngineError::Erased) => return Ok(Page { items: vec![], next: None }),
                 cipher => cipher?,
             };
         let kept = self.store.list_journal(run.id, from, limit).await?;
         let step = |kept: KeptEntry| Ok(Step { entry: open(&cipher, &kept)?, kept });
-        kept.into_iter().map(step).collect()
+        let items = kept.items.into_iter().map(step).collect::<Result<_, EngineError>>()?;
+        Ok(Page { items, next: kept.next })
     }
 }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use wardroom_core::{
     ToolCallId,
     agent::Deed,
+    model::Spend,
     steps::{Entry, Labels, Person},
 };
 use wardroom_gateway::{
@@ -62,6 +63,13 @@ impl Worker {
         let Some(deputy) = self.employment()?.deputies.deputy(&acting).await? else {
             return Ok(refused(id, "whoever you work for may do nothing here any more"));
         };
+        // SECURITY: nobody could be asked there, so what the definition wants approved is not done.
+        if asks && matches!(hand.kind, HandKind::Agent { .. } | HandKind::AskPerson) {
+            return Ok(refused(
+                id,
+                "its definition wants a person's approval for this, which can't be asked for: do it otherwise",
+            ));
+        }
         match &hand.kind {
             HandKind::Server { server, tool } => {
                 let source = format!("{server}/{tool}");
@@ -121,7 +129,8 @@ impl Worker {
     ) -> Entry {
         let result = match answer {
             Ok(result) => result,
-            Err(error) => return refused(id, &error.message),
+            // SECURITY: a tool server's words are in it.
+            Err(error) => return self.returned(id, source, hand, error.message, true),
         };
         if result.text("resultType").as_deref() == Some("input_required") {
             let own = result.object("_meta").unwrap_or_default();
@@ -135,13 +144,21 @@ impl Worker {
             };
         }
         let is_error = result.get::<bool>("isError") == Some(true);
-        let text = cut(text_of(&result));
-        let text = if hand.does.contains(&Deed::BringsUntrusted) {
-            self.fenced(source, &text)
-        } else {
-            text
-        };
-        Entry::Returned { id, text, is_error, labels: Labels::NONE.with(&hand.does) }
+        self.returned(id, source, hand, text_of(&result), is_error)
+    }
+
+    /// What came back from outside, with what the run has seen by it.
+    fn returned(
+        &self,
+        id: String,
+        source: &str,
+        hand: &Hand,
+        text: String,
+        is_error: bool,
+    ) -> Entry {
+        let (text, labels) = (cut(text), Labels::NONE.with(&hand.does));
+        let text = if labels.untrusted { self.fenced(source, &text) } else { text };
+        Entry::Returned { id, text, is_error, labels, spend: Spend::default() }
     }
 
     /// What a stranger may have written, told apart from what the agent is told. SECURITY: nobody who wrote it knows the
@@ -158,7 +175,13 @@ impl Worker {
 
 /// A call that was not made, or came to nothing.
 pub(super) fn refused(id: String, why: &str) -> Entry {
-    Entry::Returned { id, text: cut(why.to_owned()), is_error: true, labels: Labels::NONE }
+    Entry::Returned {
+        id,
+        text: cut(why.to_owned()),
+        is_error: true,
+        labels: Labels::NONE,
+        spend: Spend::default(),
+    }
 }
 
 /// Why a call was not allowed.

@@ -5,7 +5,7 @@ use super::{
     calls::{cut, refused, words},
     deputy::Deputy,
     driver::Worker,
-    start::AgentStart,
+    start::{AgentStart, Parent},
     toolbox::Placing,
 };
 use crate::{
@@ -17,13 +17,15 @@ use std::{collections::BTreeMap, sync::Arc};
 use wardroom_core::{
     Action, RunId,
     action::Resource,
-    agent::Deed,
+    agent::{Deed, Limits},
     approval::Wanted,
     audit::AuditDraft,
     command::{ParameterValue, Parameters},
+    model::Spend,
     node::Node,
-    run::{PRIORITY_DEFAULT, RetryPolicy, Run, RunState, Target},
-    steps::{Ended, Entry, Labels, Person},
+    run::{PRIORITY_DEFAULT, RetryPolicy, Run, RunState, Target, Within},
+    steps::{Ended, Entry, Labels, Person, Steps},
+    store::StoreError,
 };
 use wardroom_gateway::door::Refused;
 
@@ -91,7 +93,7 @@ impl Worker {
             }
             match deputy.authorise_command(&Resource::command(&node, command)).await {
                 Ok(allowed) => fit.push((node, allowed.audit, allowed.wanted)),
-                Err(Refused::Failed) => return Ok(Err(words(&Refused::Failed))),
+                Err(Refused::Failed) => return Err(undecided()),
                 Err(no) => denied = Some(words(&no)),
             }
         }
@@ -118,16 +120,25 @@ impl Worker {
         deputy: &dyn Deputy,
     ) -> Result<Entry, EngineError> {
         let Some(work) = &self.run.work else { return Ok(refused(id, "this run is no agent's")) };
-        if work.depth >= self.agent.definition.limits.depth_max {
+        let limits = work.bound(self.agent.definition.limits);
+        if limits.depth_max == 0 {
             let why = "agents may not start agents any further down from here: do it yourself";
             return Ok(refused(id, why));
         }
         let audit = match deputy.authorise(Action::AgentRun, &Resource::agent(name)).await {
             Ok(audit) => audit,
+            Err(Refused::Failed) => return Err(undecided()),
             Err(no) => return Ok(refused(id, &words(&no))),
         };
         let Some(agent) = self.engine.store.lookup_agent(name).await? else {
             return Ok(refused(id, "there is no such agent any more"));
+        };
+        // Several may be started at once, and each is left its part.
+        let left = self.book().steps.room().left;
+        let parts = u64::from(limits.parallel_max.max(1));
+        let within = Within {
+            depth: limits.depth_max - 1,
+            spend: Spend { tokens: left.tokens / parts, cost_micros: left.cost_micros / parts },
         };
         let text = |name: &str| arguments.get(name).and_then(Value::as_str).unwrap_or_default();
         let variables = arguments.get("variables").and_then(Value::as_object);
@@ -138,7 +149,12 @@ impl Worker {
             variables: variables.cloned().unwrap_or_default(),
             authority: work.authority.clone(),
             idempotency_key: Some(self.key(&id)),
-            parent: Some((self.run.id, work.depth, self.book().steps.labels())),
+            parent: Some(Parent {
+                run: self.run.id,
+                depth: work.depth,
+                seen: self.book().steps.labels(),
+                within,
+            }),
         };
         match self.engine.start_agent(start, audit.detail("parent", self.run.id)).await {
             Ok(run) => Ok(Entry::Waits { id, on: Person::Run { run: run.id } }),
@@ -166,12 +182,12 @@ impl Worker {
             return Ok(refused(id, "its run is not there any more"));
         };
         let is_error = child.state != RunState::Succeeded;
-        let (text, labels) = match child.target {
+        let (text, labels, spend) = match child.target {
             Target::Here {} => self.answer_of(&child).await?,
-            _ => (self.output_of(&child).await?, Labels::NONE.with(does)),
+            _ => (self.output_of(&child).await?, Labels::NONE.with(does), Spend::default()),
         };
         let text = if labels.untrusted { self.fenced(&child.command, &text) } else { text };
-        Ok(Entry::Returned { id, text: cut(text), is_error, labels })
+        Ok(Entry::Returned { id, text: cut(text), is_error, labels, spend })
     }
 
     /// What a command printed, and how it ended.
@@ -183,20 +199,18 @@ impl Worker {
         Ok(format!("{}\n[{end}]", String::from_utf8_lossy(&bytes).trim_end()))
     }
 
-    /// What an agent answered, and what it has seen.
-    async fn answer_of(&self, run: &Run) -> Result<(String, Labels), EngineError> {
-        let (mut from, mut labels, mut ended) = (0, Labels::NONE, None);
-        loop {
+    /// What an agent answered, what it has seen, and what it took, with all that it started.
+    async fn answer_of(&self, run: &Run) -> Result<(String, Labels, Spend), EngineError> {
+        let (mut next, mut entries) = (Some(0), Steps::new(Limits::default()));
+        let (mut labels, mut ended) = (Labels::NONE, None);
+        while let Some(from) = next {
             let steps = self.engine.list_steps(run, from, ENTRIES_TOGETHER_MAX).await?;
-            let Some(last) = steps.last() else { break };
-            from = last.kept.seq + 1;
-            for step in steps {
-                match step.entry {
-                    Entry::Begun { labels: seen, .. } | Entry::Returned { labels: seen, .. } => {
-                        labels = labels.and(seen);
-                    }
-                    Entry::Ended { how } => ended = Some(how),
-                    _ => {}
+            next = steps.next;
+            for step in steps.items {
+                entries.apply(&step.entry)?;
+                labels = entries.labels();
+                if let Entry::Ended { how } = step.entry {
+                    ended = Some(how);
                 }
             }
         }
@@ -205,7 +219,7 @@ impl Worker {
             Some(Ended::Failed { detail, .. }) => detail,
             _ => run.outcome.as_ref().map(sentence).unwrap_or_default(),
         };
-        Ok((text, labels))
+        Ok((text, labels, entries.used().spend))
     }
 }
 
@@ -221,6 +235,12 @@ fn values(arguments: Value) -> Result<Parameters, String> {
             Err(_) => Err(format!("{name} must be a text, a whole number or a boolean")),
         })
         .collect()
+}
+
+/// It is tried again.
+fn undecided() -> EngineError {
+    let why = "a decision could not be made or recorded".to_owned();
+    EngineError::Store(StoreError::Unavailable(why))
 }
 
 /// Why something was not begun, for a model that can mend it.

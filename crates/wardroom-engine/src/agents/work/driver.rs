@@ -129,7 +129,7 @@ impl Worker {
 
     /// Somebody stopped it, its time is over, or the orchestrator stops.
     async fn halted(&mut self) -> Result<(), EngineError> {
-        if self.engine.here.leaving.is_cancelled() {
+        if self.engine.here.places.leaving.is_cancelled() {
             let gone = Event::HolderGone { fence: self.run.fence };
             let audit = self.engine.own_record(gone.as_str());
             let (run, effects) = self.engine.happen(self.run.id, &gone, audit).await?;

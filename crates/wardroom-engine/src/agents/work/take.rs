@@ -1,12 +1,14 @@
 //! Runs are taken up: those that begin here, those that wait, and those that somebody else left.
 
-use super::{Here, RUNS_MAX, book::Book, deputy::Deputies, driver::Worker};
+use super::{
+    book::Book,
+    deputy::Deputies,
+    driver::Worker,
+    place::{Place, RUNS_MAX},
+};
 use crate::{Engine, EngineError};
 use std::{sync::Arc, time::Duration};
-use tokio::{
-    sync::OwnedSemaphorePermit,
-    time::{MissedTickBehavior, interval},
-};
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use wardroom_core::{
     RunId,
@@ -21,6 +23,8 @@ use wardroom_gateway::door::Gateway;
 
 /// Runs that are read at a time.
 const TOGETHER_MAX: u32 = 64;
+/// How soon it is looked again for what waits, where no hint comes.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// How long runs have to come to a place where they can be left, when the orchestrator stops.
 const LEAVING_MAX: Duration = Duration::from_secs(8);
 /// The pause before a run that could not be carried on is given back.
@@ -41,21 +45,13 @@ pub(super) struct Taken {
     pub(super) run: Run,
     /// What is known of it where it begins here.
     pub(super) employed: Option<Employed>,
-    pub(super) place: OwnedSemaphorePermit,
+    pub(super) place: Place,
 }
 
 /// Who works, and the journal.
 pub(super) struct Employed {
     pub(super) agent: Arc<Agent>,
     pub(super) book: Book,
-}
-
-impl Here {
-    /// A place for one more run, where there is one and agents work here.
-    pub(super) fn place(&self) -> Option<OwnedSemaphorePermit> {
-        self.employment.get()?;
-        Arc::clone(&self.places).try_acquire_owned().ok()
-    }
 }
 
 impl Engine {
@@ -66,32 +62,44 @@ impl Engine {
             tracing::error!("agents are at work here already");
             return;
         }
-        let mut beat = interval(LEASE_HERE / 3);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        // By itself: whatever takes long here, nobody else takes these runs for lost.
+        let holding = tokio::spawn(Arc::clone(&self).keep_hold());
         let mut freed = !alone;
         loop {
             if !freed {
                 freed = note("runs of before", self.free_held().await);
             }
-            note("waiting runs of agents", self.take_queued().await);
+            let more = match self.take_queued().await {
+                Ok(more) => more,
+                Err(error) => !note("waiting runs of agents", Err(error)),
+            };
+            let pause = if more { Duration::ZERO } else { LOOK_AGAIN };
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
-                () = self.here.queued.notified() => {}
-                _ = beat.tick() => {
-                    note("claims of runs", self.hold().await);
-                }
+                () = self.here.queued.notified(), if !more => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
         self.leave_all().await;
+        holding.abort();
+    }
+
+    async fn keep_hold(self: Arc<Self>) {
+        let mut beat = interval(LEASE_HERE / 3);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            beat.tick().await;
+            note("claims of runs", self.hold().await);
+        }
     }
 
     /// Leaves what is carried on here for whoever comes next.
     async fn leave_all(&self) {
         self.here.places.close();
-        self.here.leaving.cancel();
         let left = async {
-            while self.here.held_len() > 0 {
-                self.here.queued.notified().await;
+            while self.here.places.len() > 0 {
+                self.here.places.given_back().await;
             }
         };
         if tokio::time::timeout(LEAVING_MAX, left).await.is_err() {
@@ -125,61 +133,56 @@ impl Engine {
         Ok(self.commit(Change::default().write(Write::Journal(hold))).await?)
     }
 
-    async fn take_queued(self: &Arc<Self>) -> Result<(), EngineError> {
-        loop {
-            let runs = self.store.list_queued_here(TOGETHER_MAX).await?;
-            let mut taken = 0;
-            for run in runs {
-                let Some(place) = self.here.place() else { return Ok(()) };
-                let next = self.take(&run)?;
-                let audit = self.own_record("run.taken").detail("orchestrator", self.here.id);
-                let change = Change::recorded(crate::runs::describe(audit, &next))
-                    .write(Write::UpdateRun(Box::new(next.clone())))
-                    .hint(Hint::Run(next.id));
-                match self.commit(change).await {
-                    Ok(()) => {
-                        taken += 1;
-                        self.employ(Taken { run: next, employed: None, place });
-                    }
-                    // Somebody else was faster, or it was stopped.
-                    Err(StoreError::Conflict(_)) => {}
-                    Err(error) => return Err(error.into()),
+    /// Takes up some of what waits; whether there may be more.
+    async fn take_queued(self: &Arc<Self>) -> Result<bool, EngineError> {
+        let mut taken = false;
+        for run in self.store.list_queued_here(TOGETHER_MAX).await? {
+            let Some(place) = self.here.place(run.id) else { return Ok(false) };
+            let Ok(next) = self.take(&run) else { continue };
+            let audit = self.own_record("run.taken").detail("orchestrator", self.here.id);
+            let change = Change::recorded(crate::runs::describe(audit, &next))
+                .write(Write::UpdateRun(Box::new(next.clone())))
+                .hint(Hint::Run(next.id));
+            match self.commit(change).await {
+                Ok(()) => {
+                    taken = true;
+                    self.employ(Taken { run: next, employed: None, place });
                 }
-            }
-            if taken == 0 {
-                return Ok(());
+                // Somebody else was faster, or it was stopped.
+                Err(StoreError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
             }
         }
+        Ok(taken)
     }
 
     /// Carries a run on.
     pub(super) fn employ(self: &Arc<Self>, taken: Taken) {
-        let halt = self.here.leaving.child_token();
         let run = taken.run.clone();
-        self.here.held().insert(run.id, halt.clone());
         let engine = Arc::clone(self);
         tokio::spawn(async move {
             let at_work = Arc::clone(&engine);
-            let work = tokio::spawn(async move { at_work.carry_on(taken, halt).await });
+            let Taken { run: begun, employed, place } = taken;
+            let halt = place.halt.clone();
+            let work = tokio::spawn(async move { at_work.carry_on(begun, employed, halt).await });
             match work.await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => engine.give_back(&run, &error).await,
                 Err(error) => {
-                    let error = EngineError::Store(StoreError::Other(error.to_string()));
-                    engine.give_back(&run, &error).await;
+                    engine.give_back(&run, &EngineError::Journal(error.to_string())).await;
                 }
             }
-            engine.here.held().remove(&run.id);
+            drop(place);
             engine.here.wake();
         });
     }
 
     async fn carry_on(
         self: &Arc<Self>,
-        taken: Taken,
+        run: Run,
+        employed: Option<Employed>,
         halt: CancellationToken,
     ) -> Result<(), EngineError> {
-        let Taken { run, employed, place: _place } = taken;
         let employed = match employed {
             Some(employed) => employed,
             None => match self.employed(&run).await? {
@@ -200,19 +203,30 @@ impl Engine {
         let Some(agent) = agent.filter(|agent| agent.version.digest == run.command_digest) else {
             return Ok(None);
         };
-        let book = Book::read(self, run, agent.definition.limits).await?;
+        let limits = agent.definition.limits;
+        let limits = run.work.as_ref().map_or(limits, |work| work.bound(limits));
+        let book = Book::read(self, run, limits).await?;
         Ok(Some(Employed { agent: Arc::new(agent), book }))
     }
 
     /// Gives a run back that can't be carried on at the moment; ends one that can't be at all.
     async fn give_back(&self, run: &Run, error: &EngineError) {
         // Somebody else has it, or it is over.
-        if matches!(error, EngineError::RunState(_) | EngineError::Conflict) {
+        if matches!(error, EngineError::RunState(_)) {
             return;
         }
         tracing::warn!(run = %run.id, %error, "a run of an agent could not be carried on");
-        let for_good =
-            matches!(error, EngineError::Journal(_) | EngineError::Seal(_) | EngineError::Erased);
+        // What the store can't do now it can do later; whatever else is wrong stays so.
+        let for_good = !matches!(
+            error,
+            EngineError::Conflict
+                | EngineError::Store(
+                    StoreError::Unavailable(_)
+                        | StoreError::Transient(_)
+                        | StoreError::Full(_)
+                        | StoreError::Other(_)
+                )
+        );
         loop {
             tokio::time::sleep(GIVE_BACK_PAUSE).await;
             let outcome = if for_good {
@@ -220,7 +234,10 @@ impl Engine {
             } else {
                 let gone = Event::HolderGone { fence: run.fence };
                 let audit = self.own_record(gone.as_str());
-                self.happen(run.id, &gone, audit).await.map(drop)
+                match self.happen(run.id, &gone, audit).await {
+                    Ok((run, effects)) => self.follow(&run, &effects).await,
+                    Err(error) => Err(error),
+                }
             };
             match outcome {
                 Ok(()) | Err(EngineError::RunState(_) | EngineError::NotFound(_)) => return,
@@ -242,7 +259,7 @@ impl Engine {
 
     /// Runs that this orchestrator carries on, and as many as it can.
     pub fn agents_at_work(&self) -> (usize, usize) {
-        (self.here.held_len(), RUNS_MAX)
+        (self.here.places.len(), RUNS_MAX)
     }
 }
 

@@ -17,6 +17,8 @@ use wardroom_gateway::registry::{KnownTool, Shape};
 
 /// The longest name of a tool that all providers take, in characters.
 const NAME_CHARS_MAX: usize = 64;
+/// Names that are told where one was wrong.
+const NAMES_TOLD_MAX: usize = 30;
 /// The longest description that a model is told, in characters.
 const DESCRIPTION_CHARS_MAX: usize = 4096;
 
@@ -109,12 +111,29 @@ impl Toolbox {
         &self.specs
     }
 
+    /// The names that the model was told.
+    pub(super) fn names(&self) -> String {
+        let names: Vec<&str> =
+            self.specs.iter().take(NAMES_TOLD_MAX).map(|spec| spec.name.as_str()).collect();
+        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    }
+
     /// By the name that the model was told.
     pub(super) fn hand(&self, name: &str) -> Option<&Arc<Hand>> {
         self.hands.get(name)
     }
 
-    fn add(&mut self, name: &str, description: &str, arguments: Map<String, Value>, hand: Hand) {
+    /// Adds a tool. What a tool server's takes it says itself; of all others the arguments are held against `arguments`.
+    fn add(
+        &mut self,
+        name: &str,
+        description: &str,
+        arguments: Map<String, Value>,
+        mut hand: Hand,
+    ) {
+        if !matches!(hand.kind, HandKind::Server { .. }) {
+            hand.constraints.extend(Shape::compile(&Value::Object(arguments.clone())));
+        }
         let name = told_name(name, |name| self.hands.contains_key(name));
         let description = description.chars().take(DESCRIPTION_CHARS_MAX).collect();
         self.specs.push(ToolSpec { name: name.clone(), description, arguments, strict: false });
@@ -277,7 +296,7 @@ fn described(tool: &KnownTool) -> (String, Map<String, Value>) {
 fn text_argument(name: &str, about: &str) -> Map<String, Value> {
     let schema = json!({
         "type": "object",
-        "properties": {name: {"type": "string", "description": about}},
+        "properties": {name: {"type": "string", "minLength": 1, "description": about}},
         "required": [name],
     });
     schema.as_object().cloned().unwrap_or_default()
@@ -340,7 +359,7 @@ fn told_name(name: &str, taken: impl Fn(&str) -> bool) -> String {
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || "_-".contains(c) { c } else { '_' })
         .collect();
-    if plain.len() <= NAME_CHARS_MAX && !taken(&plain) {
+    if plain == name && plain.len() <= NAME_CHARS_MAX && !taken(&plain) {
         return plain;
     }
     // What is cut off, or was written otherwise, still tells it apart.
@@ -357,10 +376,10 @@ mod tests {
     fn names_are_such_as_all_providers_take_and_tell_tools_apart() {
         let free = |_: &str| false;
         assert_eq!(told_name("files__read", free), "files__read");
-        assert_eq!(told_name("files__a.b", free), "files__a_b");
-        let taken = |name: &str| name == "files__a_b";
-        let other = told_name("files__a.b", taken);
+        let other = told_name("files__a.b", free);
         assert!(other.starts_with("files__a_b_") && other.len() == 19, "{other}");
+        let taken = |name: &str| name == "files__a_b";
+        assert_ne!(told_name("files__a_b", taken), other);
         let long = told_name(&"x".repeat(200), free);
         assert_eq!(long.len(), 64);
         assert_ne!(long, told_name(&"x".repeat(201), free));

@@ -53,6 +53,7 @@ pub(crate) fn view(ctx: &Ctx, approval: &Approval) -> ApprovalView {
         run: approval.run.map(|run| run.to_string()),
         user: approval.user.to_string(),
         client: approval.client.map(|client| client.to_string()),
+        agent_run: approval.agent_run.map(|run| run.to_string()),
         door: approval.door.as_str().to_owned(),
         policies: approval.policies.clone(),
         policy_version: approval.policy_version.clone(),

@@ -18,6 +18,8 @@ pub(crate) struct AgentRunPage {
     pub(crate) run: RunView,
     /// What happened; `None` where the viewer may not read it.
     pub(crate) items: Option<Vec<Item>>,
+    /// Whether there is more of it than is shown.
+    pub(crate) cut: bool,
     /// What it took.
     pub(crate) used: Used,
     /// Its audit records, oldest first; `None` where the viewer may not read them.
@@ -95,7 +97,16 @@ impl AgentRunPage {
     /// The page of `run`, without what surrounds it.
     pub(crate) fn new(shell: Shell, run: RunView) -> Self {
         let used = Used::default();
-        Self { shell, run, items: None, used, records: None, may_cancel: false, may_answer: false }
+        Self {
+            shell,
+            run,
+            items: None,
+            cut: false,
+            used,
+            records: None,
+            may_cancel: false,
+            may_answer: false,
+        }
     }
 
     fn can_cancel(&self) -> bool {

@@ -5,10 +5,11 @@ use axum::{Json, extract::Path};
 use serde::Deserialize;
 use wardroom_core::{
     Action,
-    model::{AssistantPart, Message, UserPart},
+    model::{AssistantPart, Message, Spend, UserPart},
+    run::{Run, RunState},
     steps::{Ended, Entry, Person},
 };
-use wardroom_engine::agents::work::Step;
+use wardroom_engine::{agents::work::Step, runs::sentence};
 use wardroom_wire::{
     agents::{StepCallView, StepView, StepsPage},
     error::Problem,
@@ -44,12 +45,37 @@ pub(crate) async fn handler(
 pub(crate) async fn load(ctx: &Ctx, text: &str, after: Option<u32>) -> Result<StepsPage, ApiError> {
     let run = super::find(ctx, text).await?;
     ctx.authorise(Action::RunSteps, &ctx.run_resource(&run).await?).await?;
-    let from = after.map_or(0, |after| after.saturating_add(1));
-    let steps = ctx.app.engine.list_steps(&run, from, STEPS_MAX).await?;
+    let steps = ctx.app.engine.list_steps(&run, after.unwrap_or(0), STEPS_MAX).await?;
     // The run was read before its steps: when it was over then, all that there is was there now.
-    let complete = run.state.is_terminal() && steps.len() < STEPS_MAX as usize;
-    let next = steps.last().map(|step| step.kept.seq).or(after);
-    Ok(StepsPage { items: steps.into_iter().map(view).collect(), next, complete })
+    let complete = run.state.is_terminal() && steps.next.is_none();
+    let last = steps.items.last().map(|step| step.kept.seq);
+    let told_before = after.is_some() && steps.items.is_empty();
+    let is_new = |step: &Step| after.is_none_or(|after| step.kept.seq > after);
+    let mut items: Vec<StepView> = steps.items.into_iter().filter(is_new).map(view).collect();
+    if complete && !told_before && items.last().is_none_or(|step| step.ended.is_none()) {
+        items.extend(end_of(&run, last));
+    }
+    let next = items.last().map(|step| step.seq).or(after);
+    Ok(StepsPage { items, next, complete })
+}
+
+/// The end of a run that ended while nobody carried it on: it stands behind its journal.
+fn end_of(run: &Run, last: Option<u32>) -> Option<StepView> {
+    let ended = match run.state {
+        RunState::Cancelled => "cancelled",
+        RunState::TimedOut => "timed_out",
+        RunState::Failed => "failed",
+        _ => return None,
+    };
+    run.work.as_ref()?;
+    Some(StepView {
+        seq: last?.saturating_add(1),
+        at: run.finished_at?.to_string(),
+        kind: "ended".to_owned(),
+        ended: Some(ended.to_owned()),
+        text: run.outcome.as_ref().map(sentence),
+        ..StepView::default()
+    })
 }
 
 /// A step as the API tells it.
@@ -93,7 +119,10 @@ fn describe(view: &mut StepView, entry: Entry) {
             (view.call, view.tool_call) = (Some(id), call.map(|call| call.to_string()));
             ("called", None)
         }
-        Entry::Returned { id, text, is_error, labels } => {
+        Entry::Returned { id, text, is_error, labels, spend } => {
+            if spend != Spend::default() {
+                (view.tokens, view.cost_micros) = (Some(spend.tokens), Some(spend.cost_micros));
+            }
             (view.call, view.is_error) = (Some(id), Some(is_error));
             view.seen = names(labels.names());
             ("returned", Some(text))
