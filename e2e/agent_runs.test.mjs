@@ -53,7 +53,7 @@ test('an agent is asked, asks back, answers, and is stopped', { timeout: TEST_MS
       await look(page, 'agent-start');
       await page.getByRole('button', { name: 'Begin' }).click();
       await page.waitForURL((url) => url.pathname.startsWith('/runs/run_'));
-      await page.getByText('North or south?').first().waitFor();
+      await page.locator('.talk-form').getByText('North or south?').waitFor();
       await page.locator('#run-state[data-state="awaiting_input"]').waitFor();
       await look(page, 'agent-run-asks');
       await page.getByLabel('Your answer').fill('South, please');
