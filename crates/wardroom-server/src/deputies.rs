@@ -13,14 +13,25 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
 };
-use wardroom_core::{Action, Door, Origin, RequestId, store::StoreError};
+use wardroom_core::{Action, Door, Origin, RequestId, action::Resource, store::StoreError};
 use wardroom_engine::{
     EngineError,
-    agents::work::{Acting, Deputies, Deputy},
+    agents::work::{Acting, Deputies, Deputy, Employment},
 };
+use wardroom_gateway::door::{Allowed, Refused};
+
+impl App {
+    /// Lets agents work until the server shuts down. `alone` says whether no other orchestrator can be there.
+    pub async fn work_agents(self: Arc<Self>, alone: bool) {
+        let (engine, stop) = (Arc::clone(&self.engine), self.stop.clone());
+        let gateway = Arc::clone(&self.gateway);
+        let deputies = Arc::new(AppDeputies(self));
+        engine.work_agents(Employment { gateway, deputies, alone }, stop).await;
+    }
+}
 
 /// Finds who acts in runs.
-pub(crate) struct AppDeputies(pub(crate) Arc<App>);
+struct AppDeputies(Arc<App>);
 
 #[async_trait]
 impl Deputies for AppDeputies {
@@ -48,6 +59,13 @@ impl Deputies for AppDeputies {
         ctx.origin = Origin { door: Door::Internal, address: None, request: None };
         let caller = McpCaller::new(ctx).map_err(failed)?;
         Ok(Some(Arc::new(caller)))
+    }
+}
+
+#[async_trait]
+impl Deputy for McpCaller {
+    async fn authorise_command(&self, command: &Resource) -> Result<Allowed, Refused> {
+        self.decide(Action::RunSubmit, command, &self.ctx.circumstances()).await
     }
 }
 

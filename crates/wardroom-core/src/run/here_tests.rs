@@ -4,7 +4,7 @@
 use super::*;
 use crate::{
     OrchestratorId, RunId, UserId,
-    run::{RetryPolicy, Target, apply},
+    run::{Target, apply},
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -18,41 +18,9 @@ fn holder(number: u128) -> OrchestratorId {
 }
 
 fn queued() -> Run {
-    Run {
-        id: RunId::from_uuid(Uuid::from_u128(1)),
-        version: 1,
-        submitted_by: UserId::from_uuid(Uuid::from_u128(2)),
-        command: "guide".into(),
-        work: None,
-        command_digest: String::new(),
-        parameters_sealed: vec![],
-        parameters_digest: String::new(),
-        target: Target::Here {},
-        node: None,
-        holder: None,
-        parent: None,
-        replay_of: None,
-        request: None,
-        customer: None,
-        state: RunState::Queued,
-        fence: 0,
-        attempt: 0,
-        retry: RetryPolicy::default(),
-        priority: 4,
-        idempotent: false,
-        idempotency_key: None,
-        request_digest: String::new(),
-        deadline: Some(at(100)),
-        not_before: None,
-        lease_until: None,
-        waits_since: None,
-        cancel_requested_at: None,
-        queued_at: at(0),
-        started_at: None,
-        finished_at: None,
-        outcome: None,
-        dead_letter: false,
-    }
+    let (id, user) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let (id, user) = (RunId::from_uuid(id), UserId::from_uuid(user));
+    Run { deadline: Some(at(100)), ..Run::queued(id, user, "guide", Target::Here {}, at(0)) }
 }
 
 fn take(number: u128, until: i64) -> Event {

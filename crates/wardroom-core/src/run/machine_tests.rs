@@ -19,40 +19,12 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn queued(idempotent: bool, attempts_max: u32) -> Run {
+    let (id, user) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let (id, user) = (RunId::from_uuid(id), UserId::from_uuid(user));
     Run {
-        id: RunId::from_uuid(Uuid::from_u128(1)),
-        version: 1,
-        submitted_by: UserId::from_uuid(Uuid::from_u128(2)),
-        command: "c".into(),
-        work: None,
-        command_digest: String::new(),
-        parameters_sealed: vec![],
-        parameters_digest: String::new(),
-        target: Target::Node { node: node(3) },
-        node: None,
-        holder: None,
-        parent: None,
-        replay_of: None,
-        request: None,
-        customer: None,
-        state: RunState::Queued,
-        fence: 0,
-        attempt: 0,
         retry: RetryPolicy { attempts_max, backoff_ms: 1000 },
-        priority: 4,
         idempotent,
-        idempotency_key: None,
-        request_digest: String::new(),
-        deadline: None,
-        not_before: None,
-        lease_until: None,
-        waits_since: None,
-        cancel_requested_at: None,
-        queued_at: at(0),
-        started_at: None,
-        finished_at: None,
-        outcome: None,
-        dead_letter: false,
+        ..Run::queued(id, user, "c", Target::Node { node: node(3) }, at(0))
     }
 }
 

@@ -104,6 +104,53 @@ pub struct Run {
     pub dead_letter: bool,
 }
 
+impl Run {
+    /// A run that waits for its turn, with nothing that a submitter may leave out.
+    pub fn queued(
+        id: RunId,
+        submitted_by: UserId,
+        command: impl Into<String>,
+        target: Target,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            version: 1,
+            submitted_by,
+            command: command.into(),
+            work: None,
+            command_digest: String::new(),
+            parameters_sealed: vec![],
+            parameters_digest: String::new(),
+            target,
+            node: None,
+            holder: None,
+            parent: None,
+            replay_of: None,
+            request: None,
+            customer: None,
+            state: RunState::Queued,
+            fence: 0,
+            attempt: 0,
+            retry: RetryPolicy::default(),
+            priority: PRIORITY_DEFAULT,
+            idempotent: false,
+            idempotency_key: None,
+            request_digest: String::new(),
+            deadline: None,
+            not_before: None,
+            lease_until: None,
+            waits_since: None,
+            cancel_requested_at: None,
+            queued_at: at,
+            started_at: None,
+            finished_at: None,
+            outcome: None,
+            dead_letter: false,
+        }
+    }
+}
+
 /// Where a run should go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "to", rename_all = "snake_case", deny_unknown_fields)]

@@ -80,7 +80,7 @@ pub enum Entry {
         /// Which.
         id: String,
         /// For whom.
-        on: Person,
+        on: Awaited,
     },
     /// What a call waited for is there: it goes on.
     Heard {
@@ -97,7 +97,7 @@ pub enum Entry {
 /// For whom a call waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Person {
+pub enum Awaited {
     /// Whoever may consent.
     Consent {
         /// The approval.
@@ -122,7 +122,7 @@ pub enum Person {
 pub struct Doubt {
     /// The call's id.
     pub id: String,
-    /// What the gateway keeps it under: where it has none, it was never made.
+    /// What the gateway keeps it under, where it goes there: what the gateway does not know was never made.
     pub call: Option<ToolCallId>,
     /// Whether it may be called again.
     pub repeatable: bool,
@@ -174,6 +174,4 @@ pub enum Ended {
     },
     /// Somebody stopped it.
     Cancelled,
-    /// Its time was over.
-    TimedOut,
 }

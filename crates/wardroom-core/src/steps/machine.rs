@@ -1,6 +1,6 @@
 //! Where a run stands, and what is done next.
 
-use super::{Doubt, Ended, Entry, Labels, Limit, Person, Room};
+use super::{Awaited, Doubt, Ended, Entry, Labels, Limit, Room};
 use crate::{
     ModelCallId, ToolCallId,
     agent::Limits,
@@ -60,13 +60,13 @@ pub struct Called {
 enum At {
     Wanted,
     Under { call: Option<ToolCallId>, repeatable: bool },
-    Waits(Person),
+    Waits(Awaited),
     Returned { text: String, is_error: bool },
 }
 
 impl Called {
     /// For whom it waits.
-    pub const fn waits_on(&self) -> Option<&Person> {
+    pub const fn waits_on(&self) -> Option<&Awaited> {
         match &self.at {
             At::Waits(on) => Some(on),
             _ => None,
@@ -146,7 +146,7 @@ impl Steps {
     }
 
     /// The calls that wait, and for whom.
-    pub fn waits(&self) -> Vec<(String, Person)> {
+    pub fn waits(&self) -> Vec<(String, Awaited)> {
         let waits = |call: &Called| Some((call.id.clone(), call.waits_on()?.clone()));
         self.calls.iter().filter_map(waits).collect()
     }

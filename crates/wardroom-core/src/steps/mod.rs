@@ -9,7 +9,7 @@ mod room;
 #[cfg(test)]
 mod tests;
 
-pub use entry::{Doubt, Ended, Entry, Limit, Person};
+pub use entry::{Awaited, Doubt, Ended, Entry, Limit};
 pub use kept::{ENTRY_BYTES_MAX, JournalWrite, KeptEntry};
 pub use labels::Labels;
 pub use machine::{Called, Misplaced, Next, Steps, Used};

@@ -155,7 +155,7 @@ fn limits_end_a_run_and_what_is_under_way_comes_back_first() {
 #[test]
 fn a_call_waits_for_a_person_and_goes_on_or_comes_back() {
     let wants = wants(&[("a", json!({})), ("b", json!({"n": 1}))]);
-    let question = Person::Answer { question: "Which one?".into() };
+    let question = Awaited::Answer { question: "Which one?".into() };
     let waits = Entry::Waits { id: "a".into(), on: question.clone() };
     let mut run = steps(Limits::default(), &[begun(), asked(), wants, called("a"), waits]);
     assert_eq!(names(&run.next()), ["b"], "others go on");
@@ -198,7 +198,7 @@ fn two_calls_of_the_same_id_are_a_broken_answer() {
 #[test]
 fn a_call_that_waited_takes_no_second_place_among_the_calls() {
     let limits = Limits { tool_calls_max: 1, repeats_max: 1, ..Limits::default() };
-    let waits = Entry::Waits { id: "a".into(), on: Person::Doubt };
+    let waits = Entry::Waits { id: "a".into(), on: Awaited::Doubt };
     let heard = Entry::Heard { id: "a".into() };
     let wants = wants(&[("a", json!({}))]);
     let run = steps(limits, &[begun(), asked(), wants, called("a"), waits, heard]);

@@ -1,7 +1,10 @@
 //! Runs, with what they were given as far as anybody may see it, and what a customer's printed.
 
 use super::{Out, Piece, Rows, Stop, plain, text};
-use crate::{Engine, agents::work::Step};
+use crate::{
+    Engine,
+    agents::work::{ENTRIES_TOGETHER_MAX, Step},
+};
 use serde_json::json;
 use wardroom_core::{
     CustomerId,
@@ -16,8 +19,6 @@ use zeroize::Zeroizing;
 const OUTPUT_PAGE_BYTES: u64 = 1024 * 1024;
 /// The largest file of output.
 const FILE_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Entries of a journal that are read at a time.
-const STEPS_TOGETHER_MAX: u32 = 64;
 
 impl Engine {
     /// Runs that fit. What they were given and printed is `customer`'s, and only told of theirs.
@@ -65,7 +66,7 @@ impl Engine {
         let mut content = Zeroizing::new(vec![]);
         let mut next = Some(0);
         while let Some(from) = next {
-            let steps = self.list_steps(run, from, STEPS_TOGETHER_MAX).await?;
+            let steps = self.list_steps(run, from, ENTRIES_TOGETHER_MAX).await?;
             next = steps.next;
             for Step { kept, mut entry } in steps.items {
                 // What its author tells an agent is theirs; what was put into it stands beside it.

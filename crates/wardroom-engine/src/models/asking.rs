@@ -8,6 +8,7 @@ use super::{
 };
 use crate::Engine;
 use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
 use wardroom_core::{
     ApiTokenId, BudgetId, CustomerId, Door, ModelCallId, OauthClientId, RunId, UserId,
     agent::ModelName,
@@ -112,6 +113,7 @@ pub struct Answering {
     /// As long an answer as is wanted, in tokens.
     wanted: u32,
     along: Option<Box<dyn Along>>,
+    leaving: Option<CancellationToken>,
     /// What attempts took since `along` was last told.
     wasted: Spend,
     /// An attempt that was on record before somebody listened, and goes on.
@@ -142,6 +144,7 @@ impl Engine {
             heard: false,
             wanted,
             along: None,
+            leaving: None,
             wasted: Spend::default(),
             resumed: None,
             settlement: None,
@@ -185,10 +188,11 @@ impl Engine {
 }
 
 impl Answering {
-    /// Whoever asks writes something down with each attempt, and what the answer took by its [`Settlement`].
+    /// Whoever asks writes something down with each attempt, and what the answer took by its [`Settlement`]. What is
+    /// dropped once `leaving` went off stays as it is on record, for whoever goes on with it.
     #[must_use]
-    pub fn along(self, along: Box<dyn Along>) -> Self {
-        Self { along: Some(along), ..self }
+    pub fn along(self, along: Box<dyn Along>, leaving: CancellationToken) -> Self {
+        Self { along: Some(along), leaving: Some(leaving), ..self }
     }
 
     /// Goes on with an attempt that is on record and of which nobody knows what came of it: its provider gets the same
@@ -224,13 +228,6 @@ impl Answering {
     /// What attempts took that brought no answer.
     pub const fn wasted(&self) -> Spend {
         self.wasted
-    }
-
-    /// Leaves what is under way as it is on record, for whoever goes on with it.
-    pub fn leave(mut self) {
-        if let Some(open) = &mut self.open {
-            open.begun.over = true;
-        }
     }
 
     /// The next of it.
@@ -388,6 +385,7 @@ impl Answering {
             output_bytes: 0,
             first: None,
             over: false,
+            leaving: self.leaving.clone(),
         })
     }
 
@@ -439,6 +437,7 @@ impl Answering {
             output_bytes: 0,
             first: None,
             over: false,
+            leaving: self.leaving.clone(),
         };
         match self.engine.commit(change).await {
             Ok(()) => {

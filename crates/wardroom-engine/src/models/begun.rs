@@ -3,6 +3,7 @@
 use crate::Engine;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use wardroom_core::{
     ModelCallId, Timestamp,
     change::Write,
@@ -25,6 +26,8 @@ pub(super) struct Begun {
     pub(super) output_bytes: u64,
     pub(super) first: Option<Timestamp>,
     pub(super) over: bool,
+    /// Goes off when whoever asks leaves it to whoever comes next.
+    pub(super) leaving: Option<CancellationToken>,
 }
 
 impl Begun {
@@ -87,6 +90,9 @@ impl Begun {
 
 impl Drop for Begun {
     fn drop(&mut self) {
+        if self.leaving.as_ref().is_some_and(CancellationToken::is_cancelled) {
+            return;
+        }
         self.settle(None, Some(Kind::Cancelled));
     }
 }

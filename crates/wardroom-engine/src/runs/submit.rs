@@ -248,17 +248,8 @@ impl Engine {
     ) -> Result<Run, EngineError> {
         let customer = submission.request.map(|(_, customer)| customer);
         Ok(Run {
-            id: RunId::new(now, &*self.rng),
-            version: 1,
-            submitted_by: submission.user,
-            command: submission.command.clone(),
-            work: None,
-            command_digest: String::new(),
             parameters_sealed: self.seal_parameters(customer, values).await?,
             parameters_digest: parameters_digest(&values.salt, &submission.parameters),
-            target: target.clone(),
-            node: None,
-            holder: None,
             parent: submission.parent,
             replay_of: submission.replay_of,
             request: submission.request.map(|(request, _)| request),
@@ -267,23 +258,18 @@ impl Engine {
                 Some(_) => RunState::AwaitingApproval,
                 None => RunState::Queued,
             },
-            fence: 0,
-            attempt: 0,
             retry: submission.retry,
             priority: submission.priority,
-            idempotent: false,
             idempotency_key: submission.idempotency_key.clone(),
             request_digest: request_digest(&values.salt, submission),
             deadline: submission.deadline.map(|after| now.plus(after)),
-            not_before: None,
-            lease_until: None,
-            waits_since: None,
-            cancel_requested_at: None,
-            queued_at: now,
-            started_at: None,
-            finished_at: None,
-            outcome: None,
-            dead_letter: false,
+            ..Run::queued(
+                RunId::new(now, &*self.rng),
+                submission.user,
+                submission.command.clone(),
+                target.clone(),
+                now,
+            )
         })
     }
 }

@@ -12,14 +12,13 @@ use wardroom_core::{
     steps::JournalWrite,
     tool::facts::ArgumentFacts,
 };
-use wardroom_engine::agents::work::Deputy;
 use wardroom_gateway::door::{Allowed, Caller, Refused};
 use wardroom_trust::policy::Circumstances;
 use wardroom_wire::error::ErrorCode;
 
 /// Somebody who was let in at one of the gateway's doors.
 pub(crate) struct McpCaller {
-    ctx: Ctx,
+    pub(crate) ctx: Ctx,
     user: UserId,
 }
 
@@ -31,7 +30,8 @@ impl McpCaller {
 }
 
 impl McpCaller {
-    async fn decide(
+    /// What policy says, with what takes consent.
+    pub(crate) async fn decide(
         &self,
         action: Action,
         resource: &Resource,
@@ -52,13 +52,6 @@ impl McpCaller {
             }),
         };
         Ok(Allowed { audit: allowed.draft(&self.ctx), wanted })
-    }
-}
-
-#[async_trait]
-impl Deputy for McpCaller {
-    async fn authorise_command(&self, command: &Resource) -> Result<Allowed, Refused> {
-        self.decide(Action::RunSubmit, command, &self.ctx.circumstances()).await
     }
 }
 

@@ -17,10 +17,9 @@ pub(crate) use reply::Lacks;
 pub(crate) use sse::Inboxes;
 pub use static_tokens::{StaticToken, StaticTokenError, StaticTokens};
 
-use crate::{App, deputies::AppDeputies};
+use crate::App;
 use std::sync::Arc;
 use wardroom_core::store::StoreError;
-use wardroom_engine::agents::work::Employment;
 use wardroom_gateway::door::Caller;
 
 /// What stands before a tool server's name in the path of its own endpoint.
@@ -33,14 +32,6 @@ fn is_visible(app: &App, caller: &dyn Caller, name: &str) -> bool {
 }
 
 impl App {
-    /// Lets agents work until the server shuts down. `alone` says whether no other orchestrator can be there.
-    pub async fn work_agents(self: Arc<Self>, alone: bool) {
-        let (engine, stop) = (Arc::clone(&self.engine), self.stop.clone());
-        let gateway = Arc::clone(&self.gateway);
-        let deputies = Arc::new(AppDeputies(self));
-        engine.work_agents(Employment { gateway, deputies, alone }, stop).await;
-    }
-
     /// Looks after tool servers until the server shuts down.
     pub async fn work_gateway(self: Arc<Self>) {
         let work = Arc::clone(&self.gateway).work();

@@ -20,7 +20,6 @@ use wardroom_core::{Action, RequestId};
 use wardroom_wire::{
     agents::{AgentRunStart, RunAnswer},
     api::RunView,
-    error::ErrorCode,
 };
 
 /// How many of its audit records a run's page shows.
@@ -120,10 +119,6 @@ pub(crate) async fn reply(
 ) -> Result<Response, ApiError> {
     let again = form.again == "1";
     let body = RunAnswer { call: form.call, text: (!again).then_some(form.text), again };
-    match answer::act(&ctx, &id, body).await {
-        Ok(_) => Ok(see_other(&format!("/runs/{id}"))),
-        // Somebody was faster: the page shows what they said.
-        Err(error) if error.code == ErrorCode::RunState => Ok(see_other(&format!("/runs/{id}"))),
-        Err(error) => Err(error),
-    }
+    answer::act(&ctx, &id, body).await?;
+    Ok(see_other(&format!("/runs/{id}")))
 }

@@ -13,7 +13,7 @@ use wardroom_core::{
     ApprovalId, ToolCallId,
     agent::Deed,
     approval::ApprovalState,
-    steps::{Called, Entry, Next, Person},
+    steps::{Awaited, Called, Entry, Next},
 };
 
 /// How long calls have to come back that are told to stop.
@@ -99,7 +99,7 @@ impl Worker {
         for id in self.engine.heard(waits.clone()).await? {
             let on = waits.iter().find(|(of, _)| *of == id).map(|(_, on)| on);
             entries.push(match on {
-                Some(Person::Run { run }) => {
+                Some(Awaited::Run { run }) => {
                     let name = self.wanted(&id).map(|wanted| wanted.name).unwrap_or_default();
                     let hand = toolbox.hand(&name);
                     // Of one that is not offered any more, the worst is assumed.
@@ -107,7 +107,7 @@ impl Worker {
                     let does = hand.map_or(&worst[..], |hand| hand.does.as_slice());
                     self.came_of(id, *run, does).await?
                 }
-                Some(Person::Consent { approval }) if self.is_too_late(*approval).await? => {
+                Some(Awaited::Consent { approval }) if self.is_too_late(*approval).await? => {
                     refused(id, "nobody approved it in time")
                 }
                 _ => Entry::Heard { id },
@@ -121,7 +121,7 @@ impl Worker {
             };
             match self.wanted(&doubt.id).filter(|_| doubt.repeatable || !made) {
                 Some(wanted) => again.push(wanted),
-                None => entries.push(Entry::Waits { id: doubt.id, on: Person::Doubt }),
+                None => entries.push(Entry::Waits { id: doubt.id, on: Awaited::Doubt }),
             }
         }
         if !entries.is_empty() {

@@ -10,7 +10,7 @@ use wardroom_core::{
     hint::Hint,
     model::Spend,
     run::{self, Event, Run, Target},
-    steps::{Entry, Labels, Person},
+    steps::{Awaited, Entry, Labels},
     store::StoreError,
 };
 
@@ -51,10 +51,10 @@ impl Engine {
             let mut waits = book.steps.waits().into_iter();
             let on = waits.find(|(of, _)| of == call).map(|(_, on)| on).ok_or_else(nothing)?;
             let entry = match (on, reply) {
-                (Person::Answer { .. }, Reply::Text(text)) => said(call, text, Labels::NONE),
+                (Awaited::Answer { .. }, Reply::Text(text)) => said(call, text, Labels::NONE),
                 // Whoever tells what came of a call tells what it brought.
-                (Person::Doubt, Reply::Text(text)) => said(call, text, Labels::ALL),
-                (Person::Doubt, Reply::Again) => Entry::Heard { id: call.to_owned() },
+                (Awaited::Doubt, Reply::Text(text)) => said(call, text, Labels::ALL),
+                (Awaited::Doubt, Reply::Again) => Entry::Heard { id: call.to_owned() },
                 _ => return Err(nothing()),
             };
             let now = self.now();

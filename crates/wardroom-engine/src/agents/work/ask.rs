@@ -2,6 +2,7 @@
 
 use super::{
     book::Book,
+    child::undecided,
     driver::{Stop, Worker},
 };
 use crate::{
@@ -17,7 +18,8 @@ use wardroom_core::{
     action::Resource,
     agent::ModelName,
     audit::AuditDraft,
-    change::Write,
+    change::{Change, Write},
+    hint::Hint,
     model::{Answer, Ask, Event, ModelFailure, ModelFailureKind as Kind, Spend, ToolChoice, Usage},
     steps::{Ended, Entry, Limit, Next, Room},
     store::StoreResult,
@@ -96,7 +98,9 @@ impl Worker {
         };
         let inquiry = self.inquiry(chain, room).await?;
         let attempts = Attempts { book: self.book_shared(), asked: None };
-        let mut answering = self.engine.ask_model(inquiry, audit).along(Box::new(attempts));
+        let leaving = self.engine.here.places.leaving.clone();
+        let answering = self.engine.ask_model(inquiry, audit);
+        let mut answering = answering.along(Box::new(attempts), leaving);
         let before = match before {
             Some(call) => self.engine.store.lookup_model_call(call).await?,
             None => None,
@@ -134,12 +138,7 @@ impl Worker {
                 self.end(Ended::Limit { limit }, vec![], vec![]).await?;
                 Ok(true)
             }
-            None => {
-                if self.engine.here.places.leaving.is_cancelled() {
-                    answering.leave();
-                }
-                Err(Stop::Halted)
-            }
+            None => Err(Stop::Halted),
         }
     }
 
@@ -153,9 +152,8 @@ impl Worker {
         }
         let entries = [entry];
         let writes = self.with(&entries, writes)?;
-        let change = wardroom_core::change::Change { writes, ..Default::default() };
-        let hint = wardroom_core::hint::Hint::Run(self.run.id);
-        self.engine.commit(change.hint(hint)).await?;
+        let change = Change { writes, ..Change::default() };
+        self.engine.commit(change.hint(Hint::Run(self.run.id))).await?;
         self.book().written(&entries).map_err(EngineError::from)?;
         Ok(false)
     }
@@ -175,10 +173,7 @@ impl Worker {
             chain.first().map_or_else(|| Resource::model(&model.provider, &model.name), resource);
         match deputy.authorise(Action::ModelUse, &asked).await {
             Ok(audit) => Ok(Ok((chain, audit))),
-            Err(wardroom_gateway::door::Refused::Failed) => {
-                let why = "a decision could not be made or recorded".to_owned();
-                Err(EngineError::Store(wardroom_core::store::StoreError::Unavailable(why)).into())
-            }
+            Err(wardroom_gateway::door::Refused::Failed) => Err(undecided().into()),
             Err(_) => Ok(Err(format!("whoever it works for may not use the model {}", asked.id))),
         }
     }

@@ -15,7 +15,7 @@ use wardroom_core::{
 use wardroom_trust::vault::PersonCipher;
 
 /// Entries that are read at a time.
-const ENTRIES_TOGETHER_MAX: u32 = 64;
+pub(crate) const ENTRIES_TOGETHER_MAX: u32 = 64;
 
 /// A journal that is written.
 pub(super) struct Book {

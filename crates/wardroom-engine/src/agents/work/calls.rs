@@ -14,7 +14,7 @@ use wardroom_core::{
     ToolCallId,
     agent::Deed,
     model::Spend,
-    steps::{Entry, Labels, Person},
+    steps::{Awaited, Entry, Labels},
 };
 use wardroom_gateway::{
     door::{Client, Modern, Outlet, Refused, Speaks},
@@ -82,7 +82,7 @@ impl Worker {
             HandKind::Agent { agent } => self.other_agent(id, agent, &value, &*deputy).await,
             HandKind::AskPerson => {
                 let question = value.get("question").and_then(Value::as_str).unwrap_or_default();
-                let on = Person::Answer { question: question.to_owned() };
+                let on = Awaited::Answer { question: question.to_owned() };
                 Ok(Entry::Waits { id, on })
             }
         }
@@ -107,16 +107,14 @@ impl Worker {
         let params = Object::default().with("name", tool).with("arguments", arguments);
         let request = Request { id: Id::Number(1), method: "tools/call".to_owned(), params };
         let gateway = &self.employment()?.gateway;
-        let answer = gateway.answer(&client, request);
-        // What it says meanwhile is for nobody.
-        let quiet = async {
-            while said.recv().await.is_some() {}
-            std::future::pending::<()>().await;
-        };
-        Ok(tokio::select! {
-            answer = answer => answer,
-            () = quiet => Err(RpcError::internal()),
-        })
+        let mut answer = std::pin::pin!(gateway.answer(&client, request));
+        loop {
+            tokio::select! {
+                answer = &mut answer => return Ok(answer),
+                // What it says meanwhile is for nobody.
+                Some(_) = said.recv() => {}
+            }
+        }
     }
 
     /// What a model is told of a tool's answer.
@@ -136,7 +134,7 @@ impl Worker {
             let own = result.object("_meta").unwrap_or_default();
             let approval = own.text(meta::APPROVAL).and_then(|id| id.parse().ok());
             return match approval {
-                Some(approval) => Entry::Waits { id, on: Person::Consent { approval } },
+                Some(approval) => Entry::Waits { id, on: Awaited::Consent { approval } },
                 None => refused(
                     id,
                     "it wants something of the person first: they call it once themselves",

@@ -2,6 +2,7 @@
 //! run waits for.
 
 use super::{
+    book::ENTRIES_TOGETHER_MAX,
     calls::{cut, refused, words},
     deputy::Deputy,
     driver::Worker,
@@ -24,15 +25,13 @@ use wardroom_core::{
     model::Spend,
     node::Node,
     run::{PRIORITY_DEFAULT, RetryPolicy, Run, RunState, Target, Within},
-    steps::{Ended, Entry, Labels, Person, Steps},
+    steps::{Awaited, Ended, Entry, Labels, Steps},
     store::StoreError,
 };
 use wardroom_gateway::door::Refused;
 
 /// What of a command's output a model is told, in bytes.
 const OUTPUT_BYTES_MAX: u64 = 64 * 1024;
-/// Entries of a journal that are read at a time.
-const ENTRIES_TOGETHER_MAX: u32 = 64;
 
 impl Worker {
     /// Gives a command to a node.
@@ -68,7 +67,7 @@ impl Worker {
             parent: Some(self.run.id),
         };
         match self.engine.submit(submission, audit).await {
-            Ok(run) => Ok(Entry::Waits { id, on: Person::Run { run: run.id } }),
+            Ok(run) => Ok(Entry::Waits { id, on: Awaited::Run { run: run.id } }),
             Err(EngineError::Store(error)) => Err(error.into()),
             Err(error) => Ok(refused(id, &told(&error))),
         }
@@ -157,7 +156,7 @@ impl Worker {
             }),
         };
         match self.engine.start_agent(start, audit.detail("parent", self.run.id)).await {
-            Ok(run) => Ok(Entry::Waits { id, on: Person::Run { run: run.id } }),
+            Ok(run) => Ok(Entry::Waits { id, on: Awaited::Run { run: run.id } }),
             Err(EngineError::Store(error)) => Err(error.into()),
             Err(error) => Ok(refused(id, &told(&error))),
         }
@@ -237,21 +236,20 @@ fn values(arguments: Value) -> Result<Parameters, String> {
         .collect()
 }
 
-/// It is tried again.
-fn undecided() -> EngineError {
+/// What policy says could not be found out: it is tried again.
+pub(super) fn undecided() -> EngineError {
     let why = "a decision could not be made or recorded".to_owned();
     EngineError::Store(StoreError::Unavailable(why))
 }
 
 /// Why something was not begun, for a model that can mend it.
 fn told(error: &EngineError) -> String {
+    fn lines(wrong: &[impl ToString]) -> String {
+        wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    }
     match error {
-        EngineError::Parameters(wrong) => {
-            wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-        }
-        EngineError::Fields(wrong) => {
-            wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-        }
+        EngineError::Parameters(wrong) => lines(wrong),
+        EngineError::Fields(wrong) => lines(wrong),
         error => error.to_string(),
     }
 }

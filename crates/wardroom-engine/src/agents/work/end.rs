@@ -9,7 +9,7 @@ use wardroom_core::{
     hint::Hint,
     model::ModelFailureKind,
     run::{self, End, Event, Outcome, RunState},
-    steps::{Ended, Entry, JournalWrite, Limit, Person},
+    steps::{Awaited, Ended, Entry, JournalWrite, Limit},
     store::StoreError,
 };
 use wardroom_gateway::registry::Shape;
@@ -57,14 +57,14 @@ impl Worker {
         let waits = self.book().steps.waits();
         for (_, on) in &waits {
             match on {
-                Person::Consent { approval } => {
+                Awaited::Consent { approval } => {
                     awaited.push(approval.uuid());
                     if state == RunState::Running {
                         state = RunState::AwaitingApproval;
                     }
                 }
-                Person::Run { run } => awaited.push(run.uuid()),
-                Person::Answer { .. } | Person::Doubt => state = RunState::AwaitingInput,
+                Awaited::Run { run } => awaited.push(run.uuid()),
+                Awaited::Answer { .. } | Awaited::Doubt => state = RunState::AwaitingInput,
             }
         }
         let id = self.run.id;
@@ -155,7 +155,6 @@ fn outcome(how: &Ended) -> Outcome {
             format!("no model answered: {}", failure.as_str()),
         ),
         Ended::Cancelled => (End::Cancelled, "somebody stopped it".to_owned()),
-        Ended::TimedOut => (End::DeadlinePassed, "its time was over".to_owned()),
     };
     Outcome::without_process(end, message)
 }

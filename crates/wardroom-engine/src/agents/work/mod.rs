@@ -17,6 +17,7 @@ mod toolbox;
 mod wake;
 
 pub use answer::Reply;
+pub(crate) use book::ENTRIES_TOGETHER_MAX;
 pub use book::Step;
 pub use deputy::{Acting, Deputies, Deputy};
 pub use place::RUNS_MAX;

@@ -15,10 +15,7 @@ use wardroom_core::{
     field::FieldError,
     hint::Hint,
     model::{Message, UserPart},
-    run::{
-        self, AgentWork, Authority, Event, PRIORITY_DEFAULT, RetryPolicy, Run, RunState, Target,
-        Within,
-    },
+    run::{self, AgentWork, Authority, Event, Run, Target, Within},
     steps::{Entry, Labels},
     store::StoreError,
 };
@@ -174,10 +171,6 @@ impl Engine {
         let definition = &start.agent.definition;
         let seconds = u64::from(definition.limits.seconds_max);
         Run {
-            id: RunId::new(now, &*self.rng),
-            version: 1,
-            submitted_by: start.user,
-            command: definition.name.clone(),
             work: Some(AgentWork {
                 version: start.agent.version.number,
                 authority: start.authority.clone(),
@@ -185,41 +178,29 @@ impl Engine {
                 within: start.parent.map(|parent| parent.within),
             }),
             command_digest: start.agent.version.digest.clone(),
-            parameters_sealed: vec![],
-            parameters_digest: String::new(),
-            target: Target::Here {},
-            node: None,
-            holder: None,
             parent: start.parent.map(|parent| parent.run),
-            replay_of: None,
-            request: None,
-            customer: None,
-            state: RunState::Queued,
-            fence: 0,
-            attempt: 0,
-            retry: RetryPolicy::default(),
-            priority: PRIORITY_DEFAULT,
-            idempotent: false,
             idempotency_key: start.idempotency_key.clone(),
             request_digest,
             deadline: Some(now.plus(Duration::from_secs(seconds))),
-            not_before: None,
-            lease_until: None,
-            waits_since: None,
-            cancel_requested_at: None,
-            queued_at: now,
-            started_at: None,
-            finished_at: None,
-            outcome: None,
-            dead_letter: false,
+            ..Run::queued(
+                RunId::new(now, &*self.rng),
+                start.user,
+                definition.name.clone(),
+                Target::Here {},
+                now,
+            )
         }
     }
 
     /// `run` as this orchestrator's.
     pub(super) fn take(&self, run: &Run) -> Result<Run, EngineError> {
-        let now = self.now();
-        let event = Event::Take { holder: self.here.id, until: now.plus(run::LEASE_HERE) };
-        run::apply(run, &event, now).map(|taken| taken.run).map_err(EngineError::RunState)
+        let taken = run::apply(run, &self.taking(), self.now());
+        taken.map(|taken| taken.run).map_err(EngineError::RunState)
+    }
+
+    /// That this orchestrator takes a run up.
+    pub(super) fn taking(&self) -> Event {
+        Event::Take { holder: self.here.id, until: self.now().plus(run::LEASE_HERE) }
     }
 }
 

@@ -139,7 +139,8 @@ impl Engine {
         for run in self.store.list_queued_here(TOGETHER_MAX).await? {
             let Some(place) = self.here.place(run.id) else { return Ok(false) };
             let Ok(next) = self.take(&run) else { continue };
-            let audit = self.own_record("run.taken").detail("orchestrator", self.here.id);
+            let audit = self.own_record(self.taking().as_str());
+            let audit = audit.detail("orchestrator", self.here.id);
             let change = Change::recorded(crate::runs::describe(audit, &next))
                 .write(Write::UpdateRun(Box::new(next.clone())))
                 .hint(Hint::Run(next.id));

@@ -30,7 +30,8 @@ pub(super) struct Hand {
     /// Whether a call of which nobody knows what came of it may be made again.
     pub(super) repeatable: bool,
     constraints: Vec<Shape>,
-    approvals: Vec<Approving>,
+    /// A rule each: what arguments need no consent, where there are such.
+    approvals: Vec<Option<Shape>>,
 }
 
 /// Where a call goes.
@@ -51,11 +52,6 @@ pub(super) enum Placing {
     Labels(Selector),
 }
 
-struct Approving {
-    always: bool,
-    unless: Option<Shape>,
-}
-
 impl Hand {
     fn new(kind: HandKind, does: Vec<Deed>, repeatable: bool) -> Self {
         Self { kind, does, repeatable, constraints: vec![], approvals: vec![] }
@@ -68,10 +64,8 @@ impl Hand {
 
     /// Whether the definition wants a person's consent to a call with these.
     pub(super) fn asks(&self, arguments: &Value) -> bool {
-        self.approvals.iter().any(|rule| {
-            let harmless = |shape: &Shape| shape.mistakes(arguments).is_empty();
-            rule.always && !rule.unless.as_ref().is_some_and(harmless)
-        })
+        let harmless = |shape: &Shape| shape.mistakes(arguments).is_empty();
+        self.approvals.iter().any(|unless| !unless.as_ref().is_some_and(harmless))
     }
 
     fn bound(
@@ -85,8 +79,7 @@ impl Hand {
         };
         self.constraints.extend(arguments.map(compile).transpose()?);
         if rule.always {
-            let unless = rule.unless.as_ref().map(compile).transpose()?;
-            self.approvals.push(Approving { always: true, unless });
+            self.approvals.push(rule.unless.as_ref().map(compile).transpose()?);
         }
         Ok(())
     }

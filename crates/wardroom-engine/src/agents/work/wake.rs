@@ -2,7 +2,7 @@
 
 use crate::{Engine, EngineError};
 use uuid::Uuid;
-use wardroom_core::{RunId, approval::ApprovalState, run::Event, steps::Person};
+use wardroom_core::{RunId, approval::ApprovalState, run::Event, steps::Awaited};
 
 /// Runs that are woken in one go.
 const TOGETHER_MAX: u32 = 200;
@@ -37,23 +37,23 @@ impl Engine {
     /// Of calls that wait, those of which that is there.
     pub(super) async fn heard(
         &self,
-        waits: Vec<(String, Person)>,
+        waits: Vec<(String, Awaited)>,
     ) -> Result<Vec<String>, EngineError> {
         let mut heard = vec![];
         for (id, on) in waits {
             let there = match on {
-                Person::Consent { approval } => {
+                Awaited::Consent { approval } => {
                     let found = self.store.lookup_approval(approval).await?;
                     let waiting = |found: &wardroom_core::approval::Approval| {
                         found.state(self.now()) == ApprovalState::Waiting
                     };
                     !found.as_ref().is_some_and(waiting)
                 }
-                Person::Run { run } => {
+                Awaited::Run { run } => {
                     let found = self.store.lookup_run(run).await?;
                     found.is_none_or(|run| run.state.is_terminal())
                 }
-                Person::Answer { .. } | Person::Doubt => false,
+                Awaited::Answer { .. } | Awaited::Doubt => false,
             };
             if there {
                 heard.push(id);

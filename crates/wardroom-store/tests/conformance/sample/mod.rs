@@ -18,7 +18,7 @@ use wardroom_core::{
     },
     node::{Catalogue, Labels, Node},
     person::{BlindIndex, PersonKey},
-    run::{OutputChunk, RetryPolicy, Run, RunState, Target},
+    run::{OutputChunk, Run, Target},
     tool::hosted::{HostedServer, Instances},
 };
 
@@ -213,39 +213,11 @@ impl Sample {
 
     pub fn run(&self, user: UserId, node: NodeId) -> Run {
         Run {
-            id: RunId::new(at(0), self),
-            version: 1,
-            submitted_by: user,
-            command: "echo".into(),
-            work: None,
             command_digest: "d".into(),
             parameters_sealed: vec![1, 0, 2],
             parameters_digest: "p".into(),
-            target: Target::Node { node },
-            node: None,
-            holder: None,
-            parent: None,
-            replay_of: None,
-            request: None,
-            customer: None,
-            state: RunState::Queued,
-            fence: 0,
-            attempt: 0,
-            retry: RetryPolicy::default(),
-            priority: 4,
-            idempotent: false,
-            idempotency_key: None,
             request_digest: "r".into(),
-            deadline: None,
-            not_before: None,
-            lease_until: None,
-            waits_since: None,
-            cancel_requested_at: None,
-            queued_at: at(0),
-            started_at: None,
-            finished_at: None,
-            outcome: None,
-            dead_letter: false,
+            ..Run::queued(RunId::new(at(0), self), user, "echo", Target::Node { node }, at(0))
         }
     }
 

@@ -7,7 +7,7 @@ use wardroom_core::{
     Action,
     model::{AssistantPart, Message, Spend, UserPart},
     run::{Run, RunState},
-    steps::{Ended, Entry, Person},
+    steps::{Awaited, Ended, Entry},
 };
 use wardroom_engine::{agents::work::Step, runs::sentence};
 use wardroom_wire::{
@@ -140,15 +140,15 @@ fn describe(view: &mut StepView, entry: Entry) {
     (view.kind, view.text) = (kind.to_owned(), text);
 }
 
-fn waits(view: &mut StepView, on: Person) -> Option<String> {
+fn waits(view: &mut StepView, on: Awaited) -> Option<String> {
     let (kind, text) = match on {
-        Person::Consent { approval } => {
+        Awaited::Consent { approval } => {
             view.approval = Some(approval.to_string());
             ("consent", None)
         }
-        Person::Answer { question } => ("answer", Some(question)),
-        Person::Doubt => ("doubt", None),
-        Person::Run { run } => {
+        Awaited::Answer { question } => ("answer", Some(question)),
+        Awaited::Doubt => ("doubt", None),
+        Awaited::Run { run } => {
             view.run = Some(run.to_string());
             ("run", None)
         }
@@ -170,7 +170,6 @@ fn ended(view: &mut StepView, how: Ended) -> Option<String> {
             ("failed", Some(detail))
         }
         Ended::Cancelled => ("cancelled", None),
-        Ended::TimedOut => ("timed_out", None),
     };
     view.ended = Some(kind.to_owned());
     text
