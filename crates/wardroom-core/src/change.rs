@@ -27,6 +27,7 @@ use crate::{
     sealed::{Personal, Sealed},
     secret::{NamedSecret, SecretVersion},
     steps::JournalWrite,
+    thread::ThreadWrite,
     tool::{
         account::ToolAccountWrite,
         call::{CallEnd, ToolCall},
@@ -537,6 +538,8 @@ pub enum Write {
     Model(ModelWrite),
     /// Something about the journals of runs.
     Journal(JournalWrite),
+    /// A conversation with an agent, or a turn of one.
+    Thread(ThreadWrite),
     /// Something about an approval.
     Approval(ApprovalWrite),
     /// A new key of the installation. Its name must be free.
@@ -554,6 +557,7 @@ impl Write {
             self,
             Self::Model(ModelWrite::Begin(_) | ModelWrite::UpdateBudget(_))
                 | Self::Journal(JournalWrite::Append { .. } | JournalWrite::Await { .. })
+                | Self::Thread(_)
         )
     }
 }

@@ -149,6 +149,9 @@ id!(
     /// An AI agent's definition.
     AgentId, "agent");
 id!(
+    /// A conversation with an agent.
+    ThreadId, "thread");
+id!(
     /// A tool server.
     ToolServerId, "toolserver");
 id!(

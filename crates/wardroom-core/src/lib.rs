@@ -35,6 +35,7 @@ pub mod sealed;
 pub mod secret;
 pub mod steps;
 pub mod store;
+pub mod thread;
 pub mod time;
 pub mod tool;
 pub mod watch;
@@ -44,7 +45,7 @@ pub use id::{
     AgentId, AlertId, ApiTokenId, ApprovalId, AttachmentId, BudgetId, CustomerId, FactorId,
     IdError, InstanceId, JoinTokenId, LinkId, MessageId, ModelCallId, NodeId, NoteId,
     OauthClientId, OrchestratorId, PassId, PersonId, RequestId, RunId, SavedViewId, ServiceId,
-    ServiceRequestId, SessionId, StepId, ToolAccountId, ToolCallId, ToolServerId, UserId,
+    ServiceRequestId, SessionId, StepId, ThreadId, ToolAccountId, ToolCallId, ToolServerId, UserId,
 };
 pub use plain::plain_name;
 pub use principal::{Door, Origin, Principal, Role};

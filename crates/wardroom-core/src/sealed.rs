@@ -2,7 +2,7 @@
 
 use crate::{
     ApprovalId, AttachmentId, CustomerId, FactorId, MessageId, NoteId, RunId, ServiceRequestId,
-    SessionId, StepId, ToolAccountId, ToolCallId, UserId,
+    SessionId, StepId, ThreadId, ToolAccountId, ToolCallId, UserId,
 };
 
 /// Something that is sealed under the key ring.
@@ -51,4 +51,6 @@ pub enum Personal {
     Reason(ApprovalId),
     /// What happened in an agent's run.
     Step(StepId),
+    /// What a conversation is called.
+    Thread(ThreadId),
 }

@@ -98,6 +98,11 @@ pub enum EngineError {
     /// A run's journal makes no sense.
     #[error("the run's journal can't be followed: {0}")]
     Journal(String),
+    /// The last turn of the conversation is not over.
+    #[error(
+        "the agent still works on what was said before, or waits for an answer: let it end, answer it, or stop its run"
+    )]
+    ThreadBusy,
     /// Nobody was asked that.
     #[error(
         "the run does not wait for such an answer to this call: its steps say what it waits for, if anything"

@@ -141,7 +141,9 @@ impl From<EngineError> for ApiError {
             EngineError::RequestState(_) => Self::say(ErrorCode::RequestState, capital(&text)),
             EngineError::Erased => Self::say(ErrorCode::RequestState, capital(&text)),
             EngineError::NotOrdered(_) => Self::say(ErrorCode::NotOrdered, capital(&text)),
-            EngineError::NotAsked => Self::say(ErrorCode::RunState, capital(&text)),
+            EngineError::NotAsked | EngineError::ThreadBusy => {
+                Self::say(ErrorCode::RunState, capital(&text))
+            }
             EngineError::Journal(_) => Self::internal(error),
             EngineError::ApprovalState(_) => Self::say(ErrorCode::ApprovalState, capital(&text)),
             EngineError::LimitReached(_) => Self::say(ErrorCode::LimitReached, capital(&text)),

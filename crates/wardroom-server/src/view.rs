@@ -211,6 +211,7 @@ pub(crate) async fn run(ctx: &Ctx, run: &Run) -> Result<RunView, ApiError> {
         terminal: run.state.is_terminal(),
         command: run.command.clone(),
         agent_version: run.work.as_ref().map(|work| work.version),
+        thread: run.work.as_ref().and_then(|work| work.thread).map(|id| id.to_string()),
         parameters,
         node,
         labels,

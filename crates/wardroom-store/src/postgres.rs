@@ -43,6 +43,8 @@ repository::agents!(PostgresStore, Postgres);
 repository::models!(PostgresStore, Postgres);
 repository::journals!(PostgresStore, Postgres);
 repository::journal_writes!(Postgres);
+repository::threads!(PostgresStore, Postgres);
+repository::thread_writes!(Postgres);
 repository::agent_writes!(Postgres);
 repository::model_writes!(Postgres);
 repository::approvals!(PostgresStore, Postgres);

@@ -52,6 +52,8 @@ repository::agents!(SqliteStore, Sqlite);
 repository::models!(SqliteStore, Sqlite);
 repository::journals!(SqliteStore, Sqlite);
 repository::journal_writes!(Sqlite);
+repository::threads!(SqliteStore, Sqlite);
+repository::thread_writes!(Sqlite);
 repository::agent_writes!(Sqlite);
 repository::model_writes!(Sqlite);
 repository::approvals!(SqliteStore, Sqlite);

@@ -108,7 +108,7 @@ pub struct StepView {
     pub seq: u32,
     /// When.
     pub at: String,
-    /// `begun`, `asked`, `answered`, `unanswered`, `called`, `returned`, `waits`, `heard` or `ended`.
+    /// `begun`, `asked`, `answered`, `summed_up`, `unanswered`, `called`, `returned`, `waits`, `heard` or `ended`.
     pub kind: String,
     /// What was asked, answered, given back; the question of a step that waits; the last word of one that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -160,6 +160,9 @@ pub struct RunView {
     /// The version of the agent's definition, where it is an agent's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_version: Option<i64>,
+    /// The conversation that it is a turn of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
     /// The values; those of secret parameters read `[secret]`.
     pub parameters: BTreeMap<String, serde_json::Value>,
     /// The node that has it or had it last.

@@ -13,4 +13,5 @@ pub mod link;
 pub mod models;
 pub mod oauth;
 pub mod security;
+pub mod threads;
 pub mod tools;

@@ -21,12 +21,15 @@ use world::{World, command, wardroom};
 const SECRET: [&str; 8] =
     ["answer", "code", "current", "new", "password", "refresh_token", "secret", "value"];
 /// Inputs that hold none. What is new stands in one of the two.
-const OPEN: [&str; 69] = [
+const OPEN: [&str; 72] = [
     "about",
     "action",
     "acts_as",
     "address",
     "again",
+    "agent",
+    "before",
+    "resume",
     "call",
     "prompt",
     "variables",

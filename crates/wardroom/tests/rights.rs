@@ -35,6 +35,7 @@ struct Ask {
 const AGENT: &str = "\
 name: mast
 description: Looks out
+mode: continuous
 model: {provider: scripted, name: lookout}
 instructions: Look out
 ";
@@ -186,6 +187,7 @@ async fn asks(world: &World) -> Vec<Ask> {
         ask("GET", "/api/v1/runs/{id}", &run, Value::Null),
         ask("GET", "/api/v1/runs/{id}/output", &run, Value::Null),
         ask("GET", "/api/v1/runs/{id}/steps", &run, Value::Null),
+        ask("GET", "/api/v1/runs/{id}/stream", &run, Value::Null),
         ask("POST", "/api/v1/runs/{id}/answers", &run, json!({"call": "c", "text": "t"})),
         ask("POST", "/api/v1/runs/{id}/cancel", &run, Value::Null),
         ask("POST", "/api/v1/runs/{id}/replay", &run, Value::Null),
@@ -199,6 +201,7 @@ async fn asks(world: &World) -> Vec<Ask> {
         ask("GET", "/api/v1/agents/{name}", "", Value::Null),
         ask("PUT", "/api/v1/agents/{name}", "", json!({"text": AGENT, "note": "x"})),
         ask("POST", "/api/v1/agents/{name}/runs", "", json!({"prompt": "x"})),
+        ask("POST", "/api/v1/threads", "", json!({"agent": "mast", "text": "x"})),
         ask("GET", "/api/v1/agents/{name}/versions", "", Value::Null),
         Ask {
             method: "GET",
@@ -294,7 +297,7 @@ async fn send(world: &World, token: &str, ask: &Ask) -> Response {
 }
 
 /// What everybody may do for themselves.
-const OWN: [(&str, &str); 36] = [
+const OWN: [(&str, &str); 43] = [
     ("GET", "/api/v1/model-calls"),
     ("GET", "/api/v1/model-usage"),
     ("GET", "/api/v1/approvals"),
@@ -307,6 +310,13 @@ const OWN: [(&str, &str); 36] = [
     ("GET", "/api/v1/events"),
     ("GET", "/api/v1/services"),
     ("GET", "/api/v1/requests"),
+    ("GET", "/api/v1/threads"),
+    ("GET", "/api/v1/threads/{id}"),
+    ("PATCH", "/api/v1/threads/{id}"),
+    ("DELETE", "/api/v1/threads/{id}"),
+    ("GET", "/api/v1/threads/{id}/turns"),
+    ("POST", "/api/v1/threads/{id}/turns"),
+    ("POST", "/api/v1/threads/{id}/branches"),
     ("GET", "/api/v1/views"),
     ("PUT", "/api/v1/views"),
     ("DELETE", "/api/v1/views/{id}"),

@@ -263,6 +263,14 @@ actions! {
     ViewSave = "view.save" on User,
     /// Forget a saved view.
     ViewRemove = "view.remove" on User,
+    /// List one's own conversations with agents.
+    ThreadList = "thread.list" on User,
+    /// Read a conversation of one's own.
+    ThreadRead = "thread.read" on User,
+    /// Call a conversation of one's own otherwise.
+    ThreadUpdate = "thread.update" on User,
+    /// Forget a conversation of one's own.
+    ThreadRemove = "thread.remove" on User,
     /// List and read audit records.
     AuditRead = "audit.read" on System,
     /// Export the audit log and its proofs.

@@ -166,6 +166,14 @@ pub struct Variable {
     pub choices: Vec<String>,
 }
 
+impl Variable {
+    /// Whether `value` may be its value.
+    pub fn takes(&self, value: &Value) -> bool {
+        let chosen = |text: &str| self.choices.is_empty() || self.choices.iter().any(|c| c == text);
+        self.kind.fits(value) && value.as_str().is_none_or(chosen)
+    }
+}
+
 /// The type of a variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -1,6 +1,8 @@
 //! What an agent's run is about.
 
-use crate::{Action, ApiTokenId, Door, OauthClientId, SessionId, agent::Limits, model::Spend};
+use crate::{
+    Action, ApiTokenId, Door, OauthClientId, SessionId, ThreadId, agent::Limits, model::Spend,
+};
 use serde::{Deserialize, Serialize};
 
 /// An agent's work for somebody.
@@ -16,6 +18,9 @@ pub struct AgentWork {
     /// What the run that it is a part of leaves it: what it starts counts as its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Within>,
+    /// The conversation that it is a turn of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<ThreadId>,
 }
 
 /// What a run leaves one that it starts.

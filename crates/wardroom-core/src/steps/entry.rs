@@ -20,7 +20,13 @@ pub enum Entry {
         /// Values of variables, as whoever began it gave them.
         #[serde(default, skip_serializing_if = "Map::is_empty")]
         variables: Map<String, Value>,
-        /// The conversation until now, and what is asked.
+        /// What was said in the conversation that is too old to be shown: the model puts it into a few sentences first.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        aside: String,
+        /// The conversation until now, as far as it is shown.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        earlier: Vec<Message>,
+        /// What is asked.
         messages: Vec<Message>,
         /// What it has seen before: that of the conversation, or of the run that it works for.
         labels: Labels,
@@ -38,6 +44,15 @@ pub enum Entry {
         parts: Vec<AssistantPart>,
         /// How it ended.
         finish: Finish,
+        /// What it took.
+        usage: Usage,
+        /// What that costs, in millionths of a US dollar.
+        cost_micros: u64,
+    },
+    /// It put what is too old to be shown into a few sentences.
+    SummedUp {
+        /// Which; empty where it would not.
+        text: String,
         /// What it took.
         usage: Usage,
         /// What that costs, in millionths of a US dollar.

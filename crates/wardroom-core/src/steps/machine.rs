@@ -10,6 +10,9 @@ use crate::{
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
 
+/// What stands before a summary.
+const SUMMED_UP: &str = "[What was said earlier in this conversation, summed up:]";
+
 /// An entry that does not belong where it stands: the journal was altered, or two wrote to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an entry of the journal does not belong where it stands: {0}")]
@@ -65,6 +68,15 @@ enum At {
 }
 
 impl Called {
+    /// What came of it, where something did; and whether it was made at all.
+    pub(super) fn came(&self) -> (Option<(&str, bool)>, bool) {
+        match &self.at {
+            At::Returned { text, is_error } => (Some((text.as_str(), *is_error)), true),
+            At::Wanted => (None, false),
+            At::Under { .. } | At::Waits(_) => (None, true),
+        }
+    }
+
     /// For whom it waits.
     pub const fn waits_on(&self) -> Option<&Awaited> {
         match &self.at {
@@ -96,6 +108,9 @@ pub struct Steps {
     limits: Limits,
     phase: Phase,
     system: String,
+    aside: String,
+    /// Whether that was done, or given up.
+    put_aside: bool,
     messages: Vec<Message>,
     calls: Vec<Called>,
     asked: Option<ModelCallId>,
@@ -111,6 +126,8 @@ impl Steps {
             limits,
             phase: Phase::New,
             system: String::new(),
+            aside: String::new(),
+            put_aside: false,
             messages: vec![],
             calls: vec![],
             asked: None,
@@ -133,6 +150,16 @@ impl Steps {
     /// What the model is told before anything else.
     pub fn system(&self) -> &str {
         &self.system
+    }
+
+    /// What is to be put into a few sentences before anything else is asked.
+    pub fn aside(&self) -> &str {
+        if self.put_aside { "" } else { &self.aside }
+    }
+
+    /// What was to be put into a few sentences, and is in none.
+    pub(super) fn left_aside(&self) -> &str {
+        &self.aside
     }
 
     /// The conversation.
@@ -189,9 +216,10 @@ impl Steps {
     pub fn apply(&mut self, entry: &Entry) -> Result<(), Misplaced> {
         match (entry, &self.phase) {
             (_, Phase::Over(_)) => return Err(Misplaced("it is over")),
-            (Entry::Begun { system, messages, labels, .. }, Phase::New) => {
+            (Entry::Begun { system, aside, earlier, messages, labels, .. }, Phase::New) => {
                 self.system.clone_from(system);
-                self.messages.clone_from(messages);
+                self.aside.clone_from(aside);
+                self.messages = joined(earlier, messages);
                 self.labels = *labels;
                 self.phase = Phase::Thinking;
             }
@@ -199,7 +227,8 @@ impl Steps {
             (Entry::Asked { call, wasted }, Phase::Thinking) => {
                 self.asked = Some(*call);
                 self.spend(*wasted);
-                self.used.steps = self.used.steps.saturating_add(1);
+                // Putting aside what is old is no step of the work.
+                self.used.steps = self.used.steps.saturating_add(self.aside().is_empty().into());
                 self.phase = Phase::Asked;
             }
             // The one before brought nothing, or was lost.
@@ -207,9 +236,17 @@ impl Steps {
                 self.asked = Some(*call);
                 self.spend(*wasted);
             }
-            (Entry::Answered { parts, finish, usage, cost_micros }, Phase::Asked) => {
+            (Entry::Answered { parts, finish, usage, cost_micros }, Phase::Asked)
+                if self.aside().is_empty() =>
+            {
                 self.spend(Spend { tokens: usage.total(), cost_micros: *cost_micros });
                 self.answered(parts, *finish);
+            }
+            (Entry::SummedUp { text, usage, cost_micros }, Phase::Asked | Phase::Thinking)
+                if !self.aside().is_empty() =>
+            {
+                self.spend(Spend { tokens: usage.total(), cost_micros: *cost_micros });
+                self.summed_up(text);
             }
             (Entry::Unanswered { failure, detail, spend }, Phase::Asked | Phase::Thinking) => {
                 self.spend(*spend);
@@ -233,6 +270,19 @@ impl Steps {
         let all = &mut self.used.spend;
         all.tokens = all.tokens.saturating_add(spend.tokens);
         all.cost_micros = all.cost_micros.saturating_add(spend.cost_micros);
+    }
+
+    /// What is old is shown as the model summed it up.
+    fn summed_up(&mut self, text: &str) {
+        self.put_aside = true;
+        // Without a summary it goes on as if there had been nothing; the next turn tries again.
+        if !text.trim().is_empty()
+            && let Some(Message::User { parts }) = self.messages.first_mut()
+        {
+            parts.insert(0, UserPart::Text { text: format!("{SUMMED_UP}\n{text}\n\n") });
+            self.aside.clear();
+        }
+        self.phase = Phase::Thinking;
     }
 
     fn answered(&mut self, parts: &[AssistantPart], finish: Finish) {
@@ -372,6 +422,20 @@ impl Steps {
             }
         }
     }
+}
+
+/// Messages behind others. What a person says behind what they said is one message: not every provider takes two.
+fn joined(earlier: &[Message], messages: &[Message]) -> Vec<Message> {
+    let mut all = earlier.to_vec();
+    for message in messages {
+        match (all.last_mut(), message) {
+            (Some(Message::User { parts }), Message::User { parts: more }) => {
+                parts.extend_from_slice(more);
+            }
+            _ => all.push(message.clone()),
+        }
+    }
+    all
 }
 
 /// By which the very same call is known again.

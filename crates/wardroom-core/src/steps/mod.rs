@@ -5,6 +5,9 @@ mod entry;
 mod kept;
 mod labels;
 mod machine;
+mod past;
+#[cfg(test)]
+mod past_tests;
 mod room;
 #[cfg(test)]
 mod tests;
@@ -13,4 +16,5 @@ pub use entry::{Awaited, Doubt, Ended, Entry, Limit};
 pub use kept::{ENTRY_BYTES_MAX, JournalWrite, KeptEntry};
 pub use labels::Labels;
 pub use machine::{Called, Misplaced, Next, Steps, Used};
+pub use past::Past;
 pub use room::Room;

@@ -15,6 +15,8 @@ fn begun() -> Entry {
     let parts = vec![UserPart::Text { text: "Ahoy".into() }];
     let messages = vec![Message::User { parts }];
     Entry::Begun {
+        aside: String::new(),
+        earlier: vec![],
         system: "Be brief".into(),
         variables: Map::new(),
         messages,

@@ -6,6 +6,7 @@ mod desk;
 mod journal;
 mod models;
 mod oauth;
+mod threads;
 mod tools;
 mod watch;
 pub use agents::Agents;
@@ -14,6 +15,7 @@ pub use desk::{Desk, RequestFilter};
 pub use journal::{JOURNAL_BYTES_MAX, Journals};
 pub use models::{ModelCallFilter, ModelLedger};
 pub use oauth::Oauth;
+pub use threads::{ThreadKey, Threads};
 pub use tools::{CallFilter, Tools};
 pub use watch::Watch;
 
@@ -406,6 +408,7 @@ pub trait Reads:
     + Agents
     + ModelLedger
     + Journals
+    + Threads
     + Approvals
     + Desk
     + Watch
@@ -425,6 +428,7 @@ impl<
         + Agents
         + ModelLedger
         + Journals
+        + Threads
         + Approvals
         + Desk
         + Watch

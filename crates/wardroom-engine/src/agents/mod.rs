@@ -4,6 +4,7 @@ mod import;
 mod keep;
 mod located;
 mod read;
+pub mod threads;
 mod words;
 pub mod work;
 

@@ -54,6 +54,7 @@ impl Engine {
         views.end().await?;
         self.user_orders(user, out).await?;
         self.user_tools(user, out).await?;
+        self.user_threads(user, out).await?;
         let runs = RunFilter { submitted_by: Some(user.id), ..RunFilter::default() };
         let mut rows = out.rows("runs", "Runs");
         self.disclose_runs(&mut rows, None, runs).await?;
@@ -93,6 +94,36 @@ impl Engine {
             match found.next {
                 Some(after) => page.after = Some(after),
                 None => return tokens.end().await,
+            }
+        }
+    }
+
+    /// Their conversations with agents; what was said stands with the runs.
+    async fn user_threads(&self, user: &User, out: &Out) -> Result<(), Stop> {
+        let mut rows = out.rows("conversations", "Conversations with agents");
+        let mut page = PageRequest::new(None, PAGE_ITEMS_MAX);
+        loop {
+            let found = self.store.list_threads(user.id, None, page).await?;
+            for thread in &found.items {
+                let (mut runs, mut turns) = (vec![], PageRequest::new(None, PAGE_ITEMS_MAX));
+                loop {
+                    let part = self.store.list_turns(thread.id, turns).await?;
+                    runs.extend(part.items.iter().map(|turn| turn.run.to_string()));
+                    match part.next {
+                        Some(after) => turns.after = Some(after),
+                        None => break,
+                    }
+                }
+                runs.reverse();
+                rows.add(json!({
+                    "id": thread.id.to_string(), "agent": thread.agent, "title": self.thread_title(thread).await?,
+                    "runs": runs, "since": thread.created_at.to_string(), "last_used": thread.updated_at.to_string(),
+                }))
+                .await?;
+            }
+            match found.next {
+                Some(after) => page.after = Some(after),
+                None => return rows.end().await,
             }
         }
     }

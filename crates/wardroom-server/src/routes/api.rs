@@ -75,6 +75,7 @@ pub(super) fn api(r: &mut Routes) {
         v1::tokens::revoke::handler,
     );
     agents(r);
+    threads(r);
     language_models(r);
     gateway(r);
     identity(r);
@@ -124,6 +125,7 @@ pub(super) fn api(r: &mut Routes) {
         v1::runs::output::handler,
     );
     r.secured(Method::GET, "/api/v1/runs/{id}/steps", Action::RunSteps, v1::runs::steps::handler);
+    r.secured(Method::GET, "/api/v1/runs/{id}/stream", Action::RunSteps, v1::runs::stream::handler);
     r.secured(
         Method::POST,
         "/api/v1/runs/{id}/answers",
@@ -221,6 +223,25 @@ fn agents(r: &mut Routes) {
     r.secured_large(Method::POST, "/api/v1/agents/{name}/runs", start, bytes_max, run::handler);
     r.secured(Method::GET, "/api/v1/agents/{name}/versions", read, versions::handler);
     r.secured(Method::GET, "/api/v1/agents/{name}/versions/{number}", read, get::version);
+}
+
+fn threads(r: &mut Routes) {
+    use v1::threads::{begin, branch, get, list, remove, say, turns, update};
+    let (start, bytes_max) = (Action::AgentRun, super::PROMPT_BODY_BYTES_MAX);
+    r.secured(Method::GET, "/api/v1/threads", Action::ThreadList, list::handler);
+    r.secured_large(Method::POST, "/api/v1/threads", start, bytes_max, begin::handler);
+    r.secured(Method::GET, "/api/v1/threads/{id}", Action::ThreadRead, get::handler);
+    r.secured(Method::PATCH, "/api/v1/threads/{id}", Action::ThreadUpdate, update::handler);
+    r.secured(Method::DELETE, "/api/v1/threads/{id}", Action::ThreadRemove, remove::handler);
+    r.secured(Method::GET, "/api/v1/threads/{id}/turns", Action::ThreadRead, turns::handler);
+    r.secured_large(Method::POST, "/api/v1/threads/{id}/turns", start, bytes_max, say::handler);
+    r.secured_large(
+        Method::POST,
+        "/api/v1/threads/{id}/branches",
+        start,
+        bytes_max,
+        branch::handler,
+    );
 }
 
 fn gateway(r: &mut Routes) {

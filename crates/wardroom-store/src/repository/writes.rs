@@ -135,6 +135,9 @@ macro_rules! writes {
                 if let Write::Journal(write) = write {
                     return super::journal_writes::apply(c, write).await;
                 }
+                if let Write::Thread(write) = write {
+                    return super::thread_writes::apply(c, write).await;
+                }
                 if let Write::Approval(write) = write {
                     return super::approval_writes::apply(c, write).await;
                 }

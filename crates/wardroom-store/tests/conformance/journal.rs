@@ -20,7 +20,7 @@ on_both!(
     a_run_is_found_by_what_it_waits_for,
 );
 
-fn of_agent(s: &Sample, user: UserId) -> Run {
+pub(super) fn of_agent(s: &Sample, user: UserId) -> Run {
     let authority = Authority {
         door: Door::Api,
         scopes: Some(vec!["agent.run".into()]),
@@ -30,7 +30,7 @@ fn of_agent(s: &Sample, user: UserId) -> Run {
     };
     Run {
         command: "guide".into(),
-        work: Some(AgentWork { version: 3, authority, depth: 1, within: None }),
+        work: Some(AgentWork { version: 3, authority, depth: 1, within: None, thread: None }),
         target: Target::Here {},
         parameters_sealed: vec![],
         deadline: Some(at(100)),
@@ -38,7 +38,7 @@ fn of_agent(s: &Sample, user: UserId) -> Run {
     }
 }
 
-fn entry(s: &Sample, seq: u32) -> KeptEntry {
+pub(super) fn entry(s: &Sample, seq: u32) -> KeptEntry {
     KeptEntry { id: StepId::new(at(1), s), seq, at: at(1), sealed: vec![2, 7, seq as u8] }
 }
 

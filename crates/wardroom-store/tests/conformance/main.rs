@@ -34,6 +34,7 @@ mod models;
 mod oauth;
 mod sample;
 mod sealed;
+mod threads;
 mod tools;
 mod watch;
 

@@ -4,22 +4,16 @@ use super::{
     Api, Exit, Failure, Session, follow,
     http::segment,
     run::{fresh_key, submit},
-    watch::Watch,
+    talk::Talk,
 };
-use crate::output::{Output, Progress, asked, printable};
+use crate::output::{Output, printable};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::{io::IsTerminal as _, sync::Arc, time::Duration};
+use std::sync::Arc;
 use wardroom_wire::{
-    agents::{AgentDetail, AgentRunStart, RunAnswer, StepView, StepsPage},
+    agents::{AgentDetail, AgentRunStart, StepView},
     api::RunView,
 };
-
-/// What of a result is told on the way, in characters.
-const GLANCE_CHARS: usize = 160;
-/// How often an answer is given that the run does not wait for yet, and the pause between.
-const ANSWER_TRIES_MAX: u32 = 20;
-const ANSWER_PAUSE: Duration = Duration::from_secs(1);
 
 /// Let an agent work, and print its answer.
 ///
@@ -43,7 +37,7 @@ pub(crate) struct AskArgs {
     idempotency_key: Option<String>,
 }
 
-fn given(text: &str) -> Result<(String, String), String> {
+pub(super) fn given(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("a variable is name=value")?;
     Ok((name.to_owned(), value.to_owned()))
 }
@@ -75,21 +69,28 @@ pub(crate) async fn run(session: &Session, args: AskArgs) -> Result<Exit, Failur
         return Ok(Exit::Ok);
     }
     output.hint(&format!("run {}", run.id));
+    let mut talk = Talk::new(&api, output);
     let steps = tokio::select! {
-        steps = until_over(&api, output, &run.id) => steps.map_err(|failure| goes_on(failure, &run.id))?,
+        steps = talk.follow(&run.id) => steps.map_err(|failure| goes_on(failure, &run.id))?,
         left = follow::interrupted(&api, output, &run.id, true) => return Err(left),
     };
     let over = api.get::<RunView>(&format!("/api/v1/runs/{}", segment(&run.id)?), &vec![]).await;
     let run = over.map_err(|failure| goes_on(failure, &run.id))?;
-    finish(output, run, steps)
+    finish(output, run, steps, talk.has_said())
 }
 
 /// A failure to follow a run that was begun.
-fn goes_on(failure: Failure, run: &str) -> Failure {
+pub(super) fn goes_on(failure: Failure, run: &str) -> Failure {
     failure.advice(format!("The run {run} was begun, and goes on: do not ask again."))
 }
 
-fn finish(output: &Output, run: RunView, steps: Vec<StepView>) -> Result<Exit, Failure> {
+/// Says how it ended; the answer, where it was not `said` as it came.
+pub(super) fn finish(
+    output: &Output,
+    run: RunView,
+    steps: Vec<StepView>,
+    said: bool,
+) -> Result<Exit, Failure> {
     let last = steps.last().filter(|step| step.ended.as_deref() == Some("answered"));
     let answer = last.and_then(|step| step.text.clone());
     let exit = follow::exit_of(&run);
@@ -98,6 +99,7 @@ fn finish(output: &Output, run: RunView, steps: Vec<StepView>) -> Result<Exit, F
         return Ok(exit);
     }
     match &answer {
+        Some(_) if said => {}
         Some(text) => output.text(&format!("{}\n", text.trim_end()))?,
         None => {
             let why = steps.last().and_then(|step| step.text.as_ref());
@@ -112,119 +114,8 @@ fn finish(output: &Output, run: RunView, steps: Vec<StepView>) -> Result<Exit, F
     Ok(exit)
 }
 
-/// All steps of a run, told as they come.
-async fn until_over(api: &Arc<Api>, output: &Output, id: &str) -> Result<Vec<StepView>, Failure> {
-    let path = format!("/api/v1/runs/{}/steps", segment(id)?);
-    let mut watch = Watch::start(api, vec![id.to_owned()]).await;
-    let mut progress = Progress::new(output);
-    let mut patience = follow::Patience::default();
-    let mut all: Vec<StepView> = vec![];
-    loop {
-        let after = all.last().map(|step| ("after", step.seq.to_string()));
-        let query = after.into_iter().collect();
-        let ask = async |api: &Arc<Api>| api.get::<StepsPage>(&path, &query).await;
-        let mut told = |what: &str| progress.show(&format!("\u{2026} {what}; trying again"));
-        let page = patience.ask(api, &mut told, ask).await?;
-        let is_new = !page.items.is_empty();
-        for step in page.items {
-            progress.clear();
-            if !output.json || step.kind == "waits" {
-                tell(output, id, &step);
-            }
-            if let Some(text) = answers(output, &step).await? {
-                answer(api, id, &step, text).await?;
-            }
-            all.push(step);
-        }
-        if page.complete {
-            progress.clear();
-            return Ok(all);
-        }
-        if is_new {
-            watch.progressed();
-            continue;
-        }
-        progress.show("\u{2026} it works");
-        watch.wait().await;
-    }
-}
-
-/// Says what the agent does.
-fn tell(output: &Output, run: &str, step: &StepView) {
-    let glance = |text: &str| {
-        let line: String =
-            text.chars().map(|c| if c == '\n' { ' ' } else { c }).take(GLANCE_CHARS).collect();
-        printable(&line).into_owned()
-    };
-    let text = step.text.as_deref().unwrap_or_default();
-    let call = printable(step.call.as_deref().unwrap_or_default());
-    match step.kind.as_str() {
-        "answered" => {
-            for call in &step.calls {
-                let arguments = Value::Object(call.arguments.clone()).to_string();
-                output.note(&format!("calls {} {}", printable(&call.name), glance(&arguments)));
-            }
-        }
-        "returned" if step.is_error == Some(true) => {
-            output.note(&format!("it failed: {}", glance(text)))
-        }
-        "returned" => output.note(&format!("it gave back: {}", glance(text))),
-        "waits" => match step.waits_for.as_deref() {
-            Some("consent") => output.note(&format!(
-                "it waits for a person's approval: `wardroom approval show {}`",
-                step.approval.as_deref().unwrap_or_default()
-            )),
-            Some("doubt") => output.note(&format!(
-                "nobody knows what came of a call: look, and say it with `wardroom runs answer {run} {call} \"\u{2026}\"`"
-            )),
-            Some("run") => output.note(&format!(
-                "it waits for the run {}",
-                step.run.as_deref().unwrap_or_default()
-            )),
-            Some("answer") if output.json || !std::io::stdin().is_terminal() => output.note(&format!(
-                "it asks: {} \u{2014} answer with `wardroom runs answer {run} {call} \"\u{2026}\"`",
-                glance(text)
-            )),
-            _ => {}
-        },
-        _ => {}
-    }
-}
-
-/// What the person at the terminal says to a question.
-async fn answers(output: &Output, step: &StepView) -> Result<Option<String>, Failure> {
-    let asks = step.kind == "waits" && step.waits_for.as_deref() == Some("answer");
-    if !asks || output.json || !std::io::stdin().is_terminal() {
-        return Ok(None);
-    }
-    let question = printable(step.text.as_deref().unwrap_or_default()).into_owned();
-    let question = format!("{question} ");
-    // Beside what listens for Ctrl-C.
-    let said = tokio::task::spawn_blocking(move || asked(&question)).await;
-    let said = said.map_err(|error| Failure::local(error.to_string()))??;
-    Ok(Some(said).filter(|said| !said.trim().is_empty()))
-}
-
-async fn answer(api: &Api, run: &str, step: &StepView, text: String) -> Result<(), Failure> {
-    let call = step.call.clone().unwrap_or_default();
-    let body = RunAnswer { call, text: Some(text), again: false };
-    let path = format!("/api/v1/runs/{}/answers", segment(run)?);
-    let mut tries = 1;
-    loop {
-        match api.post::<RunView>(&path, &body).await {
-            Ok(_) => return Ok(()),
-            // Calls beside it are still under way, or somebody answered it elsewhere.
-            Err(failure) if failure.exit == Exit::Conflict && tries < ANSWER_TRIES_MAX => {
-                tries += 1;
-                tokio::time::sleep(ANSWER_PAUSE).await;
-            }
-            Err(failure) => return Err(failure),
-        }
-    }
-}
-
 /// Values of the types that the agent's variables have.
-async fn typed(
+pub(super) async fn typed(
     api: &Api,
     agent: &str,
     given: Vec<(String, String)>,

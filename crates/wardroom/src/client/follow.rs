@@ -91,15 +91,9 @@ pub(super) async fn interrupted(
         return leave();
     }
     output.note("\u{2026} asking for the run to be cancelled; Ctrl-C again leaves it alone");
-    let asked = async {
-        match segment(id) {
-            Ok(id) => api.act::<RunView>(&format!("/api/v1/runs/{id}/cancel"), None).await,
-            Err(failure) => Err(failure),
-        }
-    };
     let mut second = std::pin::pin!(tokio::signal::ctrl_c());
     let failed = tokio::select! {
-        asked = asked => asked.err(),
+        asked = ask_to_stop(api, id) => asked.err(),
         _ = &mut second => return leave(),
     };
     if let Some(failure) = failed {
@@ -107,6 +101,27 @@ pub(super) async fn interrupted(
     }
     let _ = second.await;
     leave()
+}
+
+/// Waits for Ctrl-C, and asks for the run to stop then.
+pub(super) async fn asked_to_stop(
+    api: &Arc<Api>,
+    output: &Output,
+    id: &str,
+) -> Result<(), Failure> {
+    let broken =
+        |error: std::io::Error| Failure::local(format!("Ctrl-C can't be listened for: {error}"));
+    tokio::signal::ctrl_c().await.map_err(broken)?;
+    output.note("\u{2026} asking for the run to be cancelled");
+    // It may be over by now.
+    match ask_to_stop(api, id).await {
+        Err(failure) if failure.exit != Exit::Conflict => Err(failure),
+        _ => Ok(()),
+    }
+}
+
+async fn ask_to_stop(api: &Api, id: &str) -> Result<RunView, Failure> {
+    api.act(&format!("/api/v1/runs/{}/cancel", segment(id)?), None).await
 }
 
 struct Follower<'a> {

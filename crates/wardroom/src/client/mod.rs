@@ -5,6 +5,7 @@ mod agents;
 mod approval;
 mod ask;
 mod audit;
+mod chat;
 mod connection;
 mod credentials;
 mod customer;
@@ -26,6 +27,9 @@ mod secret;
 mod security;
 mod service;
 mod sign_in;
+mod stream;
+mod talk;
+mod threads;
 mod token;
 mod user;
 mod values;
@@ -94,6 +98,11 @@ pub(crate) enum ClientCommand {
     OauthClient(oauth_client::OauthClientCommand),
     #[command(after_help = EXIT_CODES)]
     Ask(ask::AskArgs),
+    #[command(after_help = EXIT_CODES)]
+    Chat(chat::ChatArgs),
+    /// Your own conversations with agents
+    #[command(after_help = EXIT_CODES, subcommand)]
+    Threads(threads::ThreadsCommand),
     #[command(after_help = EXIT_CODES)]
     Run(run::RunArgs),
     /// List, show, cancel and repeat runs, and follow their output
@@ -197,6 +206,8 @@ async fn dispatch<Cli: clap::CommandFactory>(
         ClientCommand::Mcp(command) => mcp::run(session, command).await,
         ClientCommand::OauthClient(command) => oauth_client::run(session, command).await,
         ClientCommand::Ask(args) => ask::run(session, args).await,
+        ClientCommand::Chat(args) => chat::run(session, args).await,
+        ClientCommand::Threads(command) => threads::run(session, command).await,
         ClientCommand::Run(args) => run::run(session, args).await,
         ClientCommand::Runs(command) => runs::run(session, command).await,
         ClientCommand::Node(command) => node::run(session, command).await,

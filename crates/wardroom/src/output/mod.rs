@@ -9,7 +9,7 @@ mod table;
 pub(crate) use measure::{ago, bytes, duration};
 pub(crate) use progress::Progress;
 pub(crate) use qr::qr;
-pub(crate) use safe::{TextStream, printable};
+pub(crate) use safe::{TextStream, printable, printable_lines};
 pub(crate) use table::{Table, pairs};
 
 use crate::client::Failure;
@@ -163,12 +163,17 @@ pub(crate) fn confirmed(question: &str) -> Result<bool, Failure> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// Asks a person at the terminal for a line of text.
+/// Asks a person at the terminal for a line of text; an empty one where there is none.
 pub(crate) fn asked(question: &str) -> Result<String, Failure> {
+    asked_or_end(question).map(Option::unwrap_or_default)
+}
+
+/// The same; nothing at the end of what is typed.
+pub(crate) fn asked_or_end(question: &str) -> Result<Option<String>, Failure> {
     let broken = |error: io::Error| Failure::local(format!("the terminal can't be used: {error}"));
     let mut error = io::stderr().lock();
     error.write_all(printable(question).as_bytes()).and_then(|()| error.flush()).map_err(broken)?;
     let mut answer = String::new();
-    io::stdin().read_line(&mut answer).map_err(broken)?;
-    Ok(answer.trim_end_matches(['\r', '\n']).to_owned())
+    let read = io::stdin().read_line(&mut answer).map_err(broken)?;
+    Ok((read > 0).then(|| answer.trim_end_matches(['\r', '\n']).to_owned()))
 }

@@ -13,6 +13,8 @@
 
 mod bounds;
 mod lasting;
+mod streams;
+mod threads;
 #[path = "../world/mod.rs"]
 mod world;
 

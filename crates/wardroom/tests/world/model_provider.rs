@@ -20,7 +20,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 
 /// What is done with the next question.
 #[derive(Debug, Clone)]
@@ -35,10 +35,11 @@ pub enum Next {
     Breaks,
     /// It says a word and then nothing more.
     Hangs,
+    /// It says these, each when [`Seen::words`] has a permit for it.
+    Speaks(&'static [&'static str]),
 }
 
 /// What the provider has seen.
-#[derive(Default)]
 pub struct Seen {
     next: Mutex<Vec<Next>>,
     /// Bodies of questions, with the key that each was shown.
@@ -50,6 +51,21 @@ pub struct Seen {
     /// Where this is set, it calls the tool `echo` of the server `files` until so many results are there, and only then
     /// says something. Each answer takes so long.
     pub chain: Mutex<Option<(usize, Duration)>>,
+    /// Words that may be said.
+    pub words: Arc<Semaphore>,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            next: Mutex::default(),
+            asked: Mutex::default(),
+            counted: Mutex::default(),
+            left: Arc::default(),
+            chain: Mutex::default(),
+            words: Arc::new(Semaphore::new(0)),
+        }
+    }
 }
 
 impl Seen {
@@ -166,6 +182,18 @@ async fn openai(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes) 
         Next::Fails(status, body) => failed(status, &body),
         Next::Breaks => streamed(&seen, sse, vec![word("Hel")], false),
         Next::Hangs => streamed(&seen, sse, vec![word("Hel")], true),
+        Next::Speaks(words) => {
+            let mut pieces: Vec<Vec<u8>> = words.iter().map(|text| word(text)).collect();
+            pieces.push(end(7));
+            let permits = Arc::clone(&seen.words);
+            let body =
+                stream::unfold((pieces.into_iter(), permits), |(mut pieces, permits)| async {
+                    let piece = pieces.next()?;
+                    permits.acquire().await.unwrap().forget();
+                    Some((Ok::<_, Infallible>(piece), (pieces, permits)))
+                });
+            ([("content-type", sse)], Body::from_stream(body)).into_response()
+        }
     }
 }
 
@@ -201,7 +229,7 @@ async fn anthropic(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Byte
         }
         Next::Fails(status, body) => failed(status, &body),
         Next::Breaks => streamed(&seen, sse, word("Hel").to_vec(), false),
-        Next::Hangs => streamed(&seen, sse, word("Hel").to_vec(), true),
+        Next::Hangs | Next::Speaks(_) => streamed(&seen, sse, word("Hel").to_vec(), true),
     }
 }
 
@@ -249,6 +277,6 @@ async fn bedrock(
         }
         Next::Fails(status, body) => failed(status, &body),
         Next::Breaks => streamed(&seen, kind, word("Hel").to_vec(), false),
-        Next::Hangs => streamed(&seen, kind, word("Hel").to_vec(), true),
+        Next::Hangs | Next::Speaks(_) => streamed(&seen, kind, word("Hel").to_vec(), true),
     }
 }

@@ -47,7 +47,7 @@ impl Worker {
 
     async fn act_with(&self, toolbox: &Arc<Toolbox>) -> Result<bool, Stop> {
         let mut again = self.take_up(toolbox).await?;
-        let halt = self.halt.child_token();
+        let halt = self.seat.halt.child_token();
         let mut coming: Coming<'_> = FuturesUnordered::new();
         loop {
             let mut next = std::mem::take(&mut again);
@@ -71,7 +71,7 @@ impl Worker {
             }
             tokio::select! {
                 biased;
-                () = self.halt.cancelled() => break,
+                () = self.seat.halt.cancelled() => break,
                 Some(entry) = coming.next() => self.append(vec![entry?]).await?,
             }
         }

@@ -18,8 +18,8 @@ use wardroom_trust::vault::PersonCipher;
 pub(crate) const ENTRIES_TOGETHER_MAX: u32 = 64;
 
 /// A journal that is written.
-pub(super) struct Book {
-    pub(super) steps: Steps,
+pub(in crate::agents) struct Book {
+    pub(in crate::agents) steps: Steps,
     next: u32,
     run: RunId,
     fence: i64,
@@ -48,7 +48,7 @@ impl Book {
     }
 
     /// That of a run as it is kept.
-    pub(super) async fn read(
+    pub(in crate::agents) async fn read(
         engine: &Engine,
         run: &Run,
         limits: Limits,
@@ -88,6 +88,11 @@ impl Book {
         });
         let entries = kept.collect::<StoreResult<_>>()?;
         Ok(Write::Journal(JournalWrite::Append { run: self.run, fence: self.fence, entries }))
+    }
+
+    /// The number of the last entry.
+    pub(super) const fn last(&self) -> u32 {
+        self.next.saturating_sub(1)
     }
 
     /// They are durable.

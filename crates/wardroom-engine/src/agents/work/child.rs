@@ -142,6 +142,7 @@ impl Worker {
         let text = |name: &str| arguments.get(name).and_then(Value::as_str).unwrap_or_default();
         let variables = arguments.get("variables").and_then(Value::as_object);
         let start = AgentStart {
+            talk: None,
             user: self.run.submitted_by,
             agent: Arc::new(agent),
             prompt: text("task").to_owned(),

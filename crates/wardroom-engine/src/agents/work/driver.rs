@@ -1,9 +1,8 @@
 //! A run goes on: a model is asked, tools are called, until there is an answer, a limit, or something to wait for.
 
-use super::{Employment, book::Book, take::Employed, toolbox::Toolbox};
+use super::{Employment, book::Book, place::Seat, take::Employed, toolbox::Toolbox};
 use crate::{Engine, EngineError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio_util::sync::CancellationToken;
 use wardroom_core::{
     agent::Agent,
     change::{Change, Write},
@@ -38,7 +37,7 @@ pub(super) struct Worker {
     pub(super) engine: Arc<Engine>,
     pub(super) run: Run,
     pub(super) agent: Arc<Agent>,
-    pub(super) halt: CancellationToken,
+    pub(super) seat: Seat,
     pub(super) toolbox: Option<Arc<Toolbox>>,
     book: Arc<Mutex<Book>>,
 }
@@ -51,15 +50,10 @@ enum Then {
 }
 
 impl Worker {
-    pub(super) fn new(
-        engine: &Arc<Engine>,
-        run: Run,
-        employed: Employed,
-        halt: CancellationToken,
-    ) -> Self {
+    pub(super) fn new(engine: &Arc<Engine>, run: Run, employed: Employed, seat: Seat) -> Self {
         let Employed { agent, book } = employed;
         let book = Arc::new(Mutex::new(book));
-        Self { engine: Arc::clone(engine), run, agent, halt, toolbox: None, book }
+        Self { engine: Arc::clone(engine), run, agent, seat, toolbox: None, book }
     }
 
     pub(super) fn book(&self) -> MutexGuard<'_, Book> {
@@ -97,7 +91,7 @@ impl Worker {
             }
         }
         loop {
-            if self.halt.is_cancelled() {
+            if self.seat.halt.is_cancelled() {
                 return Err(Stop::Halted);
             }
             let then = match self.book().steps.next() {

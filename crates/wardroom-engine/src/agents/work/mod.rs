@@ -17,10 +17,11 @@ mod toolbox;
 mod wake;
 
 pub use answer::Reply;
+pub(super) use book::Book;
 pub(crate) use book::ENTRIES_TOGETHER_MAX;
 pub use book::Step;
 pub use deputy::{Acting, Deputies, Deputy};
-pub use place::RUNS_MAX;
+pub use place::{RUNS_MAX, Saying};
 pub use start::{AgentStart, PROMPT_BYTES_MAX, Parent};
 pub use take::Employment;
 

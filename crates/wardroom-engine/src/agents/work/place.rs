@@ -9,14 +9,33 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use wardroom_core::RunId;
 
 /// Runs that one orchestrator carries on at the same time.
 pub const RUNS_MAX: usize = 4096;
 
-type Taken = HashMap<RunId, (u64, CancellationToken)>;
+/// What a model is saying at the moment. Only the orchestrator that asked it knows: what counts is what is written down when
+/// it has said it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Saying {
+    /// The number of the entry that it answers.
+    pub step: u32,
+    /// As much as it said.
+    pub text: String,
+}
+
+/// How a run that has a place is reached.
+#[derive(Clone)]
+pub(super) struct Seat {
+    /// Goes off when the run is to stop here.
+    pub(super) halt: CancellationToken,
+    /// Where it is told what its model says.
+    pub(super) saying: watch::Sender<Saying>,
+}
+
+type Taken = HashMap<RunId, (u64, Seat)>;
 
 /// The places, and what stops each run that has one.
 pub(super) struct Places {
@@ -46,8 +65,7 @@ pub(super) struct Place {
     number: u64,
     taken: Arc<Mutex<Taken>>,
     given_back: Arc<Notify>,
-    /// Goes off when the run is to stop here.
-    pub(super) halt: CancellationToken,
+    pub(super) seat: Seat,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -90,18 +108,26 @@ impl Here {
     pub(super) fn place(&self, run: RunId) -> Option<Place> {
         self.employment.get()?;
         let permit = Arc::clone(&self.places.free).try_acquire_owned().ok()?;
-        let halt = self.places.leaving.child_token();
+        let seat = Seat {
+            halt: self.places.leaving.child_token(),
+            saying: watch::Sender::new(Saying::default()),
+        };
         let number = self.places.next.fetch_add(1, Ordering::Relaxed);
-        self.places.taken().insert(run, (number, halt.clone()));
+        self.places.taken().insert(run, (number, seat.clone()));
         let (taken, given_back) =
             (Arc::clone(&self.places.taken), Arc::clone(&self.places.given_back));
-        Some(Place { run, number, taken, given_back, halt, _permit: permit })
+        Some(Place { run, number, taken, given_back, seat, _permit: permit })
     }
 
     /// Stops a run, where it is carried on here.
     pub(crate) fn halt(&self, run: RunId) {
-        if let Some((_, halt)) = self.places.taken().get(&run) {
-            halt.cancel();
+        if let Some((_, seat)) = self.places.taken().get(&run) {
+            seat.halt.cancel();
         }
+    }
+
+    /// What the model of a run says, where it is carried on here. It ends when the run is left.
+    pub(crate) fn saying(&self, run: RunId) -> Option<watch::Receiver<Saying>> {
+        self.places.taken().get(&run).map(|(_, seat)| seat.saying.subscribe())
     }
 }

@@ -4,7 +4,7 @@ use super::{
     book::Book,
     take::{Employed, Taken},
 };
-use crate::{Engine, EngineError, runs::check_key};
+use crate::{Engine, EngineError, agents::threads::Talk, runs::check_key};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use wardroom_core::{
@@ -16,7 +16,7 @@ use wardroom_core::{
     hint::Hint,
     model::{Message, UserPart},
     run::{self, AgentWork, Authority, Event, Run, Target, Within},
-    steps::{Entry, Labels},
+    steps::{Entry, Labels, Past},
     store::StoreError,
 };
 
@@ -46,6 +46,8 @@ pub struct AgentStart {
     pub idempotency_key: Option<String>,
     /// The run that it is a part of.
     pub parent: Option<Parent>,
+    /// Where in a conversation it is asked.
+    pub talk: Option<Talk>,
 }
 
 /// The run that one is a part of.
@@ -66,7 +68,7 @@ impl Engine {
     /// the request.
     pub async fn start_agent(
         self: &Arc<Self>,
-        start: AgentStart,
+        mut start: AgentStart,
         audit: AuditDraft,
     ) -> Result<Run, EngineError> {
         start.idempotency_key.as_deref().map_or(Ok(()), check_key)?;
@@ -74,15 +76,39 @@ impl Engine {
         if let Some(run) = self.started_before(&start, &digest).await? {
             return Ok(run);
         }
-        let begun = begun(&start, self.given(&start).await?)?;
-        let run = self.agent_run(&start, digest.clone());
-        match self.begin_agent(run, &start, begun, audit).await {
+        match self.begin_fresh(&mut start, &digest, audit).await {
             // The same request raced itself: both get the one run.
-            Err(EngineError::Store(StoreError::Duplicate(_))) => {
-                self.started_before(&start, &digest).await?.ok_or(EngineError::Conflict)
-            }
+            Err(
+                error @ (EngineError::ThreadBusy
+                | EngineError::Store(StoreError::Duplicate(_) | StoreError::Conflict(_))),
+            ) => match (self.started_before(&start, &digest).await?, error) {
+                (Some(run), _) => Ok(run),
+                (None, EngineError::Store(StoreError::Duplicate(_))) => Err(EngineError::Conflict),
+                (None, EngineError::Store(error)) => Err(self.not_begun(start.talk, error).await),
+                (None, error) => Err(error),
+            },
             outcome => outcome,
         }
+    }
+
+    async fn begin_fresh(
+        self: &Arc<Self>,
+        start: &mut AgentStart,
+        digest: &str,
+        audit: AuditDraft,
+    ) -> Result<Run, EngineError> {
+        let mut run = self.agent_run(start, digest.to_owned());
+        let (mut past, mut turn) = (Past::default(), vec![]);
+        if let Some(talk) = start.talk {
+            let joined = self.join(start, talk).await?;
+            turn = self.turn_writes(start, &joined, run.id).await?;
+            if let Some(work) = &mut run.work {
+                work.thread = Some(joined.thread);
+            }
+            past = joined.past;
+        }
+        let begun = begun(start, past, self.given(start).await?)?;
+        self.begin_agent(run, start, begun, (turn, audit)).await
     }
 
     /// What instructions may always speak of.
@@ -101,7 +127,7 @@ impl Engine {
         queued: Run,
         start: &AgentStart,
         begun: Entry,
-        audit: AuditDraft,
+        (turn, audit): (Vec<Write>, AuditDraft),
     ) -> Result<Run, EngineError> {
         let limits = start.agent.definition.limits;
         let limits = queued.work.as_ref().map_or(limits, |work| work.bound(limits));
@@ -114,16 +140,19 @@ impl Engine {
         };
         let mut book = Book::new(self, &run, limits, cipher);
         let entries = [begun];
-        let work = run.work.as_ref().map_or(0, |work| work.version);
-        let audit = audit
+        let mut audit = audit
             .on(run.id)
             .detail("agent", &run.command)
-            .detail("agent_version", work)
+            .detail("agent_version", run.work.as_ref().map_or(0, |work| work.version))
             .detail("state", run.state);
+        if let Some(thread) = run.work.as_ref().and_then(|work| work.thread) {
+            audit = audit.detail("thread", thread);
+        }
         let mut change = Change::recorded(audit)
             .write(Write::AddRun(Box::new(run.clone())))
             .write(book.write(&entries)?)
             .hint(Hint::Run(run.id));
+        change.writes.extend(turn);
         if place.is_none() {
             change.hints.push(Hint::Here);
         }
@@ -158,9 +187,10 @@ impl Engine {
         let mut variables = Value::Object(start.variables.clone());
         variables.sort_all_objects();
         let text = format!(
-            "{}\n{variables}\n{:?}\n{}",
+            "{}\n{variables}\n{:?}\n{}{}",
             start.agent.definition.name,
             start.parent.map(|parent| parent.run),
+            start.talk.map_or_else(String::new, |talk| format!("{talk:?}\n")),
             start.prompt
         );
         data_encoding::HEXLOWER.encode(&self.vault.index("run.request", &text).0)
@@ -176,6 +206,7 @@ impl Engine {
                 authority: start.authority.clone(),
                 depth: start.parent.map_or(0, |parent| parent.depth + 1),
                 within: start.parent.map(|parent| parent.within),
+                thread: None,
             }),
             command_digest: start.agent.version.digest.clone(),
             parent: start.parent.map(|parent| parent.run),
@@ -205,7 +236,11 @@ impl Engine {
 }
 
 /// The first entry of its journal.
-fn begun(start: &AgentStart, given: BTreeMap<String, Value>) -> Result<Entry, EngineError> {
+fn begun(
+    start: &AgentStart,
+    past: Past,
+    given: BTreeMap<String, Value>,
+) -> Result<Entry, EngineError> {
     let prompt = start.prompt.trim();
     if prompt.is_empty() || start.prompt.len() > PROMPT_BYTES_MAX {
         let reason = format!("must be 1 to {PROMPT_BYTES_MAX} bytes");
@@ -219,8 +254,10 @@ fn begun(start: &AgentStart, given: BTreeMap<String, Value>) -> Result<Entry, En
     Ok(Entry::Begun {
         system: format!("{PREAMBLE}\n\n{instructions}"),
         variables: start.variables.clone(),
+        aside: past.aside,
+        earlier: past.earlier,
         messages: vec![Message::User { parts: vec![UserPart::Text { text: prompt.to_owned() }] }],
-        labels: start.parent.map_or(Labels::NONE, |parent| parent.seen),
+        labels: past.labels.and(start.parent.map_or(Labels::NONE, |parent| parent.seen)),
     })
 }
 

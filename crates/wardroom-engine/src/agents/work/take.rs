@@ -4,11 +4,14 @@ use super::{
     book::Book,
     deputy::Deputies,
     driver::Worker,
-    place::{Place, RUNS_MAX},
+    place::{Place, RUNS_MAX, Saying, Seat},
 };
 use crate::{Engine, EngineError};
 use std::{sync::Arc, time::Duration};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
 use tokio_util::sync::CancellationToken;
 use wardroom_core::{
     RunId,
@@ -164,8 +167,8 @@ impl Engine {
         tokio::spawn(async move {
             let at_work = Arc::clone(&engine);
             let Taken { run: begun, employed, place } = taken;
-            let halt = place.halt.clone();
-            let work = tokio::spawn(async move { at_work.carry_on(begun, employed, halt).await });
+            let seat = place.seat.clone();
+            let work = tokio::spawn(async move { at_work.carry_on(begun, employed, seat).await });
             match work.await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => engine.give_back(&run, &error).await,
@@ -182,7 +185,7 @@ impl Engine {
         self: &Arc<Self>,
         run: Run,
         employed: Option<Employed>,
-        halt: CancellationToken,
+        seat: Seat,
     ) -> Result<(), EngineError> {
         let employed = match employed {
             Some(employed) => employed,
@@ -194,7 +197,7 @@ impl Engine {
                 }
             },
         };
-        Worker::new(self, run, employed, halt).carry_on().await
+        Worker::new(self, run, employed, seat).carry_on().await
     }
 
     /// What is known of a run that somebody began.
@@ -256,6 +259,11 @@ impl Engine {
         let event = Event::Ended { fence, started_at: None, outcome };
         let (run, effects) = self.happen(run, &event, self.own_record(event.as_str())).await?;
         self.follow(&run, &effects).await
+    }
+
+    /// What the model of a run says at the moment, where the run is carried on here; it ends when the run is left.
+    pub fn saying(&self, run: RunId) -> Option<watch::Receiver<Saying>> {
+        self.here.saying(run)
     }
 
     /// Runs that this orchestrator carries on, and as many as it can.

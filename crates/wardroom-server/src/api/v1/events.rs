@@ -9,12 +9,12 @@ use wardroom_core::{Action, action::Resource, hint::Hint};
 use wardroom_wire::error::{ErrorCode, Problem};
 
 /// How often a comment keeps a quiet stream open.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long a stream lasts. SECURITY: who listens proves themselves anew when they come back, so that a
 /// session or token that was ended hears nothing after this.
-const STREAM_TTL: Duration = Duration::from_secs(60);
+pub(super) const STREAM_TTL: Duration = Duration::from_secs(60);
 /// How soon a listener comes back.
-const RETRY: Duration = Duration::from_millis(500);
+pub(super) const RETRY: Duration = Duration::from_millis(500);
 
 /// Live hints as Server-Sent Events: `{"kind":"run","id":"run_…"}`. A hint says only that something
 /// changed; what changed is read where reading it is authorised.

@@ -25,6 +25,7 @@ pub(crate) mod secrets;
 pub(crate) mod security;
 pub(crate) mod services;
 pub(crate) mod sessions;
+pub(crate) mod threads;
 pub(crate) mod tokens;
 pub(crate) mod tool_servers;
 pub(crate) mod users;

@@ -3,7 +3,7 @@
 use super::find;
 use crate::{
     api::input::{Json, idempotency_key},
-    context::Ctx,
+    context::{Authorised, Ctx},
     error::ApiError,
     view,
 };
@@ -12,9 +12,18 @@ use axum::{
     http::{HeaderMap, HeaderName, StatusCode, header},
 };
 use std::sync::Arc;
-use wardroom_core::Action;
-use wardroom_engine::agents::work::AgentStart;
+use wardroom_core::{Action, agent::Agent};
+use wardroom_engine::agents::{threads::Talk, work::AgentStart};
 use wardroom_wire::{agents::AgentRunStart, api::RunView, error::Problem};
+
+/// A run that was begun, and where it is.
+pub(crate) type Accepted = (StatusCode, [(HeaderName, String); 1], axum::Json<RunView>);
+
+/// Says that a run was begun.
+pub(crate) fn accepted(run: RunView) -> Accepted {
+    let location = [(header::LOCATION, format!("/api/v1/runs/{}", run.id))];
+    (StatusCode::ACCEPTED, location, axum::Json(run))
+}
 
 /// Let an agent work for oneself. Its answer is the last of its run's steps.
 #[utoipa::path(
@@ -31,11 +40,8 @@ pub(crate) async fn handler(
     Path(name): Path<String>,
     headers: HeaderMap,
     Json(body): Json<AgentRunStart>,
-) -> Result<(StatusCode, [(HeaderName, String); 1], axum::Json<RunView>), ApiError> {
-    let key = idempotency_key(&headers)?;
-    let run = act(&ctx, &name, body, key).await?;
-    let location = [(header::LOCATION, format!("/api/v1/runs/{}", run.id))];
-    Ok((StatusCode::ACCEPTED, location, axum::Json(run)))
+) -> Result<Accepted, ApiError> {
+    act(&ctx, &name, body, idempotency_key(&headers)?).await.map(accepted)
 }
 
 /// Lets an agent work.
@@ -46,6 +52,17 @@ pub(crate) async fn act(
     idempotency_key: Option<String>,
 ) -> Result<RunView, ApiError> {
     let (agent, allowed) = find(ctx, name, Action::AgentRun).await?;
+    begin(ctx, (agent, allowed), body, None, idempotency_key).await
+}
+
+/// Lets an agent work that the caller may let work, where in a conversation that is in a turn of it.
+pub(crate) async fn begin(
+    ctx: &Ctx,
+    (agent, allowed): (Agent, Authorised),
+    body: AgentRunStart,
+    talk: Option<Talk>,
+    idempotency_key: Option<String>,
+) -> Result<RunView, ApiError> {
     let start = AgentStart {
         user: ctx.user()?,
         agent: Arc::new(agent),
@@ -54,6 +71,7 @@ pub(crate) async fn act(
         authority: ctx.proof().authority(ctx.info.door),
         idempotency_key,
         parent: None,
+        talk,
     };
     let run = ctx.app.engine.start_agent(start, allowed.draft(ctx)).await?;
     view::run(ctx, &run).await

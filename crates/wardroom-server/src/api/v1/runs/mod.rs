@@ -7,6 +7,7 @@ pub(crate) mod list;
 pub(crate) mod output;
 pub(crate) mod replay;
 pub(crate) mod steps;
+pub(crate) mod stream;
 pub(crate) mod submit;
 
 use crate::{api::input::id, context::Ctx, error::ApiError};

@@ -24,7 +24,7 @@ const STEPS_MAX: u32 = 100;
 #[into_params(parameter_in = Query)]
 pub(crate) struct StepsQuery {
     /// Go on behind this, as `next` of the answer before said.
-    after: Option<u32>,
+    pub(super) after: Option<u32>,
 }
 
 /// What an agent was asked, thought, did and answered in a run, in order, as far as it is there.
@@ -109,6 +109,10 @@ fn describe(view: &mut StepView, entry: Entry) {
                 }
             }
             ("answered", Some(said))
+        }
+        Entry::SummedUp { text, usage, cost_micros } => {
+            (view.tokens, view.cost_micros) = (Some(usage.total()), Some(cost_micros));
+            ("summed_up", Some(text))
         }
         Entry::Unanswered { failure, detail, spend } => {
             (view.tokens, view.cost_micros) = (Some(spend.tokens), Some(spend.cost_micros));
