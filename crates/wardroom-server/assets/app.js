@@ -1,5 +1,6 @@
 // What a page of the dashboard does beyond what the server rendered. Every page works without it.
 
+import { startChat } from './chat.js';
 import { startCopying } from './copy.js';
 import { startDialogs } from './dialogs.js';
 import { startForms } from './forms.js';
@@ -19,3 +20,4 @@ startOutput();
 startPasskeys();
 startUploads();
 startLive();
+startChat();

@@ -17,7 +17,8 @@ export function onHint(listener) {
   if (!source) connect();
 }
 
-function tell(hint) {
+/** Tells all who listen, as if a hint had come. */
+export function tell(hint) {
   for (const listener of listeners) listener(hint);
 }
 

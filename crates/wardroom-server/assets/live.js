@@ -44,8 +44,11 @@ function isDue(region) {
 function isBusy(region) {
   const active = document.activeElement;
   const typing = active && region.contains(active) && active.matches('input, select, textarea');
+  const changed = [...region.querySelectorAll('textarea, input:not([type="hidden"])')].some(
+    (field) => field.value !== field.defaultValue,
+  );
   const selecting = !getSelection().isCollapsed && region.contains(getSelection().anchorNode);
-  return typing || selecting || region.querySelector('form[data-sent], dialog[open]') !== null;
+  return typing || changed || selecting || region.querySelector('form[data-sent], dialog[open]') !== null;
 }
 
 function swap(region, fresh) {

@@ -89,6 +89,14 @@ fn agent_pages(r: &mut Routes) {
     let (run, bytes_max) = (Action::AgentRun, super::PROMPT_BODY_BYTES_MAX);
     r.secured_large(Method::POST, "/agents/{name}/run", run, bytes_max, start);
     r.secured(Method::POST, "/runs/{id}/answers", Action::RunAnswer, reply);
+    use ui::threads;
+    r.secured(Method::GET, "/threads", Action::ThreadList, threads::page);
+    r.secured_large(Method::POST, "/threads", run, bytes_max, threads::start);
+    r.secured(Method::GET, "/threads/{id}", Action::ThreadRead, threads::show);
+    r.secured_large(Method::POST, "/threads/{id}/turns", run, bytes_max, threads::say);
+    r.secured_large(Method::POST, "/threads/{id}/branches", run, bytes_max, threads::otherwise);
+    r.secured(Method::POST, "/threads/{id}/title", Action::ThreadUpdate, threads::rename);
+    r.secured(Method::POST, "/threads/{id}/remove", Action::ThreadRemove, threads::remove);
     use ui::models;
     r.secured(Method::GET, "/models", Action::ModelList, models::page);
     r.secured(Method::POST, "/models/budgets", Action::BudgetCreate, models::add);

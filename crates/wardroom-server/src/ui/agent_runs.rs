@@ -2,7 +2,10 @@
 
 use super::{
     frame::{html, ids_of_records, ids_of_runs, name_ids, see_other, shell},
-    pages::agent_run::{AgentRunPage, AgentStartForm},
+    pages::{
+        agent_run::{AgentRunPage, AgentStartForm},
+        story::Story,
+    },
 };
 use crate::{
     api::v1::{
@@ -18,14 +21,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use wardroom_core::{Action, RequestId};
 use wardroom_wire::{
-    agents::{AgentRunStart, RunAnswer},
+    agents::{AgentRunStart, RunAnswer, StepCallView, StepView},
     api::RunView,
 };
 
 /// How many of its audit records a run's page shows.
 const RECORDS_SHOWN: u32 = 50;
 /// What of their texts a page shows, in bytes.
-const BYTES_SHOWN: usize = 2 * 1024 * 1024;
+pub(super) const BYTES_SHOWN: usize = 2 * 1024 * 1024;
 /// Steps that a page shows.
 const STEPS_SHOWN: usize = 2000;
 /// What stands before a variable's name in the form.
@@ -49,23 +52,8 @@ pub(super) async fn show(ctx: &Ctx, view: RunView) -> Result<Response, ApiError>
     page.may_cancel = may(Action::RunCancel);
     page.may_answer = may(Action::RunAnswer);
     if may(Action::RunSteps) {
-        let (mut all, mut after) = (vec![], None);
-        loop {
-            let part = steps::load(ctx, &page.run.id, after).await?;
-            let is_last = part.items.is_empty();
-            after = part.next;
-            all.extend(part.items);
-            let bytes: usize =
-                all.iter().map(|step| step.text.as_ref().map_or(0, String::len)).sum();
-            if is_last || part.complete {
-                break;
-            }
-            if all.len() >= STEPS_SHOWN || bytes >= BYTES_SHOWN {
-                page.cut = true;
-                break;
-            }
-        }
-        page.take(all);
+        let (steps, cut) = steps_of(ctx, &page.run.id, &mut { BYTES_SHOWN }).await?;
+        (page.story, page.cut) = (Some(Story::of(steps)), cut);
     }
     if ctx.may(Action::AuditRead) {
         let target = Some(page.run.id.clone());
@@ -79,11 +67,45 @@ pub(super) async fn show(ctx: &Ctx, view: RunView) -> Result<Response, ApiError>
     html(StatusCode::OK, &page)
 }
 
+/// The steps of a run, as many as a page shows that has room for `bytes`; whether there are more.
+pub(super) async fn steps_of(
+    ctx: &Ctx,
+    run: &str,
+    bytes: &mut usize,
+) -> Result<(Vec<StepView>, bool), ApiError> {
+    let (mut all, mut after) = (vec![], None);
+    loop {
+        let part = steps::load(ctx, run, after).await?;
+        let is_last = part.items.is_empty() || part.complete;
+        after = part.next;
+        let taken: usize = part.items.iter().map(length).sum();
+        *bytes = bytes.saturating_sub(taken);
+        all.extend(part.items);
+        if is_last {
+            return Ok((all, false));
+        }
+        if all.len() >= STEPS_SHOWN || *bytes == 0 {
+            return Ok((all, true));
+        }
+    }
+}
+
+/// How long a step is on a page, in bytes.
+fn length(step: &StepView) -> usize {
+    let arguments = |call: &StepCallView| {
+        call.arguments.values().map(|value| value.to_string().len()).sum::<usize>()
+    };
+    step.text.as_ref().map_or(0, String::len) + step.calls.iter().map(arguments).sum::<usize>()
+}
+
+/// A key for a form: sending one form twice makes one run.
+pub(super) fn fresh_key(ctx: &Ctx) -> String {
+    RequestId::new(ctx.now(), ctx.app.engine.rng()).to_string()
+}
+
 /// The form by which an agent is let work.
 pub(super) fn form(ctx: &Ctx, definition: &Value) -> AgentStartForm {
-    // A fresh key for each showing: sending one form twice makes one run.
-    let key = RequestId::new(ctx.now(), ctx.app.engine.rng()).to_string();
-    AgentStartForm::new(definition, key)
+    AgentStartForm::new(definition, fresh_key(ctx))
 }
 
 /// Lets an agent work and goes to its run.
@@ -92,10 +114,21 @@ pub(crate) async fn start(
     Path(name): Path<String>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let detail = get::load(&ctx, &name).await?;
-    let form = form(&ctx, &detail.definition);
+    let (body, key) = typed(&ctx, &name, &body).await?;
+    let run = run::act(&ctx, &name, body, key).await?;
+    Ok(see_other(&format!("/runs/{}", run.id)))
+}
+
+/// What was typed into the form of the agent `name`, and the form's key.
+pub(super) async fn typed(
+    ctx: &Ctx,
+    name: &str,
+    body: &[u8],
+) -> Result<(AgentRunStart, Option<String>), ApiError> {
+    let detail = get::load(ctx, name).await?;
+    let form = form(ctx, &detail.definition);
     let (mut prompt, mut key, mut variables) = (String::new(), None, Map::new());
-    for (field, value) in form_urlencoded::parse(&body) {
+    for (field, value) in form_urlencoded::parse(body) {
         match (&*field, field.strip_prefix(PREFIX)) {
             ("prompt", _) => prompt = value.into_owned(),
             ("key", _) => key = Some(value.into_owned()),
@@ -106,9 +139,7 @@ pub(crate) async fn start(
             _ => {}
         }
     }
-    let body = AgentRunStart { prompt, variables };
-    let run = run::act(&ctx, &name, body, key).await?;
-    Ok(see_other(&format!("/runs/{}", run.id)))
+    Ok((AgentRunStart { prompt, variables }, key))
 }
 
 /// Answers what an agent asks.
@@ -119,6 +150,15 @@ pub(crate) async fn reply(
 ) -> Result<Response, ApiError> {
     let again = form.again == "1";
     let body = RunAnswer { call: form.call, text: (!again).then_some(form.text), again };
-    answer::act(&ctx, &id, body).await?;
-    Ok(see_other(&format!("/runs/{id}")))
+    let run = answer::act(&ctx, &id, body).await?;
+    Ok(see_other(&page_of(&ctx, &run)?))
+}
+
+/// Where a run is followed: in its conversation, where it is a turn of one of the viewer's.
+pub(super) fn page_of(ctx: &Ctx, run: &RunView) -> Result<String, ApiError> {
+    let own = run.submitted_by == ctx.user()?.to_string();
+    Ok(match run.thread.as_ref().filter(|_| own) {
+        Some(thread) => format!("/threads/{thread}"),
+        None => format!("/runs/{}", run.id),
+    })
 }

@@ -85,9 +85,12 @@ pub(crate) fn page_of(route: &str, path: &str) -> String {
 }
 
 /// The last part of a route that is a form on the page before it.
-const FORMS: [&str; 27] = [
+const FORMS: [&str; 30] = [
     "run",
     "answers",
+    "turns",
+    "branches",
+    "title",
     "cancel",
     "replay",
     "accept",

@@ -37,6 +37,7 @@ pub(crate) mod secrets;
 pub(crate) mod security;
 pub(crate) mod services;
 pub(crate) mod sign_in;
+pub(crate) mod threads;
 pub(crate) mod tool_accounts;
 pub(crate) mod users;
 

@@ -110,7 +110,7 @@ async fn children(ctx: &Ctx, run: &RunView) -> Result<Vec<RunView>, ApiError> {
 /// Asks for a run to stop.
 pub(crate) async fn cancel(ctx: Ctx, Path(id): Path<String>) -> Result<Response, ApiError> {
     let run = runs::cancel::act(&ctx, &id).await?;
-    Ok(see_other(&format!("/runs/{}", run.id)))
+    Ok(see_other(&agent_runs::page_of(&ctx, &run)?))
 }
 
 /// Submits a dead run anew and goes to the new one.

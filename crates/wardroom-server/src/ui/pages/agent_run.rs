@@ -1,12 +1,13 @@
 //! What an agent did in a run, as a conversation.
 
-use super::{format as f, shell::Shell};
+use super::{
+    format as f,
+    shell::Shell,
+    story::{Item, Story},
+};
 use askama::Template;
 use serde_json::Value;
-use wardroom_wire::{
-    agents::StepView,
-    api::{AuditView, RunView},
-};
+use wardroom_wire::api::{AuditView, RunView};
 
 /// An agent's run: what it was asked, said, called and answered.
 #[derive(Template)]
@@ -17,11 +18,9 @@ pub(crate) struct AgentRunPage {
     /// The run.
     pub(crate) run: RunView,
     /// What happened; `None` where the viewer may not read it.
-    pub(crate) items: Option<Vec<Item>>,
+    pub(crate) story: Option<Story>,
     /// Whether there is more of it than is shown.
     pub(crate) cut: bool,
-    /// What it took.
-    pub(crate) used: Used,
     /// Its audit records, oldest first; `None` where the viewer may not read them.
     pub(crate) records: Option<Vec<AuditView>>,
     /// Whether the viewer may cancel it.
@@ -30,79 +29,14 @@ pub(crate) struct AgentRunPage {
     pub(crate) may_answer: bool,
 }
 
-/// What a run took.
-#[derive(Debug, Default)]
-pub(crate) struct Used {
-    /// How often models were asked.
-    pub(crate) steps: u64,
-    /// How many tools were called.
-    pub(crate) calls: u64,
-    /// Tokens.
-    pub(crate) tokens: u64,
-    /// In US dollars.
-    pub(crate) dollars: f64,
-}
-
-/// A part of the conversation.
-pub(crate) enum Item {
-    /// What it was asked.
-    Asked(String),
-    /// What it said.
-    Said(String),
-    /// A tool that it called.
-    Call(Box<Call>),
-    /// Why it stopped without an answer.
-    Stopped(String),
-}
-
-/// A call of a tool.
-pub(crate) struct Call {
-    /// Its id.
-    pub(crate) id: String,
-    /// The tool.
-    pub(crate) name: String,
-    /// With what, as text.
-    pub(crate) arguments: String,
-    /// What came of it.
-    pub(crate) result: Option<String>,
-    /// Whether the tool could not do it.
-    pub(crate) is_error: bool,
-    /// For what it waits: `consent`, `answer`, `doubt`, `run`.
-    pub(crate) waits_for: Option<String>,
-    /// What the agent asks.
-    pub(crate) question: String,
-    /// The approval that it waits for.
-    pub(crate) approval: Option<String>,
-    /// The run that does it.
-    pub(crate) run: Option<String>,
-}
-
-impl Call {
-    fn waits(&self, what: &str) -> bool {
-        self.waits_for.as_deref() == Some(what)
-    }
-
-    /// Where it stands, as a state with a colour.
-    fn state(&self) -> &'static str {
-        match (&self.result, self.waits_for.as_deref()) {
-            (Some(_), _) if self.is_error => "failed",
-            (Some(_), _) => "done",
-            (None, Some("run") | None) => "running",
-            (None, Some(_)) => "waiting",
-        }
-    }
-}
-
 impl AgentRunPage {
     /// The page of `run`, without what surrounds it.
     pub(crate) fn new(shell: Shell, run: RunView) -> Self {
-        let used = Used::default();
         Self {
             shell,
             run,
-            items: None,
+            story: None,
             cut: false,
-            used,
             records: None,
             may_cancel: false,
             may_answer: false,
@@ -111,73 +45,6 @@ impl AgentRunPage {
 
     fn can_cancel(&self) -> bool {
         self.may_cancel && !self.run.terminal && self.run.cancel_requested_at.is_none()
-    }
-
-    /// Takes the steps in.
-    pub(crate) fn take(&mut self, steps: Vec<StepView>) {
-        let mut items = vec![];
-        for step in steps {
-            self.used.steps += u64::from(step.kind == "answered" || step.kind == "unanswered");
-            self.used.tokens += step.tokens.unwrap_or(0);
-            self.used.dollars += step.cost_micros.unwrap_or(0) as f64 / 1e6;
-            let text = step.text.clone().unwrap_or_default();
-            match step.kind.as_str() {
-                "begun" => items.push(Item::Asked(text)),
-                "answered" => {
-                    if !text.trim().is_empty() {
-                        items.push(Item::Said(text));
-                    }
-                    self.used.calls += step.calls.len() as u64;
-                    items
-                        .extend(step.calls.into_iter().map(|call| Item::Call(called(call).into())));
-                }
-                "ended" if step.ended.as_deref() == Some("answered") => {
-                    // The last thing that it said is its answer.
-                    if !matches!(items.last(), Some(Item::Said(said)) if *said == text) {
-                        items.push(Item::Said(text));
-                    }
-                }
-                "ended" => items.push(Item::Stopped(text)),
-                _ => happen(&mut items, step, text),
-            }
-        }
-        self.items = Some(items);
-    }
-}
-
-fn called(call: wardroom_wire::agents::StepCallView) -> Call {
-    let arguments = serde_json::to_string_pretty(&call.arguments).unwrap_or_default();
-    Call {
-        id: call.id,
-        name: call.name,
-        arguments,
-        result: None,
-        is_error: false,
-        waits_for: None,
-        question: String::new(),
-        approval: None,
-        run: None,
-    }
-}
-
-/// Something happened to a call: the last of its id.
-fn happen(items: &mut [Item], step: StepView, text: String) {
-    let is_it =
-        |item: &&mut Item| matches!(item, Item::Call(call) if Some(&call.id) == step.call.as_ref());
-    let Some(Item::Call(call)) = items.iter_mut().rev().find(is_it) else { return };
-    match step.kind.as_str() {
-        "returned" => {
-            (call.result, call.is_error) = (Some(text), step.is_error == Some(true));
-            call.waits_for = None;
-        }
-        "waits" => {
-            call.waits_for = step.waits_for;
-            call.question = text;
-            call.approval = step.approval;
-            call.run = step.run.or(call.run.take());
-        }
-        "heard" => call.waits_for = None,
-        _ => {}
     }
 }
 

@@ -68,6 +68,12 @@ pub(crate) struct AgentPage {
 }
 
 impl AgentPage {
+    /// Whether its runs are turns of conversations.
+    fn talks(&self) -> bool {
+        let mode = self.detail.as_ref().map(|detail| detail.agent.mode.as_str());
+        mode == Some(wardroom_core::agent::Mode::Continuous.as_str())
+    }
+
     fn rows(&self) -> usize {
         self.text.lines().count().clamp(16, 40)
     }

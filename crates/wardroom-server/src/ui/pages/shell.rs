@@ -39,7 +39,7 @@ pub(crate) struct Entry {
     action: &'static str,
 }
 
-const ENTRIES: [Entry; 17] = [
+const ENTRIES: [Entry; 18] = [
     Entry { path: "/", label: "Overview", icon: "overview", action: "overview.read" },
     Entry { path: "/requests", label: "Requests", icon: "requests", action: "request.list" },
     Entry { path: "/services", label: "Services", icon: "services", action: "service.list" },
@@ -47,6 +47,7 @@ const ENTRIES: [Entry; 17] = [
     Entry { path: "/nodes", label: "Nodes", icon: "nodes", action: "node.list" },
     Entry { path: "/runs", label: "Runs", icon: "runs", action: "run.list" },
     Entry { path: "/agents", label: "Agents", icon: "agents", action: "agent.list" },
+    Entry { path: "/threads", label: "Chat", icon: "chat", action: "thread.list" },
     Entry { path: "/models", label: "Models", icon: "models", action: "model.list" },
     Entry { path: "/gateway", label: "Tools", icon: "tools", action: "tool_server.list" },
     Entry { path: "/approvals", label: "Approvals", icon: "approvals", action: "approval.list" },
