@@ -13,6 +13,7 @@ const SCRIPT = `answers:
   - {said: which berth, results: 0, text: "I look.", calls: [{tool: ask_person, arguments: {question: "North or south?"}}]}
   - {said: which berth, text: "Take **berth 7**:\\n\\n| what | how much |\\n|---|---|\\n| nights | 4 |\\n| power | 16 A |\\n\\n1. Moor at the *north* quay.\\n2. Report to the [harbour office](https://harbour.example/office).\\n\\n\`\`\`sh\\nmoor --berth 7 --nights 4\\n\`\`\`\\n\\n<img src=x onerror=alert(1)> ![a chart](https://harbour.example/chart.png)"}
   - {said: slowly, text: "One after the other the ships come in. This is what is said before it is stopped.", pace_ms: 1500}
+  - {said: remember, results: 0, calls: [{tool: memory_write, arguments: {key: their boat, text: "A sloop of eleven metres, called Alba, with two children aboard who like to swim and a dog that does not."}}]}
   - {text: "You said: {{said}}"}
 `;
 const MODELS = `[[provider]]
@@ -28,7 +29,8 @@ mode: continuous
 model: {provider: script, name: parrot}
 instructions: You help {{person}}. Today is {{today}}.
 tools:
-  built_in: [{name: ask_person}]
+  built_in: [{name: ask_person}, {name: memory_write}, {name: memory_search}]
+memory: {}
 `;
 
 test('somebody talks with an agent', { timeout: TEST_MS_MAX }, async () => {
@@ -85,6 +87,15 @@ test('somebody talks with an agent', { timeout: TEST_MS_MAX }, async () => {
       await page.getByLabel('Title').fill('The wind on Friday');
       await page.getByRole('button', { name: 'Rename' }).click();
       await page.getByRole('heading', { name: 'The wind on Friday' }).waitFor();
+      await page.locator('#text').fill('Please remember my boat');
+      await page.locator('#send').click();
+      await page.locator('#turn-3').getByText('You said: Please remember my boat').waitFor();
+      await page.goto('/threads');
+      await page.getByRole('link', { name: 'What they remember' }).click();
+      await page.getByText('called Alba').waitFor();
+      await look(page, 'chat-memories');
+      await page.getByRole('button', { name: 'Forget their boat' }).click();
+      await page.getByText('Nothing.').waitFor();
       await page.goto('/threads');
       await look(page, 'chat-list');
       assert.equal(await page.locator('.thread-row').count(), 3);

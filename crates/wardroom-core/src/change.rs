@@ -17,6 +17,7 @@ use crate::{
     },
     hint::Hint,
     identity::{ApiToken, Factor, JoinToken, Pass, SealedKey, SecretHash, Session, User},
+    memory::MemoryWrite,
     model::ModelWrite,
     node::{Catalogue, Node, NodeReport},
     oauth::{OauthClient, OauthCode},
@@ -156,7 +157,7 @@ pub enum Write {
         /// As it is from now on.
         to: Vec<u8>,
     },
-    /// Sessions, tokens and links that ended before this time are forgotten.
+    /// Sessions, tokens, links and memories that ended before this time are forgotten.
     RemoveExpired(Timestamp),
     /// Nothing is written: fails when this proof of who somebody is does not hold any more.
     RequireCredential(Credential),
@@ -540,6 +541,8 @@ pub enum Write {
     Journal(JournalWrite),
     /// A conversation with an agent, or a turn of one.
     Thread(ThreadWrite),
+    /// Something that an agent remembers.
+    Memory(MemoryWrite),
     /// Something about an approval.
     Approval(ApprovalWrite),
     /// A new key of the installation. Its name must be free.

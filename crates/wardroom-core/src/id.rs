@@ -149,6 +149,9 @@ id!(
     /// An AI agent's definition.
     AgentId, "agent");
 id!(
+    /// Something that an agent remembers of a person.
+    MemoryId, "memory");
+id!(
     /// A conversation with an agent.
     ThreadId, "thread");
 id!(

@@ -18,6 +18,7 @@ pub mod field;
 pub mod hint;
 pub mod id;
 pub mod identity;
+pub mod memory;
 pub mod model;
 pub mod named;
 pub mod nearest;
@@ -43,7 +44,7 @@ pub mod watch;
 pub use action::Action;
 pub use id::{
     AgentId, AlertId, ApiTokenId, ApprovalId, AttachmentId, BudgetId, CustomerId, FactorId,
-    IdError, InstanceId, JoinTokenId, LinkId, MessageId, ModelCallId, NodeId, NoteId,
+    IdError, InstanceId, JoinTokenId, LinkId, MemoryId, MessageId, ModelCallId, NodeId, NoteId,
     OauthClientId, OrchestratorId, PassId, PersonId, RequestId, RunId, SavedViewId, ServiceId,
     ServiceRequestId, SessionId, StepId, ThreadId, ToolAccountId, ToolCallId, ToolServerId, UserId,
 };

@@ -1,8 +1,8 @@
 //! What is sealed at rest, told by what it is: for sealing it anew under another key.
 
 use crate::{
-    ApprovalId, AttachmentId, CustomerId, FactorId, MessageId, NoteId, RunId, ServiceRequestId,
-    SessionId, StepId, ThreadId, ToolAccountId, ToolCallId, UserId,
+    ApprovalId, AttachmentId, CustomerId, FactorId, MemoryId, MessageId, NoteId, RunId,
+    ServiceRequestId, SessionId, StepId, ThreadId, ToolAccountId, ToolCallId, UserId,
 };
 
 /// Something that is sealed under the key ring.
@@ -53,4 +53,6 @@ pub enum Personal {
     Step(StepId),
     /// What a conversation is called.
     Thread(ThreadId),
+    /// What an agent remembers.
+    Memory(MemoryId),
 }

@@ -139,6 +139,7 @@ fn purpose_of(what: Personal) -> String {
         Personal::Approval(_) => approvals::SEAL_ARGUMENTS.to_owned(),
         Personal::Reason(_) => approvals::SEAL_REASON.to_owned(),
         Personal::Step(_) => crate::agents::work::SEAL_STEP.to_owned(),
+        Personal::Memory(_) => crate::agents::memory::SEAL_MEMORY.to_owned(),
         Personal::Thread(_) => crate::agents::threads::SEAL_TITLE.to_owned(),
     }
 }

@@ -43,6 +43,7 @@ use utoipa::OpenApi;
         v1::account::tool_accounts::list, v1::account::tool_accounts::connect, v1::account::tool_accounts::remove,
         v1::agents::list::handler, v1::agents::get::handler, v1::agents::get::version, v1::agents::put::handler,
         v1::agents::versions::handler, v1::agents::remove::handler, v1::agents::run::handler,
+        v1::memories::list, v1::memories::remove, v1::memories::remove_all,
         v1::threads::list::handler, v1::threads::begin::handler, v1::threads::get::handler, v1::threads::update::handler,
         v1::threads::remove::handler, v1::threads::turns::handler, v1::threads::say::handler, v1::threads::branch::handler,
         v1::models::list::handler, v1::models::calls::list, v1::models::calls::get, v1::models::usage::handler,

@@ -7,7 +7,7 @@ use sqlx::{
 };
 
 /// The version of the schema that this build works with.
-pub const SCHEMA_VERSION: i64 = 18;
+pub const SCHEMA_VERSION: i64 = 19;
 
 /// Number, name and text of each migration, in order, for one engine.
 macro_rules! migrations {
@@ -22,8 +22,8 @@ macro_rules! migrations {
 
 type Listed = &'static [(i64, &'static str, &'static str)];
 
-const SQLITE: Listed = migrations!("sqlite": 1 "0001_foundation", 2 "0002_candidates", 3 "0003_people", 4 "0004_blocks", 5 "0005_policies", 6 "0006_desk", 7 "0007_watch", 8 "0008_outside", 9 "0009_secrets", 10 "0010_oauth", 11 "0011_tools", 12 "0012_approvals", 13 "0013_tool_accounts", 14 "0014_client_documents", 15 "0015_agents", 16 "0016_models", 17 "0017_journal", 18 "0018_threads");
-const POSTGRES: Listed = migrations!("postgres": 1 "0001_foundation", 2 "0002_candidates", 3 "0003_people", 4 "0004_blocks", 5 "0005_policies", 6 "0006_desk", 7 "0007_watch", 8 "0008_outside", 9 "0009_secrets", 10 "0010_oauth", 11 "0011_tools", 12 "0012_approvals", 13 "0013_tool_accounts", 14 "0014_client_documents", 15 "0015_agents", 16 "0016_models", 17 "0017_journal", 18 "0018_threads");
+const SQLITE: Listed = migrations!("sqlite": 1 "0001_foundation", 2 "0002_candidates", 3 "0003_people", 4 "0004_blocks", 5 "0005_policies", 6 "0006_desk", 7 "0007_watch", 8 "0008_outside", 9 "0009_secrets", 10 "0010_oauth", 11 "0011_tools", 12 "0012_approvals", 13 "0013_tool_accounts", 14 "0014_client_documents", 15 "0015_agents", 16 "0016_models", 17 "0017_journal", 18 "0018_threads", 19 "0019_memories");
+const POSTGRES: Listed = migrations!("postgres": 1 "0001_foundation", 2 "0002_candidates", 3 "0003_people", 4 "0004_blocks", 5 "0005_policies", 6 "0006_desk", 7 "0007_watch", 8 "0008_outside", 9 "0009_secrets", 10 "0010_oauth", 11 "0011_tools", 12 "0012_approvals", 13 "0013_tool_accounts", 14 "0014_client_documents", 15 "0015_agents", 16 "0016_models", 17 "0017_journal", 18 "0018_threads", 19 "0019_memories");
 
 /// SQLite's.
 pub(crate) fn sqlite() -> Migrator {

@@ -45,6 +45,8 @@ repository::journals!(PostgresStore, Postgres);
 repository::journal_writes!(Postgres);
 repository::threads!(PostgresStore, Postgres);
 repository::thread_writes!(Postgres);
+repository::memories!(PostgresStore, Postgres);
+repository::memory_writes!(Postgres);
 repository::agent_writes!(Postgres);
 repository::model_writes!(Postgres);
 repository::approvals!(PostgresStore, Postgres);

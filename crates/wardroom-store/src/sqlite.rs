@@ -54,6 +54,8 @@ repository::journals!(SqliteStore, Sqlite);
 repository::journal_writes!(Sqlite);
 repository::threads!(SqliteStore, Sqlite);
 repository::thread_writes!(Sqlite);
+repository::memories!(SqliteStore, Sqlite);
+repository::memory_writes!(Sqlite);
 repository::agent_writes!(Sqlite);
 repository::model_writes!(Sqlite);
 repository::approvals!(SqliteStore, Sqlite);

@@ -10,6 +10,7 @@ pub mod desk;
 pub mod error;
 pub mod identity;
 pub mod link;
+pub mod memories;
 pub mod models;
 pub mod oauth;
 pub mod security;

@@ -297,7 +297,7 @@ async fn send(world: &World, token: &str, ask: &Ask) -> Response {
 }
 
 /// What everybody may do for themselves.
-const OWN: [(&str, &str); 43] = [
+const OWN: [(&str, &str); 46] = [
     ("GET", "/api/v1/model-calls"),
     ("GET", "/api/v1/model-usage"),
     ("GET", "/api/v1/approvals"),
@@ -310,6 +310,9 @@ const OWN: [(&str, &str); 43] = [
     ("GET", "/api/v1/events"),
     ("GET", "/api/v1/services"),
     ("GET", "/api/v1/requests"),
+    ("GET", "/api/v1/memories"),
+    ("DELETE", "/api/v1/memories/{id}"),
+    ("DELETE", "/api/v1/agents/{name}/memories"),
     ("GET", "/api/v1/threads"),
     ("GET", "/api/v1/threads/{id}"),
     ("PATCH", "/api/v1/threads/{id}"),

@@ -263,6 +263,12 @@ actions! {
     ViewSave = "view.save" on User,
     /// Forget a saved view.
     ViewRemove = "view.remove" on User,
+    /// See what agents remember of one.
+    MemoryList = "memory.list" on User,
+    /// Have an agent write down what it is to remember of one.
+    MemoryWrite = "memory.write" on User,
+    /// Have forgotten what an agent remembers of one.
+    MemoryRemove = "memory.remove" on User,
     /// List one's own conversations with agents.
     ThreadList = "thread.list" on User,
     /// Read a conversation of one's own.

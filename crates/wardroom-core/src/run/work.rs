@@ -70,10 +70,13 @@ impl Authority {
     /// Whether it is good for `action`, whatever policy says. SECURITY: how long ago somebody proved who they are says
     /// nothing of an agent that works for them.
     pub fn covers(&self, action: Action) -> bool {
-        // Letting an agent work is letting it think.
+        // Letting an agent work is letting it think, and remember.
+        let own = matches!(
+            action,
+            Action::ModelUse | Action::MemoryList | Action::MemoryWrite | Action::MemoryRemove
+        );
         let named = |scope: &String| {
-            *scope == action.as_str()
-                || (action == Action::ModelUse && *scope == Action::AgentRun.as_str())
+            *scope == action.as_str() || (own && *scope == Action::AgentRun.as_str())
         };
         !action.needs_fresh_proof()
             && self.scopes.as_ref().is_none_or(|scopes| scopes.iter().any(named))

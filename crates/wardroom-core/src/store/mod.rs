@@ -4,6 +4,7 @@ mod agents;
 mod approvals;
 mod desk;
 mod journal;
+mod memories;
 mod models;
 mod oauth;
 mod threads;
@@ -13,6 +14,7 @@ pub use agents::Agents;
 pub use approvals::{ApprovalFilter, Approvals};
 pub use desk::{Desk, RequestFilter};
 pub use journal::{JOURNAL_BYTES_MAX, Journals};
+pub use memories::Memories;
 pub use models::{ModelCallFilter, ModelLedger};
 pub use oauth::Oauth;
 pub use threads::{ThreadKey, Threads};
@@ -409,6 +411,7 @@ pub trait Reads:
     + ModelLedger
     + Journals
     + Threads
+    + Memories
     + Approvals
     + Desk
     + Watch
@@ -429,6 +432,7 @@ impl<
         + ModelLedger
         + Journals
         + Threads
+        + Memories
         + Approvals
         + Desk
         + Watch

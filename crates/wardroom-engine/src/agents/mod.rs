@@ -3,6 +3,7 @@
 mod import;
 mod keep;
 mod located;
+pub mod memory;
 mod read;
 pub mod threads;
 mod words;

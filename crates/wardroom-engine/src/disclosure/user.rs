@@ -55,6 +55,15 @@ impl Engine {
         self.user_orders(user, out).await?;
         self.user_tools(user, out).await?;
         self.user_threads(user, out).await?;
+        let mut rows = out.rows("memories", "What agents remember of you");
+        for (memory, remembered) in self.list_memories(user.id, None).await? {
+            rows.add(json!({
+                "agent": memory.agent, "namespace": memory.namespace, "key": remembered.key, "text": remembered.text,
+                "written": memory.written_at.to_string(), "forgotten": memory.expires_at.to_string(),
+            }))
+            .await?;
+        }
+        rows.end().await?;
         let runs = RunFilter { submitted_by: Some(user.id), ..RunFilter::default() };
         let mut rows = out.rows("runs", "Runs");
         self.disclose_runs(&mut rows, None, runs).await?;

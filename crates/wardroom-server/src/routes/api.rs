@@ -76,6 +76,7 @@ pub(super) fn api(r: &mut Routes) {
     );
     agents(r);
     threads(r);
+    memories(r);
     language_models(r);
     gateway(r);
     identity(r);
@@ -242,6 +243,13 @@ fn threads(r: &mut Routes) {
         bytes_max,
         branch::handler,
     );
+}
+
+fn memories(r: &mut Routes) {
+    use v1::memories::{list, remove, remove_all};
+    r.secured(Method::GET, "/api/v1/memories", Action::MemoryList, list);
+    r.secured(Method::DELETE, "/api/v1/memories/{id}", Action::MemoryRemove, remove);
+    r.secured(Method::DELETE, "/api/v1/agents/{name}/memories", Action::MemoryRemove, remove_all);
 }
 
 fn gateway(r: &mut Routes) {

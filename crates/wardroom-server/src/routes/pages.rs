@@ -97,6 +97,11 @@ fn agent_pages(r: &mut Routes) {
     r.secured_large(Method::POST, "/threads/{id}/branches", run, bytes_max, threads::otherwise);
     r.secured(Method::POST, "/threads/{id}/title", Action::ThreadUpdate, threads::rename);
     r.secured(Method::POST, "/threads/{id}/remove", Action::ThreadRemove, threads::remove);
+    use ui::memories;
+    let forget = Action::MemoryRemove;
+    r.secured(Method::GET, "/memories", Action::MemoryList, memories::page);
+    r.secured(Method::POST, "/memories/{id}/remove", forget, memories::remove);
+    r.secured(Method::POST, "/agents/{name}/memories", forget, memories::remove_all);
     use ui::models;
     r.secured(Method::GET, "/models", Action::ModelList, models::page);
     r.secured(Method::POST, "/models/budgets", Action::BudgetCreate, models::add);

@@ -22,6 +22,7 @@ mod frame;
 pub(crate) mod gateway;
 pub(crate) mod grants;
 pub(crate) mod join_tokens;
+pub(crate) mod memories;
 pub(crate) mod models;
 pub(crate) mod named_secrets;
 pub(crate) mod nodes;

@@ -81,6 +81,7 @@ macro_rules! identity_writes {
                             "DELETE FROM api_tokens WHERE expires_at <= $1",
                             "DELETE FROM passes WHERE expires_at <= $1",
                             "DELETE FROM oauth_codes WHERE expires_at <= $1",
+                            "DELETE FROM memories WHERE expires_at <= $1",
                         ] {
                             run!(c, sql, now.as_micros());
                         }

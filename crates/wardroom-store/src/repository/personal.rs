@@ -35,7 +35,7 @@ macro_rules! place {
 }
 
 /// Every kind.
-pub(crate) static PLACES: [Place; 16] = [
+pub(crate) static PLACES: [Place; 17] = [
     place!("users", "id", "profile", u32::MAX, User, UserId),
     place!("sessions", "id", "about", u32::MAX, Session, SessionId),
     place!("factors", "id", "sealed", u32::MAX, Factor, FactorId),
@@ -52,6 +52,7 @@ pub(crate) static PLACES: [Place; 16] = [
     place!("approvals", "id", "reason", u32::MAX, Reason, ApprovalId),
     place!("journal", "id", "sealed", ENTRIES_MAX, Step, StepId),
     place!("threads", "id", "title", u32::MAX, Thread, ThreadId),
+    place!("memories", "id", "sealed", u32::MAX, Memory, MemoryId),
 ];
 
 /// Which values are under an older key: `$1` is the format's version and `$2` the generation, both as they stand in a
@@ -65,7 +66,7 @@ pub(crate) fn older(place: &Place) -> String {
 pub(crate) fn place_of(what: Personal) -> (&'static Place, Uuid) {
     let [user, session, factor, message, customer, request, run, note, name, file, rest @ ..] =
         &PLACES;
-    let [call, account, approval, reason, step, thread] = rest;
+    let [call, account, approval, reason, step, thread, memory] = rest;
     match what {
         Personal::User(id) => (user, id.uuid()),
         Personal::Session(id) => (session, id.uuid()),
@@ -83,6 +84,7 @@ pub(crate) fn place_of(what: Personal) -> (&'static Place, Uuid) {
         Personal::Reason(id) => (reason, id.uuid()),
         Personal::Step(id) => (step, id.uuid()),
         Personal::Thread(id) => (thread, id.uuid()),
+        Personal::Memory(id) => (memory, id.uuid()),
     }
 }
 

@@ -138,6 +138,9 @@ macro_rules! writes {
                 if let Write::Thread(write) = write {
                     return super::thread_writes::apply(c, write).await;
                 }
+                if let Write::Memory(write) = write {
+                    return super::memory_writes::apply(c, write).await;
+                }
                 if let Write::Approval(write) = write {
                     return super::approval_writes::apply(c, write).await;
                 }

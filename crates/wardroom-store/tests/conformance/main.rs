@@ -30,6 +30,7 @@ mod approvals;
 mod desk;
 mod identities;
 mod journal;
+mod memories;
 mod models;
 mod oauth;
 mod sample;

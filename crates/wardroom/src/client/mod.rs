@@ -14,6 +14,7 @@ mod failure;
 mod follow;
 mod http;
 mod mcp;
+mod memories;
 mod models;
 mod names;
 mod node;
@@ -100,6 +101,9 @@ pub(crate) enum ClientCommand {
     Ask(ask::AskArgs),
     #[command(after_help = EXIT_CODES)]
     Chat(chat::ChatArgs),
+    /// What agents remember of you
+    #[command(after_help = EXIT_CODES, subcommand)]
+    Memories(memories::MemoriesCommand),
     /// Your own conversations with agents
     #[command(after_help = EXIT_CODES, subcommand)]
     Threads(threads::ThreadsCommand),
@@ -207,6 +211,7 @@ async fn dispatch<Cli: clap::CommandFactory>(
         ClientCommand::OauthClient(command) => oauth_client::run(session, command).await,
         ClientCommand::Ask(args) => ask::run(session, args).await,
         ClientCommand::Chat(args) => chat::run(session, args).await,
+        ClientCommand::Memories(command) => memories::run(session, command).await,
         ClientCommand::Threads(command) => threads::run(session, command).await,
         ClientCommand::Run(args) => run::run(session, args).await,
         ClientCommand::Runs(command) => runs::run(session, command).await,

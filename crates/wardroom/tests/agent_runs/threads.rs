@@ -16,7 +16,13 @@ impl Set {
         self.send_as(&self.world.token, method, path, body).await
     }
 
-    async fn send_as(&self, token: &str, method: Method, path: &str, body: Value) -> (u16, Value) {
+    pub(super) async fn send_as(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> (u16, Value) {
         let mut request = self.world.client.request(method, self.world.at(path)).bearer_auth(token);
         if !body.is_null() {
             request = request.json(&body);

@@ -64,7 +64,12 @@ impl Worker {
             return Ok(refused(id, "whoever you work for may do nothing here any more"));
         };
         // SECURITY: nobody could be asked there, so what the definition wants approved is not done.
-        if asks && matches!(hand.kind, HandKind::Agent { .. } | HandKind::AskPerson) {
+        if asks
+            && matches!(
+                hand.kind,
+                HandKind::Agent { .. } | HandKind::AskPerson | HandKind::Memory(_)
+            )
+        {
             return Ok(refused(
                 id,
                 "its definition wants a person's approval for this, which can't be asked for: do it otherwise",
@@ -80,6 +85,7 @@ impl Worker {
                 self.command(id, (command, place), value, &*deputy).await
             }
             HandKind::Agent { agent } => self.other_agent(id, agent, &value, &*deputy).await,
+            HandKind::Memory(what) => self.remember(id, *what, &value, &*deputy).await,
             HandKind::AskPerson => {
                 let question = value.get("question").and_then(Value::as_str).unwrap_or_default();
                 let on = Awaited::Answer { question: question.to_owned() };

@@ -11,6 +11,7 @@ mod deputy;
 mod driver;
 mod end;
 mod place;
+mod remember;
 mod start;
 mod take;
 mod toolbox;

@@ -44,6 +44,8 @@ pub(super) enum HandKind {
     Agent { agent: String },
     /// To the person for whom the agent works.
     AskPerson,
+    /// To what the agent remembers of them.
+    Memory(BuiltIn),
 }
 
 /// Where a command runs.
@@ -144,22 +146,42 @@ impl Worker {
         self.add_tools(&mut toolbox).await?;
         self.add_commands(&mut toolbox).await?;
         self.add_agents(&mut toolbox).await?;
-        for granted in &self.agent.definition.tools.built_in {
-            if granted.name == BuiltIn::AskPerson {
-                let mut hand = Hand::new(HandKind::AskPerson, vec![], true);
-                hand.bound(None, &granted.approval)?;
-                let about = "Ask the person for whom you work something that only they can know, and wait for their answer.";
-                toolbox.add(
-                    "ask_person",
-                    about,
-                    text_argument("question", "What you want to know."),
-                    hand,
-                );
-            }
-        }
+        self.add_built_in(&mut toolbox)?;
         let toolbox = Arc::new(toolbox);
         self.toolbox = Some(Arc::clone(&toolbox));
         Ok(toolbox)
+    }
+
+    fn add_built_in(&self, toolbox: &mut Toolbox) -> Result<(), EngineError> {
+        let definition = &self.agent.definition;
+        for granted in &definition.tools.built_in {
+            let (kind, name, about, mut arguments) = match granted.name {
+                BuiltIn::AskPerson => (
+                    HandKind::AskPerson,
+                    "ask_person",
+                    "Ask the person for whom you work something that only they can know, and wait for their answer.",
+                    text_argument("question", "What you want to know."),
+                ),
+                what if what.needs_memory() => {
+                    let (name, about, arguments) = memory_tool(what);
+                    (HandKind::Memory(what), name, about, arguments)
+                }
+                _ => continue,
+            };
+            if let (HandKind::Memory(_), Some(memory)) = (&kind, &definition.memory)
+                && let Some(Value::Object(properties)) = arguments.get_mut("properties")
+            {
+                let about = "The part of your memory; the first where absent, and all where you look for something.";
+                let names =
+                    json!({"type": "string", "enum": memory.namespaces, "description": about});
+                properties.insert("namespace".to_owned(), names);
+            }
+            // Doing it twice is like doing it once.
+            let mut hand = Hand::new(kind, vec![], true);
+            hand.bound(None, &granted.approval)?;
+            toolbox.add(name, about, arguments, hand);
+        }
+        Ok(())
     }
 
     async fn add_tools(&self, toolbox: &mut Toolbox) -> Result<(), Stop> {
@@ -293,6 +315,42 @@ fn text_argument(name: &str, about: &str) -> Map<String, Value> {
         "required": [name],
     });
     schema.as_object().cloned().unwrap_or_default()
+}
+
+/// A tool of memory: its name, what it does, and what it takes.
+fn memory_tool(what: BuiltIn) -> (&'static str, &'static str, Map<String, Value>) {
+    let key = "A short name of what you remember, by which you find and change it.";
+    match what {
+        BuiltIn::MemoryWrite => {
+            let mut arguments = text_argument("key", key);
+            if let Some(Value::Object(properties)) = arguments.get_mut("properties") {
+                let text = "What you want to know later, in a few sentences.";
+                let text = json!({"type": "string", "minLength": 1, "description": text});
+                properties.insert("text".to_owned(), text);
+            }
+            arguments.insert("required".to_owned(), json!(["key", "text"]));
+            let about = "Write something down about the person for whom you work, for later conversations with them. What stands under the same key is replaced.";
+            ("memory_write", about, arguments)
+        }
+        BuiltIn::MemoryForget => {
+            ("memory_forget", "Forget what you wrote down under a key.", text_argument("key", key))
+        }
+        _ => {
+            let mut arguments = text_argument(
+                "query",
+                "Words that stand in it; without any, what you wrote down last is found.",
+            );
+            arguments.remove("required");
+            if let Some(query) =
+                arguments.get_mut("properties").and_then(|all| all.get_mut("query"))
+                && let Value::Object(query) = query
+            {
+                query.remove("minLength");
+            }
+            let about = "Find what you wrote down about the person for whom you work, in earlier conversations with them too.";
+            ("memory_search", about, arguments)
+        }
+    }
 }
 
 /// Where a granted command runs, and what it takes there; nothing where no node offers it.

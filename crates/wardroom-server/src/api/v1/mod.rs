@@ -13,6 +13,7 @@ pub(crate) mod links;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod mcp_connections;
+pub(crate) mod memories;
 pub(crate) mod models;
 pub(crate) mod names;
 pub(crate) mod nodes;

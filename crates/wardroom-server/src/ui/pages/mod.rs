@@ -18,6 +18,7 @@ pub(crate) mod gateway;
 pub(crate) mod grants;
 pub(crate) mod join_tokens;
 mod markdown;
+pub(crate) mod memories;
 pub(crate) mod models;
 pub(crate) mod named_secrets;
 pub(crate) mod node;
