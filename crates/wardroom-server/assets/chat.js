@@ -24,6 +24,11 @@ function follow() {
   }
 }
 
+function leave() {
+  for (const stream of streams.values()) stream.source?.close();
+  streams.clear();
+}
+
 function open(stream) {
   const source = new EventSource(`/api/v1/runs/${encodeURIComponent(stream.run)}/stream`);
   stream.source = source;
@@ -94,6 +99,9 @@ function startComposer() {
 export function startChat() {
   startComposer();
   if (!document.querySelector('[data-stream], form[data-composer]')) return;
+  // A page that is kept for the way back keeps no connection.
+  addEventListener('pagehide', leave);
+  addEventListener('pageshow', (event) => event.persisted && follow());
   follow();
   hint();
   // A part of the page that was fetched anew shows again what is being said.

@@ -97,6 +97,16 @@ pub enum UserPart {
     },
 }
 
+impl UserPart {
+    /// What is said in it.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text { text } => Some(text),
+            Self::Image { .. } | Self::ToolResult { .. } => None,
+        }
+    }
+}
+
 /// The format of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -148,6 +158,16 @@ pub enum AssistantPart {
         /// As the provider gave it.
         raw: Value,
     },
+}
+
+impl AssistantPart {
+    /// What is said in it.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text { text } => Some(text),
+            Self::Thought { .. } | Self::ToolCall { .. } => None,
+        }
+    }
 }
 
 /// A tool as a model is told of it.

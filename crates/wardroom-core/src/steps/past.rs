@@ -147,12 +147,14 @@ fn cut(messages: &[Message], most: usize) -> (&[Message], Vec<Message>) {
     let mut kept = vec![opening(first)];
     if from.is_some() {
         kept.extend_from_slice(rest);
-    } else if let Some(last @ Message::Assistant { parts }) = rest.last()
-        && parts.iter().all(|part| matches!(part, AssistantPart::Text { .. }))
+        return (old, kept);
+    }
+    if let Some(last @ Message::Assistant { parts }) = rest.last()
+        && parts.iter().all(|part| part.text().is_some())
     {
         kept.push(last.clone());
     }
-    // What is longer all the same is longer by itself.
+    // Either may be too long by itself.
     kept.retain(|message| length(message) <= EARLIER_BYTES_MAX / 2);
     if !kept.first().is_some_and(opens) {
         kept.clear();

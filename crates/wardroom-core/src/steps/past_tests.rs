@@ -63,6 +63,17 @@ fn the_next_turn_sees_what_was_said_but_not_what_was_thought() {
     assert_eq!(past.aside, "");
 }
 
+#[test]
+fn what_a_turn_brought_stays_with_its_calls_however_long_it_is() {
+    let Message::User { mut parts } = brought("1") else { panic!() };
+    let UserPart::ToolResult { text, .. } = &mut parts[0] else { panic!() };
+    *text = "x".repeat(1_200_000);
+    let turn = [user("b"), calls("1"), Message::User { parts }, said("c")];
+    let messages = [vec![user("a"), said("a")], turn.to_vec()].concat();
+    let past = Past::of(&over(messages), &shows(History::Window, 4));
+    assert_eq!(past.earlier, turn);
+}
+
 fn answered(parts: Vec<AssistantPart>) -> Entry {
     Entry::Answered { parts, finish: Finish::Calls, usage: Usage::default(), cost_micros: 0 }
 }

@@ -6,15 +6,15 @@ use crate::{Engine, EngineError};
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
 use wardroom_core::{
-    RunId, ThreadId, Timestamp, UserId,
+    RunId, ThreadId, UserId,
     agent::{Definition, Limits, Mode},
     audit::AuditDraft,
     change::{Change, Write},
     field::FieldError,
     model::{Message, UserPart},
-    page::{Page, PageRequest},
+    page::PageRequest,
     steps::{Entry, Past},
-    store::{StoreError, ThreadKey},
+    store::StoreError,
     thread::{THREADS_MAX, TITLE_CHARS_MAX, TURNS_MAX, Thread, ThreadWrite, Turn},
 };
 
@@ -208,11 +208,8 @@ impl Engine {
             Message::User { parts } => Some(parts),
             Message::Assistant { .. } => None,
         });
-        let texts = texts.flatten().filter_map(|part| match part {
-            UserPart::Text { text } => Some(text.as_str()),
-            _ => None,
-        });
-        Ok(Opening { prompt: texts.collect(), variables })
+        let prompt = texts.flatten().filter_map(UserPart::text).collect();
+        Ok(Opening { prompt, variables })
     }
 
     async fn sealed_title(&self, user: UserId, title: &str) -> Result<Vec<u8>, EngineError> {
@@ -235,18 +232,6 @@ impl Engine {
         let cipher = self.vault.cipher(thread.user.into()).await?;
         let title = cipher.open(SEAL_TITLE, &thread.title).map_err(EngineError::seal)?;
         String::from_utf8(title.to_vec()).map_err(EngineError::seal)
-    }
-
-    /// A person's conversations, the last used first.
-    pub async fn list_threads(
-        &self,
-        user: UserId,
-        agent: Option<&str>,
-        page: PageRequest<ThreadCursor>,
-    ) -> Result<Page<Thread, ThreadCursor>, EngineError> {
-        let page = PageRequest::new(page.after.map(|after| after.0), page.limit);
-        let found = self.store.list_threads(user, agent, page).await?;
-        Ok(Page { items: found.items, next: found.next.map(ThreadCursor) })
     }
 
     /// Calls a person's conversation otherwise.
@@ -302,26 +287,4 @@ fn title_of(prompt: &str) -> String {
         title.push('…');
     }
     title
-}
-
-/// A time and an id as one text, by which a list goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ThreadCursor(pub ThreadKey);
-
-impl std::fmt::Display for ThreadCursor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (at, id) = self.0;
-        write!(f, "{}.{id}", at.as_micros())
-    }
-}
-
-impl std::str::FromStr for ThreadCursor {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = "is no place in a list of conversations";
-        let (at, id) = text.split_once('.').ok_or(wrong)?;
-        let at = at.parse().map_err(|_| wrong)?;
-        Ok(Self((Timestamp::from_micros(at), id.parse().map_err(|_| wrong)?)))
-    }
 }

@@ -111,7 +111,7 @@ async fn said() -> Result<Option<String>, Failure> {
             (true, true) => "\u{203a} ",
             (true, false) => "\u{2026} ",
         };
-        let Some(more) = line(mark.to_owned()).await? else {
+        let Some(more) = line(mark).await? else {
             return Ok(Some(text).filter(|text| !text.is_empty()));
         };
         match more.strip_suffix('\\') {

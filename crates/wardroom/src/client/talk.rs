@@ -5,13 +5,14 @@ use super::{
     http::segment,
     stream::{RunStream, Told},
 };
-use crate::output::{Output, Progress, Sink, asked_or_end, printable, printable_lines};
+use crate::output::{Output, Progress, Sink, printable, printable_lines, put_question, typed};
 use serde_json::Value;
 use std::{
     io::{IsTerminal as _, stdin, stdout},
     sync::Arc,
     time::Duration,
 };
+use tokio::sync::oneshot;
 use wardroom_wire::{
     agents::{RunAnswer, StepView},
     api::RunView,
@@ -162,7 +163,7 @@ impl<'a> Talk<'a> {
             "{} of {} with {arguments}: «{code}» approves it, «no» refuses it, Enter leaves it to others: ",
             detail.approval.action, detail.approval.target
         );
-        let what = match line(question).await?.unwrap_or_default().trim() {
+        let what = match line(&question).await?.unwrap_or_default().trim() {
             typed if typed == code => "approve",
             "no" => "deny",
             _ => return Ok(()),
@@ -176,14 +177,27 @@ impl<'a> Talk<'a> {
     }
 }
 
-/// A line that is typed, and nothing at the end of input or where somebody leaves by Ctrl-C. What waits for it is a thread
-/// of its own, which holds nobody up who leaves.
-pub(super) async fn line(question: String) -> Result<Option<String>, Failure> {
-    let (to, from) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || to.send(asked_or_end(&question)));
-    let gone = |_| Failure::local("the terminal can't be read".to_owned());
+/// Lines that are typed. What waits for one is a thread of its own, which holds nobody up who leaves; it goes on waiting,
+/// and what it reads then is the answer to whatever is asked by then.
+static TYPED: tokio::sync::Mutex<Option<oneshot::Receiver<Typed>>> =
+    tokio::sync::Mutex::const_new(None);
+
+type Typed = Result<Option<String>, Failure>;
+
+/// A line that is typed, and nothing at the end of input or where somebody leaves by Ctrl-C.
+pub(super) async fn line(question: &str) -> Typed {
+    put_question(question)?;
+    let mut waiting = TYPED.lock().await;
+    let from = waiting.get_or_insert_with(|| {
+        let (to, from) = oneshot::channel();
+        std::thread::spawn(move || to.send(typed()));
+        from
+    });
     tokio::select! {
-        said = from => said.map_err(gone)?,
+        said = from => {
+            *waiting = None;
+            said.map_err(|_| Failure::local("the terminal can't be read".to_owned()))?
+        }
         left = tokio::signal::ctrl_c() => left.map(|()| None).map_err(|error| {
             Failure::local(format!("Ctrl-C can't be listened for: {error}"))
         }),
@@ -240,7 +254,7 @@ async fn answers(output: &Output, step: &StepView) -> Result<Option<String>, Fai
     }
     let question = printable(step.text.as_deref().unwrap_or_default()).into_owned();
     let question = format!("{question} ");
-    let said = line(question).await?;
+    let said = line(&question).await?;
     Ok(said.filter(|said| !said.trim().is_empty()))
 }
 

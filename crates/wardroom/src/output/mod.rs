@@ -165,15 +165,23 @@ pub(crate) fn confirmed(question: &str) -> Result<bool, Failure> {
 
 /// Asks a person at the terminal for a line of text; an empty one where there is none.
 pub(crate) fn asked(question: &str) -> Result<String, Failure> {
-    asked_or_end(question).map(Option::unwrap_or_default)
+    put_question(question)?;
+    typed().map(Option::unwrap_or_default)
 }
 
-/// The same; nothing at the end of what is typed.
-pub(crate) fn asked_or_end(question: &str) -> Result<Option<String>, Failure> {
-    let broken = |error: io::Error| Failure::local(format!("the terminal can't be used: {error}"));
+/// Puts a question to whoever sits at the terminal.
+pub(crate) fn put_question(question: &str) -> Result<(), Failure> {
     let mut error = io::stderr().lock();
-    error.write_all(printable(question).as_bytes()).and_then(|()| error.flush()).map_err(broken)?;
+    error.write_all(printable(question).as_bytes()).and_then(|()| error.flush()).map_err(broken)
+}
+
+/// The next line that is typed; nothing at the end of what is typed.
+pub(crate) fn typed() -> Result<Option<String>, Failure> {
     let mut answer = String::new();
     let read = io::stdin().read_line(&mut answer).map_err(broken)?;
     Ok((read > 0).then(|| answer.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+fn broken(error: io::Error) -> Failure {
+    Failure::local(format!("the terminal can't be used: {error}"))
 }

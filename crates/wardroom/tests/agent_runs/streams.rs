@@ -144,3 +144,15 @@ async fn what_was_half_said_before_a_kill_is_not_told_again() {
         assert!(!told.to_string().contains("Half"), "{told}");
     }
 }
+
+#[tokio::test]
+async fn who_stops_listening_takes_no_place() {
+    let set = set().await;
+    set.define("guide", "near/small", "").await;
+    set.provider.next(&[Next::Speaks(&["Unheard"])]);
+    let run = set.start("guide", "Hello?").await;
+    // More than there are places for.
+    for _ in 0..600 {
+        drop(Ear::open(&set, &run, None).await);
+    }
+}

@@ -1,6 +1,6 @@
 //! A person answers what an agent's run waits for.
 
-use super::book::Book;
+use super::{book::Book, calls::brought};
 use crate::{Engine, EngineError, engine::CONFLICT_TRIES_MAX};
 use wardroom_core::{
     RunId,
@@ -8,7 +8,6 @@ use wardroom_core::{
     audit::AuditDraft,
     change::{Change, Write},
     hint::Hint,
-    model::Spend,
     run::{self, Event, Run, Target},
     steps::{Awaited, Entry, Labels},
     store::StoreError,
@@ -51,9 +50,13 @@ impl Engine {
             let mut waits = book.steps.waits().into_iter();
             let on = waits.find(|(of, _)| of == call).map(|(_, on)| on).ok_or_else(nothing)?;
             let entry = match (on, reply) {
-                (Awaited::Answer { .. }, Reply::Text(text)) => said(call, text, Labels::NONE),
+                (Awaited::Answer { .. }, Reply::Text(text)) => {
+                    brought(call.to_owned(), text.trim(), Labels::NONE)
+                }
                 // Whoever tells what came of a call tells what it brought.
-                (Awaited::Doubt, Reply::Text(text)) => said(call, text, Labels::ALL),
+                (Awaited::Doubt, Reply::Text(text)) => {
+                    brought(call.to_owned(), text.trim(), Labels::ALL)
+                }
                 (Awaited::Doubt, Reply::Again) => Entry::Heard { id: call.to_owned() },
                 _ => return Err(nothing()),
             };
@@ -72,15 +75,5 @@ impl Engine {
             }
         }
         Err(EngineError::Conflict)
-    }
-}
-
-fn said(call: &str, text: &str, labels: Labels) -> Entry {
-    Entry::Returned {
-        id: call.to_owned(),
-        text: text.trim().to_owned(),
-        is_error: false,
-        labels,
-        spend: Spend::default(),
     }
 }

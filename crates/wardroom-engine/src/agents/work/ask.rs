@@ -2,7 +2,7 @@
 
 use super::{
     book::Book,
-    child::undecided,
+    calls::allowed,
     driver::{Stop, Worker},
     place::Saying,
     toolbox::Toolbox,
@@ -204,16 +204,10 @@ impl Worker {
     /// The entry of a summary; an empty one where the model would not make one. SECURITY: what strangers wrote is in it, and
     /// it stands where the person speaks.
     fn summed_up(&self, answer: Answer, usage: Usage, cost_micros: u64) -> Entry {
-        let mut text = String::new();
-        if let Ok((parts, finish, _)) = answer.finish()
-            && finish != Finish::Refused
-        {
-            for part in parts {
-                if let AssistantPart::Text { text: piece } = part {
-                    text.push_str(&piece);
-                }
-            }
-        }
+        let mut text: String = match answer.finish() {
+            Ok((_, Finish::Refused, _)) | Err(_) => String::new(),
+            Ok((parts, ..)) => parts.iter().filter_map(AssistantPart::text).collect(),
+        };
         if !text.trim().is_empty() && self.book().steps.labels().untrusted {
             text = self.fenced("earlier turns", &text);
         }
@@ -233,11 +227,10 @@ impl Worker {
             all.filter(|model| deputy.may(Action::ModelUse, &resource(model))).collect();
         let asked =
             chain.first().map_or_else(|| Resource::model(&model.provider, &model.name), resource);
-        match deputy.authorise(Action::ModelUse, &asked).await {
-            Ok(audit) => Ok(Ok((chain, audit))),
-            Err(wardroom_gateway::door::Refused::Failed) => Err(undecided().into()),
-            Err(_) => Ok(Err(format!("whoever it works for may not use the model {}", asked.id))),
-        }
+        Ok(match allowed(&*deputy, Action::ModelUse, &asked).await? {
+            Ok(audit) => Ok((chain, audit)),
+            Err(_) => Err(format!("whoever it works for may not use the model {}", asked.id)),
+        })
     }
 
     async fn inquiry(&mut self, chain: Vec<ModelName>, room: Room) -> Result<Inquiry, Stop> {

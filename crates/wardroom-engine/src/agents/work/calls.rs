@@ -11,10 +11,13 @@ use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 use wardroom_core::{
-    ToolCallId,
+    Action, ToolCallId,
+    action::Resource,
     agent::Deed,
+    audit::AuditDraft,
     model::Spend,
     steps::{Awaited, Entry, Labels},
+    store::StoreError,
 };
 use wardroom_gateway::{
     door::{Client, Modern, Outlet, Refused, Speaks},
@@ -177,15 +180,35 @@ impl Worker {
     }
 }
 
+/// What a call brought.
+pub(super) fn brought(id: String, text: &str, labels: Labels) -> Entry {
+    let text = cut(text.to_owned());
+    Entry::Returned { id, text, is_error: false, labels, spend: Spend::default() }
+}
+
 /// A call that was not made, or came to nothing.
 pub(super) fn refused(id: String, why: &str) -> Entry {
-    Entry::Returned {
-        id,
-        text: cut(why.to_owned()),
-        is_error: true,
-        labels: Labels::NONE,
-        spend: Spend::default(),
+    let (text, labels) = (cut(why.to_owned()), Labels::NONE);
+    Entry::Returned { id, text, is_error: true, labels, spend: Spend::default() }
+}
+
+/// What policy says of something that an agent is about to do: its record, or why it may not.
+pub(super) async fn allowed(
+    deputy: &dyn Deputy,
+    action: Action,
+    resource: &Resource,
+) -> Result<Result<AuditDraft, String>, EngineError> {
+    match deputy.authorise(action, resource).await {
+        Ok(audit) => Ok(Ok(audit)),
+        Err(Refused::Failed) => Err(undecided()),
+        Err(no) => Ok(Err(words(&no))),
     }
+}
+
+/// What policy says could not be found out: it is tried again.
+pub(super) fn undecided() -> EngineError {
+    let why = "a decision could not be made or recorded".to_owned();
+    EngineError::Store(StoreError::Unavailable(why))
 }
 
 /// Why a call was not allowed.

@@ -3,7 +3,7 @@
 
 use super::{
     book::ENTRIES_TOGETHER_MAX,
-    calls::{cut, refused, words},
+    calls::{allowed, cut, refused, undecided, words},
     deputy::Deputy,
     driver::Worker,
     start::{AgentStart, Parent},
@@ -26,7 +26,6 @@ use wardroom_core::{
     node::Node,
     run::{PRIORITY_DEFAULT, RetryPolicy, Run, RunState, Target, Within},
     steps::{Awaited, Ended, Entry, Labels, Steps},
-    store::StoreError,
 };
 use wardroom_gateway::door::Refused;
 
@@ -124,10 +123,9 @@ impl Worker {
             let why = "agents may not start agents any further down from here: do it yourself";
             return Ok(refused(id, why));
         }
-        let audit = match deputy.authorise(Action::AgentRun, &Resource::agent(name)).await {
+        let audit = match allowed(deputy, Action::AgentRun, &Resource::agent(name)).await? {
             Ok(audit) => audit,
-            Err(Refused::Failed) => return Err(undecided()),
-            Err(no) => return Ok(refused(id, &words(&no))),
+            Err(why) => return Ok(refused(id, &why)),
         };
         let Some(agent) = self.engine.store.lookup_agent(name).await? else {
             return Ok(refused(id, "there is no such agent any more"));
@@ -235,12 +233,6 @@ fn values(arguments: Value) -> Result<Parameters, String> {
             Err(_) => Err(format!("{name} must be a text, a whole number or a boolean")),
         })
         .collect()
-}
-
-/// What policy says could not be found out: it is tried again.
-pub(super) fn undecided() -> EngineError {
-    let why = "a decision could not be made or recorded".to_owned();
-    EngineError::Store(StoreError::Unavailable(why))
 }
 
 /// Why something was not begun, for a model that can mend it.

@@ -1,8 +1,7 @@
 //! An agent writes down what it is to remember of its person, finds it again, and forgets it.
 
 use super::{
-    calls::{cut, refused, words as why},
-    child::undecided,
+    calls::{allowed, brought, cut, refused},
     deputy::Deputy,
     driver::Worker,
 };
@@ -15,11 +14,9 @@ use wardroom_core::{
     agent::{self, BuiltIn},
     change::{Change, Write},
     memory::{KEY_CHARS_MAX, Memory, MemoryWrite, Remembered, TEXT_BYTES_MAX, words},
-    model::Spend,
     steps::{Entry, JournalWrite, Labels},
     store::StoreError,
 };
-use wardroom_gateway::door::Refused;
 
 /// What is found at a time.
 const FOUND_MAX: usize = 20;
@@ -75,10 +72,9 @@ impl Worker {
         if text.trim().is_empty() || text.len() > TEXT_BYTES_MAX {
             return Ok(refused(id, &format!("a text has 1 to {TEXT_BYTES_MAX} bytes")));
         }
-        let audit = match deputy.authorise(Action::MemoryWrite, &Resource::user(user)).await {
+        let audit = match allowed(deputy, Action::MemoryWrite, &Resource::user(user)).await? {
             Ok(audit) => audit,
-            Err(Refused::Failed) => return Err(undecided()),
-            Err(no) => return Ok(refused(id, &why(&no))),
+            Err(why) => return Ok(refused(id, &why)),
         };
         // SECURITY: what strangers wrote stays what strangers wrote, however long it is remembered.
         let seen = self.book().steps.labels();
@@ -105,7 +101,7 @@ impl Worker {
                 "there is no room for more: forget something first, or write down less",
             )),
             Err(error) => Err(error),
-            Ok(()) => Ok(told(id, "it is written down".to_owned(), Labels::NONE)),
+            Ok(()) => Ok(brought(id, "it is written down", Labels::NONE)),
         }
     }
 
@@ -116,27 +112,22 @@ impl Worker {
         deputy: &dyn Deputy,
     ) -> Result<Entry, EngineError> {
         let (engine, user) = (&self.engine, self.run.submitted_by);
-        let audit = match deputy.authorise(Action::MemoryRemove, &Resource::user(user)).await {
+        let audit = match allowed(deputy, Action::MemoryRemove, &Resource::user(user)).await? {
             Ok(audit) => audit,
-            Err(Refused::Failed) => return Err(undecided()),
-            Err(no) => return Ok(refused(id, &why(&no))),
+            Err(why) => return Ok(refused(id, &why)),
         };
         let agent = &self.agent.definition.name;
         let index = engine.memory_index(user, agent, (namespace, key));
         let all = engine.store.list_memories(user, Some(agent), engine.now()).await?;
         let Some(found) = all.into_iter().find(|memory| memory.index == index) else {
-            return Ok(told(
-                id,
-                "nothing was written down under that key".to_owned(),
-                Labels::NONE,
-            ));
+            return Ok(brought(id, "nothing was written down under that key", Labels::NONE));
         };
         let audit = audit.on(found.id).detail("namespace", namespace);
         let remove = Write::Memory(MemoryWrite::Remove(found.id));
         match self.change(Change::recorded(audit).write(remove)).await {
             // Somebody else forgot it meanwhile.
             Ok(()) | Err(EngineError::Store(StoreError::Conflict("the memory"))) => {
-                Ok(told(id, "it is forgotten".to_owned(), Labels::NONE))
+                Ok(brought(id, "it is forgotten", Labels::NONE))
             }
             Err(error) => Err(error),
         }
@@ -165,7 +156,7 @@ impl Worker {
         found.sort_by_key(|(fits, ..)| std::cmp::Reverse(*fits));
         found.truncate(FOUND_MAX);
         if found.is_empty() {
-            return Ok(told(id, "nothing was found".to_owned(), Labels::NONE));
+            return Ok(brought(id, "nothing was found", Labels::NONE));
         }
         let mut labels = Labels { private: true, untrusted: false };
         let mut lines = vec![];
@@ -176,7 +167,7 @@ impl Worker {
         }
         let text = cut(lines.join("\n\n"));
         let text = if labels.untrusted { self.fenced("memory", &text) } else { text };
-        Ok(told(id, text, labels))
+        Ok(brought(id, &text, labels))
     }
 
     /// Commits a change, unless somebody else carries the run on by now.
@@ -184,8 +175,4 @@ impl Worker {
         let held = JournalWrite::Require { run: self.run.id, fence: self.run.fence };
         Ok(self.engine.commit(change.write(Write::Journal(held))).await?)
     }
-}
-
-fn told(id: String, text: String, labels: Labels) -> Entry {
-    Entry::Returned { id, text, is_error: false, labels, spend: Spend::default() }
 }

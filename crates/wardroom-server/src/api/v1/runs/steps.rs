@@ -181,11 +181,7 @@ fn ended(view: &mut StepView, how: Ended) -> Option<String> {
 
 fn said_last(message: &Message) -> String {
     let Message::User { parts } = message else { return String::new() };
-    let texts = parts.iter().filter_map(|part| match part {
-        UserPart::Text { text } => Some(text.as_str()),
-        _ => None,
-    });
-    texts.collect()
+    parts.iter().filter_map(UserPart::text).collect()
 }
 
 fn names(names: Vec<&str>) -> Vec<String> {

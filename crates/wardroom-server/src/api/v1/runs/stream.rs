@@ -75,9 +75,14 @@ pub(crate) async fn handler(
     };
     follow.read().await?;
     let (to, from) = mpsc::channel(1);
-    // By itself: a listener who takes nothing holds their place only so long.
+    // By itself: a listener who takes nothing holds their place only so long, and one who left holds none.
     tokio::spawn(async move {
-        while let Some(event) = follow.next().await {
+        loop {
+            let event = tokio::select! {
+                event = follow.next() => event,
+                () = to.closed() => break,
+            };
+            let Some(event) = event else { break };
             if !matches!(timeout(LISTENER_PATIENCE, to.send(event)).await, Ok(Ok(()))) {
                 break;
             }

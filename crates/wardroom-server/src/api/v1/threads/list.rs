@@ -8,8 +8,8 @@ use crate::{
 };
 use axum::Json;
 use serde::Deserialize;
-use wardroom_core::{Action, action::Resource};
-use wardroom_engine::agents::threads::ThreadCursor;
+use std::str::FromStr;
+use wardroom_core::{Action, Timestamp, action::Resource, page::PageRequest, store::ThreadKey};
 use wardroom_wire::{api::List, threads::ThreadView};
 
 /// Which conversations are wanted.
@@ -43,12 +43,28 @@ pub(crate) async fn handler(
 pub(crate) async fn load(ctx: &Ctx, query: ThreadQuery) -> Result<List<ThreadView>, ApiError> {
     let user = ctx.user()?;
     ctx.authorise(Action::ThreadList, &Resource::user(user)).await?;
-    let page = page::<ThreadCursor>(query.after.as_deref(), query.limit)?;
+    let page = page::<Place>(query.after.as_deref(), query.limit)?;
+    let page = PageRequest::new(page.after.map(|after| after.0), page.limit);
     let agent = query.agent.as_deref().filter(|agent| !agent.is_empty());
-    let found = ctx.app.engine.list_threads(user, agent, page).await?;
+    let found = ctx.app.engine.store().list_threads(user, agent, page).await?;
     let mut items = Vec::with_capacity(found.items.len());
     for thread in &found.items {
         items.push(view(ctx, thread).await?);
     }
-    Ok(List { items, next: found.next.map(|next| next.to_string()) })
+    let next = found.next.map(|(at, id)| format!("{}.{id}", at.as_micros()));
+    Ok(List { items, next })
+}
+
+/// Where the list goes on: a time and an id.
+struct Place(ThreadKey);
+
+impl FromStr for Place {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "is no place in a list of conversations";
+        let (at, id) = text.split_once('.').ok_or(wrong)?;
+        let at = at.parse().map_err(|_| wrong)?;
+        Ok(Self((Timestamp::from_micros(at), id.parse().map_err(|_| wrong)?)))
+    }
 }
