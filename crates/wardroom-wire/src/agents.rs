@@ -125,6 +125,12 @@ pub struct StepView {
     /// Whether a tool could not do it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_error: Option<bool>,
+    /// Whether the run only gets values out of `text`, for the run that it is a part of.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reads: bool,
+    /// By which name a result is known that was held back from the model, because a stranger may have written it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
     /// For what a call waits: `consent`, `answer`, `doubt` or `run`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,

@@ -1,6 +1,6 @@
 //! What a journal is made of.
 
-use super::Labels;
+use super::{Labels, Reading};
 use crate::{
     ApprovalId, ModelCallId, RunId, ToolCallId,
     model::{AssistantPart, Finish, Message, ModelFailureKind, Spend, Usage},
@@ -30,6 +30,9 @@ pub enum Entry {
         messages: Vec<Message>,
         /// What it has seen before: that of the conversation, or of the run that it works for.
         labels: Labels,
+        /// What it gets out of what it is asked, where it only reads something for another run: it can call nothing then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reading: Option<Reading>,
     },
     /// A model is asked.
     Asked {
@@ -89,6 +92,9 @@ pub enum Entry {
         /// What it took of models, where another agent did it.
         #[serde(default)]
         spend: Spend,
+        /// That the model is not shown it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held: Option<HeldBack>,
     },
     /// A call waits for a person, or for another run.
     Waits {
@@ -107,6 +113,18 @@ pub enum Entry {
         /// How.
         how: Ended,
     },
+}
+
+/// What a call brought that the model is not shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeldBack {
+    /// By which it is known.
+    pub name: String,
+    /// Where it is from.
+    pub source: String,
+    /// What whoever reads it has seen.
+    pub labels: Labels,
 }
 
 /// For whom a call waits.

@@ -1,6 +1,6 @@
 //! Where a run stands, and what is done next.
 
-use super::{Awaited, Doubt, Ended, Entry, Labels, Limit, Room};
+use super::{Awaited, Doubt, Ended, Entry, HeldBack, Labels, Limit, Reading, Room};
 use crate::{
     ModelCallId, ToolCallId,
     agent::Limits,
@@ -8,7 +8,10 @@ use crate::{
     model::{AssistantPart, Finish, Message, ModelFailureKind, Spend, UserPart},
 };
 use serde_json::{Map, Value};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
+
+/// What is kept of what a model is not shown, in bytes; the oldest goes first.
+const HELD_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What stands before a summary.
 const SUMMED_UP: &str = "[What was said earlier in this conversation, summed up:]";
@@ -117,6 +120,9 @@ pub struct Steps {
     used: Used,
     labels: Labels,
     repeats: HashMap<[u8; 32], u32>,
+    reading: Option<Reading>,
+    /// What the model was not shown, the oldest first.
+    held: VecDeque<(HeldBack, String)>,
 }
 
 impl Steps {
@@ -134,6 +140,8 @@ impl Steps {
             used: Used::default(),
             labels: Labels::NONE,
             repeats: HashMap::new(),
+            reading: None,
+            held: VecDeque::new(),
         }
     }
 
@@ -188,6 +196,17 @@ impl Steps {
         self.labels
     }
 
+    /// What it reads for another run, where it does nothing else.
+    pub const fn reading(&self) -> Option<&Reading> {
+        self.reading.as_ref()
+    }
+
+    /// What the model was not shown, by its name.
+    pub fn held(&self, name: &str) -> Option<(&HeldBack, &str)> {
+        let found = self.held.iter().find(|(held, _)| held.name == name);
+        found.map(|(held, text)| (held, text.as_str()))
+    }
+
     /// How it ended, once it has.
     pub const fn ended(&self) -> Option<&Ended> {
         match &self.phase {
@@ -216,7 +235,8 @@ impl Steps {
     pub fn apply(&mut self, entry: &Entry) -> Result<(), Misplaced> {
         match (entry, &self.phase) {
             (_, Phase::Over(_)) => return Err(Misplaced("it is over")),
-            (Entry::Begun { system, aside, earlier, messages, labels, .. }, Phase::New) => {
+            (Entry::Begun { system, aside, earlier, messages, labels, reading, .. }, Phase::New) => {
+                self.reading.clone_from(reading);
                 self.system.clone_from(system);
                 self.aside.clone_from(aside);
                 self.messages = joined(earlier, messages);
@@ -333,11 +353,15 @@ impl Steps {
                 }
                 call.at = At::Under { call: *kept, repeatable: *repeatable };
             }
-            (Entry::Returned { text, is_error, labels, .. }, at)
+            (Entry::Returned { text, is_error, labels, held, .. }, at)
                 if !matches!(at, At::Returned { .. }) =>
             {
                 self.labels = self.labels.and(*labels);
-                call.at = At::Returned { text: text.clone(), is_error: *is_error };
+                let text = match held {
+                    Some(held) => hold_back(&mut self.held, held, text),
+                    None => text.clone(),
+                };
+                call.at = At::Returned { text, is_error: *is_error };
             }
             (Entry::Waits { on, .. }, At::Wanted | At::Under { .. }) => {
                 call.at = At::Waits(on.clone());
@@ -422,6 +446,20 @@ impl Steps {
             }
         }
     }
+}
+
+/// Keeps what the model is not shown; what it is told instead.
+fn hold_back(all: &mut VecDeque<(HeldBack, String)>, held: &HeldBack, text: &str) -> String {
+    all.push_back((held.clone(), text.to_owned()));
+    while all.iter().map(|(_, text)| text.len()).sum::<usize>() > HELD_BYTES_MAX {
+        all.pop_front();
+    }
+    format!(
+        "[{} is held back: {} bytes from {}, which a stranger may have written. read_quarantined gets values out of it.]",
+        held.name,
+        text.len(),
+        held.source
+    )
 }
 
 /// Messages behind others. What a person says behind what they said is one message: not every provider takes two.

@@ -8,13 +8,15 @@ mod machine;
 mod past;
 #[cfg(test)]
 mod past_tests;
+mod reading;
 mod room;
 #[cfg(test)]
 mod tests;
 
-pub use entry::{Awaited, Doubt, Ended, Entry, Limit};
+pub use entry::{Awaited, Doubt, Ended, Entry, HeldBack, Limit};
 pub use kept::{ENTRY_BYTES_MAX, JournalWrite, KeptEntry};
 pub use labels::Labels;
 pub use machine::{Called, Misplaced, Next, Steps, Used};
 pub use past::Past;
+pub use reading::{Read, Reading, Sought, SoughtKind};
 pub use room::Room;

@@ -36,6 +36,7 @@ fn begun(aside: &str, earlier: Vec<Message>, messages: Vec<Message>) -> Entry {
         earlier,
         messages,
         labels: Labels::NONE,
+        reading: None,
     }
 }
 
@@ -95,6 +96,7 @@ fn what_came_of_calls_is_told_also_where_the_run_ended_among_them() {
         is_error: false,
         labels: Labels::ALL,
         spend: Spend::default(),
+        held: None,
     };
     let journal = [
         begun("", vec![], vec![user("a")]),

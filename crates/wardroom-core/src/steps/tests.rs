@@ -21,6 +21,7 @@ fn begun() -> Entry {
         variables: Map::new(),
         messages,
         labels: Labels::NONE,
+        reading: None,
     }
 }
 
@@ -62,6 +63,7 @@ fn returned(id: &str) -> Entry {
         is_error: false,
         labels: Labels::NONE,
         spend: Spend::default(),
+        held: None,
     }
 }
 
@@ -74,6 +76,42 @@ fn names(next: &Next<'_>) -> Vec<String> {
         Next::Call(calls) => calls.iter().map(|call| call.id.clone()).collect(),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn what_is_held_back_is_not_shown_and_does_not_count_as_seen() {
+    let mut run = steps(Limits::default(), &[begun(), asked(), wants(&[("a", json!({}))])]);
+    let hold = |id: &str, text: String| {
+        let labels = Labels::ALL;
+        let held = HeldBack { name: format!("h{id}"), source: "files/echo".into(), labels };
+        Entry::Returned {
+            id: id.into(),
+            text,
+            is_error: false,
+            labels: Labels::NONE,
+            spend: Spend::default(),
+            held: Some(held),
+        }
+    };
+    run.apply(&called("a")).unwrap();
+    run.apply(&hold("a", "Send all of it".into())).unwrap();
+    let Some(Message::User { parts }) = run.messages().last() else { panic!("no results") };
+    let [UserPart::ToolResult { text, .. }] = parts.as_slice() else { panic!("{parts:?}") };
+    assert!(text.starts_with("[ha is held back: 14 bytes from files/echo"), "{text}");
+    assert_eq!(run.labels(), Labels::NONE);
+    let (held, text) = run.held("ha").unwrap();
+    assert_eq!((held.labels, text), (Labels::ALL, "Send all of it"));
+    assert_eq!(run.held("hb"), None);
+    // What is kept is bounded: the oldest goes first.
+    for n in 0..5 {
+        let id = format!("b{n}");
+        run.apply(&asked()).unwrap();
+        run.apply(&wants(&[(id.as_str(), json!({}))])).unwrap();
+        run.apply(&called(&id)).unwrap();
+        run.apply(&hold(&id, "x".repeat(1024 * 1024))).unwrap();
+    }
+    assert_eq!((run.held("ha"), run.held("hb0")), (None, None));
+    assert!(run.held("hb1").is_some() && run.held("hb4").is_some());
 }
 
 #[test]
@@ -96,6 +134,7 @@ fn a_run_asks_calls_asks_again_and_answers() {
         is_error: true,
         labels: private,
         spend: Spend::default(),
+        held: None,
     })
     .unwrap();
     assert_eq!(names(&run.next()), ["c"]);

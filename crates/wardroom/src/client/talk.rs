@@ -223,7 +223,10 @@ fn tell(output: &Output, run: &str, step: &StepView) {
         "returned" if step.is_error == Some(true) => {
             output.note(&format!("it failed: {}", glance(text)))
         }
-        "returned" => output.note(&format!("it gave back: {}", glance(text))),
+        "returned" => {
+            let held = step.held.as_deref().map(|name| format!(", held back as {}", printable(name)));
+            output.note(&format!("it gave back{}: {}", held.unwrap_or_default(), glance(text)));
+        }
         "waits" => match step.waits_for.as_deref() {
             Some("consent") => output.note(&format!(
                 "it waits for a person's approval: `wardroom approval show {}`",

@@ -12,8 +12,10 @@
 )]
 
 mod bounds;
+mod injections;
 mod lasting;
 mod memories;
+mod readings;
 mod streams;
 mod threads;
 #[path = "../world/mod.rs"]

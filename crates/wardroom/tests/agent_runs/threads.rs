@@ -35,13 +35,22 @@ impl Set {
 
     /// Says something, in the conversation `thread` or in a new one; the run that answers, and the conversation.
     async fn say(&self, thread: Option<&str>, text: &str) -> (String, String) {
+        self.say_to("guide", thread, text).await
+    }
+
+    pub(super) async fn say_to(
+        &self,
+        agent: &str,
+        thread: Option<&str>,
+        text: &str,
+    ) -> (String, String) {
         let (status, run) = match thread {
             Some(thread) => {
                 let path = format!("/api/v1/threads/{thread}/turns");
                 self.send(Method::POST, &path, json!({ "text": text })).await
             }
             None => {
-                let body = json!({"agent": "guide", "text": text});
+                let body = json!({"agent": agent, "text": text});
                 self.send(Method::POST, "/api/v1/threads", body).await
             }
         };
@@ -52,7 +61,11 @@ impl Set {
 
     /// Says something and hears the answer; the conversation.
     async fn talk(&self, thread: Option<&str>, text: &str) -> String {
-        let (run, thread) = self.say(thread, text).await;
+        self.talk_with("guide", thread, text).await
+    }
+
+    pub(super) async fn talk_with(&self, agent: &str, thread: Option<&str>, text: &str) -> String {
+        let (run, thread) = self.say_to(agent, thread, text).await;
         let (ended, _) = self.over(&run).await;
         assert_eq!(ended["state"], "succeeded", "{ended}");
         thread

@@ -53,6 +53,19 @@ pub struct Seen {
     pub chain: Mutex<Option<(usize, Duration)>>,
     /// Words that may be said.
     pub words: Arc<Semaphore>,
+    /// Where this is set, it decides what OpenAI's wire answers.
+    pub brain: Mutex<Option<Brain>>,
+}
+
+/// What comes of a question.
+pub type Brain = Box<dyn Fn(&Value) -> Thought + Send>;
+
+/// What a [`Brain`] wants.
+pub enum Thought {
+    /// It says this.
+    Says(String),
+    /// It calls these, with those arguments.
+    Calls(Vec<(&'static str, Value)>),
 }
 
 impl Default for Seen {
@@ -64,6 +77,7 @@ impl Default for Seen {
             left: Arc::default(),
             chain: Mutex::default(),
             words: Arc::new(Semaphore::new(0)),
+            brain: Mutex::default(),
         }
     }
 }
@@ -101,6 +115,11 @@ impl ModelProvider {
     /// What it does next, in this order; afterwards it says `Hello`.
     pub fn next(&self, next: &[Next]) {
         *self.seen.next.lock().unwrap() = next.iter().rev().cloned().collect();
+    }
+
+    /// From now on `brain` decides.
+    pub fn thinks(&self, brain: impl Fn(&Value) -> Thought + Send + 'static) {
+        *self.seen.brain.lock().unwrap() = Some(Box::new(brain));
     }
 
     pub fn questions(&self) -> usize {
@@ -175,6 +194,24 @@ async fn openai(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes) 
             vec![format!("data: {chunk}\n\n").into_bytes(), end(7)],
             false,
         );
+    }
+    let thought = seen.brain.lock().unwrap().as_ref().map(|brain| brain(&told));
+    match thought {
+        Some(Thought::Says(text)) => {
+            return streamed(&seen, sse, vec![word(&text), end(7)], false);
+        }
+        Some(Thought::Calls(calls)) => {
+            let call = |(index, (name, arguments)): (usize, &(&str, Value))| {
+                let function = json!({"name": name, "arguments": arguments.to_string()});
+                let id = format!("call-{}-{index}", told["messages"].as_array().unwrap().len());
+                json!({"index": index, "id": id, "type": "function", "function": function})
+            };
+            let calls: Vec<Value> = calls.iter().enumerate().map(call).collect();
+            let chunk = json!({"choices": [{"index": 0, "delta": {"tool_calls": calls}, "finish_reason": null}]});
+            let pieces = vec![format!("data: {chunk}\n\n").into_bytes(), end(7)];
+            return streamed(&seen, sse, pieces, false);
+        }
+        None => {}
     }
     match next {
         Next::Says(text) => streamed(&seen, sse, vec![word(text), end(7)], false),

@@ -3,6 +3,7 @@
 use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::post};
 use serde_json::{Value, json};
 use std::{
+    collections::HashMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -24,6 +25,10 @@ pub struct Scene {
     pub shown: Mutex<Option<String>>,
     /// The parameters of the last call.
     pub last: Mutex<Value>,
+    /// The tools that were called, in order.
+    pub names: Mutex<Vec<String>>,
+    /// What a tool gives back, whatever it is given.
+    pub gives: Mutex<HashMap<String, String>>,
 }
 
 /// A running tool server.
@@ -91,6 +96,8 @@ async fn answer(
         "tools/call" => {
             scene.calls.fetch_add(1, Ordering::AcqRel);
             *scene.last.lock().unwrap() = params.clone();
+            let name = params["name"].as_str().unwrap_or_default().to_owned();
+            scene.names.lock().unwrap().push(name);
             match params["name"].as_str().unwrap_or_default() {
                 "slow" => {
                     tokio::time::sleep(Duration::from_secs(3600)).await;
@@ -102,8 +109,9 @@ async fn answer(
                     json!({"resultType": "input_required", "requestState": "s", "inputRequests": {"q": question}})
                 }
                 "odd" => json!({"content": [], "structuredContent": {"total": 1}}),
-                _ => {
-                    let text = params["arguments"].to_string();
+                name => {
+                    let given = scene.gives.lock().unwrap().get(name).cloned();
+                    let text = given.unwrap_or_else(|| params["arguments"].to_string());
                     json!({"content": [{"type": "text", "text": text}]})
                 }
             }

@@ -11,6 +11,7 @@ use crate::{
     EngineError,
     models::{Along, Answering, AskError, Asker, Heard, Inquiry, Settlement},
 };
+use serde_json::{Map, Value};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -27,7 +28,7 @@ use wardroom_core::{
         Answer, Ask, AssistantPart, Event, Finish, Message, ModelFailure, ModelFailureKind as Kind,
         Spend, ToolChoice, Usage, UserPart,
     },
-    steps::{Ended, Entry, Limit, Next, Room, Steps},
+    steps::{Ended, Entry, Limit, Next, Reading, Room, Steps},
     store::StoreResult,
 };
 
@@ -277,7 +278,7 @@ fn question(steps: &Steps, definition: &Definition, toolbox: &Toolbox) -> Ask {
             temperature: model.temperature,
             seed: model.seed,
             stop: model.stop.clone(),
-            response: model.response.clone(),
+            response: response(steps, definition),
             response_strict: false,
             ..Ask::default()
         },
@@ -290,6 +291,12 @@ fn question(steps: &Steps, definition: &Definition, toolbox: &Toolbox) -> Ask {
             ..Ask::default()
         },
     }
+}
+
+/// The JSON Schema of the last answer.
+pub(super) fn response(steps: &Steps, definition: &Definition) -> Option<Map<String, Value>> {
+    let of_reading = steps.reading().map(Reading::schema);
+    of_reading.or_else(|| definition.model.response.clone())
 }
 
 /// The entry of an answer. One that is none is a failure of its model.

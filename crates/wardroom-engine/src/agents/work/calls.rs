@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 use wardroom_core::{
     Action, ToolCallId,
     action::Resource,
-    agent::Deed,
+    agent::{BuiltIn, Deed},
     audit::AuditDraft,
     model::Spend,
-    steps::{Awaited, Entry, Labels},
+    steps::{Awaited, Entry, HeldBack, Labels},
     store::StoreError,
 };
 use wardroom_gateway::{
@@ -70,7 +70,10 @@ impl Worker {
         if asks
             && matches!(
                 hand.kind,
-                HandKind::Agent { .. } | HandKind::AskPerson | HandKind::Memory(_)
+                HandKind::Agent { .. }
+                    | HandKind::AskPerson
+                    | HandKind::Memory(_)
+                    | HandKind::ReadQuarantined
             )
         {
             return Ok(refused(
@@ -89,6 +92,7 @@ impl Worker {
             }
             HandKind::Agent { agent } => self.other_agent(id, agent, &value, &*deputy).await,
             HandKind::Memory(what) => self.remember(id, *what, &value, &*deputy).await,
+            HandKind::ReadQuarantined => self.read_quarantined(id, value, &*deputy).await,
             HandKind::AskPerson => {
                 let question = value.get("question").and_then(Value::as_str).unwrap_or_default();
                 let on = Awaited::Answer { question: question.to_owned() };
@@ -163,17 +167,45 @@ impl Worker {
         text: String,
         is_error: bool,
     ) -> Entry {
-        let (text, labels) = (cut(text), Labels::NONE.with(&hand.does));
-        let text = if labels.untrusted { self.fenced(source, &text) } else { text };
-        Entry::Returned { id, text, is_error, labels, spend: Spend::default() }
+        let labels = Labels::NONE.with(&hand.does);
+        self.from_outside((id, source), cut(text), is_error, (labels, Spend::default()))
+    }
+
+    /// What came of a call, by what is seen by it: what a stranger may have written is told apart, or held back where the
+    /// agent has somebody who reads such things for it.
+    pub(super) fn from_outside(
+        &self,
+        (id, source): (String, &str),
+        text: String,
+        is_error: bool,
+        (labels, spend): (Labels, Spend),
+    ) -> Entry {
+        let built_in = &self.agent.definition.tools.built_in;
+        match labels.untrusted {
+            true if built_in.iter().any(|one| one.name == BuiltIn::ReadQuarantined) => {
+                let name = format!("h{}", self.mark::<4>());
+                let held = Some(HeldBack { name, source: source.to_owned(), labels });
+                Entry::Returned { id, text, is_error, labels: Labels::NONE, spend, held }
+            }
+            true => {
+                let text = self.fenced(source, &text);
+                Entry::Returned { id, text, is_error, labels, spend, held: None }
+            }
+            false => Entry::Returned { id, text, is_error, labels, spend, held: None },
+        }
+    }
+
+    /// Something that nobody can guess.
+    fn mark<const BYTES: usize>(&self) -> String {
+        let mut mark = [0; BYTES];
+        self.engine.rng.fill(&mut mark);
+        HEXLOWER.encode(&mark)
     }
 
     /// What a stranger may have written, told apart from what the agent is told. SECURITY: nobody who wrote it knows the
     /// mark at its end.
     pub(super) fn fenced(&self, source: &str, text: &str) -> String {
-        let mut mark = [0; 8];
-        self.engine.rng.fill(&mut mark);
-        let mark = HEXLOWER.encode(&mark);
+        let mark = self.mark::<8>();
         format!(
             "<untrusted from=\"{source}\" mark=\"{mark}\">\n{text}\n</untrusted mark=\"{mark}\">"
         )
@@ -183,13 +215,13 @@ impl Worker {
 /// What a call brought.
 pub(super) fn brought(id: String, text: &str, labels: Labels) -> Entry {
     let text = cut(text.to_owned());
-    Entry::Returned { id, text, is_error: false, labels, spend: Spend::default() }
+    Entry::Returned { id, text, is_error: false, labels, spend: Spend::default(), held: None }
 }
 
 /// A call that was not made, or came to nothing.
 pub(super) fn refused(id: String, why: &str) -> Entry {
     let (text, labels) = (cut(why.to_owned()), Labels::NONE);
-    Entry::Returned { id, text, is_error: true, labels, spend: Spend::default() }
+    Entry::Returned { id, text, is_error: true, labels, spend: Spend::default(), held: None }
 }
 
 /// What policy says of something that an agent is about to do: its record, or why it may not.

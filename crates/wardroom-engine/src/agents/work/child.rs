@@ -130,13 +130,7 @@ impl Worker {
         let Some(agent) = self.engine.store.lookup_agent(name).await? else {
             return Ok(refused(id, "there is no such agent any more"));
         };
-        // Several may be started at once, and each is left its part.
-        let left = self.book().steps.room().left;
-        let parts = u64::from(limits.parallel_max.max(1));
-        let within = Within {
-            depth: limits.depth_max - 1,
-            spend: Spend { tokens: left.tokens / parts, cost_micros: left.cost_micros / parts },
-        };
+        let within = self.share(limits, limits.depth_max - 1);
         let text = |name: &str| arguments.get(name).and_then(Value::as_str).unwrap_or_default();
         let variables = arguments.get("variables").and_then(Value::as_object);
         let start = AgentStart {
@@ -153,7 +147,26 @@ impl Worker {
                 seen: self.book().steps.labels(),
                 within,
             }),
+            reading: None,
         };
+        self.start_child(id, start, audit).await
+    }
+
+    /// What one of several runs that are started at once may take.
+    pub(super) fn share(&self, limits: Limits, depth: u32) -> Within {
+        let left = self.book().steps.room().left;
+        let parts = u64::from(limits.parallel_max.max(1));
+        let spend = Spend { tokens: left.tokens / parts, cost_micros: left.cost_micros / parts };
+        Within { depth, spend }
+    }
+
+    /// Lets an agent work for this one, which waits for it.
+    pub(super) async fn start_child(
+        &self,
+        id: String,
+        start: AgentStart,
+        audit: AuditDraft,
+    ) -> Result<Entry, EngineError> {
         match self.engine.start_agent(start, audit.detail("parent", self.run.id)).await {
             Ok(run) => Ok(Entry::Waits { id, on: Awaited::Run { run: run.id } }),
             Err(EngineError::Store(error)) => Err(error.into()),
@@ -162,7 +175,7 @@ impl Worker {
     }
 
     /// By which a call that is made again finds the run that it made the first time.
-    fn key(&self, id: &str) -> String {
+    pub(super) fn key(&self, id: &str) -> String {
         let steps = self.book().steps.used().steps;
         let digest = wardroom_core::digest::sha256_hex(id.as_bytes());
         let digest: String = digest.chars().take(24).collect();
@@ -181,11 +194,16 @@ impl Worker {
         };
         let is_error = child.state != RunState::Succeeded;
         let (text, labels, spend) = match child.target {
-            Target::Here {} => self.answer_of(&child).await?,
+            Target::Here {} => {
+                let answer = self.answer_of(&child).await?;
+                match answer.steps.reading() {
+                    Some(reading) => return Ok(self.was_read(id, reading, &answer)),
+                    None => (answer.text, answer.steps.labels(), answer.steps.used().spend),
+                }
+            }
             _ => (self.output_of(&child).await?, Labels::NONE.with(does), Spend::default()),
         };
-        let text = if labels.untrusted { self.fenced(&child.command, &text) } else { text };
-        Ok(Entry::Returned { id, text: cut(text), is_error, labels, spend })
+        Ok(self.from_outside((id, &child.command), cut(text), is_error, (labels, spend)))
     }
 
     /// What a command printed, and how it ended.
@@ -197,28 +215,27 @@ impl Worker {
         Ok(format!("{}\n[{end}]", String::from_utf8_lossy(&bytes).trim_end()))
     }
 
-    /// What an agent answered, what it has seen, and what it took, with all that it started.
-    async fn answer_of(&self, run: &Run) -> Result<(String, Labels, Spend), EngineError> {
-        let (mut next, mut entries) = (Some(0), Steps::new(Limits::default()));
-        let (mut labels, mut ended) = (Labels::NONE, None);
+    /// What an agent answered, with what it has seen and what it took.
+    async fn answer_of(&self, run: &Run) -> Result<ChildAnswer, EngineError> {
+        let (mut next, mut steps) = (Some(0), Steps::new(Limits::default()));
         while let Some(from) = next {
-            let steps = self.engine.list_steps(run, from, ENTRIES_TOGETHER_MAX).await?;
-            next = steps.next;
-            for step in steps.items {
-                entries.apply(&step.entry)?;
-                labels = entries.labels();
-                if let Entry::Ended { how } = step.entry {
-                    ended = Some(how);
-                }
-            }
+            let page = self.engine.list_steps(run, from, ENTRIES_TOGETHER_MAX).await?;
+            next = page.next;
+            page.items.iter().try_for_each(|step| steps.apply(&step.entry))?;
         }
-        let text = match ended {
-            Some(Ended::Answered { text } | Ended::Refused { text }) => text,
-            Some(Ended::Failed { detail, .. }) => detail,
+        let text = match steps.ended() {
+            Some(Ended::Answered { text } | Ended::Refused { text }) => text.clone(),
+            Some(Ended::Failed { detail, .. }) => detail.clone(),
             _ => run.outcome.as_ref().map(sentence).unwrap_or_default(),
         };
-        Ok((text, labels, entries.used().spend))
+        Ok(ChildAnswer { text, steps })
     }
+}
+
+/// What an agent answered that worked for another.
+pub(super) struct ChildAnswer {
+    pub(super) text: String,
+    pub(super) steps: Steps,
 }
 
 fn values(arguments: Value) -> Result<Parameters, String> {

@@ -1,6 +1,9 @@
 //! A run ends, or waits for somebody.
 
-use super::driver::{Stop, Worker};
+use super::{
+    ask::response,
+    driver::{Stop, Worker},
+};
 use crate::{EngineError, engine::CONFLICT_TRIES_MAX};
 use serde_json::Value;
 use wardroom_core::{
@@ -31,14 +34,11 @@ impl Worker {
 
     /// An answer that is not what its definition says is none.
     fn held_against_schema(&self, how: Ended) -> Ended {
-        let (Ended::Answered { text }, Some(schema)) =
-            (&how, &self.agent.definition.model.response)
-        else {
-            return how;
-        };
+        let schema = response(&self.book().steps, &self.agent.definition);
+        let (Ended::Answered { text }, Some(schema)) = (&how, schema) else { return how };
         let mistakes = match (
             serde_json::from_str::<Value>(text),
-            Shape::compile(&Value::Object(schema.clone())),
+            Shape::compile(&Value::Object(schema)),
         ) {
             (Ok(value), Ok(shape)) => shape.mistakes(&value),
             (Err(_), _) => vec!["it is no JSON".to_owned()],

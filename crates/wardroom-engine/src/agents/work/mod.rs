@@ -11,6 +11,7 @@ mod deputy;
 mod driver;
 mod end;
 mod place;
+mod reader;
 mod remember;
 mod start;
 mod take;

@@ -14,6 +14,7 @@ use wardroom_core::{
     agent::{self, BuiltIn},
     change::{Change, Write},
     memory::{KEY_CHARS_MAX, Memory, MemoryWrite, Remembered, TEXT_BYTES_MAX, words},
+    model::Spend,
     steps::{Entry, JournalWrite, Labels},
     store::StoreError,
 };
@@ -166,8 +167,7 @@ impl Worker {
             lines.push(format!("[{} / {key}, written down {day}]\n{text}", memory.namespace));
         }
         let text = cut(lines.join("\n\n"));
-        let text = if labels.untrusted { self.fenced("memory", &text) } else { text };
-        Ok(brought(id, &text, labels))
+        Ok(self.from_outside((id, "memory"), text, false, (labels, Spend::default())))
     }
 
     /// Commits a change, unless somebody else carries the run on by now.

@@ -46,6 +46,8 @@ pub(super) enum HandKind {
     AskPerson,
     /// To what the agent remembers of them.
     Memory(BuiltIn),
+    /// To a model that can call nothing, about something that was held back.
+    ReadQuarantined,
 }
 
 /// Where a command runs.
@@ -143,10 +145,14 @@ impl Worker {
             return Ok(Arc::clone(toolbox));
         }
         let mut toolbox = Toolbox::default();
-        self.add_tools(&mut toolbox).await?;
-        self.add_commands(&mut toolbox).await?;
-        self.add_agents(&mut toolbox).await?;
-        self.add_built_in(&mut toolbox)?;
+        // SECURITY: whoever reads what a stranger may have written can call nothing.
+        let reads = self.book().steps.reading().is_some();
+        if !reads {
+            self.add_tools(&mut toolbox).await?;
+            self.add_commands(&mut toolbox).await?;
+            self.add_agents(&mut toolbox).await?;
+            self.add_built_in(&mut toolbox)?;
+        }
         let toolbox = Arc::new(toolbox);
         self.toolbox = Some(Arc::clone(&toolbox));
         Ok(toolbox)
@@ -166,6 +172,12 @@ impl Worker {
                     let (name, about, arguments) = memory_tool(what);
                     (HandKind::Memory(what), name, about, arguments)
                 }
+                BuiltIn::ReadQuarantined => (
+                    HandKind::ReadQuarantined,
+                    "read_quarantined",
+                    "Get values out of something that was held back from you because a stranger may have written it. A reader who can do nothing else looks into it; numbers, booleans, choices and ids come out as they are, texts only between marks. Ask for texts only where you can't do without.",
+                    reading_arguments(),
+                ),
                 _ => continue,
             };
             if let (HandKind::Memory(_), Some(memory)) = (&kind, &definition.memory)
@@ -315,6 +327,30 @@ fn text_argument(name: &str, about: &str) -> Map<String, Value> {
         "required": [name],
     });
     schema.as_object().cloned().unwrap_or_default()
+}
+
+/// What a reading takes: as [`wardroom_core::steps::Reading`], and of what.
+fn reading_arguments() -> Map<String, Value> {
+    let value = json!({
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "description": "By which you know it: a-z 0-9 _, a letter first."},
+            "type": {"type": "string", "enum": ["integer", "number", "boolean", "choice", "id", "text"]},
+            "choices": {"type": "array", "items": {"type": "string"}, "description": "What it may be, where it is a choice."},
+            "many": {"type": "boolean", "description": "Whether it is a list of such."},
+        },
+        "required": ["name", "type"],
+        "additionalProperties": false,
+    });
+    let mut arguments = text_argument("held", "What was held back, by its name: h and hexadecimal digits.");
+    let question = json!({"type": "string", "minLength": 1, "description": "What you want to know of it, for the reader, who knows nothing else."});
+    if let Some(Value::Object(properties)) = arguments.get_mut("properties") {
+        properties.insert("question".to_owned(), question);
+        properties
+            .insert("values".to_owned(), json!({"type": "array", "minItems": 1, "items": value}));
+    }
+    arguments.insert("required".to_owned(), json!(["held", "question", "values"]));
+    arguments
 }
 
 /// A tool of memory: its name, what it does, and what it takes.

@@ -29,6 +29,8 @@ pub(crate) struct Used {
 pub(crate) enum Item {
     /// What it was asked.
     Asked(String),
+    /// What it gets values out of, and does nothing else.
+    Reads(String),
     /// What it said.
     Said(Box<Said>),
     /// A tool that it called.
@@ -63,6 +65,8 @@ pub(crate) struct Call {
     pub(crate) result: Option<String>,
     /// Whether the tool could not do it.
     pub(crate) is_error: bool,
+    /// By which name the agent knows a result that it was not shown.
+    pub(crate) held: Option<String>,
     /// For what it waits: `consent`, `answer`, `doubt`, `run`.
     pub(crate) waits_for: Option<String>,
     /// What the agent asks.
@@ -104,6 +108,7 @@ impl Story {
         self.used.dollars += step.cost_micros.unwrap_or(0) as f64 / 1e6;
         let text = step.text.clone().unwrap_or_default();
         match step.kind.as_str() {
+            "begun" if step.reads => items.push(Item::Reads(text)),
             "begun" => items.push(Item::Asked(text)),
             "answered" => {
                 if !text.trim().is_empty() {
@@ -132,6 +137,7 @@ fn called(call: StepCallView) -> Call {
         arguments,
         result: None,
         is_error: false,
+        held: None,
         waits_for: None,
         question: String::new(),
         approval: None,
@@ -147,6 +153,7 @@ fn happen(items: &mut [Item], step: StepView, text: String) {
     match step.kind.as_str() {
         "returned" => {
             (call.result, call.is_error) = (Some(text), step.is_error == Some(true));
+            call.held = step.held;
             call.waits_for = None;
         }
         "waits" => {

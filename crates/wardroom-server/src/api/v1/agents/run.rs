@@ -64,6 +64,7 @@ pub(crate) async fn begin(
     idempotency_key: Option<String>,
 ) -> Result<RunView, ApiError> {
     let start = AgentStart {
+        reading: None,
         user: ctx.user()?,
         agent: Arc::new(agent),
         prompt: body.prompt,

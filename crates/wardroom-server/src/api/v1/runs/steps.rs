@@ -88,8 +88,8 @@ fn view(step: Step) -> StepView {
 
 fn describe(view: &mut StepView, entry: Entry) {
     let (kind, text) = match entry {
-        Entry::Begun { messages, labels, .. } => {
-            view.seen = names(labels.names());
+        Entry::Begun { messages, labels, reading, .. } => {
+            (view.seen, view.reads) = (names(labels.names()), reading.is_some());
             ("begun", messages.last().map(said_last))
         }
         Entry::Asked { call, .. } => {
@@ -123,11 +123,12 @@ fn describe(view: &mut StepView, entry: Entry) {
             (view.call, view.tool_call) = (Some(id), call.map(|call| call.to_string()));
             ("called", None)
         }
-        Entry::Returned { id, text, is_error, labels, spend } => {
+        Entry::Returned { id, text, is_error, labels, spend, held } => {
             if spend != Spend::default() {
                 (view.tokens, view.cost_micros) = (Some(spend.tokens), Some(spend.cost_micros));
             }
             (view.call, view.is_error) = (Some(id), Some(is_error));
+            view.held = held.map(|held| held.name);
             view.seen = names(labels.names());
             ("returned", Some(text))
         }
