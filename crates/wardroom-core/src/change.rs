@@ -561,6 +561,7 @@ impl Write {
             Self::Model(ModelWrite::Begin(_) | ModelWrite::UpdateBudget(_))
                 | Self::Journal(JournalWrite::Append { .. } | JournalWrite::Await { .. })
                 | Self::Thread(_)
+                | Self::Memory(MemoryWrite::Put { .. })
         )
     }
 }

@@ -25,7 +25,7 @@ pub struct Memory {
     pub index: BlindIndex,
     /// What it says ([`Remembered`]), sealed under the person's key; empty where that is gone.
     pub sealed: Vec<u8>,
-    /// How long it is, in bytes, unsealed.
+    /// How long what it says is, in bytes, before it is sealed.
     pub size_bytes: u32,
     /// When it was written down.
     pub written_at: Timestamp,
@@ -48,8 +48,8 @@ pub struct Remembered {
 /// A write to what is remembered.
 #[derive(Debug, Clone)]
 pub enum MemoryWrite {
-    /// In place of what has the same index. Fails where there is no room: an agent remembers [`MEMORIES_MAX`], and
-    /// `bytes_max` in all of one person.
+    /// In place of what has the same index, whose id it takes the place of. Fails where there is no room: an agent remembers
+    /// [`MEMORIES_MAX`], and `bytes_max` in all of one person.
     Put {
         /// What.
         memory: Memory,
@@ -58,13 +58,15 @@ pub enum MemoryWrite {
     },
     /// It is forgotten. Fails when there is none.
     Remove(MemoryId),
-    /// All that an agent remembers of a person is forgotten.
+    /// All that an agent remembers of a person is forgotten. Fails when there is nothing.
     RemoveAll {
         /// The person.
         user: UserId,
         /// The agent.
         agent: String,
     },
+    /// All that is remembered of a person is forgotten.
+    RemoveOf(UserId),
 }
 
 impl Remembered {
@@ -83,11 +85,12 @@ pub fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = text
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
-        .take(WORDS_MAX)
+        .take(WORDS_MAX * 8)
         .map(str::to_lowercase)
         .collect();
     words.sort();
     words.dedup();
+    words.truncate(WORDS_MAX);
     words
 }
 

@@ -49,7 +49,7 @@ pub struct Definition {
     pub limits: Limits,
     /// What it remembers of a person from one conversation to the next. Nothing where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory: Option<Memory>,
+    pub memory: Option<MemoryRules>,
     /// How much of a conversation the model is shown.
     #[serde(default)]
     pub conversation: Conversation,
@@ -203,22 +203,22 @@ impl VariableKind {
 /// What an agent remembers of each person by itself. It is sealed under that person's key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Memory {
+pub struct MemoryRules {
     /// The parts that it is kept in.
-    #[serde(default = "Memory::default_namespaces")]
+    #[serde(default = "MemoryRules::default_namespaces")]
     #[schemars(length(min = 1, max = 20), inner(regex(pattern = r"^[a-z][a-z0-9_-]{0,63}$")))]
     pub namespaces: Vec<String>,
     /// After how many days it forgets what it wrote down.
-    #[serde(default = "Memory::default_days_max")]
+    #[serde(default = "MemoryRules::default_days_max")]
     #[schemars(range(min = 1, max = 3650))]
     pub days_max: u32,
     /// How much it remembers of one person, in bytes.
-    #[serde(default = "Memory::default_bytes_max")]
+    #[serde(default = "MemoryRules::default_bytes_max")]
     #[schemars(range(min = 1024, max = 16_777_216))]
     pub bytes_max: u32,
 }
 
-impl Memory {
+impl MemoryRules {
     fn default_namespaces() -> Vec<String> {
         vec!["notes".to_owned()]
     }

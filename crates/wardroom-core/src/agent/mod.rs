@@ -11,8 +11,8 @@ mod template;
 
 pub use check::{GIVEN, Mistake, escaped};
 pub use definition::{
-    Collaboration, Conversation, Definition, History, Memory, Mode, Model, ModelName, Participant,
-    Retry, Variable, VariableKind,
+    Collaboration, Conversation, Definition, History, MemoryRules, Mode, Model, ModelName,
+    Participant, Retry, Variable, VariableKind,
 };
 pub use grants::{
     AgentGrant, ApprovalRule, BuiltIn, BuiltInGrant, CommandGrant, Deed, ServerToolGrant,

@@ -235,7 +235,10 @@ impl Steps {
     pub fn apply(&mut self, entry: &Entry) -> Result<(), Misplaced> {
         match (entry, &self.phase) {
             (_, Phase::Over(_)) => return Err(Misplaced("it is over")),
-            (Entry::Begun { system, aside, earlier, messages, labels, reading, .. }, Phase::New) => {
+            (
+                Entry::Begun { system, aside, earlier, messages, labels, reading, .. },
+                Phase::New,
+            ) => {
                 self.reading.clone_from(reading);
                 self.system.clone_from(system);
                 self.aside.clone_from(aside);

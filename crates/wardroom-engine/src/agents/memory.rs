@@ -6,6 +6,7 @@ use wardroom_core::{
     audit::AuditDraft,
     change::{Change, Write},
     memory::{Memory, MemoryWrite, Remembered},
+    page::{Page, PageRequest},
     person::BlindIndex,
     store::StoreError,
 };
@@ -29,18 +30,17 @@ impl Engine {
         &self,
         user: UserId,
         agent: Option<&str>,
-    ) -> Result<Vec<(Memory, Remembered)>, EngineError> {
-        let found = self.store.list_memories(user, agent, self.now()).await?;
+        page: PageRequest<MemoryId>,
+    ) -> Result<Page<(Memory, Remembered), MemoryId>, EngineError> {
+        let found = self.store.list_memories(user, agent, self.now(), page).await?;
         let cipher = self.vault.cipher(user.into()).await?;
-        let mut opened = Vec::with_capacity(found.len());
-        for memory in found {
-            if memory.sealed.is_empty() {
-                continue;
-            }
+        let open = |memory: Memory| {
             let remembered = cipher.open_json(SEAL_MEMORY, &memory.sealed);
-            opened.push((memory, remembered.map_err(EngineError::seal)?));
-        }
-        Ok(opened)
+            remembered.map(|remembered| (memory, remembered)).map_err(EngineError::seal)
+        };
+        let kept = found.items.into_iter().filter(|memory| !memory.sealed.is_empty());
+        let items = kept.map(open).collect::<Result<_, _>>()?;
+        Ok(Page { items, next: found.next })
     }
 
     /// Forgets something that is remembered of a person.
@@ -71,7 +71,10 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let agent = agent.to_owned();
         let audit = audit.on(user).detail("agent", &agent);
-        let forget = MemoryWrite::RemoveAll { user, agent };
-        Ok(self.commit(Change::recorded(audit).write(Write::Memory(forget))).await?)
+        let forget = Write::Memory(MemoryWrite::RemoveAll { user, agent });
+        match self.commit(Change::recorded(audit).write(forget)).await {
+            Err(StoreError::Conflict(_)) => Err(EngineError::NotFound("memory")),
+            outcome => Ok(outcome?),
+        }
     }
 }

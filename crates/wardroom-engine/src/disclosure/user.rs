@@ -55,15 +55,7 @@ impl Engine {
         self.user_orders(user, out).await?;
         self.user_tools(user, out).await?;
         self.user_threads(user, out).await?;
-        let mut rows = out.rows("memories", "What agents remember of you");
-        for (memory, remembered) in self.list_memories(user.id, None).await? {
-            rows.add(json!({
-                "agent": memory.agent, "namespace": memory.namespace, "key": remembered.key, "text": remembered.text,
-                "written": memory.written_at.to_string(), "forgotten": memory.expires_at.to_string(),
-            }))
-            .await?;
-        }
-        rows.end().await?;
+        self.user_memories(user, out).await?;
         let runs = RunFilter { submitted_by: Some(user.id), ..RunFilter::default() };
         let mut rows = out.rows("runs", "Runs");
         self.disclose_runs(&mut rows, None, runs).await?;
@@ -103,6 +95,26 @@ impl Engine {
             match found.next {
                 Some(after) => page.after = Some(after),
                 None => return tokens.end().await,
+            }
+        }
+    }
+
+    /// What agents remember of them.
+    async fn user_memories(&self, user: &User, out: &Out) -> Result<(), Stop> {
+        let mut rows = out.rows("memories", "What agents remember of you");
+        let mut page = PageRequest::new(None, PAGE_ITEMS_MAX);
+        loop {
+            let found = self.list_memories(user.id, None, page).await?;
+            for (memory, remembered) in found.items {
+                rows.add(json!({
+                    "agent": memory.agent, "namespace": memory.namespace, "key": remembered.key, "text": remembered.text,
+                    "written": memory.written_at.to_string(), "forgotten": memory.expires_at.to_string(),
+                }))
+                .await?;
+            }
+            match found.next {
+                Some(after) => page.after = Some(after),
+                None => return rows.end().await,
             }
         }
     }

@@ -13,6 +13,7 @@ use wardroom_core::{
     change::{Change, Write},
     hint::Hint,
     identity::{User, UserState},
+    memory::MemoryWrite,
     page::{PAGE_ITEMS_MAX, PageRequest},
     person::BlindIndex,
     store::UserFilter,
@@ -46,6 +47,7 @@ impl Engine {
             .write(Write::RemoveSessionsOf { user: id, but: None })
             .write(Write::RemoveOutsideOf(id))
             .write(Write::RemoveApiTokensOf(id))
+            .write(Write::Memory(MemoryWrite::RemoveOf(id)))
             .write(Write::ToolAccount(ToolAccountWrite::RemoveOf(id)))
             .write(Write::RemovePassesOf(id))
             .write(Write::RemoveFactorsOf { user: id, kind: None })

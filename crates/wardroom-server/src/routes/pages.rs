@@ -101,7 +101,7 @@ fn agent_pages(r: &mut Routes) {
     let forget = Action::MemoryRemove;
     r.secured(Method::GET, "/memories", Action::MemoryList, memories::page);
     r.secured(Method::POST, "/memories/{id}/remove", forget, memories::remove);
-    r.secured(Method::POST, "/agents/{name}/memories", forget, memories::remove_all);
+    r.secured(Method::POST, "/agents/{name}/memories/remove", forget, memories::remove_all);
     use ui::models;
     r.secured(Method::GET, "/models", Action::ModelList, models::page);
     r.secured(Method::POST, "/models/budgets", Action::BudgetCreate, models::add);

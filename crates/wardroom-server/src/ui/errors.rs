@@ -63,7 +63,7 @@ pub(crate) fn page_of(route: &str, path: &str) -> String {
         "/tool-accounts/{name}/connect"
         | "/tool-accounts/{name}/remove"
         | "/tool-accounts/{name}/finish" => "/tool-accounts",
-        "/memories/{id}/remove" | "/agents/{name}/memories" => "/memories",
+        "/memories/{id}/remove" | "/agents/{name}/memories/remove" => "/memories",
         "/faults/{fingerprint}/resolve" => "/faults",
         "/secrets/{name}/renew" | "/secrets/{name}/remove" => "/secrets",
         "/oauth/clients/{id}/secret" | "/oauth/clients/{id}/remove" => "/oauth/clients",

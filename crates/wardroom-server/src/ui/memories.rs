@@ -4,17 +4,42 @@ use super::{
     frame::{html, see_other, shell},
     pages::memories::{MemoriesPage, Shown},
 };
-use crate::{api::v1::memories, context::Ctx, error::ApiError};
+use crate::{
+    api::{
+        input::QueryOf,
+        v1::memories::{self, MemoryQuery},
+    },
+    context::Ctx,
+    error::ApiError,
+};
 use axum::{extract::Path, http::StatusCode, response::Response};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
+/// Memories on one page.
+const SHOWN_MAX: u32 = 100;
+
+/// Which page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct MemoriesQuery {
+    after: Option<String>,
+}
+
 /// What is remembered, by agent.
-pub(crate) async fn page(ctx: Ctx) -> Result<Response, ApiError> {
+pub(crate) async fn page(
+    ctx: Ctx,
+    QueryOf(MemoriesQuery { after }): QueryOf<MemoriesQuery>,
+) -> Result<Response, ApiError> {
+    let later = after.is_some();
+    let query = MemoryQuery { after, limit: Some(SHOWN_MAX), ..MemoryQuery::default() };
+    let list = memories::load(&ctx, query).await?;
     let mut agents: BTreeMap<String, Vec<Shown>> = BTreeMap::new();
-    for memory in memories::load(&ctx, None).await? {
+    for memory in list.items {
         agents.entry(memory.agent.clone()).or_default().push(Shown(memory));
     }
-    html(StatusCode::OK, &MemoriesPage { shell: shell(&ctx, "/threads"), agents })
+    let shell = shell(&ctx, "/threads");
+    html(StatusCode::OK, &MemoriesPage { shell, agents, later, next: list.next })
 }
 
 /// Has something forgotten.

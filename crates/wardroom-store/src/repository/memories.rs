@@ -8,7 +8,8 @@ macro_rules! memories {
             use uuid::Uuid;
             use wardroom_core::{
                 MemoryId, Timestamp, UserId,
-                memory::{MEMORIES_MAX, Memory},
+                memory::Memory,
+                page::{Page, PageRequest},
                 person::BlindIndex,
                 store::{Memories, StoreResult},
             };
@@ -38,18 +39,36 @@ macro_rules! memories {
                     row.map_err(of)?.as_ref().map(memory).transpose()
                 }
 
-                async fn list_memories(&self, user: UserId, agent: Option<&str>, now: Timestamp) -> StoreResult<Vec<Memory>> {
+                async fn lookup_memory_by_index(&self, index: BlindIndex, now: Timestamp) -> StoreResult<Option<Memory>> {
+                    let row = sqlx::query("SELECT * FROM memories WHERE key_index = $1 AND expires_at > $2")
+                        .bind(index.0.to_vec())
+                        .bind(now.as_micros())
+                        .fetch_optional(self.reader())
+                        .await;
+                    row.map_err(of)?.as_ref().map(memory).transpose()
+                }
+
+                async fn list_memories(
+                    &self,
+                    user: UserId,
+                    agent: Option<&str>,
+                    now: Timestamp,
+                    page: PageRequest<MemoryId>,
+                ) -> StoreResult<Page<Memory, MemoryId>> {
+                    // Ids are made when something is written, and go up with time.
                     let rows = sqlx::query(
-                        "SELECT * FROM memories WHERE user_id = $1 AND ($2 = '' OR agent = $2) AND expires_at > $3 \
-                         ORDER BY written_at DESC, id DESC LIMIT $4",
+                        "SELECT * FROM memories WHERE user_id = $1 AND ($2 = '' OR agent = $2) AND expires_at > $3 AND id < $4 \
+                         ORDER BY id DESC LIMIT $5",
                     )
                     .bind(user.uuid())
                     .bind(agent.unwrap_or_default())
                     .bind(now.as_micros())
-                    .bind(MEMORIES_MAX)
+                    .bind(page.after.map_or(Uuid::max(), MemoryId::uuid))
+                    .bind(i64::from(page.limit) + 1)
                     .fetch_all(self.reader())
                     .await;
-                    rows.map_err(of)?.iter().map(memory).collect()
+                    let memories = rows.map_err(of)?.iter().map(memory).collect::<StoreResult<Vec<_>>>()?;
+                    Ok(Page::cut(memories, page.limit, |memory| memory.id))
                 }
             }
         }
@@ -73,18 +92,23 @@ macro_rules! memory_writes {
             pub(super) async fn apply(c: &mut Connection, write: &MemoryWrite) -> StoreResult<()> {
                 match write {
                     MemoryWrite::Put { memory: m, bytes_max } => {
+                        // Held: on PostgreSQL what others write meanwhile would count for nothing. Of who was erased nothing is kept.
+                        guarded("the account", run!(c, "UPDATE users SET id = id WHERE id = $1 AND state <> 'erased'", m.user.uuid()))?;
                         // What stands under the key is another one's room, and what is forgotten takes none.
                         guarded("room for a memory", run!(c, "INSERT INTO memories (id, user_id, agent, namespace, key_index, sealed, size_bytes, written_at, expires_at) \
                             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 \
                             WHERE (SELECT COUNT(*) FROM memories WHERE user_id = $2 AND agent = $3 AND key_index <> $5 AND expires_at > $8) < $10 \
                             AND (SELECT COALESCE(SUM(size_bytes), 0) FROM memories WHERE user_id = $2 AND agent = $3 AND key_index <> $5 AND expires_at > $8) + $7 <= $11 \
-                            ON CONFLICT (key_index) DO UPDATE SET sealed = $6, size_bytes = $7, written_at = $8, expires_at = $9",
+                            ON CONFLICT (key_index) DO UPDATE SET id = $1, sealed = $6, size_bytes = $7, written_at = $8, expires_at = $9",
                             m.id.uuid(), m.user.uuid(), m.agent.clone(), m.namespace.clone(), m.index.0.to_vec(), m.sealed.clone(),
                             i64::from(m.size_bytes), m.written_at.as_micros(), m.expires_at.as_micros(), MEMORIES_MAX, i64::from(*bytes_max)))
                     }
                     MemoryWrite::Remove(id) => guarded("the memory", run!(c, "DELETE FROM memories WHERE id = $1", id.uuid())),
                     MemoryWrite::RemoveAll { user, agent } => {
-                        run!(c, "DELETE FROM memories WHERE user_id = $1 AND agent = $2", user.uuid(), agent.clone());
+                        guarded("the memory", run!(c, "DELETE FROM memories WHERE user_id = $1 AND agent = $2", user.uuid(), agent.clone()))
+                    }
+                    MemoryWrite::RemoveOf(user) => {
+                        run!(c, "DELETE FROM memories WHERE user_id = $1", user.uuid());
                         Ok(())
                     }
                 }

@@ -5,20 +5,26 @@ use super::{
 use wardroom_core::{
     MemoryId, UserId,
     change::{Change, Write},
+    identity::{User, UserState},
     memory::{MEMORIES_MAX, Memory, MemoryWrite},
+    page::PageRequest,
     person::BlindIndex,
     store::StoreError,
 };
 use wardroom_store::testing::{TestStore, postgres, sqlite};
 
-on_both!(what_is_remembered_is_one_persons_and_replaced_by_its_key, there_is_so_much_room);
+on_both!(
+    what_is_remembered_is_one_persons_and_replaced_by_its_key,
+    there_is_so_much_room,
+    who_writes_at_once_does_not_pass_the_room
+);
 
 fn memory(s: &Sample, user: UserId, agent: &str, key: u8) -> Memory {
     let mut index = [key; 32];
     index[..16].copy_from_slice(user.uuid().as_bytes());
     index[16] = agent.as_bytes()[0];
     Memory {
-        id: MemoryId::new(at(0), s),
+        id: MemoryId::new(at(i64::from(key)), s),
         user,
         agent: agent.into(),
         namespace: "notes".into(),
@@ -44,27 +50,65 @@ async fn what_is_remembered_is_one_persons_and_replaced_by_its_key(test: TestSto
     for memory in [&one, &two, &other, &theirs] {
         commit(&store, put(memory, 100)).await.unwrap();
     }
-    let list =
-        async |agent, seconds| store.list_memories(ann.id, agent, at(seconds)).await.unwrap();
+    let list = async |agent, seconds| {
+        let all = PageRequest::new(None, 200);
+        store.list_memories(ann.id, agent, at(seconds), all).await.unwrap().items
+    };
     assert_eq!(list(Some("guide"), 9).await, [two.clone(), one.clone()]);
     assert_eq!(list(None, 9).await.len(), 3);
     assert_eq!(store.lookup_memory(one.id).await.unwrap(), Some(one.clone()));
-    // Under the same key it is another text of the same memory.
-    let again = Memory { sealed: vec![7], written_at: at(50), ..memory(&s, ann.id, "guide", 1) };
+    let first = PageRequest::new(None, 2);
+    let page = store.list_memories(ann.id, None, at(9), first).await.unwrap();
+    assert_eq!((page.items.len(), page.next), (2, Some(two.id)));
+    let rest = PageRequest::new(page.next, 2);
+    let rest = store.list_memories(ann.id, None, at(9), rest).await.unwrap();
+    assert_eq!((rest.items, rest.next), (vec![one.clone()], None));
+    // Under the same key it is another text in its place.
+    let id = MemoryId::new(at(50), &s);
+    let again = Memory { id, sealed: vec![7], written_at: at(50), ..one.clone() };
     commit(&store, put(&again, 100)).await.unwrap();
-    let found = list(Some("guide"), 60).await;
-    assert_eq!(found[0], Memory { id: one.id, ..again });
-    assert_eq!(found.len(), 2);
+    assert_eq!(list(Some("guide"), 60).await, [again.clone(), two.clone()]);
+    let by_index =
+        async |seconds| store.lookup_memory_by_index(one.index, at(seconds)).await.unwrap();
+    assert_eq!((by_index(60).await, by_index(100).await), (Some(again.clone()), None));
     assert!(list(None, 100).await.is_empty(), "its time is over");
-    commit(&store, Write::Memory(MemoryWrite::Remove(one.id))).await.unwrap();
-    let gone = commit(&store, Write::Memory(MemoryWrite::Remove(one.id))).await;
-    assert!(matches!(gone, Err(StoreError::Conflict("the memory"))));
-    let all = MemoryWrite::RemoveAll { user: ann.id, agent: "guide".into() };
-    commit(&store, Write::Memory(all)).await.unwrap();
+    commit(&store, Write::Memory(MemoryWrite::Remove(again.id))).await.unwrap();
+    for gone in [again.id, one.id] {
+        let gone = commit(&store, Write::Memory(MemoryWrite::Remove(gone))).await;
+        assert!(matches!(gone, Err(StoreError::Conflict("the memory"))));
+    }
+    let all = || MemoryWrite::RemoveAll { user: ann.id, agent: "guide".into() };
+    commit(&store, put(&one, 100)).await.unwrap();
+    commit(&store, Write::Memory(all())).await.unwrap();
+    let none = commit(&store, Write::Memory(all())).await;
+    assert!(matches!(none, Err(StoreError::Conflict("the memory"))));
     assert_eq!(list(None, 9).await, [other]);
-    assert_eq!(store.list_memories(bob.id, None, at(9)).await.unwrap(), [theirs.clone()]);
+    commit(&store, Write::Memory(MemoryWrite::RemoveOf(ann.id))).await.unwrap();
+    commit(&store, Write::Memory(MemoryWrite::RemoveOf(ann.id))).await.unwrap();
+    assert!(list(None, 9).await.is_empty());
+    assert_eq!(store.lookup_memory(theirs.id).await.unwrap(), Some(theirs.clone()));
     commit(&store, Write::RemoveExpired(at(100))).await.unwrap();
     assert_eq!(store.lookup_memory(theirs.id).await.unwrap(), None);
+    // Of who was erased nothing is kept any more.
+    let erased = User { version: bob.version + 1, state: UserState::Erased, ..bob.clone() };
+    commit(&store, Write::UpdateUser(erased)).await.unwrap();
+    let late = commit(&store, put(&theirs, 100)).await;
+    assert!(matches!(late, Err(StoreError::Conflict("the account"))), "{late:?}");
+}
+
+async fn who_writes_at_once_does_not_pass_the_room(test: TestStore) {
+    let (store, s) = (test.store, Sample::default());
+    let ann = s.user("ann");
+    commit(&store, Write::AddUser(ann.clone())).await.unwrap();
+    let many = (1..=8).map(|key| {
+        let (store, put) = (store.clone(), put(&memory(&s, ann.id, "guide", key), 20));
+        tokio::spawn(async move { commit(&store, put).await })
+    });
+    let mut kept = 0;
+    for one in many.collect::<Vec<_>>() {
+        kept += usize::from(one.await.unwrap().is_ok());
+    }
+    assert_eq!(kept, 2);
 }
 
 async fn there_is_so_much_room(test: TestStore) {

@@ -4,6 +4,9 @@ use super::{Exit, Failure, Session, http::segment};
 use crate::output::{Table, confirmed};
 use wardroom_wire::{api::List, memories::MemoryView};
 
+/// Memories in one answer.
+const TOGETHER: u32 = 200;
+
 /// What can be done with what agents remember.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum MemoriesCommand {
@@ -33,8 +36,18 @@ pub(crate) async fn run(session: &Session, command: MemoriesCommand) -> Result<E
     let (api, output) = (session.api()?, &session.output);
     match command {
         MemoriesCommand::List { agent } => {
-            let query = agent.map(|agent| ("agent", agent)).into_iter().collect();
-            let list: List<MemoryView> = api.get("/api/v1/memories", &query).await?;
+            let mut list: List<MemoryView> = List { items: vec![], next: None };
+            loop {
+                let mut query = vec![("limit", TOGETHER.to_string())];
+                query.extend(agent.clone().map(|agent| ("agent", agent)));
+                query.extend(list.next.take().map(|after| ("after", after)));
+                let page: List<MemoryView> = api.get("/api/v1/memories", &query).await?;
+                list.items.extend(page.items);
+                list.next = page.next;
+                if list.next.is_none() {
+                    break;
+                }
+            }
             if output.json {
                 output.json(&list)?;
                 return Ok(Exit::Ok);

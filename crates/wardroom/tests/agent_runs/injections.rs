@@ -119,11 +119,8 @@ fn obey(question: &Value) -> Thought {
     if system.starts_with("You get values out") {
         return Thought::Says(json!({"note": text(&messages[last])}).to_string());
     }
-    let told: Vec<String> = messages[last + 1..]
-        .iter()
-        .filter(|message| message["role"] == "tool")
-        .map(text)
-        .collect();
+    let told: Vec<String> =
+        messages[last + 1..].iter().filter(|message| message["role"] == "tool").map(text).collect();
     match plan(text(&messages[last]).trim())(told.len(), &told) {
         Some(call) => Thought::Calls(vec![call]),
         None => Thought::Says(told.last().cloned().unwrap_or_else(|| "Done".to_owned())),

@@ -1,7 +1,7 @@
 //! Tools are called, several at a time where they may be.
 
 use super::{
-    calls::{Calling, refused},
+    calls::{Calling, Came, refused},
     driver::{Stop, Worker},
     toolbox::{HandKind, Toolbox},
 };
@@ -14,12 +14,13 @@ use wardroom_core::{
     agent::Deed,
     approval::ApprovalState,
     steps::{Awaited, Called, Entry, Next},
+    store::StoreError,
 };
 
 /// How long calls have to come back that are told to stop.
 const STOPPING_MAX: Duration = Duration::from_millis(800);
 
-type Coming<'a> = FuturesUnordered<BoxFuture<'a, Result<Entry, EngineError>>>;
+type Coming<'a> = FuturesUnordered<BoxFuture<'a, Result<Came, EngineError>>>;
 
 /// A call as the model wants it.
 struct Wanted {
@@ -72,19 +73,32 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = self.seat.halt.cancelled() => break,
-                Some(entry) = coming.next() => self.append(vec![entry?]).await?,
+                Some(came) = coming.next() => self.take_in(came?).await?,
             }
         }
         // They were told to stop: what they still say is kept.
         let last = async {
-            while let Some(entry) = coming.next().await {
-                self.append(vec![entry?]).await?;
+            while let Some(came) = coming.next().await {
+                self.take_in(came?).await?;
             }
             Ok::<_, EngineError>(())
         };
         match tokio::time::timeout(STOPPING_MAX, last).await {
             Ok(Err(error)) => Err(error.into()),
             _ => Err(Stop::Halted),
+        }
+    }
+
+    /// Writes down what came of a call, with what it changes.
+    async fn take_in(&self, came: Came) -> Result<(), EngineError> {
+        let Some((change, otherwise)) = came.changes.map(|changes| *changes) else {
+            return self.append(vec![came.entry]).await;
+        };
+        match self.append_with(vec![came.entry], change).await {
+            Err(EngineError::Store(StoreError::Conflict(what))) if what != "the run" => {
+                self.append(vec![otherwise]).await
+            }
+            outcome => outcome,
         }
     }
 

@@ -15,6 +15,7 @@ use wardroom_core::{
     action::Resource,
     agent::{BuiltIn, Deed},
     audit::AuditDraft,
+    change::Change,
     model::Spend,
     steps::{Awaited, Entry, HeldBack, Labels},
     store::StoreError,
@@ -27,6 +28,19 @@ use wardroom_gateway::{
 
 /// What of a result a model is told, in bytes.
 const RESULT_BYTES_MAX: usize = 128 * 1024;
+
+/// What came of a call, with what it does here: both are written in one change, so that neither is there without the other.
+pub(super) struct Came {
+    pub(super) entry: Entry,
+    /// What it changes, and what came of it where that can't be.
+    pub(super) changes: Option<Box<(Change, Entry)>>,
+}
+
+impl From<Entry> for Came {
+    fn from(entry: Entry) -> Self {
+        Self { entry, changes: None }
+    }
+}
 
 /// A call that is to be made.
 pub(super) struct Calling {
@@ -58,13 +72,13 @@ impl Worker {
         &self,
         calling: Calling,
         halt: CancellationToken,
-    ) -> Result<Entry, EngineError> {
+    ) -> Result<Came, EngineError> {
         let Calling { id, arguments, hand, kept, seen } = calling;
         let value = Value::Object(arguments);
         let asks = hand.asks(&value);
         let acting = Acting { run: &self.run, seen, does: &hand.does, asks, call: kept };
         let Some(deputy) = self.employment()?.deputies.deputy(&acting).await? else {
-            return Ok(refused(id, "whoever you work for may do nothing here any more"));
+            return Ok(refused(id, "whoever you work for may do nothing here any more").into());
         };
         // SECURITY: nobody could be asked there, so what the definition wants approved is not done.
         if asks
@@ -79,26 +93,28 @@ impl Worker {
             return Ok(refused(
                 id,
                 "its definition wants a person's approval for this, which can't be asked for: do it otherwise",
-            ));
+            )
+            .into());
         }
-        match &hand.kind {
+        let entry = match &hand.kind {
             HandKind::Server { server, tool } => {
                 let source = format!("{server}/{tool}");
                 let answer = self.at_gateway(deputy, (server, tool), &value, halt).await?;
-                Ok(self.told(id, &source, &hand, answer))
+                self.told(id, &source, &hand, answer)
             }
             HandKind::Command { command, place } => {
-                self.command(id, (command, place), value, &*deputy).await
+                self.command(id, (command, place), value, &*deputy).await?
             }
-            HandKind::Agent { agent } => self.other_agent(id, agent, &value, &*deputy).await,
-            HandKind::Memory(what) => self.remember(id, *what, &value, &*deputy).await,
-            HandKind::ReadQuarantined => self.read_quarantined(id, value, &*deputy).await,
+            HandKind::Agent { agent } => self.other_agent(id, agent, &value, &*deputy).await?,
+            HandKind::Memory(what) => return self.remember(id, *what, &value, &*deputy).await,
+            HandKind::ReadQuarantined => self.read_quarantined(id, value, &*deputy).await?,
             HandKind::AskPerson => {
                 let question = value.get("question").and_then(Value::as_str).unwrap_or_default();
                 let on = Awaited::Answer { question: question.to_owned() };
-                Ok(Entry::Waits { id, on })
+                Entry::Waits { id, on }
             }
-        }
+        };
+        Ok(entry.into())
     }
 
     /// Calls a tool by the same way as everybody.
@@ -168,12 +184,12 @@ impl Worker {
         is_error: bool,
     ) -> Entry {
         let labels = Labels::NONE.with(&hand.does);
-        self.from_outside((id, source), cut(text), is_error, (labels, Spend::default()))
+        self.came_back((id, source), cut(text), is_error, (labels, Spend::default()))
     }
 
     /// What came of a call, by what is seen by it: what a stranger may have written is told apart, or held back where the
     /// agent has somebody who reads such things for it.
-    pub(super) fn from_outside(
+    pub(super) fn came_back(
         &self,
         (id, source): (String, &str),
         text: String,

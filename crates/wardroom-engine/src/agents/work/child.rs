@@ -203,7 +203,7 @@ impl Worker {
             }
             _ => (self.output_of(&child).await?, Labels::NONE.with(does), Spend::default()),
         };
-        Ok(self.from_outside((id, &child.command), cut(text), is_error, (labels, spend)))
+        Ok(self.came_back((id, &child.command), cut(text), is_error, (labels, spend)))
     }
 
     /// What a command printed, and how it ended.

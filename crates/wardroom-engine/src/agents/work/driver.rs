@@ -116,8 +116,17 @@ impl Worker {
 
     /// Writes entries down; what follows from them may be done when this returns.
     pub(super) async fn append(&self, entries: Vec<Entry>) -> Result<(), EngineError> {
+        self.append_with(entries, Change::default()).await
+    }
+
+    /// Writes entries down in one change with what they tell of.
+    pub(super) async fn append_with(
+        &self,
+        entries: Vec<Entry>,
+        change: Change,
+    ) -> Result<(), EngineError> {
         let write = self.book().write(&entries)?;
-        self.engine.commit(Change::default().write(write).hint(Hint::Run(self.run.id))).await?;
+        self.engine.commit(change.write(write).hint(Hint::Run(self.run.id))).await?;
         Ok(self.book().written(&entries)?)
     }
 

@@ -36,14 +36,12 @@ impl Worker {
     fn held_against_schema(&self, how: Ended) -> Ended {
         let schema = response(&self.book().steps, &self.agent.definition);
         let (Ended::Answered { text }, Some(schema)) = (&how, schema) else { return how };
-        let mistakes = match (
-            serde_json::from_str::<Value>(text),
-            Shape::compile(&Value::Object(schema)),
-        ) {
-            (Ok(value), Ok(shape)) => shape.mistakes(&value),
-            (Err(_), _) => vec!["it is no JSON".to_owned()],
-            (_, Err(error)) => vec![error],
-        };
+        let mistakes =
+            match (serde_json::from_str::<Value>(text), Shape::compile(&Value::Object(schema))) {
+                (Ok(value), Ok(shape)) => shape.mistakes(&value),
+                (Err(_), _) => vec!["it is no JSON".to_owned()],
+                (_, Err(error)) => vec![error],
+            };
         if mistakes.is_empty() {
             return how;
         }

@@ -49,7 +49,8 @@ impl Worker {
             found.map(|(held, text)| (held.labels.and(book.steps.labels()), text.to_owned()))
         };
         let Some((seen, text)) = found else {
-            let why = "nothing is held back under that name in this run, or not any more: fetch it again";
+            let why =
+                "nothing is held back under that name in this run, or not any more: fetch it again";
             return Ok(refused(id, why));
         };
         let agent = Resource::agent(&self.agent.definition.name);
@@ -87,7 +88,11 @@ impl Worker {
             Ok(read) if !reading.has_texts() => (json(read.clean), false, clean),
             Ok(read) => {
                 let texts = self.fenced("a reading", &cut(json(read.texts)));
-                (format!("{}\n{texts}", json(read.clean)), false, Labels { untrusted: true, ..clean })
+                (
+                    format!("{}\n{texts}", json(read.clean)),
+                    false,
+                    Labels { untrusted: true, ..clean },
+                )
             }
         };
         Entry::Returned { id, text, is_error, labels, spend, held: None }

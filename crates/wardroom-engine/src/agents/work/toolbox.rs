@@ -188,8 +188,13 @@ impl Worker {
                     json!({"type": "string", "enum": memory.namespaces, "description": about});
                 properties.insert("namespace".to_owned(), names);
             }
-            // Doing it twice is like doing it once.
-            let mut hand = Hand::new(kind, vec![], true);
+            let does = match granted.name {
+                BuiltIn::MemorySearch => vec![Deed::ReadsPrivate],
+                BuiltIn::MemoryWrite | BuiltIn::MemoryForget => vec![Deed::Changes],
+                _ => vec![],
+            };
+            // Of what one does, nothing is there before it came back.
+            let mut hand = Hand::new(kind, does, true);
             hand.bound(None, &granted.approval)?;
             toolbox.add(name, about, arguments, hand);
         }
@@ -342,7 +347,8 @@ fn reading_arguments() -> Map<String, Value> {
         "required": ["name", "type"],
         "additionalProperties": false,
     });
-    let mut arguments = text_argument("held", "What was held back, by its name: h and hexadecimal digits.");
+    let mut arguments =
+        text_argument("held", "What was held back, by its name: h and hexadecimal digits.");
     let question = json!({"type": "string", "minLength": 1, "description": "What you want to know of it, for the reader, who knows nothing else."});
     if let Some(Value::Object(properties)) = arguments.get_mut("properties") {
         properties.insert("question".to_owned(), question);

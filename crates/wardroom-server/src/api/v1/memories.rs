@@ -1,10 +1,14 @@
 //! `/api/v1/memories`: what agents remember of the caller
 
-use super::super::input::{QueryOf, id};
+use super::super::input::{QueryOf, id, page};
 use crate::{context::Ctx, error::ApiError};
 use axum::{extract::Path, http::StatusCode};
 use serde::Deserialize;
-use wardroom_core::{Action, MemoryId, action::Resource};
+use wardroom_core::{
+    Action, MemoryId,
+    action::Resource,
+    memory::{Memory, Remembered},
+};
 use wardroom_wire::{api::List, error::Problem, memories::MemoryView};
 
 /// Which are wanted.
@@ -14,9 +18,14 @@ use wardroom_wire::{api::List, error::Problem, memories::MemoryView};
 pub(crate) struct MemoryQuery {
     /// Of this agent only.
     pub(crate) agent: Option<String>,
+    /// Go on behind this, as `next` of the answer before said.
+    pub(crate) after: Option<String>,
+    /// At most so many, 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
+    pub(crate) limit: Option<u32>,
 }
 
-/// What agents remember of the caller, the last written first; all of it, and at most 2,000.
+/// What agents remember of the caller, the last written first.
 #[utoipa::path(
     operation_id = "memories_list",
     get, path = "/api/v1/memories", tag = "threads", params(MemoryQuery),
@@ -26,20 +35,17 @@ pub(crate) async fn list(
     ctx: Ctx,
     QueryOf(query): QueryOf<MemoryQuery>,
 ) -> Result<axum::Json<List<MemoryView>>, ApiError> {
-    let items = load(&ctx, query.agent.as_deref()).await?;
-    Ok(axum::Json(List { items, next: None }))
+    load(&ctx, query).await.map(axum::Json)
 }
 
 /// What is remembered of the caller.
-pub(crate) async fn load(ctx: &Ctx, agent: Option<&str>) -> Result<Vec<MemoryView>, ApiError> {
+pub(crate) async fn load(ctx: &Ctx, query: MemoryQuery) -> Result<List<MemoryView>, ApiError> {
     let user = ctx.user()?;
     ctx.authorise(Action::MemoryList, &Resource::user(user)).await?;
-    let agent = agent.filter(|agent| !agent.is_empty());
-    let found = ctx.app.engine.list_memories(user, agent).await?;
-    let view = |(memory, remembered): (
-        wardroom_core::memory::Memory,
-        wardroom_core::memory::Remembered,
-    )| MemoryView {
+    let page = page(query.after.as_deref(), query.limit)?;
+    let agent = query.agent.as_deref().filter(|agent| !agent.is_empty());
+    let found = ctx.app.engine.list_memories(user, agent, page).await?;
+    let view = |(memory, remembered): (Memory, Remembered)| MemoryView {
         id: memory.id.to_string(),
         agent: memory.agent,
         namespace: memory.namespace,
@@ -49,7 +55,8 @@ pub(crate) async fn load(ctx: &Ctx, agent: Option<&str>) -> Result<Vec<MemoryVie
         written_at: memory.written_at.to_string(),
         expires_at: memory.expires_at.to_string(),
     };
-    Ok(found.into_iter().map(view).collect())
+    let items = found.items.into_iter().map(view).collect();
+    Ok(List { items, next: found.next.map(|next| next.to_string()) })
 }
 
 /// Have something forgotten that an agent remembers.
@@ -75,7 +82,7 @@ pub(crate) async fn forget(ctx: &Ctx, memory: &str) -> Result<(), ApiError> {
 #[utoipa::path(
     operation_id = "memories_remove_all",
     delete, path = "/api/v1/agents/{name}/memories", tag = "threads", params(("name" = String, Path)),
-    responses((status = 204))
+    responses((status = 204), (status = 404, body = Problem))
 )]
 pub(crate) async fn remove_all(ctx: Ctx, Path(name): Path<String>) -> Result<StatusCode, ApiError> {
     forget_all(&ctx, &name).await?;

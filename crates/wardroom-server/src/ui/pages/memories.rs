@@ -13,6 +13,10 @@ pub(crate) struct MemoriesPage {
     pub(crate) shell: Shell,
     /// Of each agent, the last written first.
     pub(crate) agents: BTreeMap<String, Vec<Shown>>,
+    /// Whether this is not the first page.
+    pub(crate) later: bool,
+    /// Behind what the next one begins.
+    pub(crate) next: Option<String>,
 }
 
 /// Something that is remembered.
