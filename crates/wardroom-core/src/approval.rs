@@ -154,6 +154,8 @@ pub enum ApprovalWrite {
         /// When.
         at: Timestamp,
     },
+    /// What nobody waits for any more, because its run is over, can't be decided any more either.
+    WithdrawOfEnded(Timestamp),
     /// The parts of a run that wait with it may begin.
     QueueParts(RunId),
     /// Those that were asked for before this time are forgotten, but for those whose time is not over.

@@ -76,7 +76,7 @@ impl Engine {
         Err(EngineError::LimitReached(ConsentError::TooMany.to_string()))
     }
 
-    /// Ends runs whose approval nobody gave in time, and forgets what is long over.
+    /// Ends runs whose approval nobody gave in time, takes back what nobody waits for any more, and forgets what is long over.
     pub(crate) async fn tidy_approvals(&self) -> Result<(), EngineError> {
         let now = self.now();
         for approval in self.store.list_overdue_approvals(now, OVERDUE_MAX).await? {
@@ -89,7 +89,9 @@ impl Engine {
                 Err(error) => return Err(error),
             }
         }
-        let forget = ApprovalWrite::Forget(now.minus(KEPT));
-        Ok(self.commit(Change::default().write(Write::Approval(forget))).await?)
+        let (withdraw, forget) =
+            (ApprovalWrite::WithdrawOfEnded(now), ApprovalWrite::Forget(now.minus(KEPT)));
+        let change = Change::default().write(Write::Approval(withdraw));
+        Ok(self.commit(change.write(Write::Approval(forget))).await?)
     }
 }

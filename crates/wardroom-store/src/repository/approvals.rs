@@ -174,6 +174,11 @@ macro_rules! approval_writes {
                         run!(c, "UPDATE approvals SET expires_at = $2 WHERE id = $1 AND used_at IS NULL AND expires_at > $2", id.uuid(), at.as_micros());
                         Ok(())
                     }
+                    ApprovalWrite::WithdrawOfEnded(at) => {
+                        run!(c, "UPDATE approvals SET expires_at = $1 WHERE used_at IS NULL AND expires_at > $1 \
+                            AND EXISTS (SELECT 1 FROM runs WHERE runs.id = COALESCE(approvals.agent_run, approvals.run) AND finished_at IS NOT NULL)", at.as_micros());
+                        Ok(())
+                    }
                     ApprovalWrite::QueueParts(parent) => {
                         run!(c, "UPDATE runs SET state = 'queued', version = version + 1 WHERE parent = $1 AND state = 'awaiting_approval'", parent.uuid());
                         Ok(())

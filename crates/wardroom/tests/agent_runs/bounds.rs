@@ -89,9 +89,18 @@ async fn what_a_stranger_wrote_and_what_is_private_leave_together_only_with_cons
     let (ended, _) = set.over(&run).await;
     assert_eq!(ended["state"], "succeeded");
     assert_eq!(set.tools.scene.calls.load(Ordering::Acquire), 1);
+    // What a run waited for is nothing to decide any more when it is over.
+    let run = set.start("guide", "leak").await;
+    set.world.until(&run, "awaiting_approval").await;
+    set.world.post(&format!("/api/v1/runs/{run}/cancel"), json!({})).await;
+    wait_for("the approval to be taken back", || async {
+        let open = set.world.get("/api/v1/approvals?state=waiting").await;
+        (open["items"] == json!([])).then_some(())
+    })
+    .await;
     // The same without anything private goes by itself.
     set.define("open", "script/parrot", TOOLS).await;
     let run = set.start("open", "leak").await;
     assert_eq!(set.world.ended(&run).await["state"], "succeeded");
-    assert_eq!(set.tools.scene.calls.load(Ordering::Acquire), 3);
+    assert_eq!(set.tools.scene.calls.load(Ordering::Acquire), 4);
 }

@@ -114,7 +114,7 @@ async fn a_reader_who_says_something_else_says_nothing() {
         clerk(&set, values.clone(), answer);
         let run = set.start("clerk", "Pay the bill").await;
         let (_, last) = set.over(&run).await;
-        assert_eq!(last["text"], "It said the reader came to no answer", "{last}");
+        assert_eq!(last["text"], "It said Error: the reader came to no answer", "{last}");
     }
     let asked = set.provider.seen.asked.lock().unwrap().clone();
     let told = asked.iter().map(|(_, question)| question).filter(|question| !reads(question));
