@@ -5,7 +5,7 @@ use crate::{
     desk::CustomerIndex,
     hub::Hub,
     link::{Allowance, Links},
-    models::Models,
+    models::{KnownSecrets, Models},
     watch::Outlets,
 };
 use std::{
@@ -72,6 +72,7 @@ pub struct Engine {
     pub(crate) approvals_open_for: Duration,
     pub(crate) models: Arc<Models>,
     pub(crate) model_calls_kept: Duration,
+    pub(crate) known: KnownSecrets,
     pub(crate) links: Links,
     /// The runs of agents that this orchestrator carries on.
     pub(crate) here: Here,
@@ -105,6 +106,7 @@ impl Engine {
             approvals_open_for: parts.approvals_open_for,
             models: parts.models,
             model_calls_kept: parts.model_calls_kept,
+            known: KnownSecrets::default(),
             links: Links::default(),
             here,
             customers: CustomerIndex::default(),

@@ -12,6 +12,7 @@ use wardroom_core::{
     watch::alert::{Rule, Sighting},
 };
 use wardroom_trust::seal::purpose_of_secret;
+use zeroize::Zeroizing;
 
 impl Engine {
     /// Makes a secret with its first version.
@@ -49,7 +50,10 @@ impl Engine {
             Err(StoreError::Duplicate(_)) => {
                 Err(EngineError::Field { field: "name", reason: "is taken".to_owned() })
             }
-            other => other.map(|()| secret).map_err(Into::into),
+            other => {
+                self.known.forget();
+                other.map(|()| secret).map_err(Into::into)
+            }
         }
     }
 
@@ -70,7 +74,10 @@ impl Engine {
             .write(Write::AddSecretVersion(version));
         match self.commit(change).await {
             Err(StoreError::Conflict(_) | StoreError::Duplicate(_)) => Err(EngineError::Conflict),
-            other => other.map(|()| renewed).map_err(Into::into),
+            other => {
+                self.known.forget();
+                other.map(|()| renewed).map_err(Into::into)
+            }
         }
     }
 
@@ -109,15 +116,19 @@ impl Engine {
     ) -> Result<Parameters, EngineError> {
         let mut values = Parameters::new();
         for (parameter, name) in wanted {
-            let found = self.store.lookup_secret_version(name).await?;
-            let version = found.ok_or(EngineError::NotFound("secret"))?;
-            let purpose = purpose_of_secret(&version.name, version.number);
-            let plain = self.sealer.open(&purpose, &version.sealed);
-            let plain = plain.map_err(EngineError::seal)?;
-            let text = String::from_utf8_lossy(&plain).into_owned();
+            let text = self.secret_value(name).await?.to_string();
             values.insert(parameter.clone(), ParameterValue::Text(text));
         }
         Ok(values)
+    }
+
+    /// The value of a secret. SECURITY: whoever asks has been allowed to use it, or looks for it to keep it back.
+    pub(crate) async fn secret_value(&self, name: &str) -> Result<Zeroizing<String>, EngineError> {
+        let found = self.store.lookup_secret_version(name).await?;
+        let version = found.ok_or(EngineError::NotFound("secret"))?;
+        let purpose = purpose_of_secret(&version.name, version.number);
+        let plain = self.sealer.open(&purpose, &version.sealed).map_err(EngineError::seal)?;
+        Ok(Zeroizing::new(String::from_utf8_lossy(&plain).into_owned()))
     }
 
     /// Gives an alert about secrets that somebody should renew.

@@ -83,6 +83,7 @@ impl Engine {
             note("runs of cancelled requests", self.stop_unwanted().await);
             note("approvals", self.tidy_approvals().await);
             note("agents that wait", self.wake_due().await);
+            note("agents that wait for long", self.watch_waiting().await);
             note("questions to models", self.tidy_models().await);
             note("budgets", self.watch_budgets().await);
             note("stops", self.repeat_stops().await);

@@ -25,6 +25,14 @@ pub trait Journals: Send + Sync {
     async fn list_held_here(&self, but: OrchestratorId, limit: u32) -> StoreResult<Vec<Run>>;
     /// Runs that wait for this approval or run.
     async fn list_awaiting(&self, awaited: Uuid) -> StoreResult<Vec<RunId>>;
+    /// Runs that nobody took up since a time within the first span, or that wait for a person or another run since one within
+    /// the second: after its first and until its second moment.
+    async fn list_waiting_since(
+        &self,
+        queued: (Timestamp, Timestamp),
+        waits: (Timestamp, Timestamp),
+        limit: u32,
+    ) -> StoreResult<Vec<Run>>;
     /// Runs that wait for something that is decided or over at `now`.
     async fn list_wakeable(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<RunId>>;
 }

@@ -18,7 +18,7 @@ pub const EXPIRY_NOTICE: Duration = Duration::from_secs(14 * 24 * 3600);
 
 named! {
     /// Why there is an alert.
-    Rule = "sign_in_failures, new_network, copied_token, privilege_change, block, refused_command, changed_tool, spending, policy_change, erasure, clock_jump, expiring, audit_unsound" {
+    Rule = "sign_in_failures, new_network, copied_token, privilege_change, block, refused_command, changed_tool, spending, agent_loop, agent_failures, agent_waits, policy_change, erasure, clock_jump, expiring, audit_unsound" {
         /// Many failed attempts to prove who somebody is.
         SignInFailures = "sign_in_failures",
         /// A sign-in from where the account never signed in before.
@@ -35,6 +35,12 @@ named! {
         ChangedTool = "changed_tool",
         /// A budget nears its end.
         Spending = "spending",
+        /// An agent made the very same call again and again.
+        AgentLoop = "agent_loop",
+        /// Many of an agent's runs fail.
+        AgentFailures = "agent_failures",
+        /// An agent's run waits for a long time.
+        AgentWaits = "agent_waits",
         /// Another policy is in force.
         PolicyChange = "policy_change",
         /// Somebody was erased.
@@ -60,6 +66,9 @@ impl Rule {
             Self::RefusedCommand => "A command was refused",
             Self::ChangedTool => "Accepted tools changed",
             Self::Spending => "A budget nears its end",
+            Self::AgentLoop => "An agent went in circles",
+            Self::AgentFailures => "Many runs of an agent fail",
+            Self::AgentWaits => "A run of an agent waits for long",
             Self::PolicyChange => "Policy changed",
             Self::Erasure => "Somebody was erased",
             Self::ClockJump => "The clock jumped",
@@ -88,6 +97,15 @@ impl Rule {
             }
             Self::Spending => {
                 "Look at what is asked so much: `wardroom models usage`. Raise the budget if it was meant."
+            }
+            Self::AgentLoop => {
+                "Its run was stopped. Look at the run's steps: what it called gave it nothing to go on with."
+            }
+            Self::AgentFailures => {
+                "Look at the last of them, and at the providers of its models: `wardroom models list`."
+            }
+            Self::AgentWaits => {
+                "Decide or answer what it asks, or cancel it. One that nobody takes up waits for room: look at the orchestrators."
             }
             Self::PolicyChange => {
                 "Make sure that it was meant; `wardroom policy rollback` takes it back."
@@ -146,6 +164,12 @@ pub fn is_failed_proof(record: &AuditRecord) -> bool {
     record.outcome != AuditOutcome::Done && record.action.starts_with("auth.")
 }
 
+/// The agent whose run came to nothing, as a record tells.
+pub fn failed_agent(record: &AuditRecord) -> Option<&str> {
+    let failed = record.action == "run.ended" && record.outcome == AuditOutcome::Failed;
+    record.detail.get("agent").filter(|_| failed).map(String::as_str)
+}
+
 /// What one record by itself gives reason for.
 pub fn sighting(record: &AuditRecord) -> Option<Sighting> {
     let detail = |name: &str| record.detail.get(name).map(String::as_str);
@@ -160,7 +184,11 @@ pub fn sighting(record: &AuditRecord) -> Option<Sighting> {
         "user.reset_factors" if done => Rule::PrivilegeChange,
         "address.blocked" => Rule::Block,
         "run.submit" if !done => Rule::RefusedCommand,
-        "run.ended" if record.outcome == AuditOutcome::Refused => Rule::RefusedCommand,
+        // That a model would not say something is no refused command.
+        "run.ended" if record.outcome == AuditOutcome::Refused && detail("agent").is_none() => {
+            Rule::RefusedCommand
+        }
+        "run.ended" if detail("limit") == Some("repeats") => Rule::AgentLoop,
         "tool_server.seen" if !done => Rule::ChangedTool,
         "policy.update" if done => Rule::PolicyChange,
         "user.erase" | "customer.erase" if done => Rule::Erasure,
@@ -172,6 +200,15 @@ pub fn sighting(record: &AuditRecord) -> Option<Sighting> {
     let subject = match rule {
         Rule::RefusedCommand => detail("node").unwrap_or(&record.actor).to_owned(),
         Rule::CopiedToken => detail("user").unwrap_or(&record.target).to_owned(),
+        Rule::AgentLoop => {
+            let agent = detail("agent").unwrap_or_default();
+            return Some(Sighting {
+                rule,
+                subject: plain(agent),
+                detail: plain(&format!("in {}", record.target)),
+                at: record.at,
+            });
+        }
         _ => record.target.clone(),
     };
     let facts = record.detail.iter().map(|(name, value)| format!("{name}={value}"));
@@ -227,6 +264,10 @@ mod tests {
                 refused(record("tool_server.seen").detail("changed", "echo")),
                 Some(Rule::ChangedTool),
             ),
+            (refused(record("run.ended")), Some(Rule::RefusedCommand)),
+            (refused(record("run.ended").detail("agent", "guide")), None),
+            (record("run.ended").detail("limit", "repeats"), Some(Rule::AgentLoop)),
+            (record("run.ended").detail("limit", "steps"), None),
             (record("policy.update"), Some(Rule::PolicyChange)),
             (refused(record("policy.update")), None),
         ] {

@@ -4,9 +4,10 @@
 use super::{
     Provider,
     begun::{Begun, Settlement},
+    known::{Known, Listening},
     provider::Seat,
 };
-use crate::Engine;
+use crate::{Engine, EngineError};
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 use wardroom_core::{
@@ -25,6 +26,9 @@ use wardroom_core::{
 /// How often it is tried to write down what a question took, and the pause between tries.
 const END_TRIES_MAX: u32 = 10;
 const END_PAUSE: Duration = Duration::from_secs(1);
+
+/// Why an answer is none that has a secret in it.
+const CARRIES_SECRET: &str = "the answer would have carried a secret that is kept here";
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -120,12 +124,15 @@ pub struct Answering {
     resumed: Option<ModelCall>,
     /// What is to be written down, where whoever asks does so.
     settlement: Option<Settlement>,
+    /// Whether no secret is in the question any more.
+    is_clean: bool,
 }
 
 /// An attempt that is under way.
 struct Open {
     begun: Begun,
     pieces: Box<dyn Pieces>,
+    listening: Listening,
 }
 
 impl Engine {
@@ -148,6 +155,7 @@ impl Engine {
             wasted: Spend::default(),
             resumed: None,
             settlement: None,
+            is_clean: false,
         }
     }
 
@@ -268,7 +276,11 @@ impl Answering {
                 Err(failure) => return Ok(Err(failure)),
             },
         };
-        let outcome = open.pieces.next().await;
+        let mut outcome = open.pieces.next().await;
+        // SECURITY: what has a secret in it goes no further, whoever asked.
+        if outcome.as_ref().is_ok_and(|event| open.listening.hears(event)) {
+            outcome = Err(ModelFailure::new(Kind::Refused, CARRIES_SECRET));
+        }
         let now = self.engine.now();
         let end = match &outcome {
             Ok(Event::End { usage, .. }) => (*usage, None),
@@ -298,6 +310,7 @@ impl Answering {
     /// Begins an attempt.
     async fn attempt(&mut self) -> Result<Result<Open, ModelFailure>, AskError> {
         tokio::time::sleep(std::mem::take(&mut self.pause)).await;
+        let known = self.known().await?;
         let (provider, price, prices) = match self.provider() {
             Ok(found) => found,
             Err(failure) => return Ok(Err(failure)),
@@ -324,7 +337,10 @@ impl Answering {
         let question = Question { ask: &self.inquiry.ask, key: &key };
         begun.asked = true;
         match Seat::ask(seat, question).await {
-            Ok(pieces) => Ok(Ok(Open { begun, pieces })),
+            Ok(pieces) => {
+                let listening = Listening::new(known);
+                Ok(Ok(Open { begun, pieces, listening }))
+            }
             Err(failure) => {
                 // One that said no took nothing; of one that said nothing, nobody knows.
                 let unknown = matches!(failure.kind, Kind::TimedOut | Kind::Broken);
@@ -333,6 +349,18 @@ impl Answering {
                 Ok(Err(failure))
             }
         }
+    }
+
+    /// The secrets that are known. SECURITY: none of them is in the question from here on.
+    async fn known(&mut self) -> StoreResult<Arc<Known>> {
+        let known = self.engine.known_secrets().await.map_err(|error| match error {
+            EngineError::Store(error) => error,
+            error => StoreError::Other(error.to_string()),
+        })?;
+        if !std::mem::replace(&mut self.is_clean, true) {
+            known.take_out_of(&mut self.inquiry.ask);
+        }
+        Ok(known)
     }
 
     /// Who is asked, and by which price.

@@ -9,6 +9,7 @@ mod cassette;
 pub mod event_stream;
 mod http;
 mod key;
+mod known;
 pub mod openai;
 mod provider;
 mod scripted;
@@ -21,6 +22,7 @@ pub use budgets::BudgetBounds;
 pub use cassette::{Cassette, CassetteMode};
 pub use http::{Api, HttpProvider};
 pub use key::{KeySource, Keys, ReadKey};
+pub(crate) use known::KnownSecrets;
 pub use provider::{Models, Provider, ProviderHealth, ProviderParts};
 pub use scripted::{Counted, Script, ScriptError};
 

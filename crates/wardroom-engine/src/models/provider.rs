@@ -1,6 +1,8 @@
 //! Providers as settings name them: each within bounds of its own, and left alone for a while where it fails.
 
+use super::KeySource;
 use async_trait::async_trait;
+use secrecy::ExposeSecret as _;
 use std::{
     collections::BTreeMap,
     sync::{
@@ -22,6 +24,7 @@ use wardroom_core::{
     },
 };
 use wardroom_gateway::outbound::{Admitted, Breaker, BreakerRules, BreakerState};
+use zeroize::Zeroizing;
 
 /// Questions that wait for a place, for each place that there is.
 const WAITING_PER_PLACE_MAX: u32 = 16;
@@ -44,6 +47,8 @@ pub struct ProviderParts {
     pub breaker: BreakerRules,
     /// Asks it.
     pub inner: Arc<dyn ModelProvider>,
+    /// Where its key comes from.
+    pub key: KeySource,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -270,6 +275,16 @@ impl Models {
     /// One by its name.
     pub fn get(&self, name: &str) -> Option<&Arc<Provider>> {
         self.providers.get(name)
+    }
+
+    /// Keys that are no named secrets. One that can't be read is no reason not to ask another provider.
+    pub(super) fn outside_keys(&self) -> Vec<Zeroizing<String>> {
+        let read = |provider: &Arc<Provider>| match &provider.parts.key {
+            KeySource::Outside(read) => read().ok(),
+            KeySource::Nothing | KeySource::Secret(_) => None,
+        };
+        let keys = self.iter().filter_map(read);
+        keys.map(|key| Zeroizing::new(key.expose_secret().to_owned())).collect()
     }
 
     /// All, by name.

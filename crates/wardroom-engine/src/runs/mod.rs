@@ -58,6 +58,12 @@ pub(crate) fn describe(draft: AuditDraft, run: &Run) -> AuditDraft {
     if let Some(node) = run.node {
         draft = draft.detail("node", node);
     }
+    if run.work.is_some() {
+        draft = draft.detail("agent", &run.command);
+    }
+    if let Some(End::Limit { limit }) = run.outcome.as_ref().map(|outcome| &outcome.end) {
+        draft = draft.detail("limit", limit);
+    }
     if run.fence > 0 {
         draft = draft.detail("fence", run.fence);
     }

@@ -3,14 +3,21 @@
 
 use super::Letter;
 use crate::{Engine, EngineError};
-use std::{cmp::Ordering, collections::BTreeMap, sync::PoisonError, time::Duration};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+    sync::PoisonError,
+    time::Duration,
+};
 use wardroom_core::{
     AlertId, UserId,
     audit::{AuditDraft, AuditOutcome, AuditRecord},
     change::{Change, Write},
     page::PageRequest,
     store::{AuditFilter, StoreError},
-    watch::alert::{Alert, BURST_FROM, BURST_WINDOW, Rule, Sighting, is_failed_proof, sighting},
+    watch::alert::{
+        Alert, BURST_FROM, BURST_WINDOW, Rule, Sighting, failed_agent, is_failed_proof, sighting,
+    },
 };
 
 /// Whose place in the log it is.
@@ -31,15 +38,17 @@ impl Engine {
         }
         let to = size.min(from + RECORDS_MAX);
         let mut seen = vec![];
-        let mut failed_proof = false;
+        let (mut failed_proof, mut failed_agents) = (false, BTreeSet::new());
         for entry in self.store.read_audit(from..to).await? {
             let Ok(record) = serde_json::from_str::<AuditRecord>(&entry.body) else { continue };
             failed_proof |= is_failed_proof(&record);
+            failed_agents.extend(failed_agent(&record).map(ToOwned::to_owned));
             seen.extend(sighting(&record));
         }
         if failed_proof {
             seen.extend(self.burst().await?);
         }
+        seen.extend(self.failing(failed_agents).await?);
         let mut change = self.alert(seen).await?;
         change.writes.push(Write::MoveCursor { name: CURSOR, from, to });
         match self.commit(change).await {
@@ -78,7 +87,7 @@ impl Engine {
     }
 
     /// What makes alerts of what was seen: a new one, told to the outside, or one more time of one that is open.
-    async fn alert(&self, seen: Vec<Sighting>) -> Result<Change, EngineError> {
+    pub(super) async fn alert(&self, seen: Vec<Sighting>) -> Result<Change, EngineError> {
         let mut grouped: BTreeMap<(&str, String), (u32, Sighting)> = BTreeMap::new();
         for one in seen {
             let key = (one.rule.as_str(), one.subject.clone());

@@ -1,5 +1,6 @@
 //! Watching: alerts out of the audit log, faults, and messages to the outside.
 
+mod agents;
 mod alerts;
 mod clock;
 mod faults;

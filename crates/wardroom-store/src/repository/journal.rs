@@ -65,6 +65,28 @@ macro_rules! journals {
                     super::runs::all(rows)
                 }
 
+                async fn list_waiting_since(
+                    &self,
+                    queued: (Timestamp, Timestamp),
+                    waits: (Timestamp, Timestamp),
+                    limit: u32,
+                ) -> StoreResult<Vec<Run>> {
+                    let rows = sqlx::query(
+                        "SELECT * FROM runs WHERE target_kind = 'here' AND finished_at IS NULL AND \
+                         ((state = 'queued' AND started_at IS NULL AND queued_at > $1 AND queued_at <= $2) OR (waits_since > $3 AND waits_since <= $4)) \
+                         ORDER BY id LIMIT $5",
+                    )
+                    .bind(queued.0.as_micros())
+                    .bind(queued.1.as_micros())
+                    .bind(waits.0.as_micros())
+                    .bind(waits.1.as_micros())
+                    .bind(i64::from(limit))
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(of)?;
+                    super::runs::all(rows)
+                }
+
                 async fn list_held_here(&self, but: OrchestratorId, limit: u32) -> StoreResult<Vec<Run>> {
                     let rows = sqlx::query("SELECT * FROM runs WHERE holder IS NOT NULL AND holder <> $1 LIMIT $2")
                         .bind(but.uuid())

@@ -8,12 +8,16 @@ use wardroom_core::{
     change::{Change, Write},
     page::PageRequest,
     person::BlindIndex,
-    run::RunState,
+    run::{Run, RunState},
     store::{ApprovalFilter, StoreError},
 };
 use wardroom_store::testing::{TestStore, postgres, sqlite};
 
-on_both!(consent_is_given_once_and_used_once, what_waits_is_found_by_state_and_time);
+on_both!(
+    consent_is_given_once_and_used_once,
+    what_waits_is_found_by_state_and_time,
+    what_an_ended_run_waited_for_is_taken_back
+);
 
 pub(super) fn approval(s: &Sample, user: UserId, binding: u8, asked: i64) -> Approval {
     Approval {
@@ -137,4 +141,40 @@ async fn what_waits_is_found_by_state_and_time(test: TestStore) {
     run.version += 1;
     commit(&store, Write::UpdateRun(Box::new(run))).await.unwrap();
     assert_eq!(overdue(110).await, [], "nothing waits for it any more");
+}
+
+async fn what_an_ended_run_waited_for_is_taken_back(test: TestStore) {
+    let (store, s) = (test.store, Sample::default());
+    let (ann, node) = (s.user("ann"), s.node("n"));
+    let (over, open) = (s.run(ann.id, node.id), s.run(ann.id, node.id));
+    let over = Run { state: RunState::Cancelled, finished_at: Some(at(5)), ..over };
+    let mut change = Change::default().write(Write::AddUser(ann.clone()));
+    change = change.write(Write::AddNode(node));
+    for run in [&over, &open] {
+        change = change.write(Write::AddRun(Box::new(run.clone())));
+    }
+    store.commit(change).await.unwrap();
+    let asks = |run: &Run, binding, asked| Approval {
+        agent_run: Some(run.id),
+        ..approval(&s, ann.id, binding, asked)
+    };
+    let commanded = Approval {
+        run: Some(over.id),
+        client: None,
+        agent_run: None,
+        ..approval(&s, ann.id, 3, 1)
+    };
+    let (lost, waits) = (asks(&over, 1, 1), asks(&open, 2, 1));
+    for one in [&lost, &waits, &commanded] {
+        commit(&store, ask(one)).await.unwrap();
+    }
+    commit(&store, Write::Approval(ApprovalWrite::WithdrawOfEnded(at(6)))).await.unwrap();
+    for (one, state) in [
+        (&lost, ApprovalState::Expired),
+        (&waits, ApprovalState::Waiting),
+        (&commanded, ApprovalState::Expired),
+    ] {
+        let found = store.lookup_approval(one.id).await.unwrap().unwrap();
+        assert_eq!(found.state(at(7)), state);
+    }
 }

@@ -18,6 +18,7 @@ on_both!(
     a_journal_has_one_writer_and_no_gap_that_it_did_not_leave,
     runs_are_taken_held_and_looked_for,
     a_run_is_found_by_what_it_waits_for,
+    what_waits_for_long_is_found,
 );
 
 pub(super) fn of_agent(s: &Sample, user: UserId) -> Run {
@@ -172,4 +173,29 @@ async fn a_run_is_found_by_what_it_waits_for(test: TestStore) {
     assert_eq!(store.list_awaiting(approval.id.uuid()).await.unwrap(), [], "it waits no more");
     let unwanted = store.list_unwanted(9).await.unwrap();
     assert_eq!(unwanted.iter().map(|run| run.id).collect::<Vec<_>>(), [part.id], "nor its parts");
+}
+
+async fn what_waits_for_long_is_found(test: TestStore) {
+    let (store, s) = (test.store, Sample::default());
+    let user = s.user("ann");
+    commit(&store, Write::AddUser(user.clone())).await.unwrap();
+    let queued = Run { queued_at: at(10), ..of_agent(&s, user.id) };
+    let asked = Run { queued_at: at(1), ..of_agent(&s, user.id) };
+    for run in [&queued, &asked] {
+        commit(&store, Write::AddRun(Box::new(run.clone()))).await.unwrap();
+    }
+    let mine = OrchestratorId::new(at(0), &s);
+    let asked = happen(&store, &asked, take(mine, 30), 2).await;
+    let waits = Event::Paused { fence: 1, state: RunState::AwaitingInput };
+    let asked = happen(&store, &asked, waits, 20).await;
+    let found = async |queued: (i64, i64), waits: (i64, i64)| {
+        let span = |(from, to)| (at(from), at(to));
+        let found = store.list_waiting_since(span(queued), span(waits), 9).await.unwrap();
+        found.into_iter().map(|run| run.id).collect::<Vec<_>>()
+    };
+    assert_eq!(found((9, 10), (0, 0)).await, [queued.id]);
+    assert_eq!(found((0, 9), (19, 20)).await, [asked.id]);
+    assert_eq!(found((0, 30), (0, 30)).await.len(), 2);
+    assert!(found((10, 30), (20, 30)).await.is_empty(), "each once");
+    assert!(found((0, 9), (0, 19)).await.is_empty(), "not long enough");
 }

@@ -227,6 +227,7 @@ impl ModelSettings {
     }
 
     fn provider(&self, entry: &ProviderEntry, parts: &ModelParts) -> anyhow::Result<Arc<Provider>> {
+        let key = self.key(entry)?;
         let inner = match entry.api() {
             None => {
                 let path = self.folder.join(entry.script.as_deref().context("script is missing")?);
@@ -238,9 +239,8 @@ impl ModelSettings {
             }
             Some((api, url)) => {
                 parts.outbound.check(&url)?;
-                let key = self.key(entry)?;
                 let (outbound, keys) = (parts.outbound.clone(), parts.keys.clone());
-                Arc::new(HttpProvider::new(outbound, api, &url, key, keys))
+                Arc::new(HttpProvider::new(outbound, api, &url, key.clone(), keys))
             }
         };
         let inner = match &entry.cassette {
@@ -264,6 +264,7 @@ impl ModelSettings {
             parallel_max: entry.parallel_max.unwrap_or(PARALLEL),
             breaker: parts.breaker,
             inner,
+            key,
             clock: Arc::clone(&parts.keys.clock),
         }))
     }

@@ -104,3 +104,40 @@ async fn what_a_stranger_wrote_and_what_is_private_leave_together_only_with_cons
     assert_eq!(set.world.ended(&run).await["state"], "succeeded");
     assert_eq!(set.tools.scene.calls.load(Ordering::Acquire), 4);
 }
+
+#[tokio::test]
+async fn agents_that_fail_or_go_in_circles_are_told_of() {
+    let set = set().await;
+    let alerts = async |rule: &str, subject: &str| {
+        let all = set.world.get("/api/v1/security/alerts").await;
+        let all = all["items"].as_array().unwrap().clone();
+        all.into_iter().find(|alert| alert["rule"] == rule && alert["subject"] == subject)
+    };
+    set.define("dizzy", "script/parrot", &format!("{TOOLS}\nlimits: {{repeats_max: 2}}")).await;
+    let run = set.start("dizzy", "circles").await;
+    set.over(&run).await;
+    let told = wait_for("the alert", || alerts("agent_loop", "dizzy")).await;
+    assert!(told["detail"].as_str().unwrap().contains(&run), "{told}");
+    // A few that fail are everyday life.
+    set.define("weak", "near/small", "retry: {attempts_max: 1}").await;
+    let fails = |count| vec![Next::Fails(400, json!({})); count];
+    set.provider.next(&fails(5));
+    for n in 1..=5 {
+        let run = set.start("weak", "Hi").await;
+        assert_eq!(set.over(&run).await.0["state"], "failed");
+        if n == 4 {
+            let run = set.start("dizzy", "circles").await;
+            set.over(&run).await;
+            let again = async || {
+                let told = alerts("agent_loop", "dizzy").await?;
+                (told["count"].as_u64() >= Some(2)).then_some(())
+            };
+            wait_for("the log to be read", again).await;
+            assert_eq!(alerts("agent_failures", "weak").await, None);
+        }
+    }
+    let told = wait_for("the alert", || alerts("agent_failures", "weak")).await;
+    assert!(told["detail"].as_str().unwrap().starts_with("5 of the last 5: "), "{told}");
+    // That a model would not say something is not a command that was refused.
+    assert_eq!(alerts("refused_command", "weak").await, None);
+}

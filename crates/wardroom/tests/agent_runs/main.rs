@@ -16,6 +16,7 @@ mod injections;
 mod lasting;
 mod memories;
 mod readings;
+mod secrets;
 mod streams;
 mod threads;
 #[path = "../world/mod.rs"]
