@@ -5,12 +5,13 @@ use crate::{
     desk::CustomerIndex,
     hub::Hub,
     link::{Allowance, Links},
+    measure::Meter,
     models::{KnownSecrets, Models},
     watch::Outlets,
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 use wardroom_core::{
@@ -73,6 +74,7 @@ pub struct Engine {
     pub(crate) models: Arc<Models>,
     pub(crate) model_calls_kept: Duration,
     pub(crate) known: KnownSecrets,
+    meter: OnceLock<Arc<dyn Meter>>,
     pub(crate) links: Links,
     /// The runs of agents that this orchestrator carries on.
     pub(crate) here: Here,
@@ -107,6 +109,7 @@ impl Engine {
             models: parts.models,
             model_calls_kept: parts.model_calls_kept,
             known: KnownSecrets::default(),
+            meter: OnceLock::new(),
             links: Links::default(),
             here,
             customers: CustomerIndex::default(),
@@ -116,6 +119,17 @@ impl Engine {
             people_renewed: Mutex::default(),
             started_at,
         })
+    }
+
+    /// Numbers are kept by `meter` from now on. Call once.
+    pub fn measure_by(&self, meter: Arc<dyn Meter>) {
+        if self.meter.set(meter).is_err() {
+            tracing::error!("numbers are kept already");
+        }
+    }
+
+    pub(crate) fn meter(&self) -> Option<&dyn Meter> {
+        self.meter.get().map(AsRef::as_ref)
     }
 
     /// Where everything is kept, to be asked. What changes goes through [`Engine::commit`].

@@ -14,6 +14,7 @@ mod gateway;
 pub mod hub;
 pub mod keys;
 pub mod link;
+pub mod measure;
 pub mod models;
 pub mod nodes;
 pub mod people;

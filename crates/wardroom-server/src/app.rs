@@ -239,6 +239,8 @@ impl App {
             parts.public_url.clone(),
             parts.traces,
         );
+        let metrics = Metrics::new();
+        parts.engine.measure_by(Arc::new(metrics.gen_ai()));
         Arc::new(Self {
             static_tokens: parts.static_tokens,
             passwords: PasswordPool::new(parts.passwords, &limits),
@@ -277,7 +279,7 @@ impl App {
             gateway,
             channels: Channels::new(&limits),
             inboxes: Inboxes::default(),
-            metrics: Metrics::new(),
+            metrics,
             refusals: RefusalLog::default(),
             streams: Arc::new(Semaphore::new(limits.streams_max)),
             questions: Arc::new(Semaphore::new(models::QUESTIONS_KIB_MAX)),

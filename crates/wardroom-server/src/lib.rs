@@ -12,6 +12,7 @@ mod disclosure;
 mod docs;
 mod doors;
 mod error;
+mod gen_ai;
 mod health;
 mod identity;
 mod listen;

@@ -1,9 +1,12 @@
 //! What is counted and measured, for Prometheus, on a listener of its own.
 
-use crate::App;
+use crate::{App, gen_ai::GenAi};
 use axum::http::Method;
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
+    encoding::{
+        EncodeLabelSet,
+        text::{encode_eof, encode_registry},
+    },
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
@@ -59,6 +62,7 @@ fn known(method: &Method) -> &'static str {
 /// What is counted and measured.
 pub struct Metrics {
     registry: Mutex<Registry>,
+    gen_ai: GenAi,
     requests: Family<Request, Counter>,
     duration: Histogram,
     refused: Family<Event, Counter>,
@@ -130,6 +134,7 @@ impl Metrics {
         registry.register("store_up", "1 when the database answers", store_up.clone());
         Self {
             registry: Mutex::new(registry),
+            gen_ai: GenAi::new(),
             requests,
             duration,
             refused,
@@ -143,6 +148,11 @@ impl Metrics {
             audit_pending,
             store_up,
         }
+    }
+
+    /// Keeps numbers about models and agents.
+    pub(crate) fn gen_ai(&self) -> GenAi {
+        self.gen_ai.clone()
     }
 
     pub(crate) fn request(&self, method: &Method, route: &str, status: u16, took: Duration) {
@@ -218,7 +228,10 @@ impl Metrics {
         };
         let mut text = String::new();
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-        if encode(&mut text, &registry).is_err() {
+        let told = encode_registry(&mut text, &registry)
+            .and_then(|()| self.gen_ai.tell(&mut text))
+            .and_then(|()| encode_eof(&mut text));
+        if told.is_err() {
             text.clear();
         }
         text

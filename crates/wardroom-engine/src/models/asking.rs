@@ -324,13 +324,13 @@ impl Answering {
         let asked = self.model().map(|model| (model.provider.clone(), model.name.clone()));
         let is_it = |call: &ModelCall| asked == Some((call.provider.clone(), call.model.clone()));
         let mut begun = match resumed {
-            Some(call) if is_it(&call) => self.go_on(price, &call)?,
+            Some(call) if is_it(&call) => self.go_on(&provider, price, &call)?,
             resumed => {
                 // Who was asked before can't be asked now.
                 if let Some(call) = resumed {
                     self.lost(call).await?;
                 }
-                self.begin(price, prices).await?
+                self.begin(&provider, price, prices).await?
             }
         };
         let key = begun.call.to_string();
@@ -401,7 +401,12 @@ impl Answering {
     }
 
     /// An attempt that is on record already.
-    fn go_on(&mut self, price: Price, call: &ModelCall) -> Result<Begun, AskError> {
+    fn go_on(
+        &mut self,
+        provider: &Arc<Provider>,
+        price: Price,
+        call: &ModelCall,
+    ) -> Result<Begun, AskError> {
         let most = self.most(&price)?;
         Ok(Begun {
             engine: Arc::clone(&self.engine),
@@ -414,15 +419,19 @@ impl Answering {
             first: None,
             over: false,
             leaving: self.leaving.clone(),
+            provider: Arc::clone(provider),
+            model: call.model.clone(),
         })
     }
 
     /// Writes an attempt down, with what it may take.
-    async fn begin(&mut self, price: Price, prices: String) -> Result<Begun, AskError> {
-        let ModelName { provider, name: model } = self
-            .model()
-            .cloned()
-            .unwrap_or_else(|| ModelName { provider: String::new(), name: String::new() });
+    async fn begin(
+        &mut self,
+        asked: &Arc<Provider>,
+        price: Price,
+        prices: String,
+    ) -> Result<Begun, AskError> {
+        let (provider, model) = (asked.parts().name.clone(), self.inquiry.ask.model.clone());
         let most = self.most(&price)?;
         let held = Spend { tokens: most.total(), cost_micros: price.cost_micros_max(&most) };
         let at = self.engine.now();
@@ -466,6 +475,8 @@ impl Answering {
             first: None,
             over: false,
             leaving: self.leaving.clone(),
+            provider: Arc::clone(asked),
+            model: self.inquiry.ask.model.clone(),
         };
         match self.engine.commit(change).await {
             Ok(()) => {

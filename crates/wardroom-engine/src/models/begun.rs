@@ -1,7 +1,8 @@
 //! An attempt at a model, from the change that writes it down to the one that says what it took.
 
-use crate::Engine;
-use std::sync::Arc;
+use super::Provider;
+use crate::{Engine, measure::ModelMeasure};
+use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wardroom_core::{
@@ -28,6 +29,9 @@ pub(super) struct Begun {
     pub(super) over: bool,
     /// Goes off when whoever asks leaves it to whoever comes next.
     pub(super) leaving: Option<CancellationToken>,
+    /// Who is asked, and for which model.
+    pub(super) provider: Arc<Provider>,
+    pub(super) model: String,
 }
 
 impl Begun {
@@ -55,9 +59,26 @@ impl Begun {
             return None;
         }
         let (id, end) = (self.call, self.ended(self.engine.now(), usage, failure));
+        self.measure(&end);
         let engine = Arc::clone(&self.engine);
         let runtime = tokio::runtime::Handle::try_current().ok()?;
         Some(runtime.spawn(async move { engine.end_model_call(id, end).await }))
+    }
+
+    /// Tells whoever keeps numbers. One that was not asked took nothing.
+    fn measure(&self, end: &ModelCallEnd) {
+        let Some(meter) = self.engine.meter().filter(|_| self.asked) else { return };
+        let parts = self.provider.parts();
+        meter.model(&ModelMeasure {
+            kind: parts.kind,
+            provider: parts.name.clone(),
+            // SECURITY: programs ask for models by names of their own making, and each label is kept for ever.
+            model: parts.models.contains(&self.model).then(|| self.model.clone()),
+            took: end.at.since(self.at),
+            first: end.first_micros.map(Duration::from_micros),
+            usage: (!end.estimated).then_some(end.usage),
+            failure: end.failure,
+        });
     }
 
     /// How it ended. SECURITY: where nobody knows what it took, it counts for all that was put aside: leaving an answer
@@ -113,6 +134,8 @@ impl Settlement {
 
     /// It is written down.
     pub fn done(mut self) {
+        let end = self.begun.ended(self.begun.engine.now(), self.usage, None);
+        self.begun.measure(&end);
         self.begun.over = true;
     }
 }

@@ -1,6 +1,7 @@
 //! `wardroom up`: everything on one machine, from nothing to a first command that ran.
 
 mod node;
+mod samples;
 mod smoke;
 
 use crate::{
@@ -32,6 +33,9 @@ pub(crate) struct Up {
     /// Stop after the first command: exit code 0 when all went well, else 1
     #[arg(long)]
     exit_after_smoke: bool,
+    /// Define sample agents in a new installation, for which a script answers in place of a model
+    #[arg(long)]
+    samples: bool,
     /// Start no node
     #[arg(long, conflicts_with = "exit_after_smoke")]
     without_node: bool,
@@ -64,7 +68,14 @@ pub(crate) async fn run(up: &Up) -> anyhow::Result<ExitCode> {
         serve::can_listen(&config)?;
         installation::create(&data, &config).await?;
     }
+    let with_samples = fresh && up.samples;
+    if with_samples {
+        samples::provide(&data)?;
+    }
     let running = serve::start(&data, &config, faults).await?;
+    if with_samples {
+        samples::define(&running.engine).await?;
+    }
     let outcome = beside(up, &data, &running, fresh).await;
     running.stop().await;
     outcome
@@ -100,7 +111,7 @@ async fn beside(
     if let Some(file) = &up.ready_file {
         write_ready(file, data, running, node.as_ref().and_then(NodeProcess::pid))?;
     }
-    tell(data, running, fresh, smoke.as_ref())?;
+    tell(data, running, (fresh, fresh && up.samples), smoke.as_ref())?;
     if !up.exit_after_smoke {
         wait(node.as_mut()).await?;
     }
@@ -161,7 +172,7 @@ fn write_ready(
 fn tell(
     data: &Path,
     running: &serve::Running,
-    fresh: bool,
+    (fresh, with_samples): (bool, bool),
     smoke: Option<&anyhow::Result<Smoke>>,
 ) -> anyhow::Result<()> {
     say("")?;
@@ -194,6 +205,13 @@ fn tell(
         }
         Some(Err(error)) => say(&format!("  First command       FAILED: {error:#}"))?,
         None => {}
+    }
+    if with_samples {
+        say(&format!("  Sample agents       {}: try wardroom chat guide", samples::names()))?;
+        say(&format!(
+            "                      (a script answers for them; ANTHROPIC_API_KEY or OPENAI_API_KEY brings a real model: see {})",
+            data.join(samples::MODELS_FILE).display()
+        ))?;
     }
     say(&format!("  Data                {}", data.display()))?;
     let authority = data.join(installation::AUTHORITY_FILE);

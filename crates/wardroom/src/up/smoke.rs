@@ -8,7 +8,7 @@ use wardroom_core::{
     Origin, Principal, Role,
     audit::AuditDraft,
     hint::Hint,
-    identity::UserState,
+    identity::{User, UserState},
     node::{Node, NodeState},
     page::PageRequest,
     run::{PRIORITY_DEFAULT, RetryPolicy, Run, RunState},
@@ -85,15 +85,19 @@ async fn ready_node(engine: &Engine) -> anyhow::Result<Option<Node>> {
     }))
 }
 
-async fn submit(engine: &Engine, node: Node) -> anyhow::Result<Run> {
-    // An administrator may have been renamed or erased: the command runs for whoever is one.
+/// An administrator, whoever is one: the first may have been renamed or erased.
+pub(super) async fn admin(engine: &Engine) -> anyhow::Result<User> {
     let filter = UserFilter {
         role: Some(Role::Admin),
         state: Some(UserState::Active),
         ..UserFilter::default()
     };
     let found = engine.store().list_users(&filter, PageRequest::first()).await?.items.pop();
-    let admin = found.context("there is no administrator for the first command to run for")?;
+    found.context("there is no administrator to do it for")
+}
+
+async fn submit(engine: &Engine, node: Node) -> anyhow::Result<Run> {
+    let admin = admin(engine).await?;
     let submission = Submission {
         parent: None,
         user: admin.id,

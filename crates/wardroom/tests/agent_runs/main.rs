@@ -15,7 +15,9 @@ mod bounds;
 mod injections;
 mod lasting;
 mod memories;
+mod numbers;
 mod readings;
+mod samples;
 mod secrets;
 mod streams;
 mod threads;
@@ -66,6 +68,11 @@ struct Set {
 }
 
 async fn set() -> Set {
+    set_with(&[]).await
+}
+
+/// One with further settings.
+async fn set_with(more: &[String]) -> Set {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("models.toml");
     let provider = ModelProvider::start().await;
@@ -77,8 +84,9 @@ async fn set() -> Set {
         provider.url
     );
     fs::write(&path, text).unwrap();
-    let settings =
-        [format!("models_file={}", path.display()), "outbound_allow=127.0.0.0/8".to_owned()];
+    let mut settings =
+        vec![format!("models_file={}", path.display()), "outbound_allow=127.0.0.0/8".to_owned()];
+    settings.extend_from_slice(more);
     let world = World::with(&settings).await;
     let tools = ToolServer::start().await;
     world.add_tools("files", &tools.url).await;
@@ -86,6 +94,12 @@ async fn set() -> Set {
 }
 
 impl Set {
+    /// One whose agents reach no tool server.
+    async fn of(world: World) -> Self {
+        let (tools, provider) = (ToolServer::start().await, ModelProvider::start().await);
+        Self { world, tools, provider, _folder: tempfile::tempdir().unwrap() }
+    }
+
     /// Defines an agent.
     async fn define(&self, name: &str, model: &str, more: &str) {
         let (provider, model) = model.split_once('/').unwrap();
@@ -94,6 +108,10 @@ impl Set {
              model: {{provider: {provider}, name: {model}}}\n\
              variables: {{whom: {{type: string, default: everybody}}}}\n{more}\n"
         );
+        self.put_agent(name, &text).await;
+    }
+
+    async fn put_agent(&self, name: &str, text: &str) {
         let path = format!("/api/v1/agents/{name}");
         let put = self.world.client.put(self.world.at(&path)).bearer_auth(&self.world.token);
         let answer = put.json(&json!({ "text": text })).send().await.unwrap();

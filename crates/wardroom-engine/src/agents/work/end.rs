@@ -4,7 +4,7 @@ use super::{
     ask::response,
     driver::{Stop, Worker},
 };
-use crate::{EngineError, engine::CONFLICT_TRIES_MAX};
+use crate::{EngineError, engine::CONFLICT_TRIES_MAX, measure::AgentMeasure};
 use serde_json::Value;
 use wardroom_core::{
     audit::AuditDraft,
@@ -107,6 +107,7 @@ impl Worker {
                 Ok(()) => {
                     self.book().written(&entries)?;
                     self.run = next.run;
+                    self.measure();
                     return Ok(self.engine.follow(&self.run, &next.effects).await?);
                 }
                 Err(StoreError::Conflict("the run")) => {
@@ -121,6 +122,25 @@ impl Worker {
             }
         }
         Err(EngineError::Conflict.into())
+    }
+
+    /// Tells whoever keeps numbers of a run that is over.
+    fn measure(&self) {
+        let (Some(meter), Some(at)) = (self.engine.meter(), self.run.finished_at) else { return };
+        let (used, end) = (self.book().steps.used(), self.run.outcome.as_ref());
+        let failed = end.filter(|_| self.run.state != RunState::Succeeded);
+        let why = |outcome: &Outcome| match &outcome.end {
+            End::NoAnswer { failure } => failure.clone(),
+            End::Limit { limit } => limit.clone(),
+            _ => self.run.state.as_str().to_owned(),
+        };
+        meter.agent(&AgentMeasure {
+            agent: self.run.command.clone(),
+            took: at.since(self.run.queued_at),
+            steps: used.steps,
+            tool_calls: used.tool_calls,
+            failure: failed.map(why),
+        });
     }
 
     /// What the record says of it beside its state.
