@@ -58,6 +58,8 @@ pub enum MemoryWrite {
     },
     /// It is forgotten. Fails when there is none.
     Remove(MemoryId),
+    /// What has this index is forgotten. Fails when there is none.
+    RemoveByIndex(BlindIndex),
     /// All that an agent remembers of a person is forgotten. Fails when there is nothing.
     RemoveAll {
         /// The person.

@@ -51,7 +51,7 @@ impl Engine {
                 Err(EngineError::Field { field: "name", reason: "is taken".to_owned() })
             }
             other => {
-                self.known.forget();
+                self.known.renew();
                 other.map(|()| secret).map_err(Into::into)
             }
         }
@@ -75,7 +75,7 @@ impl Engine {
         match self.commit(change).await {
             Err(StoreError::Conflict(_) | StoreError::Duplicate(_)) => Err(EngineError::Conflict),
             other => {
-                self.known.forget();
+                self.known.renew();
                 other.map(|()| renewed).map_err(Into::into)
             }
         }

@@ -8,7 +8,10 @@ use crate::{
     model::{AssistantPart, Finish, Message, ModelFailureKind, Spend, UserPart},
 };
 use serde_json::{Map, Value};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+};
 
 /// What is kept of what a model is not shown, in bytes; the oldest goes first.
 const HELD_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -122,7 +125,7 @@ pub struct Steps {
     repeats: HashMap<[u8; 32], u32>,
     reading: Option<Reading>,
     /// What the model was not shown, the oldest first.
-    held: VecDeque<(HeldBack, String)>,
+    held: VecDeque<(HeldBack, Arc<str>)>,
 }
 
 impl Steps {
@@ -204,7 +207,7 @@ impl Steps {
     /// What the model was not shown, by its name.
     pub fn held(&self, name: &str) -> Option<(&HeldBack, &str)> {
         let found = self.held.iter().find(|(held, _)| held.name == name);
-        found.map(|(held, text)| (held, text.as_str()))
+        found.map(|(held, text)| (held, &**text))
     }
 
     /// How it ended, once it has.
@@ -452,8 +455,8 @@ impl Steps {
 }
 
 /// Keeps what the model is not shown; what it is told instead.
-fn hold_back(all: &mut VecDeque<(HeldBack, String)>, held: &HeldBack, text: &str) -> String {
-    all.push_back((held.clone(), text.to_owned()));
+fn hold_back(all: &mut VecDeque<(HeldBack, Arc<str>)>, held: &HeldBack, text: &str) -> String {
+    all.push_back((held.clone(), text.into()));
     while all.iter().map(|(_, text)| text.len()).sum::<usize>() > HELD_BYTES_MAX {
         all.pop_front();
     }

@@ -4,11 +4,12 @@
 use super::{
     Provider,
     begun::{Begun, Settlement},
-    known::{Known, Listening},
+    known::Known,
+    listening::Listening,
     provider::Seat,
 };
 use crate::{Engine, EngineError};
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 use wardroom_core::{
     ApiTokenId, BudgetId, CustomerId, Door, ModelCallId, OauthClientId, RunId, UserId,
@@ -124,8 +125,6 @@ pub struct Answering {
     resumed: Option<ModelCall>,
     /// What is to be written down, where whoever asks does so.
     settlement: Option<Settlement>,
-    /// Whether no secret is in the question any more.
-    is_clean: bool,
 }
 
 /// An attempt that is under way.
@@ -133,6 +132,23 @@ struct Open {
     begun: Begun,
     pieces: Box<dyn Pieces>,
     listening: Listening,
+    /// What is to be passed on.
+    ready: VecDeque<Event>,
+}
+
+impl Open {
+    /// The next piece. SECURITY: what has a secret in it goes no further, whoever asked.
+    async fn next(&mut self) -> Result<Event, ModelFailure> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Ok(event);
+            }
+            let event = self.pieces.next().await?;
+            let passed = self.listening.pass(event);
+            let carries = |_| ModelFailure::new(Kind::Refused, CARRIES_SECRET);
+            self.ready.extend(passed.map_err(carries)?);
+        }
+    }
 }
 
 impl Engine {
@@ -155,7 +171,6 @@ impl Engine {
             wasted: Spend::default(),
             resumed: None,
             settlement: None,
-            is_clean: false,
         }
     }
 
@@ -276,11 +291,7 @@ impl Answering {
                 Err(failure) => return Ok(Err(failure)),
             },
         };
-        let mut outcome = open.pieces.next().await;
-        // SECURITY: what has a secret in it goes no further, whoever asked.
-        if outcome.as_ref().is_ok_and(|event| open.listening.hears(event)) {
-            outcome = Err(ModelFailure::new(Kind::Refused, CARRIES_SECRET));
-        }
+        let outcome = open.next().await;
         let now = self.engine.now();
         let end = match &outcome {
             Ok(Event::End { usage, .. }) => (*usage, None),
@@ -339,7 +350,7 @@ impl Answering {
         match Seat::ask(seat, question).await {
             Ok(pieces) => {
                 let listening = Listening::new(known);
-                Ok(Ok(Open { begun, pieces, listening }))
+                Ok(Ok(Open { begun, pieces, listening, ready: VecDeque::new() }))
             }
             Err(failure) => {
                 // One that said no took nothing; of one that said nothing, nobody knows.
@@ -351,15 +362,13 @@ impl Answering {
         }
     }
 
-    /// The secrets that are known. SECURITY: none of them is in the question from here on.
+    /// The secrets that are known. SECURITY: none of them is in what is said in the question from here on.
     async fn known(&mut self) -> StoreResult<Arc<Known>> {
         let known = self.engine.known_secrets().await.map_err(|error| match error {
             EngineError::Store(error) => error,
             error => StoreError::Other(error.to_string()),
         })?;
-        if !std::mem::replace(&mut self.is_clean, true) {
-            known.take_out_of(&mut self.inquiry.ask);
-        }
+        known.take_out_of(&mut self.inquiry.ask);
         Ok(known)
     }
 

@@ -10,6 +10,7 @@ pub mod event_stream;
 mod http;
 mod key;
 mod known;
+mod listening;
 pub mod openai;
 mod provider;
 mod scripted;

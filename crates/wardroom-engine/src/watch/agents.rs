@@ -1,7 +1,10 @@
 //! What gives reason for an alert about agents.
 
 use crate::{Engine, EngineError};
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use wardroom_core::{
     Timestamp,
     change::{Change, Write},
@@ -36,7 +39,9 @@ impl Engine {
     ) -> Result<Vec<Sighting>, EngineError> {
         let (now, mut seen) = (self.now(), vec![]);
         for agent in agents {
-            let filter = RunFilter { command: Some(agent.clone()), ..RunFilter::default() };
+            // What works for another run, its own readers too, is that run's matter.
+            let filter =
+                RunFilter { command: Some(agent.clone()), top_level: true, ..RunFilter::default() };
             let found = self.store.list_runs(&filter, PageRequest::new(None, RUNS_MAX)).await?;
             let lately = |run: &&Run| run.finished_at.is_some_and(|at| now.since(at) <= LATELY);
             let ended = found.items.iter().filter(|run| run.work.is_some()).filter(lately);
@@ -53,7 +58,7 @@ impl Engine {
         Ok(seen)
     }
 
-    /// Tells of runs that wait for a long time by now, each once.
+    /// Tells of runs that wait for a long time by now, each once; of more than one look finds, not of all.
     pub(crate) async fn watch_waiting(&self) -> Result<(), EngineError> {
         let now = self.now();
         let from = self.store.cursor(CURSOR).await?;
@@ -64,16 +69,20 @@ impl Engine {
         if found.is_empty() && now.since(seen_until) < BEHIND_MAX {
             return Ok(());
         }
-        let told = found.iter().map(|run| {
-            let on = match run.state {
+        let mut agents: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
+        for run in &found {
+            agents.entry(&run.command).or_default().push(run);
+        }
+        let told = agents.into_iter().filter_map(|(agent, runs)| {
+            let last = runs.last()?;
+            let on = match last.state {
                 RunState::Queued => "an orchestrator that takes it up",
                 RunState::AwaitingApproval => "an approval",
                 RunState::AwaitingInput => "an answer",
                 _ => "another run",
             };
-            let detail = format!("{} waits for {on}", run.id);
-            let subject = run.command.clone();
-            Sighting { rule: Rule::AgentWaits, subject, detail, at: now }
+            let detail = format!("{} of its runs; {} waits for {on}", runs.len(), last.id);
+            Some(Sighting { rule: Rule::AgentWaits, subject: agent.to_owned(), detail, at: now })
         });
         let mut change: Change = self.alert(told.collect()).await?;
         let to = u64::try_from(now.as_micros()).unwrap_or_default();

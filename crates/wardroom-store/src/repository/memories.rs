@@ -104,6 +104,9 @@ macro_rules! memory_writes {
                             i64::from(m.size_bytes), m.written_at.as_micros(), m.expires_at.as_micros(), MEMORIES_MAX, i64::from(*bytes_max)))
                     }
                     MemoryWrite::Remove(id) => guarded("the memory", run!(c, "DELETE FROM memories WHERE id = $1", id.uuid())),
+                    MemoryWrite::RemoveByIndex(index) => {
+                        guarded("the memory", run!(c, "DELETE FROM memories WHERE key_index = $1", index.0.to_vec()))
+                    }
                     MemoryWrite::RemoveAll { user, agent } => {
                         guarded("the memory", run!(c, "DELETE FROM memories WHERE user_id = $1 AND agent = $2", user.uuid(), agent.clone()))
                     }

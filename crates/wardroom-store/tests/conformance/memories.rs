@@ -79,6 +79,11 @@ async fn what_is_remembered_is_one_persons_and_replaced_by_its_key(test: TestSto
     }
     let all = || MemoryWrite::RemoveAll { user: ann.id, agent: "guide".into() };
     commit(&store, put(&one, 100)).await.unwrap();
+    let by_index = || Write::Memory(MemoryWrite::RemoveByIndex(one.index));
+    commit(&store, by_index()).await.unwrap();
+    let gone = commit(&store, by_index()).await;
+    assert!(matches!(gone, Err(StoreError::Conflict("the memory"))));
+    commit(&store, put(&one, 100)).await.unwrap();
     commit(&store, Write::Memory(all())).await.unwrap();
     let none = commit(&store, Write::Memory(all())).await;
     assert!(matches!(none, Err(StoreError::Conflict("the memory"))));

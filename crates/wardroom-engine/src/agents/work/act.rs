@@ -1,7 +1,7 @@
 //! Tools are called, several at a time where they may be.
 
 use super::{
-    calls::{Calling, Came, refused},
+    calls::{CallEnd, Calling, refused},
     driver::{Stop, Worker},
     toolbox::{HandKind, Toolbox},
 };
@@ -20,7 +20,7 @@ use wardroom_core::{
 /// How long calls have to come back that are told to stop.
 const STOPPING_MAX: Duration = Duration::from_millis(800);
 
-type Coming<'a> = FuturesUnordered<BoxFuture<'a, Result<Came, EngineError>>>;
+type Coming<'a> = FuturesUnordered<BoxFuture<'a, Result<CallEnd, EngineError>>>;
 
 /// A call as the model wants it.
 struct Wanted {
@@ -90,12 +90,12 @@ impl Worker {
     }
 
     /// Writes down what came of a call, with what it changes.
-    async fn take_in(&self, came: Came) -> Result<(), EngineError> {
+    async fn take_in(&self, came: CallEnd) -> Result<(), EngineError> {
         let Some((change, otherwise)) = came.changes.map(|changes| *changes) else {
             return self.append(vec![came.entry]).await;
         };
         match self.append_with(vec![came.entry], change).await {
-            Err(EngineError::Store(StoreError::Conflict(what))) if what != "the run" => {
+            Err(EngineError::Store(StoreError::Conflict("room for a memory" | "the memory"))) => {
                 self.append(vec![otherwise]).await
             }
             outcome => outcome,

@@ -30,13 +30,13 @@ use wardroom_gateway::{
 const RESULT_BYTES_MAX: usize = 128 * 1024;
 
 /// What came of a call, with what it does here: both are written in one change, so that neither is there without the other.
-pub(super) struct Came {
+pub(super) struct CallEnd {
     pub(super) entry: Entry,
     /// What it changes, and what came of it where that can't be.
     pub(super) changes: Option<Box<(Change, Entry)>>,
 }
 
-impl From<Entry> for Came {
+impl From<Entry> for CallEnd {
     fn from(entry: Entry) -> Self {
         Self { entry, changes: None }
     }
@@ -72,7 +72,7 @@ impl Worker {
         &self,
         calling: Calling,
         halt: CancellationToken,
-    ) -> Result<Came, EngineError> {
+    ) -> Result<CallEnd, EngineError> {
         let Calling { id, arguments, hand, kept, seen } = calling;
         let value = Value::Object(arguments);
         let asks = hand.asks(&value);
@@ -100,7 +100,7 @@ impl Worker {
             HandKind::Server { server, tool } => {
                 let source = format!("{server}/{tool}");
                 let answer = self.at_gateway(deputy, (server, tool), &value, halt).await?;
-                self.told(id, &source, &hand, answer)
+                self.told(id, &source, &hand, answer).await?
             }
             HandKind::Command { command, place } => {
                 self.command(id, (command, place), value, &*deputy).await?
@@ -147,58 +147,50 @@ impl Worker {
     }
 
     /// What a model is told of a tool's answer.
-    fn told(
+    async fn told(
         &self,
         id: String,
         source: &str,
         hand: &Hand,
         answer: Result<Object, RpcError>,
-    ) -> Entry {
+    ) -> Result<Entry, EngineError> {
+        let seen = (Labels::NONE.with(&hand.does), Spend::default());
         let result = match answer {
             Ok(result) => result,
             // SECURITY: a tool server's words are in it.
-            Err(error) => return self.returned(id, source, hand, error.message, true),
+            Err(error) => return self.came_back((id, source), error.message, true, seen).await,
         };
         if result.text("resultType").as_deref() == Some("input_required") {
             let own = result.object("_meta").unwrap_or_default();
             let approval = own.text(meta::APPROVAL).and_then(|id| id.parse().ok());
-            return match approval {
+            return Ok(match approval {
                 Some(approval) => Entry::Waits { id, on: Awaited::Consent { approval } },
                 None => refused(
                     id,
                     "it wants something of the person first: they call it once themselves",
                 ),
-            };
+            });
         }
         let is_error = result.get::<bool>("isError") == Some(true);
-        self.returned(id, source, hand, text_of(&result), is_error)
-    }
-
-    /// What came back from outside, with what the run has seen by it.
-    fn returned(
-        &self,
-        id: String,
-        source: &str,
-        hand: &Hand,
-        text: String,
-        is_error: bool,
-    ) -> Entry {
-        let labels = Labels::NONE.with(&hand.does);
-        self.came_back((id, source), cut(text), is_error, (labels, Spend::default()))
+        self.came_back((id, source), text_of(&result), is_error, seen).await
     }
 
     /// What came of a call, by what is seen by it: what a stranger may have written is told apart, or held back where the
     /// agent has somebody who reads such things for it.
-    pub(super) fn came_back(
+    pub(super) async fn came_back(
         &self,
         (id, source): (String, &str),
-        text: String,
+        mut text: String,
         is_error: bool,
         (labels, spend): (Labels, Spend),
-    ) -> Entry {
+    ) -> Result<Entry, EngineError> {
+        // Before it is cut: half a secret would not be known again.
+        self.engine.known_secrets().await?.take_out(&mut text);
+        let text = cut(text);
         let built_in = &self.agent.definition.tools.built_in;
-        match labels.untrusted {
-            true if built_in.iter().any(|one| one.name == BuiltIn::ReadQuarantined) => {
+        let is_held = built_in.iter().any(|one| one.name == BuiltIn::ReadQuarantined);
+        Ok(match labels.untrusted {
+            true if is_held => {
                 let name = format!("h{}", self.mark::<4>());
                 let held = Some(HeldBack { name, source: source.to_owned(), labels });
                 Entry::Returned { id, text, is_error, labels: Labels::NONE, spend, held }
@@ -208,7 +200,7 @@ impl Worker {
                 Entry::Returned { id, text, is_error, labels, spend, held: None }
             }
             false => Entry::Returned { id, text, is_error, labels, spend, held: None },
-        }
+        })
     }
 
     /// Something that nobody can guess.

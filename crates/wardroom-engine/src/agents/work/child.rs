@@ -3,7 +3,7 @@
 
 use super::{
     book::ENTRIES_TOGETHER_MAX,
-    calls::{allowed, cut, refused, undecided, words},
+    calls::{allowed, refused, undecided, words},
     deputy::Deputy,
     driver::Worker,
     start::{AgentStart, Parent},
@@ -197,13 +197,13 @@ impl Worker {
             Target::Here {} => {
                 let answer = self.answer_of(&child).await?;
                 match answer.steps.reading() {
-                    Some(reading) => return Ok(self.was_read(id, reading, &answer)),
+                    Some(reading) => return self.was_read(id, reading, &answer).await,
                     None => (answer.text, answer.steps.labels(), answer.steps.used().spend),
                 }
             }
             _ => (self.output_of(&child).await?, Labels::NONE.with(does), Spend::default()),
         };
-        Ok(self.came_back((id, &child.command), cut(text), is_error, (labels, spend)))
+        self.came_back((id, &child.command), text, is_error, (labels, spend)).await
     }
 
     /// What a command printed, and how it ended.

@@ -122,15 +122,9 @@ impl Worker {
     /// Writes entries down in one change with what they tell of.
     pub(super) async fn append_with(
         &self,
-        mut entries: Vec<Entry>,
+        entries: Vec<Entry>,
         change: Change,
     ) -> Result<(), EngineError> {
-        let known = self.engine.known_secrets().await?;
-        for entry in &mut entries {
-            if let Entry::Returned { text, .. } = entry {
-                known.take_out(text);
-            }
-        }
         let write = self.book().write(&entries)?;
         self.engine.commit(change.write(write).hint(Hint::Run(self.run.id))).await?;
         Ok(self.book().written(&entries)?)

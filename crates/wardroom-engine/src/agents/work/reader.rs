@@ -75,7 +75,12 @@ impl Worker {
 
     /// What came out. SECURITY: of what the reader says, nothing but the values that were wanted; what may be an instruction
     /// stays what a stranger may have written.
-    pub(super) fn was_read(&self, id: String, reading: &Reading, answer: &ChildAnswer) -> Entry {
+    pub(super) async fn was_read(
+        &self,
+        id: String,
+        reading: &Reading,
+        answer: &ChildAnswer,
+    ) -> Result<Entry, EngineError> {
         let spend = answer.steps.used().spend;
         let read = match answer.steps.ended() {
             Some(Ended::Answered { text }) => reading.read(text),
@@ -87,7 +92,9 @@ impl Worker {
             Err(why) => (why, true, clean),
             Ok(read) if !reading.has_texts() => (json(read.clean), false, clean),
             Ok(read) => {
-                let texts = self.fenced("a reading", &cut(json(read.texts)));
+                let mut texts = json(read.texts);
+                self.engine.known_secrets().await?.take_out(&mut texts);
+                let texts = self.fenced("a reading", &cut(texts));
                 (
                     format!("{}\n{texts}", json(read.clean)),
                     false,
@@ -95,7 +102,7 @@ impl Worker {
                 )
             }
         };
-        Entry::Returned { id, text, is_error, labels, spend, held: None }
+        Ok(Entry::Returned { id, text, is_error, labels, spend, held: None })
     }
 }
 

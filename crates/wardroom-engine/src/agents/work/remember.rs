@@ -1,7 +1,7 @@
 //! An agent writes down what it is to remember of its person, finds it again, and forgets it.
 
 use super::{
-    calls::{Came, allowed, brought, cut, refused},
+    calls::{CallEnd, allowed, brought, refused},
     deputy::Deputy,
     driver::Worker,
 };
@@ -31,7 +31,7 @@ impl Worker {
         what: BuiltIn,
         arguments: &Value,
         deputy: &dyn Deputy,
-    ) -> Result<Came, EngineError> {
+    ) -> Result<CallEnd, EngineError> {
         let Some(memory) = &self.agent.definition.memory else {
             return Ok(refused(id, "it has no memory").into());
         };
@@ -53,7 +53,7 @@ impl Worker {
             _ => {
                 let one = namespace.map(|name| vec![name.to_owned()]);
                 let namespaces = one.unwrap_or_else(|| memory.namespaces.clone());
-                self.find(id, &namespaces, text("query"), deputy).await.map(Came::from)
+                self.find(id, &namespaces, text("query"), deputy).await.map(CallEnd::from)
             }
         }
     }
@@ -65,7 +65,7 @@ impl Worker {
         (namespace, key): (&str, &str),
         text: &str,
         deputy: &dyn Deputy,
-    ) -> Result<Came, EngineError> {
+    ) -> Result<CallEnd, EngineError> {
         let (engine, user) = (&self.engine, self.run.submitted_by);
         if key.is_empty() || key.chars().count() > KEY_CHARS_MAX {
             return Ok(refused(id, &format!("a key has 1 to {KEY_CHARS_MAX} characters")).into());
@@ -101,7 +101,7 @@ impl Worker {
         let otherwise = refused(id.clone(), full);
         let change = Change::recorded(audit).write(put);
         let entry = brought(id, "it is written down", Labels::NONE);
-        Ok(Came { entry, changes: Some(Box::new((change, otherwise))) })
+        Ok(CallEnd { entry, changes: Some(Box::new((change, otherwise))) })
     }
 
     async fn forget(
@@ -109,7 +109,7 @@ impl Worker {
         id: String,
         (namespace, key): (&str, &str),
         deputy: &dyn Deputy,
-    ) -> Result<Came, EngineError> {
+    ) -> Result<CallEnd, EngineError> {
         let (engine, user) = (&self.engine, self.run.submitted_by);
         let audit = match allowed(deputy, Action::MemoryRemove, &Resource::user(user)).await? {
             Ok(audit) => audit,
@@ -122,11 +122,11 @@ impl Worker {
             return Ok(none.into());
         };
         let audit = audit.on(found.id).detail("namespace", namespace);
-        let remove = Write::Memory(MemoryWrite::Remove(found.id));
+        let remove = Write::Memory(MemoryWrite::RemoveByIndex(index));
         let change = Change::recorded(audit).write(remove);
         let entry = brought(id, "it is forgotten", Labels::NONE);
         // Somebody else may have forgotten it meanwhile.
-        Ok(Came { entry, changes: Some(Box::new((change, none))) })
+        Ok(CallEnd { entry, changes: Some(Box::new((change, none))) })
     }
 
     async fn find(
@@ -174,7 +174,7 @@ impl Worker {
             let day: String = memory.written_at.to_string().chars().take(10).collect();
             lines.push(format!("[{} / {key}, written down {day}]\n{text}", memory.namespace));
         }
-        let text = cut(lines.join("\n\n"));
-        Ok(self.came_back((id, "memory"), text, false, (labels, Spend::default())))
+        let text = lines.join("\n\n");
+        self.came_back((id, "memory"), text, false, (labels, Spend::default())).await
     }
 }
