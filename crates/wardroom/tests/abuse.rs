@@ -189,3 +189,14 @@ async fn an_errors_page_is_where_its_problem_document_says() {
     assert!(page.status().is_success());
     assert!(page.text().await.unwrap().contains("`not_found`"));
 }
+
+#[tokio::test]
+async fn a_nul_in_an_address_is_out_of_form() {
+    let world = World::new().await;
+    for path in
+        ["/api/v1/agents/%00", "/api/v1/agents/a%00b/memories", "/api/v1/memories?agent=%00"]
+    {
+        let get = world.client.get(world.at(path)).bearer_auth(&world.token);
+        assert_eq!(get.send().await.unwrap().status(), 400, "{path}");
+    }
+}

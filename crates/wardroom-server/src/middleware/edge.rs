@@ -13,7 +13,7 @@ use crate::{
 use axum::{
     Router,
     extract::{MatchedPath, Request},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -105,6 +105,12 @@ fn wants_websocket(request: &Request) -> bool {
         && upgrade.is_some_and(|kind| kind.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
+/// Whether a NUL stands in an address: nothing is called so, and not every database takes one in a text.
+fn has_nul(uri: &Uri) -> bool {
+    let told = uri.path_and_query().map_or("", |told| told.as_str());
+    told.contains("%00")
+}
+
 /// The way in that a request takes.
 fn door_of(request: &Request) -> Door {
     match request.uri().path() {
@@ -152,6 +158,9 @@ async fn edge_of(app: Arc<App>, mut request: Request, next: Next) -> Response {
     let found = app.filter.look(request.uri(), request.headers());
     let admitted = match foreign {
         true => Err(refuse_foreign(&app, &info).await),
+        false if has_nul(request.uri()) => {
+            Err(ApiError::say(ErrorCode::BadRequest, "A NUL stands in the address."))
+        }
         false => admit(&app, &info, own, found).await,
     };
     let left = admitted.as_ref().ok().copied().flatten();
