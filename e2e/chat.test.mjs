@@ -12,7 +12,7 @@ const TEST_MS_MAX = 240_000;
 const SCRIPT = `answers:
   - {said: which berth, results: 0, text: "I look.", calls: [{tool: ask_person, arguments: {question: "North or south?"}}]}
   - {said: which berth, text: "Take **berth 7**:\\n\\n| what | how much |\\n|---|---|\\n| nights | 4 |\\n| power | 16 A |\\n\\n1. Moor at the *north* quay.\\n2. Report to the [harbour office](https://harbour.example/office).\\n\\n\`\`\`sh\\nmoor --berth 7 --nights 4\\n\`\`\`\\n\\n<img src=x onerror=alert(1)> ![a chart](https://harbour.example/chart.png)"}
-  - {said: slowly, text: "One after the other the ships come in. This is what is said before it is stopped.", pace_ms: 1500}
+  - {said: slowly, text: "One after the other the ships come in. This is what is said before it is stopped. What follows is only there so that nobody comes too late to stop it, however slowly a machine draws its pictures: the boats lie at the quay, the crews go ashore, the nets are hung up, the cats come down to the water, the lamps are lit, the doors are shut, and in the end it is night over the harbour and nothing is left to say.", pace_ms: 1500}
   - {said: remember, results: 0, calls: [{tool: memory_write, arguments: {key: their boat, text: "A sloop of eleven metres, called Alba, with two children aboard who like to swim and a dog that does not."}}]}
   - {text: "You said: {{said}}"}
 `;

@@ -66,8 +66,7 @@ impl Engine {
         let agent = Arc::clone(&start.agent);
         let definition = &agent.definition;
         if definition.mode != Mode::Continuous {
-            let reason =
-                "works anew each time: let it run by itself, or define it with mode: continuous";
+            let reason = "works anew each time: begin a run of it (`wardroom ask`), or define it with mode: continuous";
             return Err(EngineError::Field { field: "agent", reason: reason.to_owned() });
         }
         let fresh = || ThreadId::new(self.now(), &*self.rng);

@@ -379,8 +379,14 @@ impl Answering {
         let ModelName { provider: name, name: model } =
             model.ok_or_else(|| none("there is no model to ask".to_owned()))?;
         let provider = self.engine.models.get(&name).cloned();
-        let provider = provider
-            .ok_or_else(|| none(format!("there is no provider {name:?}: settings name them")))?;
+        let provider = provider.ok_or_else(|| {
+            let known: Vec<&str> =
+                self.engine.models.iter().map(|one| one.parts().name.as_str()).collect();
+            none(format!(
+                "there is no provider {name:?}; the file about models names: {}",
+                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+            ))
+        })?;
         let listed = provider.parts().prices.of(&model).ok_or_else(|| {
             none(format!(
                 "no price is set for {model:?} of {name:?}: what it takes could not be bounded"

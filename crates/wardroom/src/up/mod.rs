@@ -209,7 +209,7 @@ fn tell(
     if with_samples {
         say(&format!("  Sample agents       {}: try wardroom chat guide", samples::names()))?;
         say(&format!(
-            "                      (a script answers for them; ANTHROPIC_API_KEY or OPENAI_API_KEY brings a real model: see {})",
+            "                      (a script answers for them; {} says how a model does, with ANTHROPIC_API_KEY or OPENAI_API_KEY)",
             data.join(samples::MODELS_FILE).display()
         ))?;
     }

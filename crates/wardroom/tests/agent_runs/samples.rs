@@ -25,6 +25,9 @@ async fn sample_agents_work_without_any_key() {
     let run = set.start("first-mate", "Let the lookout look, please").await;
     let text = said(&run).await;
     assert!(text.contains("The lookout reports") && text.contains("Filesystem"), "{text}");
+    set.put_agent("own", "name: own\ndescription: Somebody's first\nmodel: {provider: sample, name: parrot}\ninstructions: You help people.\n").await;
+    let run = set.start("own", "Hello").await;
+    assert!(said(&run).await.starts_with("You said: Hello"));
     // It asks where it was not told, and does what is answered.
     let run = set.start("first-mate", "Hello").await;
     set.world.until(&run, "awaiting_input").await;

@@ -4,7 +4,7 @@ use super::{
     Set, set,
     world::{model_provider::Next, wait_for},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// An event: its name, its id, what it says.
@@ -143,6 +143,19 @@ async fn what_was_half_said_before_a_kill_is_not_told_again() {
     while let Some((_, _, told)) = ear.next().await {
         assert!(!told.to_string().contains("Half"), "{told}");
     }
+}
+
+#[tokio::test]
+async fn the_end_is_told_once() {
+    let set = set().await;
+    set.define("guide", "near/small", "retry: {attempts_max: 1}").await;
+    set.provider.next(&[Next::Fails(400, json!({"error": {"message": "no such thing"}}))]);
+    let run = set.start("guide", "Hello?").await;
+    let (_, last) = set.over(&run).await;
+    assert_eq!(last["ended"], "failed", "{last}");
+    let path = format!("/api/v1/runs/{run}/steps?after={}", last["seq"]);
+    let page = set.world.get(&path).await;
+    assert_eq!((&page["items"], &page["complete"]), (&json!([]), &json!(true)), "{page}");
 }
 
 #[tokio::test]

@@ -254,7 +254,9 @@ pub(super) fn undecided() -> EngineError {
 /// Why a call was not allowed.
 pub(super) fn words(refused: &Refused) -> String {
     match refused {
-        Refused::NotThere => "there is no such thing for whoever you work for".to_owned(),
+        Refused::NotThere => {
+            "there is no such thing for whoever you work for, within what they showed".to_owned()
+        }
         Refused::Forbidden(why) => why.clone(),
         Refused::Scope(action) => {
             format!("what whoever you work for showed does not have {action}")

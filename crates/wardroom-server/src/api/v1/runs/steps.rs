@@ -50,9 +50,12 @@ pub(crate) async fn load(ctx: &Ctx, text: &str, after: Option<u32>) -> Result<St
     let complete = run.state.is_terminal() && steps.next.is_none();
     let last = steps.items.last().map(|step| step.kept.seq);
     let told_before = after.is_some() && steps.items.is_empty();
+    // Told now or before: it is no other one's place to say it again.
+    let has_end = |step: &Step| matches!(step.entry, Entry::Ended { .. });
+    let is_told = steps.items.last().is_some_and(has_end);
     let is_new = |step: &Step| after.is_none_or(|after| step.kept.seq > after);
     let mut items: Vec<StepView> = steps.items.into_iter().filter(is_new).map(view).collect();
-    if complete && !told_before && items.last().is_none_or(|step| step.ended.is_none()) {
+    if complete && !told_before && !is_told {
         items.extend(end_of(&run, last));
     }
     let next = items.last().map(|step| step.seq).or(after);
