@@ -29,7 +29,8 @@ impl Markdown {
         let mut links = vec![];
         let events = Parser::new_ext(text, options).filter_map(|event| shown(event, &mut links));
         html::push_html(&mut out, events);
-        Self(out)
+        // What is wide is scrolled, by keyboard too. What somebody wrote has no tags: these are the renderer's own.
+        Self(out.replace("<pre><code", "<pre tabindex=\"0\"><code"))
     }
 }
 
@@ -112,7 +113,10 @@ mod tests {
         assert_eq!(html("a *b* `<c>`"), "<p>a <em>b</em> <code>&lt;c&gt;</code></p>\n");
         assert_eq!(html("# A"), "<h3>A</h3>\n");
         assert!(html("|a|\n|-|\n|b|").starts_with("<table>"));
-        assert!(html("```rust\nlet a = 1;\n```").contains("<pre><code class=\"language-rust\">"));
+        assert!(
+            html("```rust\nlet a = 1;\n```")
+                .contains("<pre tabindex=\"0\"><code class=\"language-rust\">")
+        );
     }
 
     #[test]
